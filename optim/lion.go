@@ -1,0 +1,56 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/monge-ml/monge/vec"
+)
+
+// LionSettings are the settings of [NewLion].
+type LionSettings struct {
+	LR           Schedule
+	Beta1, Beta2 float64 // in [0, 1)
+	WeightDecay  float64 // >= 0, decoupled
+}
+
+// DefaultLion returns the settings of the Lion paper with a learning rate, which should
+// be 3 to 10 times smaller than AdamW's.
+func DefaultLion(lr Schedule) LionSettings {
+	return LionSettings{LR: lr, Beta1: .9, Beta2: .99}
+}
+
+// Lion is Lion (Chen et al. 2023): the sign of an interpolated momentum.
+type Lion[F vec.Float] struct {
+	state[F]
+	set LionSettings
+}
+
+// NewLion returns Lion over n parameters.
+func NewLion[F vec.Float](n int, set LionSettings) (*Lion[F], error) {
+	s, err := newState[F]("lion", n, set.LR, 1)
+	if err != nil {
+		return nil, err
+	}
+	err = firstError(
+		below1("beta1", set.Beta1),
+		below1("beta2", set.Beta2),
+		inRange("weight decay", set.WeightDecay, 0, math.MaxFloat64))
+	if err != nil {
+		return nil, fmt.Errorf("lion: %w", err)
+	}
+	return &Lion[F]{s, set}, nil
+}
+
+// Step updates theta in place.
+func (o *Lion[F]) Step(theta, grad []F) error {
+	lr, err := o.begin(theta, grad)
+	if err != nil {
+		return err
+	}
+	vec.Lion(theta, grad, o.moments[0], vec.LionParams{
+		LR: lr, Beta1: o.set.Beta1, Beta2: o.set.Beta2, WeightDecay: o.set.WeightDecay,
+	})
+	o.step++
+	return nil
+}

@@ -1,0 +1,50 @@
+package sam_test
+
+import (
+	"fmt"
+
+	"github.com/monge-ml/monge/optim"
+	"github.com/monge-ml/monge/sam"
+)
+
+// Minimise a function of one's own with M-SAM: the banana (1 - xy)² from a point where
+// plain SAM ends at the saddle (0, 0).
+func Example() {
+	banana := func(grad, theta []float64) float64 {
+		x, y := theta[0], theta[1]
+		r := 1 - x*y
+		grad[0], grad[1] = -2*r*y, -2*r*x
+		return r * r
+	}
+	theta := []float64{-1.5, .5}
+	base, _ := optim.NewSGD[float64](2, optim.SGDSettings{LR: optim.Constant(.01)})
+	opt, _ := sam.New(2, base, sam.Settings[float64]{Rho: sam.Constant(1), Alpha: 1})
+	for range 200 {
+		if _, err := opt.Step(theta, sam.Func(banana)); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Printf("%.2f\n", theta)
+	// Output: [-0.95 -0.94]
+}
+
+func ExampleFamily() {
+	_, err := sam.Family[float32]("fisher", sam.FamilyParams{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
+	fmt.Println(err)
+	// Output: method fisher has no ascent budget: it is for m-sam
+}
+
+// A step reports what it saw: with an ascent budget the predicted rise of the loss
+// never exceeds it, however large the radius.
+func ExampleStepper_Step() {
+	steep := func(grad, theta []float64) float64 {
+		grad[0] = 200 * theta[0]
+		return 100 * theta[0] * theta[0]
+	}
+	base, _ := optim.NewSGD[float64](1, optim.SGDSettings{LR: optim.Constant(.001)})
+	opt, _ := sam.New(1, base, sam.Settings[float64]{Rho: sam.Constant(10), AscentBudget: sam.Constant(.5)})
+	r, err := opt.Step([]float64{1}, sam.Func(steep))
+	fmt.Printf("|g| %.0f, |delta| %.4f, predicted rise %.3f, actual %.3f, %v\n",
+		r.GradNorm, r.DeltaNorm, r.PredictedAscent, r.Ascent(), err)
+	// Output: |g| 200, |delta| 0.0025, predicted rise 0.500, actual 0.501, <nil>
+}

@@ -1,0 +1,32 @@
+package sam
+
+import "github.com/monge-ml/monge/vec"
+
+// Fisher is the diagonal Fisher metric as the paper prints it for Fisher SAM (eq. 4-5,
+// after Kim et al. 2022): B = diag(1 + Eta·f), with f the square of the minibatch's
+// mean gradient, elementwise. With Eta = 1 that is the diagonal of the Monge metric
+// I + g gᵀ.
+type Fisher[F vec.Float] struct {
+	Eta float64 // > 0
+}
+
+func (m Fisher[F]) inverse(g F) float64 { x := float64(g); return x / (1 + m.Eta*x*x) }
+
+// Measure returns the lengths of g.
+func (m Fisher[F]) Measure(_, _, g []F) (Lengths, error) {
+	var g2, s2, v2 float64
+	for _, x := range g {
+		v := m.inverse(x)
+		g2 += float64(x) * float64(x)
+		s2 += float64(x) * v
+		v2 += v * v
+	}
+	return lengths(g2, s2, v2), nil
+}
+
+// Displace sets z = theta + c·B⁻¹g.
+func (m Fisher[F]) Displace(z, theta, g []F, c float64) {
+	for i, x := range g {
+		z[i] = theta[i] + F(c*m.inverse(x))
+	}
+}

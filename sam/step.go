@@ -1,0 +1,411 @@
+package sam
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/monge-ml/monge/vec"
+)
+
+// An Optimizer is the base update rule that a step hands its descent gradient to; the
+// types of package optim implement it.
+type Optimizer[F vec.Float] interface {
+	// Step updates theta in place from a gradient of the same length.
+	Step(theta, grad []F) error
+	MarshalBinary() ([]byte, error)
+	UnmarshalBinary([]byte) error
+}
+
+// A Schedule is a value that may change from step to step; the schedules of package
+// optim implement it, and [Constant] is one.
+type Schedule interface {
+	At(step int) float64
+}
+
+// Constant is the same value at every step.
+type Constant float64
+
+// At returns c.
+func (c Constant) At(int) float64 { return float64(c) }
+
+// Settings say how a step perturbs. The zero value does not: it is the plain base
+// optimizer.
+type Settings[F vec.Float] struct {
+	// Rho is the radius of the ball, >= 0, +Inf allowed with an AscentBudget. Nil or 0
+	// evaluates one gradient a step, bit-identical to the base optimizer alone.
+	Rho Schedule
+	// Alpha is the scale of the loss axis in the metric B + Alpha² g gᵀ: 0 is SAM, 1 the
+	// paper's M-SAM.
+	Alpha float64
+	// AscentBudget gives the scale as b = Rho/Alpha instead, in the unit of the loss:
+	// the perturbation never asks for more than a (linearised) rise of b, and never
+	// goes farther than Rho. Nil means Alpha counts.
+	AscentBudget Schedule
+	// Metric is B. Nil is Euclidean, the identity.
+	Metric Metric[F]
+	// PreconditionDescent multiplies the descent gradient by B(theta)⁻¹ as well. The
+	// Metric must be a Preconditioner.
+	PreconditionDescent bool
+	// PerMicrobatch perturbs every microbatch by its own gradient (m-sharpness)
+	// instead of all of them by the whole batch's.
+	PerMicrobatch bool
+	// Interval k > 1 perturbs only at steps 0, k, 2k, ...; the steps between are plain.
+	Interval int
+	// ClipNorm > 0 scales a descent gradient of a larger norm down to it.
+	ClipNorm float64
+}
+
+// Result says what a step saw. In a plain step the perturbed values are those at
+// theta; with PerMicrobatch the values of the perturbation are weighted means over
+// the microbatches.
+type Result struct {
+	Loss              float64 // mean loss at theta
+	PerturbedLoss     float64 // mean loss at theta+delta
+	GradNorm          float64 // |g|, the ascent gradient at theta
+	PerturbedGradNorm float64 // |g'|, the descent gradient at theta+delta, before clipping
+	DeltaNorm         float64 // |delta|
+	EffectiveRadius   float64 // |delta|/|g|, the paper's rho tilde
+	PredictedAscent   float64 // gᵀdelta, the rise of the loss to first order
+	Perturbed         bool    // whether this step took an ascent gradient
+}
+
+// Ascent is the actual rise of the loss, PerturbedLoss - Loss: the sharpness gap.
+func (r Result) Ascent() float64 { return r.PerturbedLoss - r.Loss }
+
+// NonFiniteError reports a NaN or an infinity. Theta and the optimizer's state are as
+// they were before the step.
+type NonFiniteError struct {
+	Step int     // counted from 0
+	Pass string  // the evaluation: "ascent gradient at theta", ...
+	What string  // "loss", "gradient" or "perturbation"
+	Loss float64 // of that pass
+	Norm float64 // of that pass's gradient, NaN when not known
+}
+
+func (e *NonFiniteError) Error() string {
+	return fmt.Sprintf("step %d: %s: the %s is not finite (loss %g, |g| %g)", e.Step, e.Pass, e.What, e.Loss, e.Norm)
+}
+
+// The passes of a step, as errors name them.
+const (
+	ascentPass  = "ascent gradient at theta"
+	descentPass = "descent gradient at theta+delta"
+	plainPass   = "gradient at theta"
+)
+
+// A Stepper takes steps over parameter vectors of one length. It owns the gradient
+// and, once it perturbs, one vector more. It is not safe for concurrent use.
+type Stepper[F vec.Float] struct {
+	set  Settings[F]
+	base Optimizer[F]
+	step int
+	g, z []F
+}
+
+// New returns a stepper for n parameters that hands its descent gradients to base.
+func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], error) {
+	if s.Metric == nil {
+		s.Metric = Euclidean[F]{}
+	}
+	if s.Rho == nil {
+		s.Rho = Constant(0)
+	}
+	if base == nil {
+		return nil, errors.New("sam: no base optimizer")
+	}
+	if n <= 0 {
+		return nil, fmt.Errorf("sam: %d parameters; there must be at least one", n)
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("sam: %w", err)
+	}
+	return &Stepper[F]{set: s, base: base, g: make([]F, n)}, nil
+}
+
+func (s *Settings[F]) check() error {
+	if !(s.Alpha >= 0) || math.IsInf(s.Alpha, 1) {
+		return fmt.Errorf("alpha is %g; it must be a finite number >= 0", s.Alpha)
+	}
+	if s.AscentBudget != nil && s.Alpha != 0 {
+		return fmt.Errorf("both alpha (%g) and an ascent budget are set; the budget is rho/alpha, so give one", s.Alpha)
+	}
+	if s.Interval < 0 {
+		return fmt.Errorf("interval is %d; it must be >= 0", s.Interval)
+	}
+	if !(s.ClipNorm >= 0) {
+		return fmt.Errorf("clip norm is %g; it must be >= 0", s.ClipNorm)
+	}
+	if err := checkMetric(s.Metric); err != nil {
+		return err
+	}
+	if _, ok := s.Metric.(Preconditioner[F]); s.PreconditionDescent && !ok {
+		return fmt.Errorf("metric %T can't precondition the descent: it is no Preconditioner", s.Metric)
+	}
+	switch s.Metric.(type) {
+	case Diagonal[F], Solve[F]:
+		if s.PerMicrobatch {
+			return fmt.Errorf("metric %T can't perturb per microbatch: it needs the vector that then holds the gradient", s.Metric)
+		}
+	}
+	_, _, err := s.radius(0)
+	return err
+}
+
+func checkMetric[F vec.Float](m Metric[F]) error {
+	switch m := m.(type) {
+	case Fisher[F]:
+		if !(m.Eta > 0) || math.IsInf(m.Eta, 1) {
+			return fmt.Errorf("eta of the Fisher metric is %g; it must be a finite number > 0", m.Eta)
+		}
+	case Adaptive[F]:
+		if !(m.Eta >= 0) || math.IsInf(m.Eta, 1) {
+			return fmt.Errorf("eta of the adaptive metric is %g; it must be a finite number >= 0", m.Eta)
+		}
+	case Diagonal[F]:
+		if m.Inverse == nil {
+			return errors.New("the diagonal metric has no Inverse function")
+		}
+	case Solve[F]:
+		if m.Solve == nil {
+			return errors.New("the base metric has no Solve function")
+		}
+	}
+	return nil
+}
+
+// radius returns rho and the ascent budget b = rho/alpha at a step.
+func (s *Settings[F]) radius(step int) (rho, budget float64, err error) {
+	rho = s.Rho.At(step)
+	if !(rho >= 0) {
+		return 0, 0, fmt.Errorf("rho at step %d is %g; it must be >= 0", step, rho)
+	}
+	if s.AscentBudget != nil {
+		budget = s.AscentBudget.At(step)
+		if !(budget > 0) {
+			return 0, 0, fmt.Errorf("ascent budget at step %d is %g; it must be > 0", step, budget)
+		}
+	} else {
+		budget = rho / s.Alpha // +Inf for SAM
+	}
+	if math.IsInf(rho, 1) && (s.AscentBudget == nil || math.IsInf(budget, 1)) {
+		return 0, 0, errors.New("an infinite rho needs a finite ascent budget")
+	}
+	return rho, budget, nil
+}
+
+// Settings returns the settings, with defaults filled in.
+func (s *Stepper[F]) Settings() Settings[F] { return s.set }
+
+// Steps returns how many steps have been taken.
+func (s *Stepper[F]) Steps() int { return s.step }
+
+// Step takes one step on one minibatch: the ascent gradient at theta, the perturbation,
+// the descent gradient at theta+delta, the base optimizer's update of theta in place.
+// On an error theta, the optimizer's state and the step count are as they were.
+func (s *Stepper[F]) Step(theta []F, obj Objective[F]) (Result, error) {
+	return s.StepMicrobatches(theta, whole, obj)
+}
+
+var whole = []float64{1}
+
+// StepMicrobatches is [Stepper.Step] over a batch of len(weights) microbatches, whose
+// weights are their shares of the batch (n_i/n; they should sum to 1). The whole
+// batch's gradient perturbs once, exactly as if the batch were one, unless
+// PerMicrobatch is set.
+func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objective[F]) (Result, error) {
+	var r Result
+	if len(theta) != len(s.g) {
+		return r, fmt.Errorf("sam: theta has %d parameters, the stepper %d", len(theta), len(s.g))
+	}
+	if len(weights) == 0 {
+		return r, errors.New("sam: a step needs at least one microbatch")
+	}
+	rho, budget, err := s.set.radius(s.step)
+	if err != nil {
+		return r, fmt.Errorf("sam: %w", err)
+	}
+	switch {
+	case rho == 0 || (s.set.Interval > 1 && s.step%s.set.Interval != 0):
+		err = s.plain(&r, theta, weights, obj)
+	case s.set.PerMicrobatch:
+		err = s.perMicrobatch(&r, theta, weights, obj, rho, budget)
+	default:
+		err = s.perBatch(&r, theta, weights, obj, rho, budget)
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := s.descend(&r, theta); err != nil {
+		return r, err
+	}
+	s.step++
+	return r, nil
+}
+
+// plain evaluates the gradient at theta alone.
+func (s *Stepper[F]) plain(r *Result, theta []F, weights []float64, obj Objective[F]) error {
+	loss, err := s.accumulate(s.g, theta, weights, obj, false, plainPass)
+	r.Loss, r.PerturbedLoss = loss, loss
+	return err
+}
+
+// perBatch perturbs by the gradient of the whole batch.
+func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) (err error) {
+	if r.Loss, err = s.accumulate(s.g, theta, weights, obj, false, ascentPass); err != nil {
+		return err
+	}
+	if err = s.perturb(r, 1, theta, s.g, s.spare(), r.Loss, rho, budget); err != nil {
+		return err
+	}
+	r.PerturbedLoss, err = s.accumulate(s.g, s.z, weights, obj, true, descentPass)
+	return err
+}
+
+// accumulate sums the weighted gradients of all microbatches at one point into grad.
+func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F], perturbed bool, pass string) (mean float64, err error) {
+	for i, w := range weights {
+		loss, err := s.eval(grad, at, obj, Call{Micro: i, Weight: w, Add: i > 0, Perturbed: perturbed}, pass)
+		if err != nil {
+			return mean, err
+		}
+		mean += w * loss
+	}
+	return mean, nil
+}
+
+// perMicrobatch perturbs each microbatch by its own gradient, which shares z with the
+// perturbed point so that no third vector is needed.
+func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) error {
+	z := s.spare()
+	for i, w := range weights {
+		c := Call{Micro: i, Weight: 1}
+		loss, err := s.eval(z, theta, obj, c, ascentPass)
+		if err != nil {
+			return err
+		}
+		r.Loss += w * loss
+		if err := s.perturb(r, w, theta, z, z, loss, rho, budget); err != nil {
+			return err
+		}
+		c.Weight, c.Add, c.Perturbed = w, i > 0, true
+		loss, err = s.eval(s.g, z, obj, c, descentPass)
+		if err != nil {
+			return err
+		}
+		r.PerturbedLoss += w * loss
+	}
+	return nil
+}
+
+// spare returns the one vector beyond the gradient, made when first needed.
+func (s *Stepper[F]) spare() []F {
+	if s.z == nil {
+		s.z = make([]F, len(s.g))
+	}
+	return s.z
+}
+
+// eval is one call of the objective, with its loss checked.
+func (s *Stepper[F]) eval(grad, at []F, obj Objective[F], c Call, pass string) (float64, error) {
+	loss, err := obj.Gradient(grad, at, c)
+	if err != nil {
+		return loss, fmt.Errorf("step %d: %s: %w", s.step, pass, err)
+	}
+	if !finite(loss) {
+		return loss, &NonFiniteError{Step: s.step, Pass: pass, What: "loss", Loss: loss, Norm: math.NaN()}
+	}
+	return loss, nil
+}
+
+// perturb sets z = theta + delta for the ascent gradient g, and adds what it did to r
+// with weight w.
+func (s *Stepper[F]) perturb(r *Result, w float64, theta, g, z []F, loss, rho, budget float64) error {
+	n, err := s.set.Metric.Measure(z, theta, g)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", s.step, err)
+	}
+	if !finite(n.Grad) {
+		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: "gradient", Loss: loss, Norm: n.Grad}
+	}
+	c := scale(rho, budget, n.Dual)
+	delta := c * n.Direct
+	if !finite(delta) || !finite(n.Dual) {
+		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: "perturbation", Loss: loss, Norm: n.Grad}
+	}
+	s.set.Metric.Displace(z, theta, g, c)
+	r.Perturbed = true
+	r.GradNorm += w * n.Grad
+	r.DeltaNorm += w * delta
+	r.PredictedAscent += w * c * n.Dual * n.Dual
+	if n.Grad > 0 {
+		r.EffectiveRadius += w * delta / n.Grad
+	}
+	return nil
+}
+
+// descend checks the descent gradient and hands it to the base optimizer.
+func (s *Stepper[F]) descend(r *Result, theta []F) error {
+	pass := descentPass
+	if !r.Perturbed {
+		pass = plainPass
+	}
+	norm := vec.Norm(s.g)
+	if !finite(norm) {
+		return &NonFiniteError{Step: s.step, Pass: pass, What: "gradient", Loss: r.PerturbedLoss, Norm: norm}
+	}
+	r.PerturbedGradNorm = norm
+	if !r.Perturbed {
+		r.GradNorm = norm
+	}
+	if s.set.ClipNorm > 0 && norm > s.set.ClipNorm {
+		vec.Scale(s.g, s.set.ClipNorm/norm, s.g)
+		norm = s.set.ClipNorm
+	}
+	if s.set.PreconditionDescent {
+		if err := s.set.Metric.(Preconditioner[F]).Precondition(s.spare(), theta, s.g); err != nil {
+			return fmt.Errorf("step %d: %w", s.step, err)
+		}
+		if norm = vec.Norm(s.g); !finite(norm) {
+			return &NonFiniteError{Step: s.step, Pass: pass, What: "preconditioned gradient", Loss: r.PerturbedLoss, Norm: norm}
+		}
+	}
+	if b, ok := s.base.(interface{ MaxGradNorm() float64 }); ok && norm > b.MaxGradNorm() {
+		return fmt.Errorf("step %d: |g'| = %g overflows the base optimizer's state, which holds up to %g: clip the gradient or lower the learning rate", s.step, norm, b.MaxGradNorm())
+	}
+	return s.base.Step(theta, s.g)
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+const stateMagic = "monge/sam 1\n"
+
+// MarshalBinary exports the step count and the base optimizer's state: with theta, all
+// that a later process needs to go on bit-identically.
+func (s *Stepper[F]) MarshalBinary() ([]byte, error) {
+	base, err := s.base.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	b := binary.LittleEndian.AppendUint64([]byte(stateMagic), uint64(s.step))
+	return append(b, base...), nil
+}
+
+// UnmarshalBinary restores what [Stepper.MarshalBinary] exported, into a stepper made
+// with the same settings and base optimizer. On an error nothing has changed.
+func (s *Stepper[F]) UnmarshalBinary(b []byte) error {
+	n := len(stateMagic)
+	if len(b) < n+8 || string(b[:n]) != stateMagic {
+		return errors.New("sam: not an optimizer state, or one of another version")
+	}
+	step := binary.LittleEndian.Uint64(b[n:])
+	if step > math.MaxInt32 {
+		return fmt.Errorf("sam: corrupt optimizer state: step %d", step)
+	}
+	if err := s.base.UnmarshalBinary(b[n+8:]); err != nil {
+		return err
+	}
+	s.step = int(step)
+	return nil
+}
