@@ -56,12 +56,12 @@ func Adam[F Float](theta, g, m, v []F, p AdamParams) {
 	sameLen("Adam", len(theta), len(v))
 	c1 := 1 - math.Pow(p.Beta1, float64(p.Step))
 	c2 := math.Sqrt(1 - math.Pow(p.Beta2, float64(p.Step)))
-	rate, decay := F(p.LR/c1), F(p.LR*p.WeightDecay)
+	rate, shrink := F(p.LR/c1), F(1-p.LR*p.WeightDecay)
 	b1, b2, eps, wd := F(p.Beta1), F(p.Beta2), F(p.Eps), F(p.WeightDecay)
 	k1, k2, root := F(1-p.Beta1), F(1-p.Beta2), F(c2)
 	for i, d := range g {
 		if p.Decoupled {
-			theta[i] -= decay * theta[i]
+			theta[i] *= shrink
 		} else {
 			d += wd * theta[i]
 		}
@@ -109,10 +109,10 @@ func Lion[F Float](theta, g, m []F, p LionParams) {
 	sameLen("Lion", len(theta), len(g))
 	sameLen("Lion", len(theta), len(m))
 	lr, b1, k1 := F(p.LR), F(p.Beta1), F(1-p.Beta1)
-	b2, k2, decay := F(p.Beta2), F(1-p.Beta2), F(p.LR*p.WeightDecay)
+	b2, k2, shrink := F(p.Beta2), F(1-p.Beta2), F(1-p.LR*p.WeightDecay)
 	for i, d := range g {
 		c := b1*m[i] + k1*d
-		t := theta[i] - decay*theta[i]
+		t := shrink * theta[i]
 		switch {
 		case c > 0:
 			t -= lr
