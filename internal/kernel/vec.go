@@ -1,0 +1,138 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/monge-ml/monge/internal/par"
+)
+
+func sameLen(name string, n int, others ...int) {
+	for _, m := range others {
+		if m != n {
+			panic(fmt.Sprintf("kernel: %s: slices of %d and %d elements", name, n, m))
+		}
+	}
+}
+
+// Dot returns the sum of x[i]*y[i], accumulated in float64.
+func Dot(x, y []float32) float64 {
+	sameLen("Dot", len(x), len(y))
+	if len(x) < long {
+		return dot(x, y)
+	}
+	return reduce(x, y, func(j *vecJob, piece, lo, hi int) {
+		j.partial[piece] = dot(j.x[lo:hi], j.y[lo:hi])
+	})
+}
+
+// SumSq returns the sum of x[i]*x[i], accumulated in float64.
+func SumSq(x []float32) float64 {
+	if len(x) < long {
+		return sumSq(x)
+	}
+	return reduce(x, nil, func(j *vecJob, piece, lo, hi int) {
+		j.partial[piece] = sumSq(j.x[lo:hi])
+	})
+}
+
+// reduce adds the results of the chunks in their order.
+func reduce(x, y []float32, op func(j *vecJob, piece, lo, hi int)) float64 {
+	j := newVecJob(op, len(x), chunk)
+	j.x, j.y = x, y
+	j.sums(j.pieces())
+	par.Run(j.pieces(), j)
+	total := 0.0
+	for _, s := range j.partial {
+		total += s
+	}
+	j.release()
+	return total
+}
+
+func dot(x, y []float32) float64 {
+	var lanes [32]float64
+	n := 0
+	if level := Active(); level != Portable && len(x) >= 32 {
+		n = len(x) &^ 31
+		if level == AVX512 {
+			dotAVX512(&lanes, &x[0], &y[0], n)
+		} else {
+			dotAVX2(&lanes, &x[0], &y[0], n)
+		}
+	}
+	dotGo(&lanes, x[n:], y[n:])
+	return tree(&lanes)
+}
+
+func sumSq(x []float32) float64 {
+	var lanes [32]float64
+	n := 0
+	if level := Active(); level != Portable && len(x) >= 32 {
+		n = len(x) &^ 31
+		if level == AVX512 {
+			sumSqAVX512(&lanes, &x[0], n)
+		} else {
+			sumSqAVX2(&lanes, &x[0], n)
+		}
+	}
+	dotGo(&lanes, x[n:], x[n:])
+	return tree(&lanes)
+}
+
+// AddScaled sets dst = x + a*y. dst may be x or y.
+func AddScaled(dst, x []float32, a float32, y []float32) {
+	sameLen("AddScaled", len(dst), len(x), len(y))
+	if len(dst) < long {
+		addScaled(dst, x, a, y)
+		return
+	}
+	j := newVecJob(func(j *vecJob, _, lo, hi int) {
+		addScaled(j.dst[lo:hi], j.x[lo:hi], j.a, j.y[lo:hi])
+	}, len(dst), chunk)
+	j.dst, j.x, j.a, j.y = dst, x, a, y
+	j.run()
+}
+
+// whole returns how many of n elements the assembly does at once; the twin
+// does the rest.
+func whole(n int) int { return n &^ 15 }
+
+func addScaled(dst, x []float32, a float32, y []float32) {
+	n := whole(len(dst))
+	switch level := Active(); {
+	case n == 0 || level == Portable:
+		n = 0
+	case level == AVX512:
+		addScaledAVX512(&dst[0], &x[0], a, &y[0], n)
+	default:
+		addScaledAVX2(&dst[0], &x[0], a, &y[0], n)
+	}
+	addScaledGo(dst[n:], x[n:], a, y[n:])
+}
+
+// Scale sets dst = a*x. dst may be x.
+func Scale(dst []float32, a float32, x []float32) {
+	sameLen("Scale", len(dst), len(x))
+	if len(dst) < long {
+		scale(dst, a, x)
+		return
+	}
+	j := newVecJob(func(j *vecJob, _, lo, hi int) {
+		scale(j.dst[lo:hi], j.a, j.x[lo:hi])
+	}, len(dst), chunk)
+	j.dst, j.a, j.x = dst, a, x
+	j.run()
+}
+
+func scale(dst []float32, a float32, x []float32) {
+	n := whole(len(dst))
+	switch level := Active(); {
+	case n == 0 || level == Portable:
+		n = 0
+	case level == AVX512:
+		scaleAVX512(&dst[0], a, &x[0], n)
+	default:
+		scaleAVX2(&dst[0], a, &x[0], n)
+	}
+	scaleGo(dst[n:], a, x[n:])
+}
