@@ -21,6 +21,10 @@ func SGD[F Float](theta, g, buf []F, p SGDParams) {
 	if p.Momentum != 0 {
 		sameLen("SGD", len(theta), len(buf))
 	}
+	if t32, ok := any(theta).([]float32); ok {
+		sgd32(t32, any(g).([]float32), any(buf).([]float32), p)
+		return
+	}
 	lr, mu, keep, wd := F(p.LR), F(p.Momentum), F(1-p.Dampening), F(p.WeightDecay)
 	for i, d := range g {
 		d += wd * theta[i]
@@ -56,6 +60,10 @@ func Adam[F Float](theta, g, m, v []F, p AdamParams) {
 	sameLen("Adam", len(theta), len(v))
 	c1 := 1 - math.Pow(p.Beta1, float64(p.Step))
 	c2 := math.Sqrt(1 - math.Pow(p.Beta2, float64(p.Step)))
+	if t32, ok := any(theta).([]float32); ok {
+		adam32(t32, any(g).([]float32), any(m).([]float32), any(v).([]float32), p, c1, c2)
+		return
+	}
 	rate, shrink := F(p.LR/c1), F(1-p.LR*p.WeightDecay)
 	b1, b2, eps, wd := F(p.Beta1), F(p.Beta2), F(p.Eps), F(p.WeightDecay)
 	k1, k2, root := F(1-p.Beta1), F(1-p.Beta2), F(c2)
