@@ -142,6 +142,21 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
+// A run that diverged counts as none of the places, even if it last stood at one.
+func TestDivergedIsOther(t *testing.T) {
+	r := Run{End: []float64{0, .1}}
+	for _, loss := range []Loss{Banana{}, Sinc{}} {
+		r.Diverged = false
+		if got := Place(loss, r); got != Places(loss)[0] {
+			t.Errorf("%T: an end at the origin is %q, want %q", loss, got, Places(loss)[0])
+		}
+		r.Diverged = true
+		if got := Place(loss, r); got != "other" {
+			t.Errorf("%T: a diverged end is %q", loss, got)
+		}
+	}
+}
+
 // A stationary start stays, whatever the ball: at a zero gradient the perturbation is zero.
 func TestStationaryStart(t *testing.T) {
 	for _, name := range sam.Methods {
