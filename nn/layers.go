@@ -1,0 +1,67 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/monge-ml/monge/tensor"
+)
+
+// A Layer maps a tensor to another on a tape.
+type Layer interface {
+	Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor
+}
+
+// LayerFunc is a layer without parameters.
+type LayerFunc func(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor
+
+// Forward calls f.
+func (f LayerFunc) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor { return f(t, x) }
+
+// Sequential applies layers one after the other.
+type Sequential []Layer
+
+// Forward applies the layers in order.
+func (s Sequential) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	for _, l := range s {
+		x = l.Forward(t, x)
+	}
+	return x
+}
+
+// ReLU is the rectifier.
+var ReLU = LayerFunc((*tensor.Tape).ReLU)
+
+// linear is a fully connected layer.
+type linear struct {
+	name         string
+	weight, bias *Param
+}
+
+// Linear returns a fully connected layer from in to out features, with parameters
+// name.weight [out, in] and name.bias [out].
+func (b Builder) Linear(name string, in, out int) Layer {
+	p := b.In(name)
+	return &linear{
+		name:   p.prefix[:len(p.prefix)-1],
+		weight: p.Param("weight", fanIn(in), out, in),
+		bias:   p.Param("bias", fanIn(in), out),
+	}
+}
+
+func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	t.Scope(l.name)
+	return t.Linear(x, l.weight.view, l.bias.view)
+}
+
+// MLP returns layers of the given widths with ReLU between them, named layers.0,
+// layers.1, ...
+func (b Builder) MLP(widths ...int) Layer {
+	var s Sequential
+	for i, w := range widths[1:] {
+		if i > 0 {
+			s = append(s, ReLU)
+		}
+		s = append(s, b.Linear(fmt.Sprintf("layers.%d", i), widths[i], w))
+	}
+	return s
+}

@@ -1,0 +1,210 @@
+// Package tensor is a small engine for training networks on a CPU in float32: shapes, an
+// arena, a tape of operations, and reverse-mode differentiation.
+//
+// Operations are methods of a [Tape]. Each computes its result at once and appends a
+// node; [Tape.Backward] walks the nodes in reverse. Results live in the tape's arena:
+// [Tape.Reset] takes all of them back, so that a step that follows another of the same
+// shape allocates nothing and touches memory that is warm.
+//
+// An operation that is given tensors it can't work with does not panic: it records an
+// error that names the operation and the shapes, and from there on the tape does
+// nothing; [Tape.Err] and Backward return it. So a forward pass reads as plain
+// algebra, and is checked once at its end.
+//
+// Results do not depend on the number of threads.
+package tensor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A Mode says what a forward pass is for.
+type Mode int
+
+const (
+	// Eval computes results alone: no gradients, running statistics in use.
+	Eval Mode = iota
+	// Train is the first pass of a training step.
+	Train
+	// Perturbed is a later pass on the same minibatch at a perturbed point: dropout
+	// draws what it drew in the first pass, running statistics stay as they are.
+	Perturbed
+)
+
+// A Tape records operations. It is not safe for concurrent use.
+type Tape struct {
+	arena   arena
+	nodes   []node
+	tensors []*Tensor // made so far; the first used are in use
+	used    int
+	mode    Mode
+	scope   string
+	err     error
+}
+
+// node is one operation, kept flat so that recording it allocates nothing.
+type node struct {
+	back func(t *Tape, n *node)
+	out  *Tensor
+	in   [3]*Tensor
+	buf  []float32 // what forward keeps for backward
+	ints []int     // likewise, labels for example
+	opts any       // likewise
+	f    float32
+}
+
+// NewTape returns an empty tape.
+func NewTape() *Tape { return &Tape{} }
+
+// Reset takes back every result and forgets every operation, for a pass in mode.
+func (t *Tape) Reset(mode Mode) {
+	t.arena.reset()
+	clear(t.nodes)
+	t.nodes = t.nodes[:0]
+	t.used = 0
+	t.mode = mode
+	t.scope = ""
+	t.err = nil
+}
+
+// Mode returns what the pass is for.
+func (t *Tape) Mode() Mode { return t.mode }
+
+// Scope names the layer that the next operations belong to, for errors.
+func (t *Tape) Scope(name string) { t.scope = name }
+
+// Err returns the first error of the pass.
+func (t *Tape) Err() error { return t.err }
+
+// fail records an operation's error and returns nil, which is what every operation
+// returns and accepts after an error.
+func (t *Tape) fail(op, format string, args ...any) *Tensor {
+	if t.err == nil {
+		t.err = &ShapeError{Layer: t.scope, Op: op, Problem: fmt.Sprintf(format, args...)}
+	}
+	return nil
+}
+
+// A ShapeError reports tensors that an operation can't work with.
+type ShapeError struct {
+	Layer   string // as [Tape.Scope] named it, may be empty
+	Op      string
+	Problem string // names the shapes
+}
+
+func (e *ShapeError) Error() string {
+	if e.Layer == "" {
+		return e.Op + ": " + e.Problem
+	}
+	return e.Layer + ": " + e.Op + ": " + e.Problem
+}
+
+// result returns a tensor of the tape with memory of its own, not cleared.
+func (t *Tape) result(shape ...int) *Tensor {
+	x := t.header(shape...)
+	x.Data = t.arena.get(size(shape))
+	x.owned = true
+	return x
+}
+
+// resultLast returns a tensor of x's shape but for the last dimension.
+func (t *Tape) resultLast(x *Tensor, last int) *Tensor {
+	dims := x.dims
+	dims[x.rank-1] = last
+	return t.result(dims[:x.rank]...)
+}
+
+// header returns a tensor of the tape without memory.
+func (t *Tape) header(shape ...int) *Tensor {
+	if t.used == len(t.tensors) {
+		t.tensors = append(t.tensors, new(Tensor))
+	}
+	x := t.tensors[t.used]
+	t.used++
+	*x = Tensor{}
+	x.setShape(shape)
+	return x
+}
+
+// Input returns a tensor over data, which it shares and which needs no gradient.
+func (t *Tape) Input(data []float32, shape ...int) *Tensor {
+	if t.err != nil {
+		return nil
+	}
+	if err := checkShape(shape); err != nil {
+		return t.fail("input", "%v", err)
+	}
+	if size(shape) != len(data) {
+		return t.fail("input", "shape %v has %d elements, the data %d", slices.Clone(shape), size(shape), len(data))
+	}
+	x := t.header(shape...)
+	x.Data = data
+	return x
+}
+
+// record appends an operation whose result is n.out, if any of its inputs needs a
+// gradient.
+func (t *Tape) record(n node) *Tensor {
+	if t.mode == Eval {
+		return n.out
+	}
+	for _, x := range n.in {
+		if x != nil && x.needs {
+			n.out.needs = true
+			t.nodes = append(t.nodes, n)
+			break
+		}
+	}
+	return n.out
+}
+
+// Backward computes the gradient of seed times loss, a tensor of one element, with
+// respect to every bound parameter and the results in between.
+func (t *Tape) Backward(loss *Tensor, seed float32) error {
+	switch {
+	case t.err != nil:
+		return t.err
+	case loss == nil || len(loss.Data) != 1:
+		return errors.New("backward: the loss must be a tensor of one element")
+	case t.mode == Eval:
+		return errors.New("backward: the tape is in Eval mode, which records nothing")
+	case !loss.needs:
+		return errors.New("backward: the loss depends on no parameter")
+	}
+	loss.kept = true
+	g, _ := t.into(loss)
+	g[0] = seed
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		if n.out.Grad == nil {
+			continue // the loss does not depend on it
+		}
+		n.back(t, n)
+		t.release(n)
+	}
+	return nil
+}
+
+// release gives a node's memory back once its backward step is done: nothing earlier
+// on the tape needs it.
+func (t *Tape) release(n *node) {
+	t.arena.put(n.buf)
+	n.buf = nil
+	if !n.out.owned || n.out.kept {
+		return
+	}
+	t.arena.put(n.out.Grad)
+	t.arena.put(n.out.Data)
+	n.out.Grad, n.out.Data = nil, nil
+}
+
+// Keep makes x's values and gradient outlive Backward, which otherwise takes the memory
+// of results back as it goes; all are gone at the next Reset. It returns x.
+func (t *Tape) Keep(x *Tensor) *Tensor {
+	if x != nil {
+		x.kept = true
+	}
+	return x
+}
