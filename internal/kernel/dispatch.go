@@ -65,7 +65,7 @@ func Best() Level {
 	switch {
 	case !haveAssembly || !x.HasAVX2 || !x.HasFMA:
 		return Portable
-	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512DQ:
+	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512DQ && x.HasBMI2:
 		return AVX512
 	}
 	return AVX2

@@ -1,0 +1,459 @@
+package kernel
+
+import "github.com/monge-ml/monge/internal/par"
+
+// Matrix multiplication in three layers, as in BLIS. The innermost is a register
+// tile (a micro-kernel) that multiplies a panel of rows of A by a panel of
+// columns of B. Panels of one block of k together form a tile of C, the piece of
+// work that one thread does. Around that, operands are packed so that panels are
+// contiguous, unless they are read too few times for that to pay.
+//
+// An element of C is the sum, in order, of its products within blocks of k of at
+// most maxBlock, and of these blocks. The blocks follow from the shape only.
+
+const (
+	maxBlock = 320 // a panel of B of this length still lies in the L1 or L2 cache
+
+	// smallFlops and less are done by the caller alone.
+	smallFlops = 2 << 20
+
+	// Limits on what is packed at one time, for the last-level cache.
+	maxPackedK    = 1280
+	maxPackedCols = 2048
+	maxPackedA    = 2 << 20 // elements
+
+	packPieceSize = 16 << 10 // elements packed by one piece at least
+)
+
+// A packing says how an operand reaches the micro-kernel.
+type packing int
+
+const (
+	direct packing = iota // from where it is
+	local                 // each tile packs its part, block by block
+	shared                // packed as a whole beforehand
+)
+
+type gemmArgs struct {
+	transA, transB, add       bool
+	m, n, k                   int
+	a, b, c                   []float32
+	lda, ldb, ldc             int
+	batch                     int
+	strideA, strideB, strideC int
+	packed                    *Packed // replaces b
+}
+
+// A gemmJob is a multiplication and how it is cut.
+type gemmJob struct {
+	gemmArgs
+	*target
+	how [2]packing // of A and B
+
+	kc                   int // length of a block
+	rowPanels, colPanels int
+	rowTiles, colTiles   int
+	slices               int // of k, each with its own partial result
+
+	packing        bool // what Do does
+	packA, packB   bool // what packing does
+	groupA, groupB int  // panels in a piece
+
+	panelsA, panelsB []float32
+	sizeA, sizeB     int // distance between panels of a shared operand
+	partial          []float32
+
+	bufA, bufB, bufPartial []float32
+}
+
+// A gemmScratch holds a tile's packed operands.
+type gemmScratch struct {
+	bufA, bufB []float32
+}
+
+var (
+	gemmJobs     stash[gemmJob]
+	gemmScratchs stash[gemmScratch]
+)
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+// release drops references and returns the job to the stash.
+func (j *gemmJob) release() {
+	j.gemmArgs = gemmArgs{}
+	j.panelsA, j.panelsB, j.partial = nil, nil, nil
+	gemmJobs.put(j)
+}
+
+func (j *gemmJob) run() {
+	j.target = &targets[Active()]
+	j.slices = 1
+	switch {
+	case j.batch == 0 || j.m == 0 || j.n == 0:
+	case j.k == 0:
+		j.clearC()
+	case 2*j.batch*j.m*j.n*j.k <= smallFlops:
+		j.small()
+	case j.batch > 1:
+		j.items()
+	case j.splitsK():
+		j.split()
+	default:
+		j.blocked()
+	}
+	j.release()
+}
+
+func (j *gemmJob) clearC() {
+	if j.add {
+		return
+	}
+	for item := range j.batch {
+		for r := range j.m {
+			at := item*j.strideC + r*j.ldc
+			clear(j.c[at : at+j.n])
+		}
+	}
+}
+
+// cutPanels sets the sizes that follow from m, n and k.
+func (j *gemmJob) cutPanels() {
+	j.rowPanels, j.colPanels = ceilDiv(j.m, j.mr), ceilDiv(j.n, j.nr)
+	j.kc = blockLength(j.k)
+}
+
+func blockLength(k int) int {
+	return (ceilDiv(k, ceilDiv(k, maxBlock)) + 7) &^ 7
+}
+
+// cutTiles cuts C into tiles of about rows x cols or, if that gives fewer than
+// least tiles, smaller ones, but not below a size where a tile costs much less
+// than handing it to a thread.
+func (j *gemmJob) cutTiles(rows, cols, least int) {
+	perRow, perCol := max(1, rows/j.mr), max(1, cols/j.nr)
+	for {
+		j.rowTiles, j.colTiles = ceilDiv(j.rowPanels, perRow), ceilDiv(j.colPanels, perCol)
+		h, w := min(perRow*j.mr, j.m), min(perCol*j.nr, j.n)
+		if j.rowTiles*j.colTiles >= least || 2*h*w*j.k < smallFlops/2 || perRow == 1 && perCol == 1 {
+			return
+		}
+		if perCol == 1 || perRow > 1 && h >= w {
+			perRow = ceilDiv(perRow, 2)
+		} else {
+			perCol = ceilDiv(perCol, 2)
+		}
+	}
+}
+
+func (j *gemmJob) small() {
+	j.cutPanels()
+	j.rowTiles, j.colTiles = 1, 1
+	j.chooseLocal()
+	for item := range j.batch {
+		j.tile(item)
+	}
+}
+
+func (j *gemmJob) items() {
+	j.cutPanels()
+	j.cutTiles(512, 512, ceilDiv(16, j.batch))
+	j.chooseLocal()
+	par.Run(j.batch*j.rowTiles*j.colTiles, j)
+}
+
+// splitsK reports whether C alone gives too little to share out.
+func (j *gemmJob) splitsK() bool {
+	return j.packed == nil && j.m*j.n <= maxSplitC && j.k >= 2*sliceLength
+}
+
+const (
+	maxSplitC   = 128 * 128
+	sliceLength = 1024
+	maxSlices   = 32
+)
+
+func (j *gemmJob) split() {
+	j.cutPanels()
+	j.kc = 256
+	j.rowTiles, j.colTiles = 1, 1
+	j.slices = min(maxSlices, j.k/sliceLength)
+	j.chooseLocal()
+	size := j.m * j.n
+	j.partial = aligned(&j.bufPartial, j.slices*size)
+	par.Run(j.slices, j)
+	sum := j.partial[:size]
+	for s := 1; s < j.slices; s++ {
+		addScaled(sum, sum, 1, j.partial[s*size:(s+1)*size])
+	}
+	for r := range j.m {
+		to, from := j.c[r*j.ldc:r*j.ldc+j.n], sum[r*j.n:(r+1)*j.n]
+		if j.add {
+			addScaled(to, to, 1, from)
+		} else {
+			copy(to, from)
+		}
+	}
+}
+
+// sliceRange is the part of k that slice s sums, in whole blocks.
+func (j *gemmJob) sliceRange(s int) (lo, hi int) {
+	if j.slices == 1 {
+		return 0, j.k
+	}
+	blocks := ceilDiv(j.k, j.kc)
+	return s * blocks / j.slices * j.kc, min((s+1)*blocks/j.slices*j.kc, j.k)
+}
+
+// chooseLocal decides for tiles that pack for themselves.
+func (j *gemmJob) chooseLocal() {
+	j.how = [2]packing{direct, direct}
+	if j.packed != nil {
+		j.how[1] = shared
+		j.sizeB = j.k * j.nr
+	} else if j.packsB() {
+		j.how[1] = local
+	}
+	if j.packsA() {
+		j.how[0] = local
+	}
+}
+
+// packsA reports whether packing A pays: it is read once for each panel of
+// columns. Far apart rows also fall into the same few cache sets.
+func (j *gemmJob) packsA() bool {
+	if j.colPanels == 1 {
+		return false
+	}
+	if j.transA {
+		return j.lda >= 512 && j.n > 64
+	}
+	return j.n > 96 || j.lda >= 512 && j.n > 32
+}
+
+// packsB is the same for B; columns are not contiguous in a transposed one.
+func (j *gemmJob) packsB() bool {
+	if j.transB {
+		return true
+	}
+	return j.rowPanels > 2 && j.ldb > 128
+}
+
+// blocked packs operands as a whole, as far as the limits allow, and then
+// multiplies.
+func (j *gemmJob) blocked() {
+	all := j.gemmArgs
+	j.cutPanels()
+	j.chooseLocal()
+	stepN, stepK := balanced(all.n, maxPackedCols, j.nr), balanced(all.k, maxPackedK, 8)
+	if j.how[1] == local {
+		j.how[1] = shared
+	} else {
+		stepN, stepK = all.n, all.k
+	}
+	stepM := all.m
+	if j.how[0] == local {
+		j.how[0] = shared
+		stepM = balanced(all.m, max(maxPackedA/min(stepK, all.k), 256), j.mr)
+	}
+	for j0 := 0; j0 < all.n; j0 += stepN {
+		for p0 := 0; p0 < all.k; p0 += stepK {
+			for i0 := 0; i0 < all.m; i0 += stepM {
+				j.block(&all, i0, j0, p0, stepM, stepN, stepK)
+			}
+		}
+	}
+}
+
+// balanced cuts n into equal steps of at most limit, multiples of unit.
+func balanced(n, limit, unit int) int {
+	return ceilDiv(ceilDiv(n, ceilDiv(n, limit)), unit) * unit
+}
+
+func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
+	j.m, j.n, j.k = min(stepM, all.m-i0), min(stepN, all.n-j0), min(stepK, all.k-p0)
+	j.a = all.a[at(all.transA, i0, p0, all.lda):]
+	if all.packed == nil {
+		j.b = all.b[at(all.transB, p0, j0, all.ldb):]
+	}
+	j.c = all.c[i0*all.ldc+j0:]
+	j.add = all.add || p0 > 0
+	j.cutPanels()
+	j.cutTiles(112, 256, 16)
+	j.pack(i0 == 0)
+	par.Run(j.rowTiles*j.colTiles, j)
+}
+
+// at is the index of an element of op(X).
+func at(trans bool, row, col, ld int) int {
+	if trans {
+		row, col = col, row
+	}
+	return row*ld + col
+}
+
+// pack packs the shared operands; B only if it is new.
+func (j *gemmJob) pack(newB bool) {
+	j.packA = j.how[0] == shared
+	j.packB = j.how[1] == shared && newB && j.packed == nil
+	pieces := 0
+	if j.packB {
+		j.sizeB = j.k * j.nr
+		j.panelsB = aligned(&j.bufB, j.colPanels*j.sizeB)
+		pieces += j.piecesB()
+	}
+	if j.packA {
+		j.sizeA = j.k * j.pitch
+		j.panelsA = aligned(&j.bufA, j.rowPanels*j.sizeA)
+		j.groupA = max(1, packPieceSize/j.sizeA)
+		pieces += ceilDiv(j.rowPanels, j.groupA)
+	}
+	j.packing = true
+	par.Run(pieces, j)
+	j.packing = false
+}
+
+func (j *gemmJob) piecesB() int {
+	j.groupB = max(1, packPieceSize/j.sizeB)
+	return j.batch * ceilDiv(j.colPanels, j.groupB)
+}
+
+// packInto packs a batch of right-hand matrices for later.
+func (j *gemmJob) packInto(p *Packed) {
+	j.target = &targets[Active()]
+	j.colPanels = ceilDiv(j.n, j.nr)
+	j.sizeB = j.k * j.nr
+	p.level, p.batch, p.k, p.n = Active(), j.batch, j.k, j.n
+	p.panels = aligned(&p.buf, j.batch*j.colPanels*j.sizeB)
+	if len(p.panels) > 0 {
+		j.panelsB = p.panels
+		j.packA, j.packB, j.packing = false, true, true
+		par.Run(j.piecesB(), j)
+		j.packing = false
+	}
+	j.release()
+}
+
+// Do does piece i of packing, or tile i.
+func (j *gemmJob) Do(i int) {
+	if j.packing {
+		j.packPiece(i)
+	} else {
+		j.tile(i)
+	}
+}
+
+func (j *gemmJob) packPiece(i int) {
+	if j.packB {
+		groups := ceilDiv(j.colPanels, j.groupB)
+		if i < j.batch*groups {
+			item, lo := i/groups, i%groups*j.groupB
+			to := j.panelsB[item*j.colPanels*j.sizeB:]
+			for q := lo; q < min(lo+j.groupB, j.colPanels); q++ {
+				j.packPanelB(to[q*j.sizeB:], item, q, 0, j.k)
+			}
+			return
+		}
+		i -= j.batch * groups
+	}
+	for q := i * j.groupA; q < min((i+1)*j.groupA, j.rowPanels); q++ {
+		j.packPanelA(j.panelsA[q*j.sizeA:], 0, q, 0, j.k)
+	}
+}
+
+// rows is where row panel q starts. Panels differ by one row at most, so that
+// none is too low for the micro-kernel to be fast.
+func (j *gemmJob) row(q int) int { return q * j.m / j.rowPanels }
+
+func (j *gemmJob) packPanelA(to []float32, item, q, p0, kb int) {
+	i0 := j.row(q)
+	from := j.a[item*j.strideA+at(j.transA, i0, p0, j.lda):]
+	j.packPanel(to, j.pitch, from, j.lda, j.row(q+1)-i0, kb, j.transA)
+}
+
+func (j *gemmJob) packPanelB(to []float32, item, q, p0, kb int) {
+	j0 := q * j.nr
+	from := j.b[item*j.strideB+at(j.transB, p0, j0, j.ldb):]
+	j.packPanel(to, j.nr, from, j.ldb, min(j.nr, j.n-j0), kb, !j.transB)
+}
+
+// A view is where a tile finds the panels of an operand for one block: panel q,
+// whose first row (of B: column) is i, starts at
+// from + i*perRow + (q-first)*perPanel.
+type view struct {
+	data                   []float32
+	from, perRow, perPanel int
+	first                  int
+	rs, cs                 int // between rows, and along k
+}
+
+func (v *view) panel(q, i int) []float32 {
+	return v.data[v.from+i*v.perRow+(q-v.first)*v.perPanel:]
+}
+
+func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
+	switch j.how[0] {
+	case shared:
+		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch}
+	case local:
+		size := kb * j.pitch
+		data := aligned(&s.bufA, (last-first)*size)
+		for q := first; q < last; q++ {
+			j.packPanelA(data[(q-first)*size:], item, q, p0, kb)
+		}
+		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch}
+	}
+	v := view{data: j.a, from: item*j.strideA + at(j.transA, 0, p0, j.lda), rs: j.lda, cs: 1}
+	if j.transA {
+		v.rs, v.cs = 1, j.lda
+	}
+	v.perRow = v.rs
+	return v
+}
+
+func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
+	switch {
+	case j.packed != nil:
+		return view{data: j.packed.panels, from: item*j.colPanels*j.sizeB + p0*j.nr, perPanel: j.sizeB, cs: j.nr}
+	case j.how[1] == shared:
+		return view{data: j.panelsB, from: p0 * j.nr, perPanel: j.sizeB, cs: j.nr}
+	case j.how[1] == local:
+		size := kb * j.nr
+		data := aligned(&s.bufB, (last-first)*size)
+		for q := first; q < last; q++ {
+			j.packPanelB(data[(q-first)*size:], item, q, p0, kb)
+		}
+		return view{data: data, perPanel: size, first: first, cs: j.nr}
+	}
+	return view{data: j.b, from: item*j.strideB + p0*j.ldb, perRow: 1, cs: j.ldb}
+}
+
+// tile computes tile i of C, counted over items, slices, rows and columns.
+func (j *gemmJob) tile(i int) {
+	col, i := i%j.colTiles, i/j.colTiles
+	row, i := i%j.rowTiles, i/j.rowTiles
+	slice, item := i%j.slices, i/j.slices
+	row0, row1 := row*j.rowPanels/j.rowTiles, (row+1)*j.rowPanels/j.rowTiles
+	col0, col1 := col*j.colPanels/j.colTiles, (col+1)*j.colPanels/j.colTiles
+
+	c, ldc, add := j.c[item*j.strideC:], j.ldc, j.add
+	if j.slices > 1 {
+		c, ldc, add = j.partial[slice*j.m*j.n:], j.n, false
+	}
+	s := gemmScratchs.get()
+	lo, hi := j.sliceRange(slice)
+	for p0 := lo; p0 < hi; p0 += j.kc {
+		kb := min(j.kc, hi-p0)
+		a := j.viewA(s, item, row0, row1, p0, kb)
+		b := j.viewB(s, item, col0, col1, p0, kb)
+		for q := col0; q < col1; q++ {
+			j0 := q * j.nr
+			cols := min(j.nr, j.n-j0)
+			bq := b.panel(q, j0)
+			for r := row0; r < row1; r++ {
+				i0 := j.row(r)
+				j.micro(j.row(r+1)-i0, cols, kb, a.panel(r, i0), a.rs, a.cs, bq, b.cs, c[i0*ldc+j0:], ldc, add || p0 > lo)
+			}
+		}
+	}
+	gemmScratchs.put(s)
+}
