@@ -42,6 +42,7 @@ type Tape struct {
 	mode    Mode
 	scope   string
 	err     error
+	seed    [1]float32
 }
 
 // node is one operation, kept flat so that recording it allocates nothing.
@@ -163,19 +164,29 @@ func (t *Tape) record(n node) *Tensor {
 // Backward computes the gradient of seed times loss, a tensor of one element, with
 // respect to every bound parameter and the results in between.
 func (t *Tape) Backward(loss *Tensor, seed float32) error {
+	if t.err == nil && (loss == nil || len(loss.Data) != 1) {
+		return errors.New("backward: the loss must be a tensor of one element")
+	}
+	t.seed[0] = seed
+	return t.BackwardFrom(loss, t.seed[:])
+}
+
+// BackwardFrom is [Tape.Backward] from a result of any shape, given the gradient of the
+// loss with respect to it.
+func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 	switch {
 	case t.err != nil:
 		return t.err
-	case loss == nil || len(loss.Data) != 1:
-		return errors.New("backward: the loss must be a tensor of one element")
 	case t.mode == Eval:
 		return errors.New("backward: the tape is in Eval mode, which records nothing")
-	case !loss.needs:
+	case !y.needs:
 		return errors.New("backward: the loss depends on no parameter")
+	case len(grad) != len(y.Data):
+		return fmt.Errorf("backward: a result of shape %v needs a gradient of %d elements, got %d", y.Shape(), len(y.Data), len(grad))
 	}
-	loss.kept = true
-	g, _ := t.into(loss)
-	g[0] = seed
+	y.kept = true
+	g, _ := t.into(y)
+	copy(g, grad)
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		if n.out.Grad == nil {

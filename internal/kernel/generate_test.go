@@ -22,7 +22,15 @@ func TestAssemblyIsCurrent(t *testing.T) {
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("generator: %v\n%s", err, out)
 	}
-	for _, name := range []string{"vec_amd64.s", "gemm_amd64.s", "stubs_amd64.go", "stubs_other.go"} {
+	made, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(made) == 0 {
+		t.Fatal("the generator made nothing")
+	}
+	for _, file := range made {
+		name := file.Name()
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

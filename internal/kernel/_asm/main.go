@@ -31,13 +31,12 @@ func main() {
 }
 
 func generate(dir string) error {
-	all := ir.NewFile()
 	for _, file := range []struct {
 		name string
 		fill func(*build.Context)
 	}{
-		{"vec_amd64.s", vecKernels},
-		{"gemm_amd64.s", gemmKernels},
+		{"vec", vecKernels},
+		{"gemm", gemmKernels},
 	} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64,!purego") // the old syntax: comma is "and"
@@ -54,22 +53,35 @@ func generate(dir string) error {
 			return err
 		}
 		_, text, _ = bytes.Cut(text, []byte("\n\n")) // the printer's own header
-		if err := write(dir, file.name, header+string(text)); err != nil {
+		if err := write(dir, file.name+"_amd64.s", header+string(text)); err != nil {
 			return err
 		}
-		all.Sections = append(all.Sections, f.Sections...)
+		if err := writeStubs(dir, file.name+"_amd64.go", "amd64 && !purego", true, f); err != nil {
+			return err
+		}
+		if err := writeStubs(dir, file.name+"_other.go", "!amd64 || purego", false, f); err != nil {
+			return err
+		}
 	}
-	if err := writeStubs(dir, "stubs_amd64.go", "amd64 && !purego", true, all); err != nil {
-		return err
+	return writeConstant(dir)
+}
+
+// writeConstant tells the package whether it has any assembly.
+func writeConstant(dir string) error {
+	for name, constraint := range map[string]string{"assembly_amd64.go": "amd64 && !purego", "assembly_other.go": "!amd64 || purego"} {
+		text := fmt.Sprintf("%s//go:build %s\n\npackage kernel\n\nconst haveAssembly = %v\n", header, constraint, name == "assembly_amd64.go")
+		if err := write(dir, name, text); err != nil {
+			return err
+		}
 	}
-	return writeStubs(dir, "stubs_other.go", "!amd64 || purego", false, all)
+	return nil
 }
 
 // writeStubs declares the functions, with bodies that panic where there is no
 // assembly: the level is never above Portable there.
 func writeStubs(dir, name, constraint string, haveAssembly bool, f *ir.File) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s//go:build %s\n\npackage kernel\n\nconst haveAssembly = %v\n", header, constraint, haveAssembly)
+	fmt.Fprintf(&b, "%s//go:build %s\n\npackage kernel\n", header, constraint)
 	for _, fn := range f.Functions() {
 		fmt.Fprintln(&b)
 		for _, line := range fn.Doc {
