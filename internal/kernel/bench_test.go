@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,25 +19,21 @@ func eachLevelB(b *testing.B, f func(b *testing.B)) {
 	}
 }
 
+// A peakTask is PeakFMA on all threads.
+type peakTask struct{ iterations, flops int }
+
+func (t *peakTask) Do(i int) {
+	if n := PeakFMA(t.iterations); i == 0 {
+		t.flops = n
+	}
+}
+
 // peakRate measures the FMA peak of all threads, in operations per second.
 func peakRate() float64 {
-	iterations := 20000
-	if Active() == Portable {
-		iterations = 100000
-	}
-	var wg sync.WaitGroup
+	t := &peakTask{iterations: 100000}
 	start := time.Now()
-	flops := 0
-	for i := range par.Threads() {
-		wg.Go(func() {
-			n := PeakFMA(iterations)
-			if i == 0 {
-				flops = n
-			}
-		})
-	}
-	wg.Wait()
-	return float64(flops*par.Threads()) / time.Since(start).Seconds()
+	par.Run(par.Threads(), t)
+	return float64(t.flops*par.Threads()) / time.Since(start).Seconds()
 }
 
 // gemmBench runs f between measurements of the peak, so that both see the same
@@ -49,7 +44,7 @@ func gemmBench(b *testing.B, flops int, f func()) {
 	for b.Loop() {
 		b.StopTimer()
 		peak := peakRate()
-		reps := max(1, int(2e-4*peak/float64(flops)))
+		reps := max(1, int(1e-3*peak/float64(flops)))
 		b.StartTimer()
 		start := time.Now()
 		for range reps {

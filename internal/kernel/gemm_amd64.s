@@ -23,24 +23,29 @@ DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func gemm1x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), CX
-	VXORPS  Y1, Y1, Y1
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), CX
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	PREFETCHT0 (DI)
+	LEAQ       (DI)(R8*4), DI
 
 loop:
+	PREFETCHT0   1024(CX)
 	VMASKMOVPS   (SI), Y0, Y2
 	ADDQ         BX, SI
 	VBROADCASTSS (CX), Y3
@@ -66,25 +71,30 @@ store:
 	RET
 
 // func gemm1x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), CX
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), CX
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	PREFETCHT0 (DI)
+	LEAQ       (DI)(R8*4), DI
 
 loop:
+	PREFETCHT0   1024(CX)
 	VMOVUPS      (SI), Y3
 	VMASKMOVPS   32(SI), Y0, Y4
 	ADDQ         BX, SI
@@ -114,21 +124,26 @@ store:
 	RET
 
 // func gemm1x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	PREFETCHT0 (DI)
+	LEAQ       (DI)(R8*4), DI
 
 loop:
+	PREFETCHT0   1024(CX)
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
 	ADDQ         BX, SI
@@ -157,25 +172,32 @@ store:
 	RET
 
 // func gemm2x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMASKMOVPS   (SI), Y0, Y3
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y4
@@ -208,27 +230,34 @@ store:
 	RET
 
 // func gemm2x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y5
 	VMASKMOVPS   32(SI), Y0, Y6
 	ADDQ         BX, SI
@@ -268,23 +297,30 @@ store:
 	RET
 
 // func gemm2x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	ADDQ         BX, SI
@@ -322,26 +358,35 @@ store:
 	RET
 
 // func gemm3x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMASKMOVPS   (SI), Y0, Y4
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y5
@@ -381,29 +426,38 @@ store:
 	RET
 
 // func gemm3x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y7
 	VMASKMOVPS   32(SI), Y0, Y8
 	ADDQ         BX, SI
@@ -453,25 +507,34 @@ store:
 	RET
 
 // func gemm3x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	ADDQ         BX, SI
@@ -518,29 +581,40 @@ store:
 	RET
 
 // func gemm4x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMASKMOVPS   (SI), Y0, Y5
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y6
@@ -588,33 +662,44 @@ store:
 	RET
 
 // func gemm4x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y9
 	VMASKMOVPS   32(SI), Y0, Y10
 	ADDQ         BX, SI
@@ -675,29 +760,40 @@ store:
 	RET
 
 // func gemm4x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	ADDQ         BX, SI
@@ -754,30 +850,43 @@ store:
 	RET
 
 // func gemm5x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMASKMOVPS   (SI), Y0, Y6
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y7
@@ -832,35 +941,48 @@ store:
 	RET
 
 // func gemm5x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y9, Y9, Y9
-	VXORPS  Y10, Y10, Y10
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y11
 	VMASKMOVPS   32(SI), Y0, Y12
 	ADDQ         BX, SI
@@ -931,31 +1053,44 @@ store:
 	RET
 
 // func gemm5x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	ADDQ         BX, SI
@@ -1021,31 +1156,46 @@ store:
 	RET
 
 // func gemm6x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMASKMOVPS   (SI), Y0, Y7
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y8
@@ -1107,37 +1257,52 @@ store:
 	RET
 
 // func gemm6x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ    tail+64(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	MOVQ    cs+24(FP), DX
-	MOVQ    bs+40(FP), BX
-	MOVQ    b+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, DX
-	SHLQ    $0x02, BX
-	MOVQ    a+8(FP), DI
-	LEAQ    (DI)(CX*2), R8
-	ADDQ    CX, R8
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y9, Y9, Y9
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y11, Y11, Y11
-	VXORPS  Y12, Y12, Y12
+	MOVQ       tail+64(FP), AX
+	LEAQ       tailMasks<>+0(SB), CX
+	NEGQ       AX
+	VMOVUPS    32(CX)(AX*4), Y0
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y13
 	VMASKMOVPS   32(SI), Y0, Y14
 	ADDQ         BX, SI
@@ -1218,33 +1383,48 @@ store:
 	RET
 
 // func gemm6x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-80
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	ADDQ         BX, SI
@@ -1443,24 +1623,29 @@ loop:
 	RET
 
 // func gemm1x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), CX
-	VPXORD Z0, Z0, Z0
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	PREFETCHT0 (DI)
+	LEAQ       (DI)(R8*4), DI
 
 loop:
+	PREFETCHT0   1024(CX)
 	VMOVUPS.Z    (SI), K1, Z1
 	ADDQ         BX, SI
 	VBROADCASTSS (CX), Z2
@@ -1486,25 +1671,31 @@ store:
 	RET
 
 // func gemm1x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       c+48(FP), DI
+	MOVQ       ldc+56(FP), R8
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	LEAQ       (DI)(R8*4), DI
 
 loop:
+	PREFETCHT0   1024(CX)
 	VMOVUPS      (SI), Z2
 	VMOVUPS.Z    64(SI), K1, Z3
 	ADDQ         BX, SI
@@ -1534,25 +1725,32 @@ store:
 	RET
 
 // func gemm2x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z2
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z3
@@ -1585,27 +1783,36 @@ store:
 	RET
 
 // func gemm2x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z4
 	VMOVUPS.Z    64(SI), K1, Z5
 	ADDQ         BX, SI
@@ -1645,26 +1852,35 @@ store:
 	RET
 
 // func gemm3x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z3
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z4
@@ -1704,29 +1920,41 @@ store:
 	RET
 
 // func gemm3x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z6
 	VMOVUPS.Z    64(SI), K1, Z7
 	ADDQ         BX, SI
@@ -1776,29 +2004,40 @@ store:
 	RET
 
 // func gemm4x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z4
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z5
@@ -1846,33 +2085,48 @@ store:
 	RET
 
 // func gemm4x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z8
 	VMOVUPS.Z    64(SI), K1, Z9
 	ADDQ         BX, SI
@@ -1933,30 +2187,43 @@ store:
 	RET
 
 // func gemm5x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z5
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z6
@@ -2011,35 +2278,53 @@ store:
 	RET
 
 // func gemm5x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z10
 	VMOVUPS.Z    64(SI), K1, Z11
 	ADDQ         BX, SI
@@ -2110,31 +2395,46 @@ store:
 	RET
 
 // func gemm6x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z6
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z7
@@ -2196,37 +2496,58 @@ store:
 	RET
 
 // func gemm6x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z12
 	VMOVUPS.Z    64(SI), K1, Z13
 	ADDQ         BX, SI
@@ -2307,34 +2628,51 @@ store:
 	RET
 
 // func gemm7x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z7
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z8
@@ -2404,41 +2742,65 @@ store:
 	RET
 
 // func gemm7x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z14
 	VMOVUPS.Z    64(SI), K1, Z15
 	ADDQ         BX, SI
@@ -2530,35 +2892,54 @@ store:
 	RET
 
 // func gemm8x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z8
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z9
@@ -2635,43 +3016,70 @@ store:
 	RET
 
 // func gemm8x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z16
 	VMOVUPS.Z    64(SI), K1, Z17
 	ADDQ         BX, SI
@@ -2773,36 +3181,57 @@ store:
 	RET
 
 // func gemm9x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z9
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z10
@@ -2886,45 +3315,75 @@ store:
 	RET
 
 // func gemm9x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z18
 	VMOVUPS.Z    64(SI), K1, Z19
 	ADDQ         BX, SI
@@ -3036,39 +3495,62 @@ store:
 	RET
 
 // func gemm10x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z10
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z11
@@ -3160,49 +3642,82 @@ store:
 	RET
 
 // func gemm10x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z20
 	VMOVUPS.Z    64(SI), K1, Z21
 	ADDQ         BX, SI
@@ -3325,40 +3840,65 @@ store:
 	RET
 
 // func gemm11x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z11
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z12
@@ -3457,51 +3997,87 @@ store:
 	RET
 
 // func gemm11x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z22
 	VMOVUPS.Z    64(SI), K1, Z23
 	ADDQ         BX, SI
@@ -3634,41 +4210,68 @@ store:
 	RET
 
 // func gemm12x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z12
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z13
@@ -3774,53 +4377,92 @@ store:
 	RET
 
 // func gemm12x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z24
 	VMOVUPS.Z    64(SI), K1, Z25
 	ADDQ         BX, SI
@@ -3963,44 +4605,73 @@ store:
 	RET
 
 // func gemm13x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	LEAQ   (R10)(CX*2), R11
-	ADDQ   CX, R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (R10)(CX*2), R11
+	ADDQ       CX, R11
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z13
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z14
@@ -4114,57 +4785,99 @@ store:
 	RET
 
 // func gemm13x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	LEAQ   (R10)(CX*2), R11
-	ADDQ   CX, R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (R10)(CX*2), R11
+	ADDQ       CX, R11
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	VPXORD     Z24, Z24, Z24
+	VPXORD     Z25, Z25, Z25
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z26
 	VMOVUPS.Z    64(SI), K1, Z27
 	ADDQ         BX, SI
@@ -4318,45 +5031,76 @@ store:
 	RET
 
 // func gemm14x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	LEAQ   (R10)(CX*2), R11
-	ADDQ   CX, R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (R10)(CX*2), R11
+	ADDQ       CX, R11
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS.Z    (SI), K1, Z14
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z15
@@ -4477,59 +5221,104 @@ store:
 	RET
 
 // func gemm14x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ   tail+64(FP), AX
-	MOVL   $0x0000ffff, CX
-	BZHIL  AX, CX, CX
-	KMOVW  CX, K1
-	MOVQ   k+0(FP), AX
-	MOVQ   rs+16(FP), CX
-	MOVQ   cs+24(FP), DX
-	MOVQ   bs+40(FP), BX
-	MOVQ   b+32(FP), SI
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	MOVQ   a+8(FP), DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
-	LEAQ   (R9)(CX*2), R10
-	ADDQ   CX, R10
-	LEAQ   (R10)(CX*2), R11
-	ADDQ   CX, R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
+	MOVQ       tail+64(FP), AX
+	MOVL       $0x0000ffff, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	MOVQ       cs+24(FP), DX
+	MOVQ       bs+40(FP), BX
+	MOVQ       b+32(FP), SI
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	MOVQ       a+8(FP), DI
+	LEAQ       (DI)(CX*2), R8
+	ADDQ       CX, R8
+	LEAQ       (R8)(CX*2), R9
+	ADDQ       CX, R9
+	LEAQ       (R9)(CX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (R10)(CX*2), R11
+	ADDQ       CX, R11
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	VPXORD     Z24, Z24, Z24
+	VPXORD     Z25, Z25, Z25
+	VPXORD     Z26, Z26, Z26
+	VPXORD     Z27, Z27, Z27
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
 
 loop:
+	PREFETCHT0   1024(DI)
 	VMOVUPS      (SI), Z28
 	VMOVUPS.Z    64(SI), K1, Z29
 	ADDQ         BX, SI

@@ -12,7 +12,7 @@ import "github.com/monge-ml/monge/internal/par"
 // most maxBlock, and of these blocks. The blocks follow from the shape only.
 
 const (
-	maxBlock = 320 // a panel of B of this length still lies in the L1 or L2 cache
+	maxBlock = 512 // a panel of B of this length streams well from the L2 cache
 
 	// smallFlops and less are done by the caller alone.
 	smallFlops = 2 << 20

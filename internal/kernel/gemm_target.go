@@ -60,6 +60,9 @@ func (t *target) micro(rows, cols, k int, a []float32, rs, cs int, b []float32, 
 	f(k, &a[0], rs, cs, &b[0], bs, &c[0], ldc, tail, add)
 }
 
+// transposeBlock keeps what is written in parts of cache lines in the L1 cache.
+const transposeBlock = 64
+
 // packPanel stores a panel of n rows (of B: columns) over k, so that element
 // (i, p) is to[p*pitch+i]. In from they lie the same way, with stride ld, if
 // contiguous, and transposed if not.
@@ -71,8 +74,10 @@ func (t *target) packPanel(to []float32, pitch int, from []float32, ld, n, k int
 		t.packContiguous(to, pitch, from, ld, n, k)
 	default:
 		whole := k &^ 7
-		for i := 0; i < n && whole > 0; i += 8 {
-			packTransposeAVX2(&to[i], pitch, &from[i*ld], ld, min(8, n-i), whole)
+		for p := 0; p < whole; p += transposeBlock {
+			for i := 0; i < n; i += 8 {
+				packTransposeAVX2(&to[p*pitch+i], pitch, &from[i*ld+p], ld, min(8, n-i), min(transposeBlock, whole-p))
+			}
 		}
 		packGo(to[whole*pitch:], pitch, from[whole:], ld, n, k-whole, false)
 	}

@@ -149,7 +149,9 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 	for v := range col {
 		col[v] = t.vec()
 	}
+	t.prefetchC()
 	t.Label("loop")
+	t.PREFETCHT0(operand.Mem{Base: bases[0], Disp: prefetchA})
 	for v := range col {
 		if t.last(v) {
 			t.loadTail(t.vectorAt(b, v), mask, col[v])
@@ -171,6 +173,24 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 	t.DECQ(k)
 	t.JNE(operand.LabelRef("loop"))
 	return acc
+}
+
+// prefetchA is how far ahead, in bytes, a packed panel of A is fetched from the
+// L2 cache. The one of B is read again and again, and the CPU's own
+// prefetcher is good enough.
+const prefetchA = 1024
+
+// prefetchC fetches the tile while the products are summed.
+func (t tile) prefetchC() {
+	row, ldc := t.int("c"), t.int("ldc")
+	for range t.rows {
+		for v := range t.vectors {
+			if t.wide || v == 0 {
+				t.PREFETCHT0(t.vectorAt(row, v))
+			}
+		}
+		t.LEAQ(operand.Mem{Base: row, Index: ldc, Scale: 4}, row)
+	}
 }
 
 // update writes the tile to C, or adds it.
