@@ -1,0 +1,142 @@
+package data
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestDigits(t *testing.T) {
+	d, err := Digits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Train.Len() != 1000 || d.Val.Len() != 300 || d.Test.Len() != 497 || len(d.Classes) != 10 {
+		t.Fatalf("split %d / %d / %d of %d classes", d.Train.Len(), d.Val.Len(), d.Test.Len(), len(d.Classes))
+	}
+	// Facts of the published file: 1,797 rows, whose classes have these sizes and whose
+	// pixels sum to 561,718.
+	counts, sum := make([]int, 10), 0.
+	for _, s := range []*Set{d.Train, d.Val, d.Test} {
+		for _, l := range s.Labels {
+			counts[l]++
+		}
+		for _, v := range s.X {
+			if v < 0 || v > 1 {
+				t.Fatalf("pixel %g", v)
+			}
+			sum += float64(v) * 16
+		}
+	}
+	if want := []int{178, 182, 177, 183, 181, 182, 181, 179, 174, 180}; !slices.Equal(counts, want) {
+		t.Errorf("class counts %v, want %v", counts, want)
+	}
+	if sum != 561718 {
+		t.Errorf("pixels sum to %g, want 561718", sum)
+	}
+}
+
+// No example stands in two splits.
+func TestSplitsAreDisjoint(t *testing.T) {
+	d, _ := Digits()
+	seen := map[string]string{}
+	for name, s := range map[string]*Set{"train": d.Train, "val": d.Val, "test": d.Test} {
+		for i := range s.Len() {
+			var b strings.Builder
+			for _, v := range s.Example(i) {
+				b.WriteByte(byte(v * 16))
+			}
+			if other, ok := seen[b.String()]; ok && other != name {
+				t.Fatalf("an example of %s stands in %s", name, other)
+			}
+			seen[b.String()] = name
+		}
+	}
+}
+
+func TestParseDigitsErrors(t *testing.T) {
+	good := strings.Repeat("0,", 64) + "9\n"
+	for _, tt := range []struct{ in, want string }{
+		{good + strings.Repeat("0,", 64) + "10\n", `line 2, column 65: "10"`},
+		{strings.Repeat("17,", 64) + "1\n", `line 1, column 1: "17"`},
+		{strings.Repeat("x,", 64) + "1\n", `line 1, column 1: "x"`},
+		{strings.Repeat("-1,", 64) + "1\n", `line 1, column 1: "-1"`},
+		{good + "1,2\n", "wrong number of fields"},
+	} {
+		if _, err := parseDigits(strings.NewReader(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("error %v, want %q", err, tt.want)
+		}
+	}
+}
+
+func TestLabelNoise(t *testing.T) {
+	d, _ := Digits()
+	noisy, err := d.WithLabelNoise(.4, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for i, l := range noisy.Train.Labels {
+		if l != d.Train.Labels[i] {
+			changed++
+		}
+	}
+	// 400 are drawn anew, a tenth of them to what they were.
+	if changed < 330 || changed > 390 {
+		t.Errorf("%d of 1000 labels changed, want about 360", changed)
+	}
+	if !reflect.DeepEqual(noisy.Test.Labels, d.Test.Labels) || !reflect.DeepEqual(noisy.Val.Labels, d.Val.Labels) {
+		t.Error("validation or test labels changed")
+	}
+	again, _ := d.WithLabelNoise(.4, 1)
+	other, _ := d.WithLabelNoise(.4, 2)
+	if !slices.Equal(noisy.Train.Labels, again.Train.Labels) || slices.Equal(noisy.Train.Labels, other.Train.Labels) {
+		t.Error("the noise is not a function of the seed")
+	}
+	for _, share := range []float64{-.1, 1.1, math.NaN()} {
+		if _, err := d.WithLabelNoise(share, 1); err == nil {
+			t.Errorf("a share of %g was accepted", share)
+		}
+	}
+}
+
+func TestBatches(t *testing.T) {
+	d, _ := Digits()
+	b := NewBatches(d.Val, 64, 7)
+	order := func(epoch int) (labels []int, sizes []int) {
+		b.Start(epoch)
+		for b.Next() {
+			labels = append(labels, b.Labels...)
+			sizes = append(sizes, len(b.Labels))
+			if len(b.X) != 64*len(b.Labels) {
+				t.Fatalf("%d numbers for %d examples", len(b.X), len(b.Labels))
+			}
+		}
+		return labels, sizes
+	}
+	first, sizes := order(1)
+	if !slices.Equal(sizes, []int{64, 64, 64, 64, 44}) || b.PerEpoch() != 5 {
+		t.Errorf("sizes %v", sizes)
+	}
+	second, _ := order(2)
+	again, _ := order(1)
+	if slices.Equal(first, second) || !slices.Equal(first, again) {
+		t.Error("the order is not a function of the epoch")
+	}
+	slices.Sort(first)
+	want := slices.Sorted(slices.Values(d.Val.Labels))
+	if !slices.Equal(first, want) {
+		t.Error("an epoch does not see every example once")
+	}
+	if big := NewBatches(d.Val, 1000, 7); big.PerEpoch() != 1 {
+		t.Errorf("a batch larger than the set: %d batches", big.PerEpoch())
+	}
+}
+
+func TestOpenUnknown(t *testing.T) {
+	if _, err := Open("mnist"); err == nil || !strings.Contains(err.Error(), `"mnist"; there is digits`) {
+		t.Errorf("error %v", err)
+	}
+}
