@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/data"
@@ -90,6 +91,9 @@ func (c *Config) check() error {
 	if c.Batch <= 0 {
 		return fmt.Errorf("batch is %d; it must be at least 1", c.Batch)
 	}
+	if !slices.Contains(Bases, c.Base) {
+		return fmt.Errorf("unknown base optimizer %q; there are %s", c.Base, strings.Join(Bases, ", "))
+	}
 	if c.Momentum != 0 && c.Base != "sgd" && c.Base != "rmsprop" {
 		return fmt.Errorf("base %s takes no momentum; it is for sgd and rmsprop", c.Base)
 	}
@@ -148,14 +152,13 @@ func (c *Config) base(n int) (optim.Optimizer[float32], error) {
 			return optim.NewAdamW[float32](n, s)
 		}
 		return optim.NewAdam[float32](n, s)
-	case "rmsprop":
-		s := optim.DefaultRMSprop(lr)
-		s.Momentum, s.WeightDecay = c.Momentum, c.WeightDecay
-		return optim.NewRMSprop[float32](n, s)
 	case "lion":
 		s := optim.DefaultLion(lr)
 		s.WeightDecay = c.WeightDecay
 		return optim.NewLion[float32](n, s)
+	default: // rmsprop: check knows the others
+		s := optim.DefaultRMSprop(lr)
+		s.Momentum, s.WeightDecay = c.Momentum, c.WeightDecay
+		return optim.NewRMSprop[float32](n, s)
 	}
-	return nil, fmt.Errorf("unknown base optimizer %q; there are %s", c.Base, strings.Join(Bases, ", "))
 }

@@ -1,0 +1,285 @@
+package train_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/train"
+)
+
+func short(method string, rho float64) train.Config {
+	c := train.Default()
+	c.Method, c.Rho, c.Epochs, c.Seed = method, train.Real(rho), 2, 3
+	return c
+}
+
+func do(t testing.TB, c train.Config) (*train.Run, train.Result) {
+	t.Helper()
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := r.Do(context.Background(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, res
+}
+
+func TestTrainingLearns(t *testing.T) {
+	for _, method := range []string{"none", "sam", "m-sam", "fisher", "asam"} {
+		rho := .1
+		if method == "none" {
+			rho = 0
+		}
+		c := short(method, rho)
+		c.Epochs = 4
+		_, res := do(t, c)
+		if !(res.TestAccuracy > .8) || !(res.ValAccuracy > .8) || !(res.TrainLoss < .7) {
+			t.Errorf("%s: test accuracy %.3f, val %.3f, loss %.3f after four epochs", method, res.TestAccuracy, res.ValAccuracy, res.TrainLoss)
+		}
+		last := res.Epochs[len(res.Epochs)-1]
+		if perturbed := method != "none"; (last.DeltaNorm > 0) != perturbed || (last.Ascent > 0) != perturbed {
+			t.Errorf("%s: %+v", method, last)
+		}
+	}
+}
+
+// The same seed gives the same bits, whatever the number of processors; another seed
+// gives others.
+func TestSameSeedSameBits(t *testing.T) {
+	c := short("m-sam", .3)
+	_, want := do(t, c)
+	for _, procs := range []int{1, 2, 5} {
+		before := runtime.GOMAXPROCS(procs)
+		_, got := do(t, c)
+		runtime.GOMAXPROCS(before)
+		if got.WeightsSHA256 != want.WeightsSHA256 {
+			t.Errorf("GOMAXPROCS %d: weights %s, want %s", procs, got.WeightsSHA256, want.WeightsSHA256)
+		}
+	}
+	c.Seed++
+	if _, other := do(t, c); other.WeightsSHA256 == want.WeightsSHA256 {
+		t.Error("another seed gave the same weights")
+	}
+}
+
+// With rho = 0, m-sam trains bit for bit as the base optimizer does.
+func TestRhoZeroIsTheBaseOptimizer(t *testing.T) {
+	_, want := do(t, short("none", 0))
+	_, got := do(t, short("m-sam", 0))
+	if got.WeightsSHA256 != want.WeightsSHA256 {
+		t.Error("weights differ")
+	}
+}
+
+func TestBases(t *testing.T) {
+	for base, lr := range map[string]float64{"sgd": .05, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "lion": 1e-3} {
+		c := short("m-sam", .1)
+		c.Base, c.LR, c.Epochs = base, lr, 4
+		if base != "sgd" {
+			c.Momentum = 0
+		}
+		if _, res := do(t, c); !(res.TestAccuracy > .8) {
+			t.Errorf("%s: test accuracy %.3f after four epochs", base, res.TestAccuracy)
+		}
+	}
+}
+
+// A run that meets an infinity stops with the step named and keeps the last good
+// weights.
+func TestDivergence(t *testing.T) {
+	c := short("none", 0)
+	c.LR = 1e30
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := r.Do(context.Background(), nil, nil)
+	var nf *sam.NonFiniteError
+	if !errors.As(err, &nf) || res.Steps == 0 {
+		t.Fatalf("error %v after %d steps", err, res.Steps)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	r, err := train.New(short("sam", .1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	res, err := r.Do(ctx, nil, func(done, all int, _ sam.Result) {
+		if done == 5 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || res.Steps != 5 {
+		t.Errorf("error %v after %d steps", err, res.Steps)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for want, change := range map[string]func(*train.Config){
+		`unknown data set "mnist"; there is digits`:                       func(c *train.Config) { c.Data = "mnist" },
+		`unknown model "lenet"; there is mlp`:                             func(c *train.Config) { c.Model = "lenet" },
+		`unknown method "adam"; there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
+		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
+		"base adam takes no momentum":                                     func(c *train.Config) { c.Base = "adam" },
+		"epochs is 0":                                                     func(c *train.Config) { c.Epochs = 0 },
+		"batch is -1":                                                     func(c *train.Config) { c.Batch = -1 },
+		"learning rate is NaN":                                            func(c *train.Config) { c.LR = math.NaN() },
+		"label noise is 2":                                                func(c *train.Config) { c.LabelNoise = 2 },
+		"rho at step 0 is -1":                                             func(c *train.Config) { c.Rho = -1 },
+		"an infinite rho needs a finite ascent budget":                    func(c *train.Config) { c.Rho = train.Real(math.Inf(1)) },
+		"method none takes no perturbation":                               func(c *train.Config) { c.Method = "none" },
+	} {
+		c := short("sam", .1)
+		change(&c)
+		if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// A run directory holds what repeats the run, its metrics, and its weights.
+func TestDir(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	c := short("m-sam", math.Inf(1))
+	budget := .05
+	c.AscentBudget = &budget
+	d, err := train.CreateDir(path, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := r.Do(context.Background(), d.Epoch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Finish(r, res), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var again train.Config
+	readJSON(t, filepath.Join(path, train.ConfigFile), &again)
+	if _, repeated := do(t, again); repeated.WeightsSHA256 != res.WeightsSHA256 {
+		t.Error("the saved config does not repeat the run")
+	}
+	var saved train.Result
+	readJSON(t, filepath.Join(path, train.ResultFile), &saved)
+	if saved.TestAccuracy != res.TestAccuracy || saved.WeightsSHA256 != res.WeightsSHA256 {
+		t.Errorf("saved result %+v", saved)
+	}
+	f, err := os.Open(filepath.Join(path, train.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := 0
+	for s := bufio.NewScanner(f); s.Scan(); lines++ {
+		var e train.Epoch
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil || e != res.Epochs[lines] {
+			t.Errorf("metrics line %d: %+v, %v", lines+1, e, err)
+		}
+		if !(e.PredictedAscent <= budget*1.001) {
+			t.Errorf("epoch %d: predicted ascent %g above the budget", e.Epoch, e.PredictedAscent)
+		}
+	}
+	if lines != c.Epochs {
+		t.Errorf("%d lines of metrics, want %d", lines, c.Epochs)
+	}
+	b, err := os.ReadFile(filepath.Join(path, train.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := b[8+binary.LittleEndian.Uint64(b):]
+	first := math.Float32frombits(binary.LittleEndian.Uint32(data))
+	if len(data) != 4*len(res.Theta) || first != res.Theta[0] {
+		t.Errorf("the weights file holds %d bytes from %g", len(data), first)
+	}
+	if _, err := train.CreateDir(path, c); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+		t.Errorf("a second run in the same directory: %v", err)
+	}
+}
+
+func readJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A failed write leaves the old file as it was and no temporary file behind.
+func TestWriteFileIsAtomic(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.json")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := train.WriteFile(path, func(w io.Writer) error {
+		w.Write(bytes.Repeat([]byte("x"), 1<<20))
+		return broken
+	})
+	b, _ := os.ReadFile(path)
+	entries, _ := os.ReadDir(dir)
+	if !errors.Is(err, broken) || string(b) != "old" || len(entries) != 1 {
+		t.Errorf("error %v, content %q, %d files", err, b, len(entries))
+	}
+}
+
+func TestReal(t *testing.T) {
+	for in, want := range map[string]train.Real{`"inf"`: train.Real(math.Inf(1)), `"-inf"`: train.Real(math.Inf(-1)), `0.3`: .3} {
+		var r train.Real
+		if err := json.Unmarshal([]byte(in), &r); err != nil || r != want {
+			t.Errorf("%s: %g, %v", in, float64(r), err)
+		}
+		if b, err := json.Marshal(r); err != nil || string(b) != in {
+			t.Errorf("%g: %s, %v", float64(r), b, err)
+		}
+	}
+	var r train.Real
+	if err := json.Unmarshal([]byte(`"many"`), &r); err == nil {
+		t.Error(`"many" was accepted`)
+	}
+}
+
+// BenchmarkDigitsEpoch is an epoch of the digits experiment: 16 steps of 64 examples.
+func BenchmarkDigitsEpoch(b *testing.B) {
+	for _, method := range []string{"none", "sam", "m-sam", "asam"} {
+		b.Run(method, func(b *testing.B) {
+			c := short(method, .1)
+			if method == "none" {
+				c.Rho = 0
+			}
+			c.Epochs = b.N
+			r, err := train.New(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			if _, err := r.Do(context.Background(), nil, nil); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
