@@ -15,7 +15,7 @@ const (
 	maxBlock = 512 // a panel of B of this length streams well from the L2 cache
 
 	// smallFlops and less are done by the caller alone.
-	smallFlops = 2 << 20
+	smallFlops = 1 << 20
 
 	// Limits on what is packed at one time, for the last-level cache.
 	maxPackedK    = 1280
@@ -134,7 +134,7 @@ func (j *gemmJob) cutTiles(rows, cols, least int) {
 	for {
 		j.rowTiles, j.colTiles = ceilDiv(j.rowPanels, perRow), ceilDiv(j.colPanels, perCol)
 		h, w := min(perRow*j.mr, j.m), min(perCol*j.nr, j.n)
-		if j.rowTiles*j.colTiles >= least || 2*h*w*j.k < smallFlops/2 || perRow == 1 && perCol == 1 {
+		if j.rowTiles*j.colTiles >= least || 2*h*w*j.k < smallFlops || perRow == 1 && perCol == 1 {
 			return
 		}
 		if perCol == 1 || perRow > 1 && h >= w {
@@ -161,26 +161,28 @@ func (j *gemmJob) items() {
 	par.Run(j.batch*j.rowTiles*j.colTiles, j)
 }
 
-// splitsK reports whether C alone gives too little to share out.
+// splitsK reports whether k is long, and C too small to share out without
+// packing long operands that are read only a few times.
 func (j *gemmJob) splitsK() bool {
 	return j.packed == nil && j.m*j.n <= maxSplitC && j.k >= 2*sliceLength
 }
 
 const (
-	maxSplitC   = 128 * 128
+	maxSplitC   = 64 << 10
 	sliceLength = 1024
 	maxSlices   = 32
+	maxPartial  = 512 << 10 // elements of all partial results
 )
 
 func (j *gemmJob) split() {
 	j.cutPanels()
 	j.kc = 256
-	j.rowTiles, j.colTiles = 1, 1
-	j.slices = min(maxSlices, j.k/sliceLength)
+	j.slices = min(maxSlices, j.k/sliceLength, maxPartial/(j.m*j.n))
+	j.cutTiles(512, 256, ceilDiv(16, j.slices))
 	j.chooseLocal()
 	size := j.m * j.n
 	j.partial = aligned(&j.bufPartial, j.slices*size)
-	par.Run(j.slices, j)
+	par.Run(j.slices*j.rowTiles*j.colTiles, j)
 	sum := j.partial[:size]
 	for s := 1; s < j.slices; s++ {
 		addScaled(sum, sum, 1, j.partial[s*size:(s+1)*size])
@@ -238,22 +240,35 @@ func (j *gemmJob) packsB() bool {
 	return j.rowPanels > 2 && j.ldb > 128
 }
 
-// blocked packs operands as a whole, as far as the limits allow, and then
-// multiplies.
+// A tile's part of A, of B and of C together fill half of an L2 cache of 1 MiB.
+const tileRows, tileCols = 112, 256
+
+// blocked packs operands that several tiles read, as far as the limits allow,
+// and then multiplies.
 func (j *gemmJob) blocked() {
 	all := j.gemmArgs
 	j.cutPanels()
 	j.chooseLocal()
-	stepN, stepK := balanced(all.n, maxPackedCols, j.nr), balanced(all.k, maxPackedK, 8)
-	if j.how[1] == local {
-		j.how[1] = shared
-	} else {
-		stepN, stepK = all.n, all.k
+	j.cutTiles(tileRows, tileCols, 16)
+	alone := 1 // so many tiles pack for themselves
+	if 2*j.m*j.n*j.k < 4*smallFlops {
+		alone = 2 // as that is cheaper than waiting for each other once more
 	}
-	stepM := all.m
-	if j.how[0] == local {
+	if j.how[0] == local && j.colTiles > alone {
 		j.how[0] = shared
-		stepM = balanced(all.m, max(maxPackedA/min(stepK, all.k), 256), j.mr)
+	}
+	if j.how[1] == local && j.rowTiles > alone {
+		j.how[1] = shared
+	}
+	stepM, stepN, stepK := all.m, all.n, all.k
+	if j.packed == nil && (j.how[0] == shared || j.how[1] == shared) {
+		stepK = balanced(all.k, maxPackedK, 8)
+	}
+	if j.how[1] == shared && j.packed == nil {
+		stepN = balanced(all.n, maxPackedCols, j.nr)
+	}
+	if j.how[0] == shared {
+		stepM = balanced(all.m, max(maxPackedA/stepK, 256), j.mr)
 	}
 	for j0 := 0; j0 < all.n; j0 += stepN {
 		for p0 := 0; p0 < all.k; p0 += stepK {
@@ -278,7 +293,7 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.c = all.c[i0*all.ldc+j0:]
 	j.add = all.add || p0 > 0
 	j.cutPanels()
-	j.cutTiles(112, 256, 16)
+	j.cutTiles(tileRows, tileCols, 16)
 	j.pack(i0 == 0)
 	par.Run(j.rowTiles*j.colTiles, j)
 }
@@ -445,15 +460,40 @@ func (j *gemmJob) tile(i int) {
 		kb := min(j.kc, hi-p0)
 		a := j.viewA(s, item, row0, row1, p0, kb)
 		b := j.viewB(s, item, col0, col1, p0, kb)
-		for q := col0; q < col1; q++ {
-			j0 := q * j.nr
-			cols := min(j.nr, j.n-j0)
-			bq := b.panel(q, j0)
+		t := region{row0, row1, col0, col1, kb, c, ldc, add || p0 > lo}
+		if kb*(col1-col0)*j.nr <= innerB {
 			for r := row0; r < row1; r++ {
-				i0 := j.row(r)
-				j.micro(j.row(r+1)-i0, cols, kb, a.panel(r, i0), a.rs, a.cs, bq, b.cs, c[i0*ldc+j0:], ldc, add || p0 > lo)
+				t.row0, t.row1 = r, r+1
+				j.multiply(&t, &a, &b)
 			}
+		} else {
+			j.multiply(&t, &a, &b)
 		}
 	}
 	gemmScratchs.put(s)
+}
+
+// innerB is the size of a block of B that stays in the L1 cache as a whole. Then
+// A is better read once from the top to the bottom.
+const innerB = 6 << 10
+
+// A region is a part of C, in panels, and the block of k to add to it.
+type region struct {
+	row0, row1, col0, col1 int
+	kb                     int
+	c                      []float32
+	ldc                    int
+	add                    bool
+}
+
+func (j *gemmJob) multiply(t *region, a, b *view) {
+	for q := t.col0; q < t.col1; q++ {
+		j0 := q * j.nr
+		cols := min(j.nr, j.n-j0)
+		bq := b.panel(q, j0)
+		for r := t.row0; r < t.row1; r++ {
+			i0 := j.row(r)
+			j.micro(j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, bq, b.cs, t.c[i0*t.ldc+j0:], t.ldc, t.add)
+		}
+	}
 }
