@@ -1,0 +1,118 @@
+package kernel
+
+import "fmt"
+
+// A Conv is the shape of a two-dimensional convolution. Images are stored as
+// N x H x W x C and N x OutH x OutW x O, weights as KH x KW x C/Groups x O, all
+// dense and row-major. Group g maps channels g*C/Groups... to g*O/Groups....
+type Conv struct {
+	N, H, W, C int // input images, their size and channels
+	KH, KW, O  int // size of the kernel, output channels
+	Stride     int // 0 means 1
+	Pad        int // zeros around the input, on each side
+	Dilation   int // 0 means 1
+	Groups     int // 0 means 1
+}
+
+// OutH returns the height of the output.
+func (s *Conv) OutH() int { return s.out(s.H, s.KH) }
+
+// OutW returns the width of the output.
+func (s *Conv) OutW() int { return s.out(s.W, s.KW) }
+
+func (s *Conv) out(size, k int) int {
+	room := size + 2*s.Pad - max(s.Dilation, 1)*(k-1) - 1
+	if room < 0 {
+		return 0
+	}
+	return room/max(s.Stride, 1) + 1
+}
+
+// Flops returns the operations of one pass done directly, padding included.
+func (s *Conv) Flops() int {
+	return 2 * s.N * s.OutH() * s.OutW() * s.KH * s.KW * (s.C / max(s.Groups, 1)) * s.O
+}
+
+// ConvForward sets y to the convolution of x with w (a cross-correlation, as is
+// usual in networks). y must not overlap x or w.
+func ConvForward(s *Conv, y, x, w []float32) {
+	c := s.checked("ConvForward", x, w, y)
+	if c.N > 0 {
+		runConv(&c, convForward, x, w, y, false)
+	}
+}
+
+// ConvBackwardData sets dx, or adds to it, the gradient by the input for dy, the
+// gradient by the output. Without accumulate dx may hold anything.
+func ConvBackwardData(s *Conv, dx, dy, w []float32, accumulate bool) {
+	c := s.checked("ConvBackwardData", dx, w, dy)
+	if c.N > 0 {
+		runConv(&c, convBackwardData, dx, w, dy, accumulate)
+	}
+}
+
+// ConvBackwardWeights is ConvBackwardData for dw, the gradient by the weights,
+// which is a sum over all images.
+func ConvBackwardWeights(s *Conv, dw, x, dy []float32, accumulate bool) {
+	c := s.checked("ConvBackwardWeights", x, dw, dy)
+	switch {
+	case c.N > 0:
+		runConv(&c, convBackwardWeights, x, dw, dy, accumulate)
+	case !accumulate:
+		clear(dw[:c.weights()])
+	}
+}
+
+// A convPass is one of the three things to do with a convolution.
+type convPass int
+
+const (
+	convForward convPass = iota
+	convBackwardData
+	convBackwardWeights
+)
+
+func (s *Conv) weights() int { return s.KH * s.KW * (s.C / s.Groups) * s.O }
+
+// checked returns s with defaults filled in, or panics.
+func (s *Conv) checked(name string, x, w, y []float32) Conv {
+	c := *s
+	c.Stride, c.Dilation, c.Groups = max1(c.Stride), max1(c.Dilation), max1(c.Groups)
+	if c.N < 0 || min(c.H, c.W, c.C, c.KH, c.KW, c.O) < 1 || c.Pad < 0 || min(c.Stride, c.Dilation, c.Groups) < 1 {
+		panic(fmt.Sprintf("kernel: %s: impossible size in %+v", name, *s))
+	}
+	if c.C%c.Groups != 0 || c.O%c.Groups != 0 {
+		panic(fmt.Sprintf("kernel: %s: %d and %d channels do not divide into %d groups", name, c.C, c.O, c.Groups))
+	}
+	if c.OutH() < 1 || c.OutW() < 1 {
+		panic(fmt.Sprintf("kernel: %s: the kernel is larger than the padded input, %+v", name, *s))
+	}
+	for _, b := range []struct {
+		name      string
+		got, need int
+	}{
+		{"the input side", len(x), c.N * c.H * c.W * c.C},
+		{"the weight side", len(w), c.weights()},
+		{"the output side", len(y), c.N * c.OutH() * c.OutW() * c.O},
+	} {
+		if b.got != b.need {
+			panic(fmt.Sprintf("kernel: %s: %s has %d elements, needs %d for %+v", name, b.name, b.got, b.need, *s))
+		}
+	}
+	return c
+}
+
+// max1 is 1 for 0.
+func max1(n int) int {
+	if n == 0 {
+		return 1
+	}
+	return n
+}
+
+// runConv does a pass on the best path for the shape.
+func runConv(c *Conv, pass convPass, x, w, y []float32, add bool) {
+	j := convGenerals.get()
+	*j = convGeneral{Conv: *c, x: x, w: w, y: y, buf: j.buf}
+	j.run(pass, add)
+}

@@ -1,0 +1,274 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// A convCase is a convolution with its operands and what the passes should
+// give, in float64, with the sums of absolute products, which bound rounding.
+type convCase struct {
+	Conv
+	x, w, dy           []float32
+	y, dx, dw          []float64
+	absY, absX, absDW  []float64
+	oldX, oldW         []float32 // what accumulation adds to
+	terms              [3]int    // in a sum, by pass
+	sizeX, sizeW, size int
+}
+
+func newConvCase(s Conv) *convCase {
+	r := rand.New(rand.NewPCG(uint64(s.N*1000+s.C), uint64(s.H*1000+s.O)))
+	c := &convCase{Conv: s}
+	group := s.C / max(1, s.Groups)
+	c.sizeX, c.sizeW = s.N*s.H*s.W*s.C, s.KH*s.KW*group*s.O
+	c.size = s.N * s.OutH() * s.OutW() * s.O
+	c.x, c.w, c.dy = random(r, c.sizeX), random(r, c.sizeW), random(r, c.size)
+	c.oldX, c.oldW = random(r, c.sizeX), random(r, c.sizeW)
+	c.y, c.absY = make([]float64, c.size), make([]float64, c.size)
+	c.dx, c.absX = make([]float64, c.sizeX), make([]float64, c.sizeX)
+	c.dw, c.absDW = make([]float64, c.sizeW), make([]float64, c.sizeW)
+	c.terms = [3]int{s.KH * s.KW * group, s.KH * s.KW * s.O, s.N * s.OutH() * s.OutW()}
+	for i := range c.size {
+		c.sum(i)
+	}
+	return c
+}
+
+// sum adds everything in which output element i takes part.
+func (c *convCase) sum(i int) {
+	o, ow, oh, n := i%c.O, i/c.O%c.OutW(), i/c.O/c.OutW()%c.OutH(), i/c.O/c.OutW()/c.OutH()
+	group := c.C / max(1, c.Groups)
+	c0 := o / (c.O / max(1, c.Groups)) * group
+	for kh := range c.KH {
+		for kw := range c.KW {
+			ih := oh*max(1, c.Stride) + kh*max(1, c.Dilation) - c.Pad
+			iw := ow*max(1, c.Stride) + kw*max(1, c.Dilation) - c.Pad
+			if ih < 0 || ih >= c.H || iw < 0 || iw >= c.W {
+				continue
+			}
+			for ci := range group {
+				a := ((n*c.H+ih)*c.W+iw)*c.C + c0 + ci
+				b := ((kh*c.KW+kw)*group+ci)*c.O + o
+				add(c.y, c.absY, i, c.x[a], c.w[b])
+				add(c.dx, c.absX, a, c.dy[i], c.w[b])
+				add(c.dw, c.absDW, b, c.dy[i], c.x[a])
+			}
+		}
+	}
+}
+
+func add(sum, abs []float64, i int, x, y float32) {
+	p := float64(x) * float64(y)
+	sum[i] += p
+	abs[i] += math.Abs(p)
+}
+
+// check runs all passes with the given placement in memory.
+func (c *convCase) check(t testing.TB, atEnd bool) {
+	t.Helper()
+	m := newMemory(t, atEnd)
+	defer m.free()
+	x, w, dy := m.copyOf(c.x), m.copyOf(c.w), m.copyOf(c.dy)
+	y := m.slice(c.size) // all NaN
+	ConvForward(&c.Conv, y, x, w)
+	c.compare(t, "forward", y, nil, c.y, c.absY, c.terms[0])
+	dx, dw := m.slice(c.sizeX), m.slice(c.sizeW)
+	ConvBackwardData(&c.Conv, dx, dy, w, false)
+	c.compare(t, "backward data", dx, nil, c.dx, c.absX, c.terms[1])
+	ConvBackwardWeights(&c.Conv, dw, x, dy, false)
+	c.compare(t, "backward weights", dw, nil, c.dw, c.absDW, c.terms[2])
+	copy(dx, c.oldX)
+	copy(dw, c.oldW)
+	ConvBackwardData(&c.Conv, dx, dy, w, true)
+	c.compare(t, "backward data, added", dx, c.oldX, c.dx, c.absX, c.terms[1])
+	ConvBackwardWeights(&c.Conv, dw, x, dy, true)
+	c.compare(t, "backward weights, added", dw, c.oldW, c.dw, c.absDW, c.terms[2])
+}
+
+func (c *convCase) compare(t testing.TB, what string, got, old []float32, want, abs []float64, terms int) {
+	t.Helper()
+	for i, v := range got {
+		w, size := want[i], abs[i]
+		if old != nil {
+			w += float64(old[i])
+			size += math.Abs(float64(old[i]))
+		}
+		if diff := math.Abs(float64(v) - w); !(diff <= 1e-6*(1+math.Sqrt(float64(terms)))*size) {
+			t.Fatalf("%s of %+v: element %d is %v, want %v", what, c.Conv, i, v, w)
+		}
+	}
+}
+
+// convShapes are awkward in one way or another.
+var convShapes = []Conv{
+	{N: 1, H: 1, W: 1, C: 1, KH: 1, KW: 1, O: 1},
+	{N: 2, H: 5, W: 7, C: 3, KH: 3, KW: 3, O: 5, Pad: 1},
+	{N: 3, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
+	{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 32, Pad: 1, Stride: 2},
+	{N: 2, H: 7, W: 9, C: 17, KH: 3, KW: 3, O: 31, Pad: 1, Stride: 2},
+	{N: 2, H: 8, W: 6, C: 16, KH: 1, KW: 1, O: 48, Stride: 2},
+	{N: 3, H: 4, W: 5, C: 33, KH: 1, KW: 1, O: 34},
+	{N: 2, H: 11, W: 3, C: 7, KH: 3, KW: 3, O: 13},
+	{N: 1, H: 9, W: 10, C: 8, KH: 3, KW: 3, O: 8, Pad: 2},
+	{N: 1, H: 9, W: 10, C: 8, KH: 2, KW: 3, O: 8, Pad: 2, Stride: 3},
+	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 3, O: 6, Pad: 2, Dilation: 2},
+	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 2, O: 6, Pad: 1, Dilation: 3, Stride: 2},
+	{N: 2, H: 6, W: 5, C: 12, KH: 3, KW: 3, O: 18, Pad: 1, Groups: 3},
+	{N: 2, H: 6, W: 5, C: 8, KH: 3, KW: 3, O: 8, Pad: 1, Groups: 8},
+	{N: 1, H: 16, W: 16, C: 3, KH: 7, KW: 7, O: 20, Pad: 3, Stride: 2},
+	{N: 1, H: 14, W: 11, C: 3, KH: 5, KW: 5, O: 64, Pad: 2},
+	{N: 1, H: 3, W: 40, C: 5, KH: 1, KW: 4, O: 3},
+	{N: 2, H: 5, W: 5, C: 6, KH: 3, KW: 3, O: 6, Pad: 4},
+	{N: 2, H: 8, W: 8, C: 6, KH: 2, KW: 2, O: 9, Stride: 2},
+	{N: 1, H: 8, W: 9, C: 6, KH: 2, KW: 2, O: 9, Stride: 4, Pad: 1},
+	{N: 4, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pad: 1},
+	{N: 1, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
+	{N: 1, H: 6, W: 6, C: 80, KH: 3, KW: 3, O: 70, Pad: 1, Stride: 2},
+}
+
+func TestConv(t *testing.T) {
+	for _, s := range convShapes {
+		c := newConvCase(s)
+		eachLevel(t, func(t *testing.T) {
+			c.check(t, true)
+			c.check(t, false)
+		})
+	}
+}
+
+func TestConvNoImages(t *testing.T) {
+	s := Conv{H: 5, W: 5, C: 2, KH: 3, KW: 3, O: 2}
+	dw := make([]float32, 36)
+	dw[35] = 1
+	ConvForward(&s, nil, nil, dw)
+	ConvBackwardData(&s, nil, nil, dw, false)
+	ConvBackwardWeights(&s, dw, nil, nil, true)
+	if dw[35] != 1 {
+		t.Error("weight gradient changed")
+	}
+	ConvBackwardWeights(&s, dw, nil, nil, false)
+	if dw[35] != 0 {
+		t.Error("weight gradient not cleared")
+	}
+}
+
+func TestConvSameBitsForThreads(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, s := range convShapes {
+			s.N = 5
+			c := &convCase{Conv: s}
+			r := rand.New(rand.NewPCG(1, 2))
+			x, w := random(r, s.N*s.H*s.W*s.C), random(r, s.KH*s.KW*s.C/max(1, s.Groups)*s.O)
+			y := make([]float32, s.N*s.OutH()*s.OutW()*s.O)
+			dx, dw := make([]float32, len(x)), make([]float32, len(w))
+			var want [3][]float32
+			for _, threads := range []int{1, 2, 3} {
+				useThreads(t, threads)
+				ConvForward(&c.Conv, y, x, w)
+				ConvBackwardData(&c.Conv, dx, y, w, false)
+				ConvBackwardWeights(&c.Conv, dw, x, y, false)
+				for i, got := range [][]float32{y, dx, dw} {
+					if want[i] == nil {
+						want[i] = append(want[i], got...)
+					} else if e := firstDifference(got, want[i]); e >= 0 {
+						t.Fatalf("%+v: pass %d, element %d differs with %d threads", s, i, e, threads)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestConvWrongArguments(t *testing.T) {
+	s := Conv{N: 1, H: 3, W: 3, C: 2, KH: 3, KW: 3, O: 2, Pad: 1}
+	x, w, y := make([]float32, 18), make([]float32, 36), make([]float32, 18)
+	for i := range 18 {
+		x[i] = 1
+	}
+	for i := range w {
+		w[i] = 1
+	}
+	change := func(f func(*Conv)) *Conv {
+		c := s
+		f(&c)
+		return &c
+	}
+	for name, f := range map[string]func(){
+		"x":      func() { ConvForward(&s, y, x[:17], w) },
+		"w":      func() { ConvForward(&s, y, x, w[:35]) },
+		"y":      func() { ConvForward(&s, y[:17], x, w) },
+		"dw":     func() { ConvBackwardWeights(&s, w[:35], x, y, false) },
+		"dx":     func() { ConvBackwardData(&s, y[:17], x, w, false) },
+		"size":   func() { ConvForward(change(func(c *Conv) { c.H = 0 }), y, x, w) },
+		"pad":    func() { ConvForward(change(func(c *Conv) { c.Pad = -1 }), y, x, w) },
+		"stride": func() { ConvForward(change(func(c *Conv) { c.Stride = -1 }), y, x, w) },
+		"kernel": func() { ConvForward(change(func(c *Conv) { c.KH = 6 }), y, x, w) },
+		"groups": func() { ConvForward(change(func(c *Conv) { c.Groups = 3 }), y, x, w) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+	for _, v := range y {
+		if v != 0 {
+			t.Fatal("written before the panic")
+		}
+	}
+}
+
+func TestConvDoesNotAllocate(t *testing.T) {
+	useThreads(t, 2)
+	eachLevel(t, func(t *testing.T) {
+		for _, s := range convShapes {
+			x, w := make([]float32, s.N*s.H*s.W*s.C), make([]float32, s.KH*s.KW*s.C/max(1, s.Groups)*s.O)
+			y := make([]float32, s.N*s.OutH()*s.OutW()*s.O)
+			for i, f := range []func(){
+				func() { ConvForward(&s, y, x, w) },
+				func() { ConvBackwardData(&s, x, y, w, true) },
+				func() { ConvBackwardWeights(&s, w, x, y, true) },
+			} {
+				for range 5 {
+					f()
+				}
+				if a := testing.AllocsPerRun(10, f); a != 0 {
+					t.Errorf("%+v: pass %d: %v allocations", s, i, a)
+				}
+			}
+		}
+	})
+}
+
+func FuzzConv(f *testing.F) {
+	f.Add(uint64(0x0305070301020304), uint64(0x0101))
+	f.Add(uint64(0x0208081003032010), uint64(0x0201))
+	f.Fuzz(func(t *testing.T, sizes, rest uint64) {
+		at := func(v uint64, i, limit int) int { return int(v >> (8 * i) & 0xff % uint64(limit)) }
+		s := Conv{N: 1 + at(sizes, 0, 4), H: 1 + at(sizes, 1, 20), W: 1 + at(sizes, 2, 20), C: 1 + at(sizes, 3, 70),
+			KH: 1 + at(sizes, 4, 4), KW: 1 + at(sizes, 5, 4), O: 1 + at(sizes, 6, 70),
+			Stride: 1 + at(rest, 0, 3), Pad: at(rest, 1, 4), Dilation: 1 + at(rest, 2, 3)}
+		if at(rest, 3, 4) == 0 {
+			s.Groups = 2
+			s.C, s.O = 2*s.C, 2*s.O
+		}
+		if s.OutH() < 1 || s.OutW() < 1 || s.Flops() > 1<<23 {
+			t.Skip("impossible or large")
+		}
+		c := newConvCase(s)
+		for l := range Best() + 1 {
+			useLevel(t, l)
+			c.check(t, true)
+		}
+	})
+}
+
+func (c Conv) name() string {
+	return fmt.Sprintf("%dx%d@%dx%d-%d/%dx%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, c.KW, max1(c.Stride))
+}
