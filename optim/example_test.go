@@ -28,5 +28,5 @@ func ExampleNewAdamW() {
 func ExampleNewSGD_error() {
 	_, err := optim.NewSGD[float32](10, optim.SGDSettings{LR: optim.Constant(.1), Nesterov: true})
 	fmt.Println(err)
-	// Output: sgd: Nesterov needs a momentum and no dampening
+	// Output: sgd: a Nesterov step needs a momentum and no dampening
 }

@@ -296,7 +296,7 @@ func TestSettingsErrors(t *testing.T) {
 		{"sgd: momentum is NaN", sgd(SGDSettings{LR: lr, Momentum: nan})},
 		{"sgd: dampening is 2", sgd(SGDSettings{LR: lr, Dampening: 2})},
 		{"sgd: weight decay is -1", sgd(SGDSettings{LR: lr, WeightDecay: -1})},
-		{"sgd: Nesterov needs", sgd(SGDSettings{LR: lr, Nesterov: true})},
+		{"sgd: a Nesterov step needs", sgd(SGDSettings{LR: lr, Nesterov: true})},
 		{"adam: beta1 is 1", adam(AdamSettings{LR: lr, Beta1: 1, Eps: 1})},
 		{"adam: beta2 is -1", adam(AdamSettings{LR: lr, Beta2: -1, Eps: 1})},
 		{"adam: eps is 0", adam(AdamSettings{LR: lr})},

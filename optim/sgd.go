@@ -38,7 +38,7 @@ func NewSGD[F vec.Float](n int, set SGDSettings) (*SGD[F], error) {
 		inRange("dampening", set.Dampening, 0, 1),
 		inRange("weight decay", set.WeightDecay, 0, math.MaxFloat64))
 	if err == nil && set.Nesterov && (set.Momentum == 0 || set.Dampening != 0) {
-		err = errors.New("Nesterov needs a momentum and no dampening")
+		err = errors.New("a Nesterov step needs a momentum and no dampening")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sgd: %w", err)
