@@ -22,30 +22,34 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func gemm1x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), CX
 	VXORPS     Y1, Y1, Y1
-	MOVQ       c+48(FP), DI
-	MOVQ       ldc+56(FP), R8
+	MOVQ       c+64(FP), DI
+	MOVQ       ldc+72(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
+	MOVQ       ahead+32(FP), DI
+	MOVQ       step+40(FP), R8
+	LEAQ       (CX)(DI*4), DI
 
 loop:
-	PREFETCHT0   1024(CX)
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
 	VMASKMOVPS   (SI), Y0, Y2
 	ADDQ         BX, SI
 	VBROADCASTSS (CX), Y3
@@ -53,9 +57,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -70,31 +74,35 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), CX
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	MOVQ       c+48(FP), DI
-	MOVQ       ldc+56(FP), R8
+	MOVQ       c+64(FP), DI
+	MOVQ       ldc+72(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
+	MOVQ       ahead+32(FP), DI
+	MOVQ       step+40(FP), R8
+	LEAQ       (CX)(DI*4), DI
 
 loop:
-	PREFETCHT0   1024(CX)
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
 	VMOVUPS      (SI), Y3
 	VMASKMOVPS   32(SI), Y0, Y4
 	ADDQ         BX, SI
@@ -104,9 +112,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -123,27 +131,31 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm1x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), CX
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	MOVQ       c+48(FP), DI
-	MOVQ       ldc+56(FP), R8
+	MOVQ       c+64(FP), DI
+	MOVQ       ldc+72(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
+	MOVQ       ahead+32(FP), DI
+	MOVQ       step+40(FP), R8
+	LEAQ       (CX)(DI*4), DI
 
 loop:
-	PREFETCHT0   1024(CX)
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
 	ADDQ         BX, SI
@@ -153,9 +165,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -171,33 +183,37 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMASKMOVPS   (SI), Y0, Y3
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y4
@@ -207,9 +223,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -229,18 +245,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -249,15 +265,19 @@ TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Y5
 	VMASKMOVPS   32(SI), Y0, Y6
 	ADDQ         BX, SI
@@ -270,9 +290,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -296,14 +316,14 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm2x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -312,15 +332,19 @@ TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	ADDQ         BX, SI
@@ -333,9 +357,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -357,18 +381,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -376,17 +400,21 @@ TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMASKMOVPS   (SI), Y0, Y4
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y5
@@ -398,9 +426,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -425,18 +453,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -447,17 +475,21 @@ TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Y7
 	VMASKMOVPS   32(SI), Y0, Y8
 	ADDQ         BX, SI
@@ -473,9 +505,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -506,14 +538,14 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm3x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -524,17 +556,21 @@ TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	ADDQ         BX, SI
@@ -550,9 +586,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -580,18 +616,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -602,8 +638,8 @@ TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -612,9 +648,13 @@ TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y5
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y6
@@ -629,9 +669,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -661,18 +701,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -687,8 +727,8 @@ TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -697,9 +737,13 @@ TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y9
 	VMASKMOVPS   32(SI), Y0, Y10
 	ADDQ         BX, SI
@@ -719,9 +763,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -759,14 +803,14 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm4x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -781,8 +825,8 @@ TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -791,9 +835,13 @@ TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	ADDQ         BX, SI
@@ -813,9 +861,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -849,18 +897,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -872,8 +920,8 @@ TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -884,9 +932,13 @@ TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y6
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y7
@@ -903,9 +955,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -940,18 +992,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -968,8 +1020,8 @@ TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -980,9 +1032,13 @@ TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y11
 	VMASKMOVPS   32(SI), Y0, Y12
 	ADDQ         BX, SI
@@ -1005,9 +1061,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1052,14 +1108,14 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm5x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1076,8 +1132,8 @@ TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1088,9 +1144,13 @@ TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	ADDQ         BX, SI
@@ -1113,9 +1173,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1155,18 +1215,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1179,8 +1239,8 @@ TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1193,9 +1253,13 @@ TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y7
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Y8
@@ -1214,9 +1278,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1256,18 +1320,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	LEAQ       tailMasks<>+0(SB), CX
 	NEGQ       AX
 	VMOVUPS    32(CX)(AX*4), Y0
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1286,8 +1350,8 @@ TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1300,9 +1364,13 @@ TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y13
 	VMASKMOVPS   32(SI), Y0, Y14
 	ADDQ         BX, SI
@@ -1328,9 +1396,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1382,14 +1450,14 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm6x2fullAVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-80
+TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-96
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1408,8 +1476,8 @@ TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1422,9 +1490,13 @@ TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	ADDQ         BX, SI
@@ -1450,9 +1522,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1622,30 +1694,34 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemm1x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), CX
 	VPXORD     Z0, Z0, Z0
-	MOVQ       c+48(FP), DI
-	MOVQ       ldc+56(FP), R8
+	MOVQ       c+64(FP), DI
+	MOVQ       ldc+72(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
+	MOVQ       ahead+32(FP), DI
+	MOVQ       step+40(FP), R8
+	LEAQ       (CX)(DI*4), DI
 
 loop:
-	PREFETCHT0   1024(CX)
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
 	VMOVUPS.Z    (SI), K1, Z1
 	ADDQ         BX, SI
 	VBROADCASTSS (CX), Z2
@@ -1653,9 +1729,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1670,32 +1746,36 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), CX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       c+48(FP), DI
-	MOVQ       ldc+56(FP), R8
+	MOVQ       c+64(FP), DI
+	MOVQ       ldc+72(FP), R8
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	LEAQ       (DI)(R8*4), DI
+	MOVQ       ahead+32(FP), DI
+	MOVQ       step+40(FP), R8
+	LEAQ       (CX)(DI*4), DI
 
 loop:
-	PREFETCHT0   1024(CX)
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
 	VMOVUPS      (SI), Z2
 	VMOVUPS.Z    64(SI), K1, Z3
 	ADDQ         BX, SI
@@ -1705,9 +1785,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1724,33 +1804,37 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
 	MOVQ       a+8(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS.Z    (SI), K1, Z2
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z3
@@ -1760,9 +1844,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1782,18 +1866,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1802,17 +1886,21 @@ TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Z4
 	VMOVUPS.Z    64(SI), K1, Z5
 	ADDQ         BX, SI
@@ -1825,9 +1913,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1851,18 +1939,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1870,17 +1958,21 @@ TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS.Z    (SI), K1, Z3
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z4
@@ -1892,9 +1984,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1919,18 +2011,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1941,8 +2033,8 @@ TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       c+48(FP), R8
-	MOVQ       ldc+56(FP), R9
+	MOVQ       c+64(FP), R8
+	MOVQ       ldc+72(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
@@ -1952,9 +2044,13 @@ TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
+	MOVQ       ahead+32(FP), R8
+	MOVQ       step+40(FP), R9
+	LEAQ       (DI)(R8*4), R8
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
 	VMOVUPS      (SI), Z6
 	VMOVUPS.Z    64(SI), K1, Z7
 	ADDQ         BX, SI
@@ -1970,9 +2066,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2003,18 +2099,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2025,8 +2121,8 @@ TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2035,9 +2131,13 @@ TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z4
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z5
@@ -2052,9 +2152,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2084,18 +2184,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2110,8 +2210,8 @@ TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2124,9 +2224,13 @@ TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Z8
 	VMOVUPS.Z    64(SI), K1, Z9
 	ADDQ         BX, SI
@@ -2146,9 +2250,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2186,18 +2290,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2209,8 +2313,8 @@ TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2221,9 +2325,13 @@ TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z5
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z6
@@ -2240,9 +2348,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2277,18 +2385,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2305,8 +2413,8 @@ TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2322,9 +2430,13 @@ TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Z10
 	VMOVUPS.Z    64(SI), K1, Z11
 	ADDQ         BX, SI
@@ -2347,9 +2459,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2394,18 +2506,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2418,8 +2530,8 @@ TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2432,9 +2544,13 @@ TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z6
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z7
@@ -2453,9 +2569,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2495,18 +2611,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2525,8 +2641,8 @@ TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       c+48(FP), R9
-	MOVQ       ldc+56(FP), R10
+	MOVQ       c+64(FP), R9
+	MOVQ       ldc+72(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2545,9 +2661,13 @@ TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
+	MOVQ       ahead+32(FP), R9
+	MOVQ       step+40(FP), R10
+	LEAQ       (DI)(R9*4), R9
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
 	VMOVUPS      (SI), Z12
 	VMOVUPS.Z    64(SI), K1, Z13
 	ADDQ         BX, SI
@@ -2573,9 +2693,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2627,18 +2747,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm7x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm7x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2654,8 +2774,8 @@ TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -2670,9 +2790,13 @@ TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z7
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z8
@@ -2694,9 +2818,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2741,18 +2865,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm7x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm7x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2775,8 +2899,8 @@ TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -2798,9 +2922,13 @@ TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS      (SI), Z14
 	VMOVUPS.Z    64(SI), K1, Z15
 	ADDQ         BX, SI
@@ -2830,9 +2958,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2891,18 +3019,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm8x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm8x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2919,8 +3047,8 @@ TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -2937,9 +3065,13 @@ TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z8
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z9
@@ -2963,9 +3095,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3015,18 +3147,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm8x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm8x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3051,8 +3183,8 @@ TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -3077,9 +3209,13 @@ TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS      (SI), Z16
 	VMOVUPS.Z    64(SI), K1, Z17
 	ADDQ         BX, SI
@@ -3112,9 +3248,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3180,18 +3316,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm9x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm9x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3209,8 +3345,8 @@ TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -3229,9 +3365,13 @@ TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z9
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z10
@@ -3257,9 +3397,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3314,18 +3454,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm9x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm9x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3352,8 +3492,8 @@ TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
-	MOVQ       c+48(FP), R10
-	MOVQ       ldc+56(FP), R11
+	MOVQ       c+64(FP), R10
+	MOVQ       ldc+72(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -3381,9 +3521,13 @@ TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
+	MOVQ       ahead+32(FP), R10
+	MOVQ       step+40(FP), R11
+	LEAQ       (DI)(R10*4), R10
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VMOVUPS      (SI), Z18
 	VMOVUPS.Z    64(SI), K1, Z19
 	ADDQ         BX, SI
@@ -3419,9 +3563,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3494,18 +3638,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm10x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm10x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3526,8 +3670,8 @@ TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -3548,9 +3692,13 @@ TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z10
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z11
@@ -3579,9 +3727,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3641,18 +3789,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm10x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm10x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3683,8 +3831,8 @@ TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -3715,9 +3863,13 @@ TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS      (SI), Z20
 	VMOVUPS.Z    64(SI), K1, Z21
 	ADDQ         BX, SI
@@ -3757,9 +3909,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3839,18 +3991,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm11x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm11x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3872,8 +4024,8 @@ TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -3896,9 +4048,13 @@ TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z11
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z12
@@ -3929,9 +4085,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3996,18 +4152,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm11x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm11x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4040,8 +4196,8 @@ TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
 	VPXORD     Z21, Z21, Z21
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -4075,9 +4231,13 @@ TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS      (SI), Z22
 	VMOVUPS.Z    64(SI), K1, Z23
 	ADDQ         BX, SI
@@ -4120,9 +4280,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4209,18 +4369,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm12x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm12x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4243,8 +4403,8 @@ TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -4269,9 +4429,13 @@ TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z12
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z13
@@ -4304,9 +4468,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4376,18 +4540,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm12x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm12x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4422,8 +4586,8 @@ TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	MOVQ       c+48(FP), R11
-	MOVQ       ldc+56(FP), R12
+	MOVQ       c+64(FP), R11
+	MOVQ       ldc+72(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -4460,9 +4624,13 @@ TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
+	MOVQ       ahead+32(FP), R11
+	MOVQ       step+40(FP), R12
+	LEAQ       (DI)(R11*4), R11
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VMOVUPS      (SI), Z24
 	VMOVUPS.Z    64(SI), K1, Z25
 	ADDQ         BX, SI
@@ -4508,9 +4676,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4604,18 +4772,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm13x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm13x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4641,8 +4809,8 @@ TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
-	MOVQ       c+48(FP), R12
-	MOVQ       ldc+56(FP), R13
+	MOVQ       c+64(FP), R12
+	MOVQ       ldc+72(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -4669,9 +4837,13 @@ TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
+	MOVQ       ahead+32(FP), R12
+	MOVQ       step+40(FP), R13
+	LEAQ       (DI)(R12*4), R12
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VMOVUPS.Z    (SI), K1, Z13
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z14
@@ -4707,9 +4879,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4784,18 +4956,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm13x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm13x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4834,8 +5006,8 @@ TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z23, Z23, Z23
 	VPXORD     Z24, Z24, Z24
 	VPXORD     Z25, Z25, Z25
-	MOVQ       c+48(FP), R12
-	MOVQ       ldc+56(FP), R13
+	MOVQ       c+64(FP), R12
+	MOVQ       ldc+72(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -4875,9 +5047,13 @@ TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
+	MOVQ       ahead+32(FP), R12
+	MOVQ       step+40(FP), R13
+	LEAQ       (DI)(R12*4), R12
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VMOVUPS      (SI), Z26
 	VMOVUPS.Z    64(SI), K1, Z27
 	ADDQ         BX, SI
@@ -4927,9 +5103,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5030,18 +5206,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm14x1tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm14x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5068,8 +5244,8 @@ TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	MOVQ       c+48(FP), R12
-	MOVQ       ldc+56(FP), R13
+	MOVQ       c+64(FP), R12
+	MOVQ       ldc+72(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -5098,9 +5274,13 @@ TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-80
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
+	MOVQ       ahead+32(FP), R12
+	MOVQ       step+40(FP), R13
+	LEAQ       (DI)(R12*4), R12
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VMOVUPS.Z    (SI), K1, Z14
 	ADDQ         BX, SI
 	VBROADCASTSS (DI), Z15
@@ -5138,9 +5318,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5220,18 +5400,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func gemm14x2tailAVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm14x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-80
-	MOVQ       tail+64(FP), AX
+TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-96
+	MOVQ       tail+80(FP), AX
 	MOVL       $0x0000ffff, CX
 	BZHIL      AX, CX, CX
 	KMOVW      CX, K1
 	MOVQ       k+0(FP), AX
 	MOVQ       rs+16(FP), CX
 	MOVQ       cs+24(FP), DX
-	MOVQ       bs+40(FP), BX
-	MOVQ       b+32(FP), SI
+	MOVQ       bs+56(FP), BX
+	MOVQ       b+48(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5272,8 +5452,8 @@ TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-80
 	VPXORD     Z25, Z25, Z25
 	VPXORD     Z26, Z26, Z26
 	VPXORD     Z27, Z27, Z27
-	MOVQ       c+48(FP), R12
-	MOVQ       ldc+56(FP), R13
+	MOVQ       c+64(FP), R12
+	MOVQ       ldc+72(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -5316,9 +5496,13 @@ TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-80
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
+	MOVQ       ahead+32(FP), R12
+	MOVQ       step+40(FP), R13
+	LEAQ       (DI)(R12*4), R12
 
 loop:
-	PREFETCHT0   1024(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VMOVUPS      (SI), Z28
 	VMOVUPS.Z    64(SI), K1, Z29
 	ADDQ         BX, SI
@@ -5371,9 +5555,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+48(FP), AX
-	MOVQ         ldc+56(FP), CX
-	MOVQ         add+72(FP), DX
+	MOVQ         c+64(FP), AX
+	MOVQ         ldc+72(FP), CX
+	MOVQ         add+88(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store

@@ -399,6 +399,7 @@ type view struct {
 	from, perRow, perPanel int
 	first                  int
 	rs, cs                 int // between rows, and along k
+	ahead, step            int // how to fetch the next panel, see microKernel
 }
 
 func (v *view) panel(q, i int) []float32 {
@@ -408,18 +409,22 @@ func (v *view) panel(q, i int) []float32 {
 func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 	switch j.how[0] {
 	case shared:
-		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch}
+		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, ahead: j.sizeA, step: 4 * j.pitch}
 	case local:
 		size := kb * j.pitch
 		data := aligned(&s.bufA, (last-first)*size)
 		for q := first; q < last; q++ {
 			j.packPanelA(data[(q-first)*size:], item, q, p0, kb)
 		}
-		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch}
+		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, ahead: size, step: 4 * j.pitch}
 	}
 	v := view{data: j.a, from: item*j.strideA + at(j.transA, 0, p0, j.lda), rs: j.lda, cs: 1}
-	if j.transA {
+	switch {
+	case j.transA: // the panel itself, some rows further on
 		v.rs, v.cs = 1, j.lda
+		v.ahead, v.step = 8*j.lda, 4*j.lda
+	case j.lda < 2*kb: // as if rows had no gaps
+		v.ahead, v.step = j.mr*j.lda, 4*j.mr*j.lda/kb
 	}
 	v.perRow = v.rs
 	return v
@@ -493,7 +498,7 @@ func (j *gemmJob) multiply(t *region, a, b *view) {
 		bq := b.panel(q, j0)
 		for r := t.row0; r < t.row1; r++ {
 			i0 := j.row(r)
-			j.micro(j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, bq, b.cs, t.c[i0*t.ldc+j0:], t.ldc, t.add)
+			j.micro(j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, a.ahead, a.step, bq, b.cs, t.c[i0*t.ldc+j0:], t.ldc, t.add)
 		}
 	}
 }

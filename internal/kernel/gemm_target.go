@@ -15,9 +15,10 @@ var targets = [numLevels]target{
 }
 
 // A microKernel multiplies rows x columns over k. The row stride of B is bs, the
-// strides of A are rs between rows and cs along k. tail counts the columns in the
-// last vector.
-type microKernel func(k int, a *float32, rs, cs int, b *float32, bs int, c *float32, ldc, tail, add int)
+// strides of A are rs between rows and cs along k. What lies "ahead" elements
+// behind a is fetched into the cache, step bytes for each of k. tail counts the
+// columns in the last vector.
+type microKernel func(k int, a *float32, rs, cs, ahead, step int, b *float32, bs int, c *float32, ldc, tail, add int)
 
 // The micro-kernels by vectors of columns and rows; the last ones of AVX2 are
 // for two whole vectors.
@@ -37,7 +38,7 @@ var (
 	}
 )
 
-func (t *target) micro(rows, cols, k int, a []float32, rs, cs int, b []float32, bs int, c []float32, ldc int, accumulate bool) {
+func (t *target) micro(rows, cols, k int, a []float32, rs, cs, ahead, step int, b []float32, bs int, c []float32, ldc int, accumulate bool) {
 	if t.level == Portable {
 		microGo(rows, cols, k, a, rs, cs, b, bs, c, ldc, accumulate)
 		return
@@ -57,7 +58,7 @@ func (t *target) micro(rows, cols, k int, a []float32, rs, cs int, b []float32, 
 		}
 		f = microAVX2[vectors][rows]
 	}
-	f(k, &a[0], rs, cs, &b[0], bs, &c[0], ldc, tail, add)
+	f(k, &a[0], rs, cs, ahead, step, &b[0], bs, &c[0], ldc, tail, add)
 }
 
 // transposeBlock keeps what is written in parts of cache lines in the L1 cache.

@@ -98,7 +98,7 @@ func (t tile) generate() {
 		kind = "tail"
 	}
 	t.begin(fmt.Sprintf("gemm%dx%d%s", t.rows, t.vectors, kind),
-		"func(k int, a *float32, rs, cs int, b *float32, bs int, c *float32, ldc, tail, add int)",
+		"func(k int, a *float32, rs, cs, ahead, step int, b *float32, bs int, c *float32, ldc, tail, add int)",
 		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and %d vectors of columns.", t.rows, t.vectors))
 	var mask reg.Register
 	if t.masked {
@@ -150,8 +150,11 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		col[v] = t.vec()
 	}
 	t.prefetchC()
+	next, step := t.int("ahead"), t.int("step")
+	t.LEAQ(operand.Mem{Base: bases[0], Index: next, Scale: 4}, next)
 	t.Label("loop")
-	t.PREFETCHT0(operand.Mem{Base: bases[0], Disp: prefetchA})
+	t.PREFETCHT0(operand.Mem{Base: next})
+	t.ADDQ(step, next)
 	for v := range col {
 		if t.last(v) {
 			t.loadTail(t.vectorAt(b, v), mask, col[v])
@@ -174,11 +177,6 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 	t.JNE(operand.LabelRef("loop"))
 	return acc
 }
-
-// prefetchA is how far ahead, in bytes, a packed panel of A is fetched from the
-// L2 cache. The one of B is read again and again, and the CPU's own
-// prefetcher is good enough.
-const prefetchA = 1024
 
 // prefetchC fetches the tile while the products are summed.
 func (t tile) prefetchC() {
