@@ -27,21 +27,22 @@ func (b Ball) EffectiveRadius(n float64) float64 {
 // Flow writes -grad loss(z), z = theta + rho tilde g(theta), to dst: the gradient flow of
 // appendix A, whose steps of size lr the optimizer takes.
 func (b Ball) Flow(dst []float64, loss Loss, theta []float64) {
-	z, _, _ := b.perturbed(loss, theta)
+	z := make([]float64, len(theta))
+	b.perturb(z, dst, loss, theta)
 	loss.Gradient(dst, z)
 	floats.Scale(-1, dst)
 }
 
-// perturbed returns z, the gradient g at theta and its norm n.
-func (b Ball) perturbed(loss Loss, theta []float64) (z, g []float64, n float64) {
-	g, z = make([]float64, len(theta)), make([]float64, len(theta))
+// perturb writes the gradient at theta to g, theta + rho tilde g to z, and returns the
+// gradient's norm.
+func (b Ball) perturb(z, g []float64, loss Loss, theta []float64) (n float64) {
 	loss.Gradient(g, theta)
 	n = floats.Norm(g, 2)
 	copy(z, theta)
 	if n > 0 {
 		floats.AddScaled(z, b.EffectiveRadius(n), g)
 	}
-	return z, g, n
+	return n
 }
 
 // A writes eq. 10's A_rho(theta) = H(z)(I + rho tilde H(theta)) to a, row by row: the
@@ -63,13 +64,14 @@ func (b Ball) Jacobian(a []float64, loss Loss, theta []float64) {
 // linearise writes H(z)(I + rho tilde (I - exact (1 + alpha² n²/s²) u uᵀ) H(theta)).
 func (b Ball) linearise(a []float64, loss Loss, theta []float64, exact float64) {
 	k := len(theta)
-	z, g, n := b.perturbed(loss, theta)
+	work := make([]float64, 3*k+2*k*k)
+	z, g, gh, h, hz := work[:k], work[k:2*k], work[2*k:3*k], work[3*k:3*k+k*k], work[3*k+k*k:]
+	n := b.perturb(z, g, loss, theta)
 	radius := b.EffectiveRadius(n)
 	if math.IsInf(radius, 1) {
 		floats.AddConst(math.NaN(), a)
 		return
 	}
-	h, hz, gh := make([]float64, k*k), make([]float64, k*k), make([]float64, k)
 	loss.Hessian(h, theta)
 	loss.Hessian(hz, z)
 	for i := range k { // gh = H g, which is also (gᵀH)ᵀ

@@ -91,17 +91,24 @@ func sincOf(q float64) (f, f1, f2 float64) {
 		f2 = 5 * ((3-q)*sin - 3*r*cos) / (4 * q * q * r)
 		return f, f1, f2
 	}
-	a := 5.0 // the coefficient of q^k
-	p, p1, p2 := 1.0, 0.0, 0.0
-	for k := 0.0; k < 12; k++ {
-		f += a * p
-		f1 += a * k * p1
-		f2 += a * k * (k - 1) * p2
-		a /= -(2*k + 2) * (2*k + 3)
-		p, p1, p2 = p*q, p, p1
+	for _, c := range sincSeries { // Horner's rule for f, its derivative, half its second
+		f2 = f2*q + f1
+		f1 = f1*q + f
+		f = f*q + c
 	}
-	return f, f1, f2
+	return f, f1, 2 * f2
 }
+
+// sincSeries are the coefficients 5 (-1)^k/(2k+1)! of q^k, highest first; the first one
+// left out is below rounding for q <= 1.
+var sincSeries = func() (c [11]float64) {
+	a := 5.0
+	for k := range c {
+		c[len(c)-1-k] = a
+		a /= -float64((2*k + 2) * (2*k + 3))
+	}
+	return c
+}()
 
 // Quadratic is theta² (figure 3).
 type Quadratic struct{}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
-	"github.com/monge-ml/monge/vec"
 )
 
 // Settings say how to run: the optimizer's settings over plain gradient descent.
@@ -39,7 +38,7 @@ var errDiverged = errors.New("diverged")
 
 // huge bounds the gradients that a run goes on with: far beyond any use, and inside what
 // the base optimizer takes.
-const huge = 1e300
+const huge = 1e299
 
 // objective is a loss as the stepper wants it.
 type objective struct{ loss Loss }
@@ -49,7 +48,7 @@ func (o objective) Gradient(grad, theta []float64, c sam.Call) (float64, error) 
 		return 0, fmt.Errorf("a toy has one microbatch, got weight %g, add %t", c.Weight, c.Add)
 	}
 	loss := o.loss.Gradient(grad, theta)
-	if !(math.Abs(loss) < huge) || !(vec.Norm(grad) < huge) {
+	if !(math.Abs(loss) < huge) || !within(grad, huge) {
 		return loss, errDiverged
 	}
 	return loss, nil
@@ -118,9 +117,16 @@ func diverged(err error) bool {
 	return errors.Is(err, errDiverged) || errors.As(err, &nonFinite)
 }
 
-func finite(x []float64) bool {
-	n := vec.Norm(x)
-	return !math.IsNaN(n) && !math.IsInf(n, 0)
+func finite(x []float64) bool { return within(x, math.MaxFloat64) }
+
+// within reports whether no coordinate is larger than a limit, which NaN is.
+func within(x []float64, limit float64) bool {
+	for _, v := range x {
+		if !(math.Abs(v) <= limit) {
+			return false
+		}
+	}
+	return true
 }
 
 // DescendAll makes one run from each start, in their order.

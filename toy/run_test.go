@@ -157,6 +157,12 @@ func TestDivergedIsOther(t *testing.T) {
 	}
 }
 
+func TestEndsOfOneMinimum(t *testing.T) {
+	if got := Ends(Quadratic{}, []Run{{End: []float64{0}}}); got != nil {
+		t.Errorf("the quadratic's ends are %v; it has one minimum", got)
+	}
+}
+
 // A stationary start stays, whatever the ball: at a zero gradient the perturbation is zero.
 func TestStationaryStart(t *testing.T) {
 	for _, name := range sam.Methods {

@@ -89,8 +89,12 @@ func Place(loss Loss, r Run) string {
 	return "other"
 }
 
-// Ends counts the runs by [Place]; every place of the loss is a key.
+// Ends counts the runs by [Place]; every one of the loss's [Places] is a key, and without
+// any it is nil.
 func Ends(loss Loss, runs []Run) map[string]int {
+	if Places(loss) == nil {
+		return nil
+	}
 	counts := map[string]int{}
 	for _, name := range Places(loss) {
 		counts[name] = 0
