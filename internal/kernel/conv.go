@@ -112,6 +112,10 @@ func max1(n int) int {
 
 // runConv does a pass on the best path for the shape.
 func runConv(c *Conv, pass convPass, x, w, y []float32, add bool) {
+	if c.simple() && pass != convBackwardWeights {
+		convDirects.get().run(c, pass, x, w, y, add)
+		return
+	}
 	j := convGenerals.get()
 	*j = convGeneral{Conv: *c, x: x, w: w, y: y, buf: j.buf}
 	j.run(pass, add)

@@ -124,6 +124,7 @@ var convShapes = []Conv{
 	{N: 2, H: 5, W: 5, C: 6, KH: 3, KW: 3, O: 6, Pad: 4},
 	{N: 2, H: 8, W: 8, C: 6, KH: 2, KW: 2, O: 9, Stride: 2},
 	{N: 1, H: 8, W: 9, C: 6, KH: 2, KW: 2, O: 9, Stride: 4, Pad: 1},
+	{N: 2, H: 1, W: 1, C: 3, KH: 1, KW: 1, O: 2, Stride: 2, Pad: 1}, // sees nothing but zeros
 	{N: 4, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pad: 1},
 	{N: 1, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
 	{N: 1, H: 6, W: 6, C: 80, KH: 3, KW: 3, O: 70, Pad: 1, Stride: 2},

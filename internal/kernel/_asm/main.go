@@ -37,6 +37,7 @@ func generate(dir string) error {
 	}{
 		{"vec", vecKernels},
 		{"gemm", gemmKernels},
+		{"conv", convKernels},
 	} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64,!purego") // the old syntax: comma is "and"

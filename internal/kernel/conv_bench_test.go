@@ -1,0 +1,48 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// The layers of ResNet-18 with a 3x3 stem at batch 32 and of ResNet-20 at batch
+// 128, for images of 32x32.
+var convLayers = []Conv{
+	{N: 32, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 64, Pad: 1},
+	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, Pad: 1},
+	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 128, Pad: 1, Stride: 2},
+	{N: 32, H: 32, W: 32, C: 64, KH: 1, KW: 1, O: 128, Stride: 2},
+	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, Pad: 1},
+	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 256, Pad: 1, Stride: 2},
+	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, Pad: 1},
+	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 512, Pad: 1, Stride: 2},
+	{N: 32, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, Pad: 1},
+	{N: 128, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 16, Pad: 1},
+	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
+	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, Pad: 1, Stride: 2},
+	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 32, Pad: 1},
+	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 2},
+	{N: 128, H: 8, W: 8, C: 64, KH: 3, KW: 3, O: 64, Pad: 1},
+	{N: 32, H: 16, W: 16, C: 256, KH: 1, KW: 1, O: 64},
+}
+
+// Rates are in operations of the direct algorithm, whichever is used.
+func BenchmarkConv(b *testing.B) {
+	r := rand.New(rand.NewPCG(11, 11))
+	eachLevelB(b, func(b *testing.B) {
+		for _, s := range convLayers {
+			x, w := random(r, s.N*s.H*s.W*s.C), random(r, s.KH*s.KW*s.C*s.O)
+			y := random(r, s.N*s.OutH()*s.OutW()*s.O)
+			dx, dw := make([]float32, len(x)), make([]float32, len(w))
+			b.Run(s.name()+"/forward", func(b *testing.B) {
+				gemmBench(b, s.Flops(), func() { ConvForward(&s, y, x, w) })
+			})
+			b.Run(s.name()+"/data", func(b *testing.B) {
+				gemmBench(b, s.Flops(), func() { ConvBackwardData(&s, dx, y, w, false) })
+			})
+			b.Run(s.name()+"/weights", func(b *testing.B) {
+				gemmBench(b, s.Flops(), func() { ConvBackwardWeights(&s, dw, x, y, false) })
+			})
+		}
+	})
+}

@@ -1,0 +1,289 @@
+package kernel
+
+import "github.com/monge-ml/monge/internal/par"
+
+// A convDirect is a forward pass or a gradient by the input, without a matrix of
+// pixels: in a zero-padded image, what an output pixel sees is KH runs of KW*C
+// elements, and the next pixel's runs are at a constant distance.
+//
+// The gradient by the input is the same thing with the kernel turned around. With
+// a stride, the pixels of dx fall into stride x stride phases, each of which sees
+// only some of the kernel: each is a convolution of its own, over dy.
+type convDirect struct {
+	*target
+	src, dst, w       []float32
+	images            int
+	inH, inW, inC     int // of src
+	stride            int // in src
+	outImage          int // strides of dst
+	outRow, outPixel  int
+	outC              int
+	add               bool
+	kw, rowsW, colsW  int // of the kernel, and of the matrix for each of its pixels
+	phases            [maxStride * maxStride]convPhase
+	used              int // phases
+	group             int // images in a unit
+	packing, clearing bool
+	panels            int // of outC
+	packed            []float32
+	buf               []float32
+}
+
+// A convPhase is a convolution with stride on one side only.
+type convPhase struct {
+	kh, kw       int // kernel
+	tapH, tapW   int // where its first pixel lies in w
+	turn         int // from pixel to pixel in w
+	top, left    int // zeros
+	h, w         int // output
+	out          int // its first element
+	packed       int // offset of its weights
+	copies       bool
+	rows, blocks int // rows of output in a unit, units in a group of images
+	unit         int // number of its first
+}
+
+const (
+	maxStride = 4
+	// blockElems is how much padded input a unit works on, for the L2 cache.
+	blockElems = 24 << 10
+)
+
+// A convScratch is what a unit of work needs.
+type convScratch struct {
+	tile       convTile
+	bufA, bufB []float32
+}
+
+var (
+	convDirects  stash[convDirect]
+	convScratchs stash[convScratch]
+)
+
+// simple reports whether the direct kernels can do the shape.
+func (s *Conv) simple() bool {
+	return s.Dilation == 1 && s.Groups == 1 && s.Stride <= maxStride
+}
+
+func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
+	j.target = &targets[Active()]
+	j.images, j.w, j.add = s.N, w, add
+	j.kw, j.rowsW, j.colsW = s.KW, s.C, s.O
+	if pass == convForward {
+		j.forward(s, x, y)
+	} else {
+		j.backward(s, y, x)
+	}
+	j.cut()
+	j.packing = true
+	par.Run(j.used*j.panels, j)
+	j.packing = false
+	if j.clearing {
+		par.Run(j.images, j)
+		j.clearing = false
+	}
+	if j.used > 0 {
+		last := &j.phases[j.used-1]
+		par.Run(last.unit+last.blocks*ceilDiv(j.images, j.group), j)
+	}
+	j.target, j.src, j.dst, j.w, j.packed = nil, nil, nil, nil, nil
+	convDirects.put(j)
+}
+
+func (j *convDirect) forward(s *Conv, x, y []float32) {
+	j.src, j.dst = x, y
+	j.inH, j.inW, j.inC, j.stride = s.H, s.W, s.C, s.Stride
+	j.outC, j.outPixel, j.outRow, j.outImage = s.O, s.O, s.OutW()*s.O, s.OutH()*s.OutW()*s.O
+	j.phases[0] = convPhase{kh: s.KH, kw: s.KW, turn: 1, top: s.Pad, left: s.Pad, h: s.OutH(), w: s.OutW()}
+	j.used = 1
+}
+
+// backward sets up the phases. Pixel i*stride+phase of dx sees the pixels of the
+// kernel that are = phase+pad modulo stride, the last one first.
+func (j *convDirect) backward(s *Conv, dy, dx []float32) {
+	j.src, j.dst = dy, dx
+	j.inH, j.inW, j.inC, j.stride = s.OutH(), s.OutW(), s.O, 1
+	j.outC, j.outPixel, j.outRow, j.outImage = s.C, s.Stride*s.C, s.Stride*s.W*s.C, s.H*s.W*s.C
+	j.used = 0
+	for a := range min(s.Stride, s.H) {
+		for b := range min(s.Stride, s.W) {
+			p := convPhase{turn: -s.Stride, out: (a*s.W + b) * s.C}
+			p.h, p.w = ceilDiv(s.H-a, s.Stride), ceilDiv(s.W-b, s.Stride)
+			p.kh, p.tapH, p.top = phaseTaps(a, s.KH, s)
+			p.kw, p.tapW, p.left = phaseTaps(b, s.KW, s)
+			if p.kh == 0 || p.kw == 0 {
+				j.clearing = !j.add
+				continue
+			}
+			j.phases[j.used] = p
+			j.used++
+		}
+	}
+}
+
+// phaseTaps returns how many of k pixels a phase sees, the last of them, and how
+// many zeros it needs before dy.
+func phaseTaps(phase, k int, s *Conv) (taps, last, before int) {
+	first := (phase + s.Pad) % s.Stride
+	taps = ceilDiv(max(k-first, 0), s.Stride)
+	return taps, first + (taps-1)*s.Stride, taps - 1 - (phase+s.Pad-first)/s.Stride
+}
+
+// cut divides the work into units.
+func (j *convDirect) cut() {
+	j.panels = ceilDiv(j.outC, j.nr)
+	j.group = 1
+	size, units := 0, 0
+	for i := range j.phases[:j.used] {
+		p := &j.phases[i]
+		p.packed = size
+		size += p.kh * p.kw * j.inC * j.padded(j.outC)
+		p.copies = p.top > 0 || p.left > 0 || (p.h-1)*j.stride+p.kh-p.top > j.inH || (p.w-1)*j.stride+p.kw-p.left > j.inW
+		row := p.pitch(j) * j.stride
+		p.rows = min(p.h, max(1, blockElems/row))
+		p.rows = ceilDiv(p.h, ceilDiv(p.h, p.rows))
+		p.blocks = ceilDiv(p.h, p.rows)
+		if p.blocks == 1 && i == 0 && size > 4*blockElems {
+			// Much weight for little image: use it for several images.
+			j.group = max(1, min(ceilDiv(j.images, 8), 8*blockElems/(row*p.h)))
+		}
+	}
+	for i := range j.phases[:j.used] {
+		p := &j.phases[i]
+		p.unit = units
+		units += p.blocks * ceilDiv(j.images, j.group)
+	}
+	j.packed = aligned(&j.buf, size)
+}
+
+// pitch is the length of a row of the padded input.
+func (p *convPhase) pitch(j *convDirect) int {
+	if !p.copies {
+		return j.inW * j.inC
+	}
+	return ((p.w-1)*j.stride + p.kw) * j.inC
+}
+
+// Do packs panel i, clears image i or does unit i.
+func (j *convDirect) Do(i int) {
+	switch {
+	case j.packing:
+		j.pack(&j.phases[i/j.panels], i%j.panels*j.nr)
+	case j.clearing:
+		clear(j.dst[i*j.outImage : (i+1)*j.outImage])
+	default:
+		n := j.used - 1
+		for j.phases[n].unit > i {
+			n--
+		}
+		j.unit(&j.phases[n], i-j.phases[n].unit)
+	}
+}
+
+// pack stores the columns from j0 on of a phase's weights.
+func (j *convDirect) pack(p *convPhase, j0 int) {
+	k := p.kh * p.kw * j.inC
+	width := j.panelWidth(j.outC - j0)
+	to := j.packed[p.packed+j0*k:]
+	cols := min(width, j.outC-j0)
+	for a := range p.kh {
+		for b := range p.kw {
+			tap := (p.tapH+a*p.turn)*j.kw + p.tapW + b*p.turn
+			from := j.w[tap*j.rowsW*j.colsW:]
+			if p.turn > 0 {
+				j.packPanel(to, width, from[j0:], j.colsW, cols, j.inC, true)
+			} else {
+				j.packPanel(to, width, from[j0*j.colsW:], j.colsW, cols, j.inC, false)
+			}
+			to = to[j.inC*width:]
+		}
+	}
+}
+
+// unit does some rows of a few images, all channels.
+func (j *convDirect) unit(p *convPhase, i int) {
+	first := i / p.blocks * j.group
+	images := min(j.group, j.images-first)
+	row0 := i % p.blocks * p.rows
+	rows := min(p.rows, p.h-row0)
+	s := convScratchs.get()
+	src, image, pitch := j.input(s, p, first, images, row0, rows)
+	s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
+	s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
+	s.tile.rs = 4 * j.stride * j.inC
+	s.tile.ldc, s.tile.add = 4*j.outPixel, 0
+	if j.add {
+		s.tile.add = 1
+	}
+	for j0 := 0; j0 < j.outC; j0 += j.nr {
+		b := j.packed[p.packed+j0*p.kh*p.kw*j.inC:]
+		for n := range images {
+			dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+j0:]
+			j.panel(s, p, rows, src[n*image:], j.stride*pitch, b, dst, j.outC-j0)
+		}
+	}
+	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
+	convScratchs.put(s)
+}
+
+// panel does one panel of columns, of which rest are left, for some rows.
+func (j *convDirect) panel(s *convScratch, p *convPhase, rows int, a []float32, rowA int, b, c []float32, rest int) {
+	width := j.panelWidth(rest)
+	cols := min(width, rest)
+	most := j.panelRows(width)
+	t := &s.tile
+	t.bs = 4 * width
+	if p.w == 4 && most >= 8 {
+		t.gs, t.gc = 4*rowA, 4*j.outRow
+		tiles := ceilDiv(rows, most/4)
+		for q := range tiles {
+			lo, hi := q*rows/tiles, (q+1)*rows/tiles
+			j.convRun(t, 4*(hi-lo), width, cols, a[lo*rowA:], b, c[lo*j.outRow:])
+		}
+		return
+	}
+	t.gs, t.gc = 4*t.rs, 4*t.ldc
+	tiles := ceilDiv(p.w, most)
+	for r := range rows {
+		for q := range tiles {
+			lo, hi := q*p.w/tiles, (q+1)*p.w/tiles
+			j.convRun(t, hi-lo, width, cols, a[r*rowA+lo*t.rs/4:], b, c[r*j.outRow+lo*j.outPixel:])
+		}
+	}
+}
+
+// input returns the padded input of a unit, and the strides of its images and
+// rows.
+func (j *convDirect) input(s *convScratch, p *convPhase, first, images, row0, rows int) (src []float32, image, pitch int) {
+	size := j.inH * j.inW * j.inC
+	pitch = p.pitch(j)
+	from := row0*j.stride - p.top
+	if !p.copies {
+		return j.src[first*size+from*pitch-p.left*j.inC:], size, pitch
+	}
+	lines := (rows-1)*j.stride + p.kh
+	src = aligned(&s.bufA, images*lines*pitch)
+	for n := range images {
+		for l := range lines {
+			to := src[(n*lines+l)*pitch:][:pitch]
+			if h := from + l; h >= 0 && h < j.inH {
+				padRow(to, j.src[(first+n)*size+h*j.inW*j.inC:][:j.inW*j.inC], p.left*j.inC)
+			} else {
+				clear(to)
+			}
+		}
+	}
+	return src, lines * pitch, pitch
+}
+
+// padRow copies a row behind some zeros (if before is negative, without its
+// first elements) and fills with zeros.
+func padRow(to, from []float32, before int) {
+	if before < 0 {
+		from, before = from[min(-before, len(from)):], 0
+	}
+	before = min(before, len(to))
+	clear(to[:before])
+	n := copy(to[before:], from)
+	clear(to[before+n:])
+}

@@ -1,0 +1,105 @@
+package kernel
+
+// A convTile is one call of a micro-kernel: a register tile of C, rows by one
+// panel of columns, is the product of rows of A and a packed panel of B. Rows come
+// in groups of four. A is read in runs: inner elements, outer times, images times.
+// Strides are in bytes. _asm/conv.go knows the order of the fields.
+type convTile struct {
+	a, b, c              *float32
+	inner, outer, images int
+	rs, gs, cs           int // of A between rows, groups of rows, and inner elements
+	os, is               int // added to A after inner elements, and after outer runs
+	bs                   int // of B between rows
+	ldc, gc              int // of C between rows, and groups of rows
+	add                  int // whether to add to C
+
+	// For panels with columns missing.
+	edge [16 * 32]float32
+}
+
+var (
+	convNarrowAVX512 = [...]func(**float32){nil, conv1x1AVX512, conv2x1AVX512, conv3x1AVX512, conv4x1AVX512,
+		conv5x1AVX512, conv6x1AVX512, conv7x1AVX512, conv8x1AVX512, conv9x1AVX512, conv10x1AVX512, conv11x1AVX512,
+		conv12x1AVX512, conv13x1AVX512, conv14x1AVX512, conv15x1AVX512, conv16x1AVX512}
+	convWideAVX512 = [...]func(**float32){nil, conv1x2AVX512, conv2x2AVX512, conv3x2AVX512, conv4x2AVX512,
+		conv5x2AVX512, conv6x2AVX512, conv7x2AVX512, conv8x2AVX512, conv9x2AVX512, conv10x2AVX512, conv11x2AVX512,
+		conv12x2AVX512, conv13x2AVX512, conv14x2AVX512}
+	convAVX2 = [...]func(**float32){nil, conv1x2AVX2, conv2x2AVX2, conv3x2AVX2, conv4x2AVX2, conv5x2AVX2, conv6x2AVX2}
+)
+
+// panelWidth is the number of columns in a panel when rest are left.
+func (t *target) panelWidth(rest int) int {
+	if t.level == AVX512 && rest <= t.lanes {
+		return t.lanes
+	}
+	return t.nr
+}
+
+// panelRows is the largest number of rows with such a panel.
+func (t *target) panelRows(width int) int {
+	if t.level == AVX512 && width == t.lanes {
+		return len(convNarrowAVX512) - 1
+	}
+	return t.mr
+}
+
+// padded is the width of all panels for n columns.
+func (t *target) padded(n int) int {
+	whole := n / t.nr * t.nr
+	if whole == n {
+		return n
+	}
+	return whole + t.panelWidth(n-whole)
+}
+
+// convRun does a tile. bs, ldc and gc of the tile are set.
+func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float32) {
+	if t.level == Portable {
+		tile.portable(rows, cols, a, b, c)
+		return
+	}
+	tile.a, tile.b, tile.c = &a[0], &b[0], &c[0]
+	if cols == width {
+		t.convKernel(tile, rows, width)
+		return
+	}
+	ldc, gc, add := tile.ldc, tile.gc, tile.add
+	tile.c, tile.ldc, tile.gc, tile.add = &tile.edge[0], 4*width, 16*width, 0
+	t.convKernel(tile, rows, width)
+	tile.ldc, tile.gc, tile.add = ldc, gc, add
+	for i := range rows {
+		to, from := c[(i/4*gc+i%4*ldc)/4:][:cols], tile.edge[i*width:]
+		if add == 0 {
+			copy(to, from)
+			continue
+		}
+		for q := range to {
+			to[q] += from[q]
+		}
+	}
+}
+
+func (t *target) convKernel(tile *convTile, rows, width int) {
+	switch {
+	case t.level == AVX2:
+		convAVX2[rows](&tile.a)
+	case width == t.nr:
+		convWideAVX512[rows](&tile.a)
+	default:
+		convNarrowAVX512[rows](&tile.a)
+	}
+}
+
+// portable is the micro-kernels' twin, for at most four rows.
+func (tile *convTile) portable(rows, cols int, a, b, c []float32) {
+	at, add := 0, tile.add != 0
+	for range tile.images {
+		for range tile.outer {
+			microGo(rows, cols, tile.inner, a[at/4:], tile.rs/4, tile.cs/4, b, tile.bs/4, c, tile.ldc/4, add)
+			at += tile.inner*tile.cs + tile.os
+			b = b[min(len(b), tile.inner*tile.bs/4):]
+			add = true
+		}
+		at += tile.is
+	}
+}
