@@ -271,5 +271,5 @@ func FuzzConv(f *testing.F) {
 }
 
 func (c Conv) name() string {
-	return fmt.Sprintf("%dx%d@%dx%d-%d/%dx%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, c.KW, max1(c.Stride))
+	return fmt.Sprintf("%dx%d@%dx%d-%d-k%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, max1(c.Stride))
 }
