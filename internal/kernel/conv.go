@@ -112,8 +112,12 @@ func max1(n int) int {
 
 // runConv does a pass on the best path for the shape.
 func runConv(c *Conv, pass convPass, x, w, y []float32, add bool) {
-	if c.simple() && pass != convBackwardWeights {
-		convDirects.get().run(c, pass, x, w, y, add)
+	if c.simple() {
+		if pass == convBackwardWeights {
+			convWeightJobs.get().run(c, w, x, y, add)
+		} else {
+			convDirects.get().run(c, pass, x, w, y, add)
+		}
 		return
 	}
 	j := convGenerals.get()

@@ -1,0 +1,228 @@
+package kernel
+
+import "github.com/monge-ml/monge/internal/par"
+
+// A convWeights is a gradient by the weights: for each pixel (kh, kw) of the
+// kernel, the product of the transposed input, shifted by it, and dy, over all
+// output pixels. The input is copied with its zeros into blocks of blockC
+// channels (or left in one block, if it has few), dy into panels of columns, a
+// few rows at a time, so that all operands of a tile lie close together.
+//
+// Images are cut into slices, each with its own partial result.
+type convWeights struct {
+	Conv
+	*target
+	x, dy, dw       []float32
+	add             bool
+	h, w            int // of the output
+	blocks, perPart int // blocks of channels, and in a part
+	parts, slices   int
+	group, rows     int // images and rows of output that are copied at one time
+	partial         []float32
+	summing         bool
+	buf             []float32
+}
+
+const (
+	blockC = 16
+	// pixelsAtOnce is the length of the sums that stay in registers.
+	pixelsAtOnce = 256
+	maxDWSlices  = 16
+	maxDWPartial = 1 << 20 // elements
+	sumPiece     = 16 << 10
+)
+
+var convWeightJobs stash[convWeights]
+
+func (j *convWeights) run(s *Conv, dw, x, dy []float32, add bool) {
+	j.target = &targets[Active()]
+	j.Conv, j.x, j.dy, j.dw, j.add = *s, x, dy, dw, add
+	j.cut()
+	par.Run(j.slices*j.parts, j)
+	if j.slices > 1 {
+		j.summing = true
+		par.Run(ceilDiv(len(dw), sumPiece), j)
+		j.summing = false
+	}
+	j.target, j.x, j.dy, j.dw, j.partial = nil, nil, nil, nil, nil
+	convWeightJobs.put(j)
+}
+
+// cut chooses slices and parts, and what to copy at one time.
+func (j *convWeights) cut() {
+	j.h, j.w = j.OutH(), j.OutW()
+	j.rows = min(j.h, max(1, pixelsAtOnce/j.w))
+	j.rows = ceilDiv(j.h, ceilDiv(j.h, j.rows))
+	j.group = 1
+	if j.rows == j.h {
+		j.group = min(j.N, max(1, pixelsAtOnce/(j.h*j.w)))
+	}
+	size := len(j.dw)
+	j.slices = max(1, min(maxDWSlices, ceilDiv(j.N, j.group), maxDWPartial/size))
+	j.blocks = ceilDiv(j.C, blockC)
+	j.perPart = max(1, j.blocks*j.slices/16)
+	if size < 64<<10 {
+		j.perPart = j.blocks
+	}
+	j.parts = ceilDiv(j.blocks, j.perPart)
+	if j.slices > 1 {
+		j.partial = aligned(&j.buf, j.slices*size)
+	}
+}
+
+// Do does one part for one slice, or sums a piece of all slices.
+func (j *convWeights) Do(i int) {
+	if j.summing {
+		j.sum(i*sumPiece, min(len(j.dw), (i+1)*sumPiece))
+		return
+	}
+	slice, part := i/j.parts, i%j.parts
+	u := convUnits.get()
+	u.convWeights = j
+	u.first, u.last = part*j.perPart, min((part+1)*j.perPart, j.blocks)
+	u.dw, u.add = j.dw, j.add
+	if j.slices > 1 {
+		u.dw, u.add = j.partial[slice*len(j.dw):], false
+	}
+	groups := ceilDiv(j.N, j.group)
+	for g := slice * groups / j.slices; g < (slice+1)*groups/j.slices; g++ {
+		for row := 0; row < j.h; row += j.rows {
+			u.block(g*j.group, row)
+			u.add = true
+		}
+	}
+	u.convWeights, u.dw = nil, nil
+	u.tile.a, u.tile.b, u.tile.c = nil, nil, nil
+	convUnits.put(u)
+}
+
+func (j *convWeights) sum(lo, hi int) {
+	dw, n := j.dw[lo:hi], len(j.dw)
+	from := 0
+	if !j.add {
+		copy(dw, j.partial[lo:hi])
+		from = 1
+	}
+	for s := from; s < j.slices; s++ {
+		addScaled(dw, dw, 1, j.partial[s*n+lo:s*n+hi])
+	}
+}
+
+// A convUnit is one part for one slice.
+type convUnit struct {
+	*convWeights
+	tile        convTile
+	first, last int // blocks of channels
+	dw          []float32
+	add         bool
+	bufX, bufY  []float32
+
+	// The copy at hand.
+	x, y                []float32
+	images, rows, lines int
+	chans               int // of a pixel in a block
+	pitch               int // of a row of the block
+}
+
+var convUnits stash[convUnit]
+
+// block adds what some rows of a few images give.
+func (u *convUnit) block(image, row int) {
+	u.images, u.rows = min(u.group, u.N-image), min(u.convWeights.rows, u.h-row)
+	u.copyX(image, row)
+	u.copyY(image, row)
+	t := &u.tile
+	t.images, t.outer, t.inner = u.images, u.rows, u.w
+	t.rs, t.gs, t.cs = 4, 16, 4*u.Stride*u.chans
+	t.os = 4*u.Stride*u.pitch - u.w*t.cs
+	t.is = 4 * (u.lines - u.rows*u.Stride) * u.pitch
+	t.ldc, t.gc = 4*u.O, 16*u.O
+	t.add = 0
+	if u.add {
+		t.add = 1
+	}
+	size := u.images * u.lines * u.pitch
+	for b := u.first; b < u.last; b++ {
+		for kh := range u.KH {
+			x := u.x[(b-u.first)*size+kh*u.pitch:]
+			if u.blocks == 1 {
+				u.tiles(x, kh*u.KW*u.C, u.KW*u.C)
+				continue
+			}
+			for kw := range u.KW {
+				u.tiles(x[kw*u.chans:], (kh*u.KW+kw)*u.C+b*blockC, min(blockC, u.C-b*blockC))
+			}
+		}
+	}
+}
+
+// tiles does n rows of dw.
+func (u *convUnit) tiles(x []float32, row, n int) {
+	pixels := u.images * u.rows * u.w
+	for j0 := 0; j0 < u.O; j0 += u.nr {
+		width := u.panelWidth(u.O - j0)
+		most := u.panelRows(width)
+		tiles := ceilDiv(n, most)
+		u.tile.bs = 4 * width
+		for q := range tiles {
+			lo, hi := q*n/tiles, (q+1)*n/tiles
+			u.convRun(&u.tile, hi-lo, width, min(width, u.O-j0), x[lo:], u.y[j0*pixels:], u.dw[(row+lo)*u.O+j0:])
+		}
+	}
+}
+
+// copyY copies dy into panels.
+func (u *convUnit) copyY(image, row int) {
+	n := u.rows * u.w
+	u.y = aligned(&u.bufY, u.images*n*u.padded(u.O))
+	for j0 := 0; j0 < u.O; j0 += u.nr {
+		width := u.panelWidth(u.O - j0)
+		to := u.y[j0*u.images*n:]
+		for i := range u.images {
+			from := u.dy[((image+i)*u.h+row)*u.w*u.O+j0:]
+			u.packPanel(to[i*n*width:], width, from, u.O, min(width, u.O-j0), n, true)
+		}
+	}
+}
+
+// copyX copies the input with its zeros into blocks of channels.
+func (u *convUnit) copyX(image, row int) {
+	wide := (u.w-1)*u.Stride + u.KW
+	u.chans = blockC
+	if u.blocks == 1 {
+		u.chans = u.C
+	}
+	u.pitch = wide * u.chans
+	u.lines = (u.rows-1)*u.Stride + u.KH
+	size := u.images * u.lines * u.pitch
+	u.x = aligned(&u.bufX, (u.last-u.first)*size)
+	for i := range u.images {
+		for l := range u.lines {
+			h := row*u.Stride + l - u.Pad
+			at := (i*u.lines + l) * u.pitch
+			for b := u.first; b < u.last; b++ {
+				to := u.x[(b-u.first)*size+at:][:u.pitch]
+				if h < 0 || h >= u.H {
+					clear(to)
+					continue
+				}
+				u.copyRow(to, u.convWeights.x[((image+i)*u.H+h)*u.W*u.C:][:u.W*u.C], b)
+			}
+		}
+	}
+}
+
+// copyRow copies block b of a row.
+func (u *convUnit) copyRow(to, from []float32, b int) {
+	if u.blocks == 1 {
+		padRow(to, from, u.Pad*u.C)
+		return
+	}
+	before := min(u.Pad*blockC, len(to))
+	n := min(u.W, (len(to)-before)/blockC)
+	clear(to[:before])
+	if n > 0 {
+		u.packPanel(to[before:], blockC, from[b*blockC:], u.C, min(blockC, u.C-b*blockC), n, true)
+	}
+	clear(to[before+n*blockC:])
+}
