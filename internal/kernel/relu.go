@@ -170,13 +170,16 @@ func SumRowsAdd(dst, x []float32, rows, cols int) {
 	sumRows(dst, x, rows, cols, true)
 }
 
+// maxRowSums bounds the partial sums, which the caller adds up alone.
+const maxRowSums = 32
+
 func sumRows(dst, x []float32, rows, cols int, add bool) {
 	if cols == 0 {
 		return
 	}
 	j := newVecJob(func(j *vecJob, piece, lo, hi int) {
 		sumCols(j.partial[piece*j.cols:(piece+1)*j.cols], j.x[lo*j.cols:hi*j.cols])
-	}, rows, rowsPerChunk(cols))
+	}, rows, max(rowsPerChunk(cols), ceilDiv(rows, maxRowSums)))
 	j.x, j.cols = x, cols
 	pieces := j.pieces()
 	sums := j.sums(max(pieces, 1) * cols)
@@ -196,22 +199,33 @@ func sumRows(dst, x []float32, rows, cols int, add bool) {
 	j.release()
 }
 
+// rowsAtOnce are read side by side, as strips of columns: few enough for the
+// CPU's prefetcher to follow each.
+const rowsAtOnce = 16
+
 // sumCols adds the columns of x, which has len(sums) of them, to sums.
 func sumCols(sums []float64, x []float32) {
+	cols := len(sums)
+	block := rowsAtOnce * cols
+	for lo := 0; lo < len(x); lo += block {
+		sumColsOf(sums, x[lo:min(lo+block, len(x))])
+	}
+}
+
+func sumColsOf(sums []float64, x []float32) {
 	cols, c := len(sums), 0
 	rows := len(x) / cols
-	if level := Active(); level != Portable && rows > 0 {
-		for ; c+32 <= cols; c += 32 {
-			if level == AVX512 {
+	level := Active()
+	for width := 32; width >= 8 && level != Portable; width -= 24 {
+		for ; c+width <= cols; c += width {
+			switch {
+			case level == AVX512 && width == 32:
 				sumCols32AVX512(&sums[c], &x[c], rows, cols)
-			} else {
-				sumCols32AVX2(&sums[c], &x[c], rows, cols)
-			}
-		}
-		for ; c+8 <= cols; c += 8 {
-			if level == AVX512 {
+			case level == AVX512:
 				sumCols8AVX512(&sums[c], &x[c], rows, cols)
-			} else {
+			case width == 32:
+				sumCols32AVX2(&sums[c], &x[c], rows, cols)
+			default:
 				sumCols8AVX2(&sums[c], &x[c], rows, cols)
 			}
 		}
