@@ -1,0 +1,309 @@
+// Package report writes what a comparison found as one self-contained page.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/train"
+)
+
+//go:embed page.html
+var pageHTML string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+
+// whole escapes text and keeps M-SAM, and ± with its number, on one line.
+func whole(text string) template.HTML {
+	s := template.HTMLEscapeString(text)
+	s = strings.ReplaceAll(s, "M-SAM", `<span class="whole">M-SAM</span>`)
+	return template.HTML(strings.ReplaceAll(s, " ± ", "\u00a0±\u00a0"))
+}
+
+// page is what the template shows.
+type page struct {
+	Title    string
+	Lede     string
+	Words    Words
+	Keys     []key
+	Climbing []key // of the methods that perturb
+	Summary  []summaryRow
+	Accuracy []figure
+	Table    table
+	Training []figure
+	Gradient []figure
+	Ascent   []figure
+	Failures []string
+	Command  string
+	Settings []setting
+	Plan     string
+}
+
+// key explains the look of a method.
+type key struct {
+	Name   string
+	Swatch template.HTML
+}
+
+type summaryRow struct {
+	Key                                          key
+	Rho, Val, Test, Range, Decades, Broken, Cost string
+}
+
+// table is accuracy by radius and method.
+type table struct {
+	Methods []string
+	Rows    []tableRow
+}
+
+type tableRow struct {
+	Rho   string
+	Cells []cell
+}
+
+// cell is a point; Broken says how many runs broke, if any did.
+type cell struct {
+	Test, Val, Runs, Broken string
+	Best                    bool
+}
+
+type setting struct{ Name, Value string }
+
+// Write writes the page to a file, whole or not at all. The command is the line that
+// repeats the comparison.
+func Write(path string, c *study.Comparison, command string) error {
+	b, err := Page(c, command)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	return train.WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// Page returns the page: HTML that needs nothing beside it. The same comparison gives the
+// same bytes.
+func Page(c *study.Comparison, command string) ([]byte, error) {
+	v := newView(c)
+	p := page{
+		Title:    v.title(),
+		Lede:     v.lede(),
+		Words:    Describe(c),
+		Summary:  v.summaryRows(),
+		Accuracy: v.accuracyFigures(),
+		Table:    v.table(),
+		Training: v.trainingFigures(),
+		Gradient: v.gradientFigures(),
+		Ascent:   v.ascentFigures(),
+		Failures: v.failures(),
+		Command:  command,
+		Settings: v.settings(),
+	}
+	for _, m := range v.methods {
+		p.Keys = append(p.Keys, m.key())
+		if m.perturbs() {
+			p.Climbing = append(p.Climbing, m.key())
+		}
+	}
+	plan, err := json.MarshalIndent(c.Plan, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	p.Plan = string(plan)
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (m *method) key() key { return key{m.name, swatch(m.look)} }
+
+func (v *view) title() string {
+	var names []string
+	for _, m := range v.methods {
+		if m.AscentBudget == nil || v.find(m.Method) == nil {
+			names = append(names, m.name)
+		}
+	}
+	if len(names) == 0 {
+		return "A comparison on " + v.Data.Name
+	}
+	return strings.Replace(fmt.Sprintf("%s on %s", join(names), v.Data.Name), "M-SAM", "Monge SAM (M-SAM)", 1)
+}
+
+// lede says what was run.
+func (v *view) lede() string {
+	d, b := v.Data, v.Plan.Base
+	noise := ""
+	if d.LabelNoise > 0 {
+		noise = fmt.Sprintf("; %.3g%% of the training labels replaced by uniform ones", 100*d.LabelNoise)
+	}
+	return fmt.Sprintf("%s of model %s on %s (%d training, %d validation and %d test examples of %s%s): %s, %s, %s.",
+		plural(len(v.Rows), "run"), b.Model, d.Name, d.Train, d.Val, d.Test, plural(d.Classes, "class"), noise,
+		plural(v.Plan.Seeds, "seed"), plural(b.Epochs, "epoch"), v.duration())
+}
+
+func (v *view) duration() string {
+	s := v.Seconds
+	switch {
+	case !finite(s) || s <= 0:
+		return "time not known"
+	case s < 100:
+		return fmt.Sprintf("%.3g s in all", s)
+	case s < 6000:
+		return fmt.Sprintf("%.0f min in all", s/60)
+	}
+	return fmt.Sprintf("%.1f h in all", s/3600)
+}
+
+func (v *view) summaryRows() (rows []summaryRow) {
+	for _, m := range v.methods {
+		r := summaryRow{
+			Key: m.key(), Rho: "–", Range: "–", Decades: "–", Cost: "–",
+			Val: percent(m.ValAccuracy), Test: m.accuracy(), Broken: fmt.Sprintf("%d of %d", m.Diverged, m.Runs),
+		}
+		if m.perturbs() {
+			r.Rho = num(m.BestRho)
+		}
+		if m.perturbs() && len(m.Points) > 1 && !m.allBroke() {
+			r.Range = fmt.Sprintf("%s to %s", num(m.Range[0]), num(m.Range[1]))
+			r.Decades = fmt.Sprintf("%.1f", m.WidthDecades)
+			if m.OpenLow || m.OpenHigh {
+				r.Decades = "≥ " + r.Decades
+			}
+		}
+		if m.StepRatio > 0 && finite(m.StepRatio) {
+			r.Cost = fmt.Sprintf("%.2f", m.StepRatio)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// table lists every point: a row for the base optimizer, which has no radius, and one for
+// each radius.
+func (v *view) table() table {
+	var t table
+	rhos := v.radii()
+	for _, m := range v.methods {
+		t.Methods = append(t.Methods, m.name)
+		if !m.perturbs() {
+			rhos = append([]float64{0}, rhos...)
+		}
+	}
+	for _, rho := range slices.Compact(rhos) {
+		row := tableRow{Rho: num(rho)}
+		if rho == 0 {
+			row.Rho = "–"
+		}
+		for _, m := range v.methods {
+			row.Cells = append(row.Cells, m.cell(rho, v.Plan.Seeds))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// cell is a point; it says how many runs it is a mean of where that is not the plan's.
+func (m *method) cell(rho float64, seeds int) cell {
+	p := m.point(rho)
+	if p == nil {
+		return cell{}
+	}
+	c := cell{Test: percent(p.TestAccuracy), Val: "val " + percent(p.ValAccuracy), Best: rho == m.BestRho}
+	if p.Runs > 1 {
+		c.Test += fmt.Sprintf(" ± %.1f", 100*p.TestStderr)
+	}
+	if p.Runs == 1 || p.Runs != seeds {
+		c.Runs = fmt.Sprintf("n = %d", p.Runs)
+	}
+	if p.Diverged > 0 {
+		c.Broken = fmt.Sprintf("%d of %d broke", p.Diverged, p.Runs)
+	}
+	return c
+}
+
+// failures lists what runs that met a NaN or an infinity said, the first few.
+func (v *view) failures() (list []string) {
+	const most = 8
+	more := 0
+	for _, m := range v.methods {
+		for _, r := range m.rows {
+			switch {
+			case r.Failure == "":
+			case len(list) == most:
+				more++
+			default:
+				list = append(list, fmt.Sprintf("%s, rho %s, seed %d: %s", m.name, num(r.Rho), r.Seed, r.Failure))
+			}
+		}
+	}
+	if more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return list
+}
+
+// settings lists everything that decides the runs, under the names of their config files.
+func (v *view) settings() []setting {
+	list := []setting{
+		{"methods", strings.Join(v.Plan.Methods, ", ")},
+		{"rho", numbers(v.Plan.Rhos)},
+		{"ascent_budget", numbers(v.Plan.Budgets)},
+		{"seed", fmt.Sprintf("1 to %d", v.Plan.Seeds)},
+	}
+	varied := []string{"method", "rho", "ascent_budget", "seed"}
+	for _, s := range fields(v.Plan.Base) {
+		if !slices.Contains(varied, s.Name) {
+			list = append(list, s)
+		}
+	}
+	return append(list, setting{"kernels", v.Level}, setting{"threads", fmt.Sprint(v.Threads)})
+}
+
+func numbers(values []float64) string {
+	if len(values) == 0 {
+		return "none"
+	}
+	s := make([]string, len(values))
+	for i, x := range values {
+		s[i] = fmt.Sprintf("%g", x)
+	}
+	return strings.Join(s, ", ")
+}
+
+// fields lists a config's fields in order as its JSON has them.
+func fields(c train.Config) (list []setting) {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.Token() // the opening brace
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return list
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return list
+		}
+		list = append(list, setting{fmt.Sprint(name), strings.Trim(string(value), `"`)})
+	}
+	return list
+}

@@ -1,0 +1,659 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/monge-ml/monge/study"
+)
+
+// Words are what a comparison shows, said by rule from its numbers.
+type Words struct {
+	Notice   string   // of an interrupted comparison, else empty
+	Headline string   // one sentence or two
+	Summary  []string // what the headline rests on, a sentence each
+	Findings []Finding
+}
+
+// A Finding is a few sentences on one question.
+type Finding struct {
+	Title string
+	Text  []string
+}
+
+// Limits of the rules.
+const (
+	fewSeeds = 3   // with fewer, no difference is called one
+	mild     = .3  // alpha·|g| below which M-SAM is nearly SAM
+	kept     = 1.2 // actual over allowed ascent up to which a budget counts as kept
+)
+
+// Describe says what a comparison shows.
+func Describe(c *study.Comparison) Words {
+	v := newView(c)
+	w := Words{Notice: v.notice()}
+	w.Headline, w.Summary = v.headline()
+	for _, f := range []Finding{
+		{"Best accuracy", v.sayAccuracy()},
+		{"How much radius each forgives", v.sayRange()},
+		{"Where training breaks", v.sayBreaks()},
+		{"Whether M-SAM differed from SAM at all", v.sayDifference()},
+		{"Ascent asked for, and got", v.sayAscent()},
+		{"Cost", v.sayCost()},
+		{"How far this goes", v.sayLimits()},
+	} {
+		if len(f.Text) > 0 {
+			w.Findings = append(w.Findings, f)
+		}
+	}
+	return w
+}
+
+func (v *view) notice() string {
+	if len(v.Rows) >= v.Planned {
+		return ""
+	}
+	return fmt.Sprintf("This comparison was interrupted: %d of %s finished. Everything below is about those alone; "+
+		"means of different radii may be over different seeds.", len(v.Rows), plural(v.Planned, "planned run"))
+}
+
+// verdict is the outcome of a paired comparison.
+type verdict int
+
+const (
+	unknown verdict = iota // too few seeds
+	tie
+	ahead
+	behind
+)
+
+// contrast is the difference of two methods' test accuracies, each at the radius that its
+// validation chose, paired by seed.
+type contrast struct {
+	diff, se float64
+	n        int
+	verdict  verdict
+}
+
+// against compares m with r. A difference counts if Student's t, which asks for more than
+// two standard errors and for far more with few seeds, puts it beyond chance at 5%.
+func (m *method) against(r *method) contrast {
+	var d []float64
+	for _, a := range m.at(m.BestRho) {
+		for _, b := range r.at(r.BestRho) {
+			if a.Seed == b.Seed {
+				d = append(d, a.TestAccuracy-b.TestAccuracy)
+			}
+		}
+	}
+	c := contrast{n: len(d)}
+	if c.n == 0 {
+		return c
+	}
+	mean := meanOf(d)
+	c.diff, c.se = mean.value, mean.se
+	if c.n < fewSeeds {
+		return c
+	}
+	limit := distuv.StudentsT{Sigma: 1, Nu: float64(c.n - 1)}.Quantile(.975) * c.se
+	switch {
+	case c.diff > limit:
+		c.verdict = ahead
+	case c.diff < -limit:
+		c.verdict = behind
+	default:
+		c.verdict = tie
+	}
+	return c
+}
+
+func (c contrast) String() string {
+	switch c.n {
+	case 0:
+		return "no seed in common"
+	case 1:
+		return points(c.diff) + " points, one seed"
+	}
+	return fmt.Sprintf("%s ± %.1f points over %d seeds", points(c.diff), 100*c.se, c.n)
+}
+
+// say puts a contrast of m and r in words.
+func (c contrast) say(m, r *method) string {
+	switch c.verdict {
+	case ahead:
+		return fmt.Sprintf("%s is more accurate than %s (%s)", m.name, r.name, c)
+	case behind:
+		return fmt.Sprintf("%s is less accurate than %s (%s)", m.name, r.name, c)
+	case tie:
+		return fmt.Sprintf("%s is within noise of %s in accuracy (%s)", m.name, r.name, c)
+	}
+	return fmt.Sprintf("the accuracies of %s and %s can't be told apart with so few seeds (%s)", m.name, r.name, c)
+}
+
+// rival is whom M-SAM is held against: SAM, or the base optimizer, or whoever is there.
+func (v *view) rival() *method {
+	for _, name := range []string{"sam", "sgd"} {
+		if m := v.find(name); m != nil {
+			return m
+		}
+	}
+	for _, m := range v.methods {
+		if m.Method != "m-sam" {
+			return m
+		}
+	}
+	return nil
+}
+
+func (v *view) headline() (head string, summary []string) {
+	ms, rival := v.monge(), v.rival()
+	broken := 0
+	for _, m := range v.methods {
+		broken += min(m.Diverged, m.Runs)
+	}
+	switch {
+	case len(v.methods) == 0:
+		return "No run has finished, so there is nothing to say yet.", nil
+	case broken == len(v.Rows):
+		return "Every run broke, so nothing can be said about accuracy. A lower learning rate or smaller radii may help.", nil
+	case len(ms) == 0:
+		return "M-SAM is not among the compared methods.", []string{v.leader()}
+	case rival == nil:
+		return "There is no other method to hold M-SAM against.", []string{v.leader()}
+	}
+	for _, m := range ms {
+		summary = append(summary, upper(v.hold(m, rival))+".")
+	}
+	if base := v.find("sgd"); base != nil && base != rival && !base.allBroke() {
+		summary = append(summary, upper(beside(ms, base))+".")
+	}
+	return v.opening(ms, rival), summary
+}
+
+// leader names the highest mean accuracy.
+func (v *view) leader() string {
+	top := slices.MaxFunc(v.methods, func(a, b *method) int { return sign(a.TestAccuracy - b.TestAccuracy) })
+	return fmt.Sprintf("The highest mean accuracy is that of %s, %s.", top.name, top.accuracy())
+}
+
+func sign(x float64) int {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return 0
+}
+
+// opening is the shortest account of M-SAM beside its rival.
+func (v *view) opening(ms []*method, rival *method) string {
+	trained := slices.DeleteFunc(slices.Clone(ms), (*method).allBroke)
+	base := v.find("sgd")
+	beaten := func(m *method) bool {
+		return base != nil && !base.allBroke() && m.against(base).verdict == behind
+	}
+	switch {
+	case len(trained) == 0:
+		return "M-SAM breaks in every run here."
+	case len(slices.DeleteFunc(slices.Clone(trained), beaten)) == 0:
+		return fmt.Sprintf("M-SAM does not win here: %s alone is more accurate.", base.name)
+	case rival.allBroke():
+		return fmt.Sprintf("%s where every run of %s breaks.", who(trained, "train"), rival.name)
+	}
+	return compared(trained, rival)
+}
+
+// compared is the opening where M-SAM and its rival have runs that did not break.
+func compared(ms []*method, rival *method) string {
+	var better, tougher []*method
+	decided, costs := false, false
+	for _, m := range ms {
+		c := m.against(rival)
+		decided = decided || c.verdict != unknown
+		if c.verdict == ahead {
+			better = append(better, m)
+		}
+		if rival.perturbs() && later(m, rival) {
+			tougher = append(tougher, m)
+			costs = costs || c.verdict == behind
+		}
+	}
+	switch {
+	case len(better) > 0 && len(tougher) > 0:
+		return fmt.Sprintf("%s accuracy over %s here, and %s larger radii.", who(better, "gain"), rival.name, who(tougher, "forgive"))
+	case len(better) > 0:
+		return fmt.Sprintf("%s accuracy over %s here.", who(better, "gain"), rival.name)
+	case len(tougher) > 0 && costs:
+		return fmt.Sprintf("%s larger radii than %s here, at a cost in accuracy.", who(tougher, "forgive"), rival.name)
+	case len(tougher) > 0:
+		return fmt.Sprintf("%s larger radii than %s here; a gain in accuracy is not shown.", who(tougher, "forgive"), rival.name)
+	case !decided && rival.perturbs():
+		return "Too few seeds to tell the accuracies apart, and M-SAM forgives no larger radii here."
+	case !decided:
+		return "Too few seeds to tell the accuracies apart."
+	}
+	return "M-SAM does not win here."
+}
+
+// later reports whether m breaks at a larger radius than r, or not at all where r does.
+func later(m, r *method) bool {
+	a, _ := m.breaks()
+	b, _ := r.breaks()
+	return a > b && m.tried() >= b
+}
+
+// tried is the method's largest radius.
+func (m *method) tried() float64 { return m.Points[len(m.Points)-1].Rho }
+
+// who names some of M-SAM's variants together, with what they do.
+func who(ms []*method, verb string) string {
+	if len(ms) == 1 {
+		return ms[0].name + " " + verb + "s"
+	}
+	names := make([]string, len(ms))
+	for i, m := range ms {
+		names[i] = m.name
+		if m.AscentBudget == nil {
+			names[i] = "plain " + m.name
+		}
+	}
+	return upper(join(names)) + " " + verb
+}
+
+// hold sets one variant of M-SAM against its rival, in accuracy and in radius.
+func (v *view) hold(m, r *method) string {
+	switch {
+	case m.allBroke():
+		return m.name + " breaks in every run"
+	case r.allBroke():
+		return fmt.Sprintf("%s reaches %s, where every run of %s breaks", m.name, m.accuracy(), r.name)
+	}
+	c := m.against(r)
+	accuracy, but := c.say(m, r), "but it"
+	if c.verdict == ahead {
+		but = "and it"
+	}
+	a, _ := m.breaks()
+	b, _ := r.breaks()
+	limit := "up to rho " + num(m.tried())
+	if len(m.Points) == 1 {
+		limit = "at rho " + num(m.tried())
+	}
+	switch {
+	case !r.perturbs() && math.IsInf(a, 1):
+		return fmt.Sprintf("%s, and does not break %s", accuracy, limit)
+	case !r.perturbs():
+		return fmt.Sprintf("%s, and breaks from rho %s on", accuracy, num(a))
+	case math.IsInf(a, 1) && math.IsInf(b, 1):
+		return fmt.Sprintf("%s, and neither breaks %s", accuracy, limit)
+	case a == b:
+		return fmt.Sprintf("%s, and both break from rho %s on", accuracy, num(a))
+	case math.IsInf(a, 1):
+		return fmt.Sprintf("%s, %s trains at every radius up to %s, where %s breaks from rho %s on", accuracy, but, num(m.tried()), r.name, num(b))
+	case a > b:
+		return fmt.Sprintf("%s, %s breaks only from rho %s on, %s from %s", accuracy, but, num(a), r.name, num(b))
+	case math.IsInf(b, 1):
+		return fmt.Sprintf("%s, and it breaks from rho %s on, %s at no radius up to %s", accuracy, num(a), r.name, num(r.tried()))
+	}
+	return fmt.Sprintf("%s, and it breaks already from rho %s on, %s only from %s", accuracy, num(a), r.name, num(b))
+}
+
+// beside sets several methods against the base optimizer.
+func beside(ms []*method, base *method) string {
+	groups := map[verdict][]string{}
+	for _, m := range ms {
+		if !m.allBroke() {
+			k := m.against(base).verdict
+			groups[k] = append(groups[k], m.name)
+		}
+	}
+	var parts []string
+	for _, g := range []struct {
+		v    verdict
+		said string
+	}{{ahead, "more accurate than"}, {tie, "within noise of"}, {behind, "less accurate than"}, {unknown, "not to be told from"}} {
+		if names := groups[g.v]; len(names) > 0 {
+			verb := "is"
+			if len(names) > 1 {
+				verb = "are"
+			}
+			parts = append(parts, fmt.Sprintf("%s %s %s %s alone", join(names), verb, g.said, base.name))
+		}
+	}
+	if len(parts) == 0 {
+		return base.name + " alone reaches " + base.accuracy()
+	}
+	return fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), base.accuracy())
+}
+
+// accuracy is the test accuracy at the best radius with its error, if it has one.
+func (m *method) accuracy() string {
+	b := m.best()
+	if b.Runs < 2 {
+		return percent(b.TestAccuracy) + ", n = 1"
+	}
+	return fmt.Sprintf("%s ± %.1f", percent(b.TestAccuracy), 100*b.TestStderr)
+}
+
+func (v *view) sayAccuracy() (text []string) {
+	var ranked []*method
+	for _, m := range v.methods {
+		if m.allBroke() {
+			text = append(text, fmt.Sprintf("Every run of %s broke; its accuracy says nothing.", m.name))
+			continue
+		}
+		ranked = append(ranked, m)
+	}
+	if len(ranked) == 0 {
+		return text
+	}
+	slices.SortStableFunc(ranked, func(a, b *method) int { return sign(b.TestAccuracy - a.TestAccuracy) })
+	var list []string
+	for _, m := range ranked {
+		at := ""
+		if m.perturbs() {
+			at = " at rho " + num(m.BestRho)
+		}
+		if n := m.best().Runs; n > 1 && n != v.Plan.Seeds {
+			at += fmt.Sprintf(", n = %d", n)
+		}
+		list = append(list, fmt.Sprintf("%s %s%s", m.name, m.accuracy(), at))
+	}
+	text = append([]string{"Mean test accuracy, at the radius that the validation accuracy chose: " + strings.Join(list, "; ") + "."}, text...)
+	text = append(text, v.sayPairs(ranked)...)
+	for _, m := range ranked {
+		text = append(text, m.sayEdge()...)
+	}
+	return text
+}
+
+// sayPairs compares M-SAM with everybody else, and everybody else with the base optimizer.
+func (v *view) sayPairs(ranked []*method) (text []string) {
+	for _, m := range v.methods {
+		for _, r := range v.methods {
+			own := m.Method == "m-sam" && r.Method != "m-sam"
+			other := m.Method != "m-sam" && m.perturbs() && !r.perturbs()
+			if (own || other) && slices.Contains(ranked, m) && slices.Contains(ranked, r) {
+				text = append(text, upper(m.against(r).say(m, r))+".")
+			}
+		}
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	rule := "± is one standard error. Differences are paired by seed, and count only beyond the 95% limit of Student's t"
+	if n := v.Plan.Seeds; n >= fewSeeds {
+		t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile(.975)
+		rule += fmt.Sprintf(" (%.1f standard errors with %d seeds)", t, n)
+	}
+	return append(text, fmt.Sprintf("%s; with fewer than %d seeds none does.", rule, fewSeeds))
+}
+
+// sayEdge warns of a best radius that is the first or last tried, or where runs broke.
+func (m *method) sayEdge() (text []string) {
+	if !m.perturbs() {
+		return nil
+	}
+	if n := len(m.Points); n > 1 && m.BestRho == m.Points[0].Rho {
+		text = append(text, fmt.Sprintf("%s is best at the smallest radius tried; a smaller one may be better.", m.name))
+	} else if n > 1 && m.BestRho == m.tried() {
+		text = append(text, fmt.Sprintf("%s is best at the largest radius tried; a larger one may be better.", m.name))
+	}
+	if b := m.best(); b.Diverged > 0 {
+		text = append(text, fmt.Sprintf("At that radius %d of %s of %s broke.", b.Diverged, plural(b.Runs, "run"), m.name))
+	}
+	return text
+}
+
+func (v *view) sayRange() (text []string) {
+	if len(v.radii()) < 2 {
+		return nil
+	}
+	var widest *method
+	for _, m := range v.methods {
+		if !m.perturbs() || m.allBroke() || len(m.Points) < 2 {
+			continue
+		}
+		text = append(text, m.sayWidth()+v.sayUse(m)+".")
+		if widest == nil || m.WidthDecades > widest.WidthDecades+1e-9 {
+			widest = m
+		}
+	}
+	if len(text) < 2 {
+		return text
+	}
+	for _, m := range v.methods {
+		if m != widest && m.perturbs() && !m.allBroke() && m.WidthDecades > widest.WidthDecades-.05 {
+			return text
+		}
+	}
+	return append(text, fmt.Sprintf("%s forgives the radius most, measured from its own best.", widest.name))
+}
+
+// sayWidth says over which radii a method stays near its own best.
+func (m *method) sayWidth() string {
+	least := ""
+	if m.OpenLow || m.OpenHigh {
+		least = "at least "
+	}
+	if m.Range[0] == m.Range[1] {
+		return fmt.Sprintf("%s comes within two points of its own best at rho %s only", m.name, num(m.Range[0]))
+	}
+	return fmt.Sprintf("%s stays within two points of its own best from rho %s to %s, %s%.1f decades",
+		m.name, num(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)
+}
+
+// sayUse says at which radii a method's mean accuracy is above the base optimizer's.
+func (v *view) sayUse(m *method) string {
+	base := v.find("sgd")
+	if base == nil || base.allBroke() {
+		return ""
+	}
+	var use []float64
+	first, last := -1, -1
+	for i, p := range m.Points {
+		if p.TestAccuracy > base.best().TestAccuracy {
+			use = append(use, p.Rho)
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	above := "; its mean is above that of " + base.name
+	switch {
+	case len(use) == 0:
+		return "; at no radius is its mean above that of " + base.name
+	case len(use) == len(m.Points):
+		return above + " at every radius"
+	case len(use) == 1:
+		return above + " at rho " + num(use[0]) + " only"
+	case last-first+1 == len(use):
+		return fmt.Sprintf("%s from rho %s to %s", above, num(use[0]), num(use[len(use)-1]))
+	}
+	list := make([]string, len(use))
+	for i, rho := range use {
+		list[i] = num(rho)
+	}
+	return above + " at rho " + join(list)
+}
+
+func (v *view) sayBreaks() (text []string) {
+	for _, m := range v.methods {
+		first, all := m.breaks()
+		p := m.point(first)
+		switch {
+		case !m.perturbs() && m.Diverged > 0:
+			text = append(text, fmt.Sprintf("%s itself breaks in %d of %s: the settings are too much for training even without a perturbation.", m.name, m.Diverged, plural(m.Runs, "run")))
+		case !m.perturbs():
+		case p == nil:
+			text = append(text, fmt.Sprintf("%s does not break at any radius tried, up to %s.", m.name, num(m.tried())))
+		case first == m.tried():
+			text = append(text, fmt.Sprintf("%s breaks at rho %s, the largest tried (%d of %s).", m.name, num(first), p.Diverged, plural(p.Runs, "run")))
+		case first == all:
+			text = append(text, fmt.Sprintf("%s breaks in every run from rho %s on.", m.name, num(first)))
+		case math.IsInf(all, 1):
+			text = append(text, fmt.Sprintf("%s breaks first at rho %s (%d of %s), though not in every run at the largest, %s.", m.name, num(first), p.Diverged, plural(p.Runs, "run"), num(m.tried())))
+		default:
+			text = append(text, fmt.Sprintf("%s breaks first at rho %s (%d of %s), and in every run from rho %s on.", m.name, num(first), p.Diverged, plural(p.Runs, "run"), num(all)))
+		}
+	}
+	collapsed, infinite := 0, 0
+	for _, r := range v.Rows {
+		switch {
+		case r.Collapsed:
+			collapsed++
+		case r.Diverged:
+			infinite++
+		}
+	}
+	const constant = "ended at the constant predictor (accuracy near chance, loss near that of guessing)"
+	switch all := plural(collapsed+infinite, "run"); {
+	case collapsed > 0 && infinite > 0:
+		text = append(text, fmt.Sprintf("Of the %s that broke, %d %s and %d met a NaN or an infinity.", all, collapsed, constant, infinite))
+	case collapsed > 0:
+		text = append(text, fmt.Sprintf("Broken runs (%d) all %s.", collapsed, constant))
+	case infinite > 0:
+		text = append(text, fmt.Sprintf("Broken runs (%d) all met a NaN or an infinity.", infinite))
+	}
+	return text
+}
+
+func (v *view) sayDifference() (text []string) {
+	for _, m := range v.monge() {
+		if m.allBroke() {
+			text = append(text, fmt.Sprintf("%s: every run broke, so this was not judged.", m.name))
+			continue
+		}
+		top, from, near := 0., math.Inf(1), true
+		best := 0.
+		for _, p := range m.Points {
+			if p.Diverged == p.Runs {
+				continue
+			}
+			ratio := m.alpha(p.Rho) * most(byEpoch(m.whole(p.Rho), gradNorm))
+			if !finite(ratio) {
+				continue
+			}
+			if top = max(top, ratio); ratio >= mild && near {
+				near, from = false, p.Rho
+			}
+			if p.Rho == m.BestRho {
+				best = ratio
+			}
+		}
+		text = append(text, m.sayRatio(top, best, from))
+	}
+	if len(text) > 0 {
+		text = append(text, "M-SAM divides SAM's perturbation by sqrt(1 + (alpha·|g|)²): it differs only where |g| is not small beside 1/alpha. |g| here is the mean over an epoch and the seeds, of runs that did not break.")
+	}
+	return text
+}
+
+// sayRatio says how far alpha·|g| brought a variant of M-SAM from SAM: at most over all
+// radii, at the best one, and from which on it mattered.
+func (m *method) sayRatio(top, best, from float64) string {
+	reached := fmt.Sprintf("alpha·|g| reaches %s", num(top))
+	switch {
+	case top == 0:
+		return m.name + ": |g| is not known."
+	case top < mild:
+		return fmt.Sprintf("%s and SAM are nearly the same perturbation here: %s at most, so M-SAM's is never more than %s shorter.", m.name, reached, shorter(top))
+	case top < 1:
+		return fmt.Sprintf("%s differs from SAM mildly: %s, so its perturbation is up to %s shorter (%s at its best radius).", m.name, reached, shorter(top), shorter(best))
+	case from > m.Points[0].Rho:
+		return fmt.Sprintf("%s differs from SAM from rho %s on: %s, which shortens its perturbation %s-fold (at its best radius by up to %s).", m.name, num(from), reached, num(math.Hypot(1, top)), shorter(best))
+	}
+	return fmt.Sprintf("%s differs from SAM: %s, which shortens its perturbation up to %s-fold (at its best radius by up to %s).", m.name, reached, num(math.Hypot(1, top)), shorter(best))
+}
+
+// shorter is the share by which alpha·|g| shortens SAM's perturbation.
+func shorter(ratio float64) string {
+	share := 100 * (1 - 1/math.Hypot(1, ratio))
+	if share < 1 || share > 99 {
+		return fmt.Sprintf("%.1f%%", share)
+	}
+	return fmt.Sprintf("%.0f%%", share)
+}
+
+func (v *view) sayAscent() (text []string) {
+	for _, m := range v.methods {
+		if !m.perturbs() || m.allBroke() {
+			continue
+		}
+		rows := m.whole(m.BestRho)
+		want, got := overall(byEpoch(rows, predicted)), overall(byEpoch(rows, ascent))
+		if want > 0 && finite(got) {
+			text = append(text, fmt.Sprintf("%s at rho %s: predicted %s nats, actual %s, %s times the prediction.", m.name, num(m.BestRho), num(want), num(got), num(got/want)))
+		}
+	}
+	for _, m := range v.methods {
+		if s := m.sayBudget(); s != "" {
+			text = append(text, s)
+		}
+	}
+	return text
+}
+
+// sayBudget says whether the loss rose by no more than a budget, over all radii.
+func (m *method) sayBudget() string {
+	if m.AscentBudget == nil || m.allBroke() {
+		return ""
+	}
+	b, top, at := *m.AscentBudget, math.Inf(-1), 0.
+	for _, p := range m.Points {
+		if a := overall(byEpoch(m.whole(p.Rho), ascent)); p.Diverged < p.Runs && a > top {
+			top, at = a, p.Rho
+		}
+	}
+	switch {
+	case math.IsInf(top, -1):
+		return ""
+	case top <= kept*b:
+		return fmt.Sprintf("The budget of %s nats was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), num(top), num(at))
+	}
+	return fmt.Sprintf("The budget of %s nats bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), num(at), num(top), num(top/b))
+}
+
+func (v *view) sayCost() (text []string) {
+	base := v.find("sgd")
+	var said []string
+	for _, m := range v.methods {
+		if m != base && base != nil && m.StepRatio > 0 && finite(m.StepRatio) {
+			said = append(said, fmt.Sprintf("%s %.1f", m.name, m.StepRatio))
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("A step costs, in times of a step of %s (median): %s. Two gradients a step make about 2; runs beside each other on one machine blur it.",
+		base.name, strings.Join(said, ", "))}
+}
+
+func (v *view) sayLimits() []string {
+	if len(v.methods) == 0 {
+		return nil
+	}
+	first := fmt.Sprintf("One data set, one network, %s: other settings may turn the order round.", plural(v.Plan.Seeds, "seed"))
+	if v.Plan.Seeds > 1 && v.Data.Test > 0 {
+		first += fmt.Sprintf(" All runs are tested on the same %d examples, whose own chance is not in the error bars.", v.Data.Test)
+	}
+	return []string{first,
+		"Flatter is not always better: sharpness need not go with worse generalization (Dinh et al. 2017, arXiv 1703.04933; Andriushchenko et al. 2023, arXiv 2302.07011). What counts here is the accuracy, not the flatness."}
+}
+
+// upper begins a sentence with a capital.
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
