@@ -188,7 +188,8 @@ func (v *view) epochAxis() axis {
 			}
 		}
 	}
-	return axis{label: "epoch", min: 1, max: float64(last) + .02*float64(last)}
+	room := .02 * float64(last)
+	return axis{label: "epoch", min: 1 - room, max: float64(last) + room}
 }
 
 // trainingFigures show loss and accuracy by epoch.

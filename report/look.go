@@ -76,12 +76,20 @@ var looks = map[string]look{
 	"asam":   {inkMethod + 7, 1.8, dash(3, 3), draw.BoxGlyph{}, 3.2},
 }
 
-// budgetLooks are those of M-SAM under a first, second, ... ascent budget; a fourth
-// begins again.
+// budgetLooks are those of M-SAM under the first three ascent budgets.
 var budgetLooks = []look{
 	{inkMethod + 3, 1.8, nil, draw.BoxGlyph{}, 3.4},
 	{inkMethod + 4, 1.8, dash(10, 3), diamond{}, 4},
 	{inkMethod + 5, 1.8, dash(7, 2, 2, 2), draw.PyramidGlyph{}, 3.4},
+}
+
+// budgetLook is that of M-SAM under its ascent budget number i: beyond three, the colours
+// come again with other dashes and marks.
+func budgetLook(i int) look {
+	n := len(budgetLooks)
+	l := budgetLooks[(i+i/n)%n]
+	l.ink = budgetLooks[i%n].ink
+	return l
 }
 
 // otherLook is that of a method without one.

@@ -19,8 +19,8 @@ import (
 // Sizes of a picture, in units of which a phone shows about one to a pixel.
 const (
 	pictureWidth  = 380
-	pictureHeight = 262
-	fontSize      = 12
+	pictureHeight = 266
+	fontSize      = 13
 )
 
 // picture is one chart.
@@ -165,12 +165,12 @@ func (p *picture) addLabel(pl *plot.Plot, r rule) {
 		return
 	}
 	at, x, y := ends[1], draw.XRight, draw.YTop
-	offset := vg.Point{X: -4, Y: 2}
+	offset := vg.Point{X: -7, Y: 2}
 	if !r.upright {
 		left, below := p.free(r)
 		y = draw.YBottom
 		if left {
-			at, x, offset.X = ends[0], draw.XLeft, 4
+			at, x, offset.X = ends[0], draw.XLeft, 5
 		}
 		if below {
 			y, offset.Y = draw.YTop, 0
@@ -178,7 +178,7 @@ func (p *picture) addLabel(pl *plot.Plot, r rule) {
 	}
 	pl.Add(bare{&plotter.Labels{
 		XYs: plotter.XYs{{X: at.x, Y: at.y}}, Labels: []string{r.label}, Offset: offset,
-		TextStyle: []text.Style{words(r.look.ink, fontSize-1, x, y)},
+		TextStyle: []text.Style{words(r.look.ink, fontSize-1.5, x, y)},
 	}})
 }
 
@@ -284,6 +284,9 @@ func (a *axis) set(to *plot.Axis) {
 // ticks are few enough for a phone.
 func (a *axis) ticks() (ticks []plot.Tick) {
 	for _, v := range a.values() {
+		if a.percent && v > 1 {
+			continue
+		}
 		t := plot.Tick{Value: v, Label: num(v)}
 		if a.percent {
 			t.Label = fmt.Sprintf("%.4g%%", 100*v)

@@ -45,7 +45,7 @@ func newView(c *study.Comparison) *view {
 		case !known:
 			l = otherLook
 		case s.AscentBudget != nil:
-			l = budgetLooks[budgets%len(budgetLooks)]
+			l = budgetLook(budgets)
 			budgets++
 		}
 		m.look = l

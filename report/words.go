@@ -136,6 +136,23 @@ func (c contrast) say(m, r *method) string {
 	return fmt.Sprintf("the accuracies of %s and %s can't be told apart with so few seeds (%s)", m.name, r.name, c)
 }
 
+// beside is a contrast with r in few words. It says the number of seeds where that is not
+// the plan's.
+func (c contrast) beside(r *method, seeds int) string {
+	if c.n == 0 {
+		return "no seed in common with " + r.name
+	}
+	s := points(c.diff)
+	if c.n > 1 {
+		s += fmt.Sprintf(" ± %.1f", 100*c.se)
+	}
+	s += " points beside " + r.name
+	if c.n != seeds || c.n == 1 {
+		s += fmt.Sprintf(" (n = %d)", c.n)
+	}
+	return s + ", " + map[verdict]string{unknown: "too few seeds", tie: "within noise", ahead: "more accurate", behind: "less accurate"}[c.verdict]
+}
+
 // rival is whom M-SAM is held against: SAM, or the base optimizer, or whoever is there.
 func (v *view) rival() *method {
 	for _, name := range []string{"sam", "sgd"} {
@@ -212,34 +229,55 @@ func (v *view) opening(ms []*method, rival *method) string {
 
 // compared is the opening where M-SAM and its rival have runs that did not break.
 func compared(ms []*method, rival *method) string {
-	var better, tougher []*method
+	var better, tougher, neither []*method
 	decided, costs := false, false
 	for _, m := range ms {
 		c := m.against(rival)
 		decided = decided || c.verdict != unknown
-		if c.verdict == ahead {
+		gains, forgives := c.verdict == ahead, rival.perturbs() && later(m, rival)
+		if gains {
 			better = append(better, m)
 		}
-		if rival.perturbs() && later(m, rival) {
+		if forgives {
 			tougher = append(tougher, m)
 			costs = costs || c.verdict == behind
 		}
+		if !gains && !forgives {
+			neither = append(neither, m)
+		}
 	}
+	var said string
 	switch {
 	case len(better) > 0 && len(tougher) > 0:
-		return fmt.Sprintf("%s accuracy over %s here, and %s larger radii.", who(better, "gain"), rival.name, who(tougher, "forgive"))
+		said = fmt.Sprintf("%s accuracy over %s here, and %s larger radii.", who(better, "gain"), rival.name, who(tougher, "forgive"))
 	case len(better) > 0:
-		return fmt.Sprintf("%s accuracy over %s here.", who(better, "gain"), rival.name)
+		said = fmt.Sprintf("%s accuracy over %s here.", who(better, "gain"), rival.name)
 	case len(tougher) > 0 && costs:
-		return fmt.Sprintf("%s larger radii than %s here, at a cost in accuracy.", who(tougher, "forgive"), rival.name)
+		said = fmt.Sprintf("%s larger radii than %s here, at a cost in accuracy.", who(tougher, "forgive"), rival.name)
 	case len(tougher) > 0:
-		return fmt.Sprintf("%s larger radii than %s here; a gain in accuracy is not shown.", who(tougher, "forgive"), rival.name)
+		said = fmt.Sprintf("%s larger radii than %s here; a gain in accuracy is not shown.", who(tougher, "forgive"), rival.name)
 	case !decided && rival.perturbs():
 		return "Too few seeds to tell the accuracies apart, and M-SAM forgives no larger radii here."
 	case !decided:
 		return "Too few seeds to tell the accuracies apart."
+	default:
+		return "M-SAM does not win here."
 	}
-	return "M-SAM does not win here."
+	switch len(neither) {
+	case 0:
+		return said
+	case 1:
+		return fmt.Sprintf("%s %s does not win.", said, upper(neither[0].full()))
+	}
+	return fmt.Sprintf("%s %s not win.", said, who(neither, "do"))
+}
+
+// full is a variant's name beside others.
+func (m *method) full() string {
+	if m.AscentBudget == nil {
+		return "plain " + m.name
+	}
+	return m.name
 }
 
 // later reports whether m breaks at a larger radius than r, or not at all where r does.
@@ -259,10 +297,7 @@ func who(ms []*method, verb string) string {
 	}
 	names := make([]string, len(ms))
 	for i, m := range ms {
-		names[i] = m.name
-		if m.AscentBudget == nil {
-			names[i] = "plain " + m.name
-		}
+		names[i] = m.full()
 	}
 	return upper(join(names)) + " " + verb
 }
@@ -276,9 +311,12 @@ func (v *view) hold(m, r *method) string {
 		return fmt.Sprintf("%s reaches %s, where every run of %s breaks", m.name, m.accuracy(), r.name)
 	}
 	c := m.against(r)
-	accuracy, but := c.say(m, r), "but it"
+	accuracy, it, but := c.say(m, r), "it", "but"
 	if c.verdict == ahead {
-		but = "and it"
+		but = "and"
+	}
+	if c.verdict == unknown {
+		it = m.name
 	}
 	a, _ := m.breaks()
 	b, _ := r.breaks()
@@ -288,21 +326,21 @@ func (v *view) hold(m, r *method) string {
 	}
 	switch {
 	case !r.perturbs() && math.IsInf(a, 1):
-		return fmt.Sprintf("%s, and does not break %s", accuracy, limit)
+		return fmt.Sprintf("%s, and %s does not break %s", accuracy, it, limit)
 	case !r.perturbs():
-		return fmt.Sprintf("%s, and breaks from rho %s on", accuracy, num(a))
+		return fmt.Sprintf("%s, and %s breaks from rho %s on", accuracy, it, num(a))
 	case math.IsInf(a, 1) && math.IsInf(b, 1):
 		return fmt.Sprintf("%s, and neither breaks %s", accuracy, limit)
 	case a == b:
 		return fmt.Sprintf("%s, and both break from rho %s on", accuracy, num(a))
 	case math.IsInf(a, 1):
-		return fmt.Sprintf("%s, %s trains at every radius up to %s, where %s breaks from rho %s on", accuracy, but, num(m.tried()), r.name, num(b))
+		return fmt.Sprintf("%s, %s %s trains at every radius up to %s, where %s breaks from rho %s on", accuracy, but, it, num(m.tried()), r.name, num(b))
 	case a > b:
-		return fmt.Sprintf("%s, %s breaks only from rho %s on, %s from %s", accuracy, but, num(a), r.name, num(b))
+		return fmt.Sprintf("%s, %s %s breaks only from rho %s on, %s from %s", accuracy, but, it, num(a), r.name, num(b))
 	case math.IsInf(b, 1):
-		return fmt.Sprintf("%s, and it breaks from rho %s on, %s at no radius up to %s", accuracy, num(a), r.name, num(r.tried()))
+		return fmt.Sprintf("%s, and %s breaks from rho %s on, %s at no radius up to %s", accuracy, it, num(a), r.name, num(r.tried()))
 	}
-	return fmt.Sprintf("%s, and it breaks already from rho %s on, %s only from %s", accuracy, num(a), r.name, num(b))
+	return fmt.Sprintf("%s, and %s breaks already from rho %s on, %s only from %s", accuracy, it, num(a), r.name, num(b))
 }
 
 // beside sets several methods against the base optimizer.
@@ -357,16 +395,17 @@ func (v *view) sayAccuracy() (text []string) {
 	slices.SortStableFunc(ranked, func(a, b *method) int { return sign(b.TestAccuracy - a.TestAccuracy) })
 	var list []string
 	for _, m := range ranked {
-		at := ""
+		s := m.name
 		if m.perturbs() {
-			at = " at rho " + num(m.BestRho)
+			s += " at rho " + num(m.BestRho)
 		}
+		s += ": " + m.accuracy()
 		if n := m.best().Runs; n > 1 && n != v.Plan.Seeds {
-			at += fmt.Sprintf(", n = %d", n)
+			s += fmt.Sprintf(", n = %d", n)
 		}
-		list = append(list, fmt.Sprintf("%s %s%s", m.name, m.accuracy(), at))
+		list = append(list, s)
 	}
-	text = append([]string{"Mean test accuracy, at the radius that the validation accuracy chose: " + strings.Join(list, "; ") + "."}, text...)
+	text = append([]string{"Mean test accuracy at the radius that validation chose. " + strings.Join(list, "; ") + "."}, text...)
 	text = append(text, v.sayPairs(ranked)...)
 	for _, m := range ranked {
 		text = append(text, m.sayEdge()...)
@@ -374,15 +413,20 @@ func (v *view) sayAccuracy() (text []string) {
 	return text
 }
 
-// sayPairs compares M-SAM with everybody else, and everybody else with the base optimizer.
+// sayPairs compares M-SAM with everybody else, and everybody else with the base
+// optimizer, a method at a time.
 func (v *view) sayPairs(ranked []*method) (text []string) {
 	for _, m := range v.methods {
+		var said []string
 		for _, r := range v.methods {
 			own := m.Method == "m-sam" && r.Method != "m-sam"
 			other := m.Method != "m-sam" && m.perturbs() && !r.perturbs()
 			if (own || other) && slices.Contains(ranked, m) && slices.Contains(ranked, r) {
-				text = append(text, upper(m.against(r).say(m, r))+".")
+				said = append(said, m.against(r).beside(r, v.Plan.Seeds))
 			}
+		}
+		if len(said) > 0 {
+			text = append(text, fmt.Sprintf("%s: %s.", m.name, strings.Join(said, "; ")))
 		}
 	}
 	if len(text) == 0 {
@@ -486,25 +530,49 @@ func (v *view) sayUse(m *method) string {
 }
 
 func (v *view) sayBreaks() (text []string) {
+	var sound []string
+	top := 0.
 	for _, m := range v.methods {
-		first, all := m.breaks()
-		p := m.point(first)
-		switch {
-		case !m.perturbs() && m.Diverged > 0:
-			text = append(text, fmt.Sprintf("%s itself breaks in %d of %s: the settings are too much for training even without a perturbation.", m.name, m.Diverged, plural(m.Runs, "run")))
-		case !m.perturbs():
-		case p == nil:
-			text = append(text, fmt.Sprintf("%s does not break at any radius tried, up to %s.", m.name, num(m.tried())))
-		case first == m.tried():
-			text = append(text, fmt.Sprintf("%s breaks at rho %s, the largest tried (%d of %s).", m.name, num(first), p.Diverged, plural(p.Runs, "run")))
-		case first == all:
-			text = append(text, fmt.Sprintf("%s breaks in every run from rho %s on.", m.name, num(first)))
-		case math.IsInf(all, 1):
-			text = append(text, fmt.Sprintf("%s breaks first at rho %s (%d of %s), though not in every run at the largest, %s.", m.name, num(first), p.Diverged, plural(p.Runs, "run"), num(m.tried())))
-		default:
-			text = append(text, fmt.Sprintf("%s breaks first at rho %s (%d of %s), and in every run from rho %s on.", m.name, num(first), p.Diverged, plural(p.Runs, "run"), num(all)))
+		switch first, _ := m.breaks(); {
+		case !math.IsInf(first, 1):
+			text = append(text, m.sayBreak())
+		case m.perturbs():
+			sound = append(sound, m.name)
+			top = max(top, m.tried())
 		}
 	}
+	switch len(sound) {
+	case 0:
+	case 1:
+		text = append(text, fmt.Sprintf("%s does not break at any radius tried, up to %s.", sound[0], num(top)))
+	default:
+		text = append(text, fmt.Sprintf("%s do not break at any radius tried, up to %s.", join(sound), num(top)))
+	}
+	return append(text, v.sayHow()...)
+}
+
+// sayBreak says where a method breaks.
+func (m *method) sayBreak() string {
+	first, all := m.breaks()
+	p := m.point(first)
+	runs := fmt.Sprintf("%d of %s", p.Diverged, plural(p.Runs, "run"))
+	switch {
+	case !m.perturbs():
+		return fmt.Sprintf("%s itself breaks in %s: the settings are too much for training even without a perturbation.", m.name, runs)
+	case len(m.Points) == 1:
+		return fmt.Sprintf("%s breaks at rho %s, the only radius tried (%s).", m.name, num(first), runs)
+	case first == m.tried():
+		return fmt.Sprintf("%s breaks at rho %s, the largest tried (%s).", m.name, num(first), runs)
+	case first == all:
+		return fmt.Sprintf("%s breaks in every run from rho %s on.", m.name, num(first))
+	case math.IsInf(all, 1):
+		return fmt.Sprintf("%s breaks first at rho %s (%s), though not in every run at the largest, %s.", m.name, num(first), runs, num(m.tried()))
+	}
+	return fmt.Sprintf("%s breaks first at rho %s (%s), and in every run from rho %s on.", m.name, num(first), runs, num(all))
+}
+
+// sayHow says how the runs that broke ended.
+func (v *view) sayHow() (text []string) {
 	collapsed, infinite := 0, 0
 	for _, r := range v.Rows {
 		switch {
@@ -577,7 +645,10 @@ func (m *method) sayRatio(top, best, from float64) string {
 // shorter is the share by which alpha·|g| shortens SAM's perturbation.
 func shorter(ratio float64) string {
 	share := 100 * (1 - 1/math.Hypot(1, ratio))
-	if share < 1 || share > 99 {
+	switch {
+	case share < 1:
+		return fmt.Sprintf("%.1g%%", share)
+	case share > 99:
 		return fmt.Sprintf("%.1f%%", share)
 	}
 	return fmt.Sprintf("%.0f%%", share)

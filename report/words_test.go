@@ -81,7 +81,7 @@ func TestDescribe(t *testing.T) {
 			name: "a budget forgives and pays",
 			c: comparison(sgd, arm{method: "sam", acc: both(good, broken)}, arm{method: "m-sam", acc: both(good, broken)},
 				arm{method: "m-sam", budget: .05, acc: both(fine, fine), grad: .2}),
-			headline: "M-SAM with budget 0.05 forgives larger radii than SAM here, at a cost in accuracy.",
+			headline: "M-SAM with budget 0.05 forgives larger radii than SAM here, at a cost in accuracy. Plain M-SAM does not win.",
 			has: []string{"both break from rho 1 on.", "M-SAM with budget 0.05 is less accurate than SAM (−1.0 ± 0.0 points over 3 seeds), but it trains at every radius up to 1, where SAM breaks from rho 1 on.",
 				"M-SAM and M-SAM with budget 0.05 are more accurate than SGD alone", "Broken runs (6) all ended at the constant predictor",
 				"M-SAM with budget 0.05 forgives the radius most", "at least 1.0 decades", "SAM comes within two points of its own best at rho 0.1 only",
@@ -117,7 +117,7 @@ func TestDescribe(t *testing.T) {
 			name:     "one seed",
 			c:        comparison(arm{method: "sgd", acc: at(0, .9)}, samAt(.95), mAt(.97)),
 			headline: "Too few seeds to tell the accuracies apart, and M-SAM forgives no larger radii here.",
-			has:      []string{"n = 1", "(+2.0 points, one seed)", "1 seed: other settings"},
+			has:      []string{"M-SAM at rho 0.1: 97.0%, n = 1", "can't be told apart with so few seeds (+2.0 points, one seed), and neither breaks", "+2.0 points beside SAM (n = 1), too few seeds", "1 seed: other settings"},
 			hasNot:   []string{"± 0.0", "more accurate", "NaN"},
 		},
 		{
@@ -131,7 +131,7 @@ func TestDescribe(t *testing.T) {
 			name:     "no M-SAM",
 			c:        comparison(sgd, samAt(good...)),
 			headline: "M-SAM is not among the compared methods.",
-			has:      []string{"The highest mean accuracy is that of SAM, 95.0% ± 0.6.", "SAM is more accurate than SGD"},
+			has:      []string{"The highest mean accuracy is that of SAM, 95.0% ± 0.6.", "SAM: +5.0 ± 0.0 points beside SGD, more accurate."},
 		},
 		{
 			name:     "M-SAM alone",
@@ -143,7 +143,7 @@ func TestDescribe(t *testing.T) {
 			name:     "only SGD beside it",
 			c:        comparison(sgd, mAt(good...)),
 			headline: "M-SAM gains accuracy over SGD here.",
-			has:      []string{"and does not break at rho 0.1", "M-SAM 2.0. Two gradients a step make about 2"},
+			has:      []string{"and it does not break at rho 0.1", "M-SAM 2.0. Two gradients a step make about 2"},
 		},
 		{
 			name:     "no runs",
