@@ -57,6 +57,9 @@ var sentinels = func() *strings.Replacer {
 // head is what an SVG file begins with and a picture inside a page has no use for.
 var head = regexp.MustCompile(`(?s)^.*<svg width="[^"]*" height="[^"]*" (viewBox="[^"]*")[^>]*>`)
 
+// textElement is a text of an SVG: its attributes, the size of its font, what it says.
+var textElement = regexp.MustCompile(`<text([^>]*font-size:([0-9.]+)px[^>]*)>([^<]*)</text>`)
+
 // A look tells a method from the others without words: by colour, dashes and marks.
 type look struct {
 	ink    ink

@@ -6,6 +6,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -126,7 +127,20 @@ func inline(c *vgsvg.Canvas, attributes string) template.HTML {
 	var b bytes.Buffer
 	c.WriteTo(&b) // a bytes.Buffer fails no write
 	s := head.ReplaceAllString(b.String(), "<svg $1 "+attributes+">")
+	s = textElement.ReplaceAllStringFunc(s, fit)
 	return template.HTML(sentinels.Replace(s))
+}
+
+// fit gives a text the width that it was laid out with, whatever font shows it.
+func fit(element string) string {
+	part := textElement.FindStringSubmatch(element)
+	size, err := strconv.ParseFloat(part[2], 64)
+	if err != nil {
+		return element
+	}
+	face := font.DefaultCache.Lookup(font.Font{Typeface: "Liberation", Variant: "Sans"}, font.Length(size))
+	return fmt.Sprintf(`<text textLength="%.1f" lengthAdjust="spacingAndGlyphs"%s>%s</text>`,
+		face.Width(html.UnescapeString(part[3])), part[1], part[3])
 }
 
 // bare is a plotter that neither widens the axes nor asks for space beside them.
@@ -165,7 +179,7 @@ func (p *picture) addLabel(pl *plot.Plot, r rule) {
 		return
 	}
 	at, x, y := ends[1], draw.XRight, draw.YTop
-	offset := vg.Point{X: -7, Y: 2}
+	offset := vg.Point{X: -7, Y: 4}
 	if !r.upright {
 		left, below := p.free(r)
 		y = draw.YBottom
@@ -173,7 +187,7 @@ func (p *picture) addLabel(pl *plot.Plot, r rule) {
 			at, x, offset.X = ends[0], draw.XLeft, 5
 		}
 		if below {
-			y, offset.Y = draw.YTop, 0
+			y, offset.Y = draw.YTop, -3
 		}
 	}
 	pl.Add(bare{&plotter.Labels{
@@ -185,7 +199,7 @@ func (p *picture) addLabel(pl *plot.Plot, r rule) {
 // free finds the place for a label, at the left or right end of a level rule, above or
 // below it, that is farthest from every line.
 func (p *picture) free(r rule) (left, below bool) {
-	const reach, middle = .27, .04 // of the label, in shares of the frame
+	const reach, middle = .27, .055 // of the label, in shares of the frame
 	most := -1.
 	for _, place := range []struct{ left, below bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 		y := p.y.share(r.at) + middle
@@ -302,7 +316,7 @@ func (a *axis) values() []float64 {
 	}
 	for _, n := range []float64{1, 2, 2.5, 5, 10} {
 		step := n * math.Pow(10, math.Floor(math.Log10((a.max-a.min)/4)))
-		if (a.max-a.min)/step > 6 {
+		if (a.max-a.min)/step > 6.5 {
 			continue
 		}
 		var v []float64
