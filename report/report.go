@@ -180,7 +180,10 @@ func (v *view) summaryRows() (rows []summaryRow) {
 			r.Rho = num(m.BestRho)
 		}
 		if m.perturbs() && len(m.Points) > 1 && !m.allBroke() {
-			r.Range = fmt.Sprintf("%s to %s", num(m.Range[0]), num(m.Range[1]))
+			r.Range = num(m.Range[0])
+		}
+		if r.Range != "–" && m.Range[0] < m.Range[1] {
+			r.Range += " to " + num(m.Range[1])
 			r.Decades = fmt.Sprintf("%.1f", m.WidthDecades)
 			if m.OpenLow || m.OpenHigh {
 				r.Decades = "≥ " + r.Decades

@@ -228,7 +228,7 @@ func TestPageOfWildNumbers(t *testing.T) {
 // No comparison, however odd, makes a bad page.
 func TestPageOfRandomComparisons(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 150 {
+	for i := range 80 {
 		var arms []arm
 		for _, m := range []string{"sgd", "sam", "m-sam", "m-sam", "m-sam", "fisher", "asam"} {
 			if rng.IntN(2) == 0 {

@@ -133,7 +133,7 @@ func (c contrast) say(m, r *method) string {
 	case tie:
 		return fmt.Sprintf("%s is within noise of %s in accuracy (%s)", m.name, r.name, c)
 	}
-	return fmt.Sprintf("the accuracies of %s and %s can't be told apart with so few seeds (%s)", m.name, r.name, c)
+	return fmt.Sprintf("%s and %s can't be told apart in accuracy with so few seeds (%s)", m.name, r.name, c)
 }
 
 // beside is a contrast with r in few words. It says the number of seeds where that is not
@@ -149,6 +149,9 @@ func (c contrast) beside(r *method, seeds int) string {
 	s += " points beside " + r.name
 	if c.n != seeds || c.n == 1 {
 		s += fmt.Sprintf(" (n = %d)", c.n)
+	}
+	if c.verdict == unknown && seeds < fewSeeds {
+		return s // which is then said of all
 	}
 	return s + ", " + map[verdict]string{unknown: "too few seeds", tie: "within noise", ahead: "more accurate", behind: "less accurate"}[c.verdict]
 }
@@ -242,7 +245,7 @@ func compared(ms []*method, rival *method) string {
 			tougher = append(tougher, m)
 			costs = costs || c.verdict == behind
 		}
-		if !gains && !forgives {
+		if !gains && !forgives && c.verdict != unknown {
 			neither = append(neither, m)
 		}
 	}
@@ -460,42 +463,68 @@ func (v *view) sayRange() (text []string) {
 	if len(v.radii()) < 2 {
 		return nil
 	}
-	var widest *method
+	var ranged []*method
+	var said []clause
 	for _, m := range v.methods {
-		if !m.perturbs() || m.allBroke() || len(m.Points) < 2 {
-			continue
-		}
-		text = append(text, m.sayWidth()+v.sayUse(m)+".")
-		if widest == nil || m.WidthDecades > widest.WidthDecades+1e-9 {
-			widest = m
+		if m.perturbs() && !m.allBroke() && len(m.Points) > 1 {
+			ranged = append(ranged, m)
+			c := m.width()
+			c.rest += v.use(m)
+			said = append(said, c)
 		}
 	}
-	if len(text) < 2 {
+	text = merge(said)
+	if len(ranged) < 2 {
 		return text
 	}
-	for _, m := range v.methods {
-		if m != widest && m.perturbs() && !m.allBroke() && m.WidthDecades > widest.WidthDecades-.05 {
-			return text
-		}
+	slices.SortStableFunc(ranged, func(a, b *method) int { return sign(b.WidthDecades - a.WidthDecades) })
+	if widest := ranged[0]; widest.WidthDecades > ranged[1].WidthDecades+.05 {
+		text = append(text, fmt.Sprintf("%s forgives the radius most, measured from its own best.", widest.name))
 	}
-	return append(text, fmt.Sprintf("%s forgives the radius most, measured from its own best.", widest.name))
+	return text
 }
 
-// sayWidth says over which radii a method stays near its own best.
-func (m *method) sayWidth() string {
+// clause is a sentence of one method, whose verb several methods together may need in
+// another form.
+type clause struct{ name, one, many, rest string }
+
+// merge makes sentences, one of all methods of which the same is true.
+func merge(clauses []clause) (text []string) {
+	for i, c := range clauses {
+		same := func(d clause) bool { return d.one == c.one && d.rest == c.rest }
+		if slices.ContainsFunc(clauses[:i], same) {
+			continue
+		}
+		var names []string
+		for _, d := range clauses[i:] {
+			if same(d) {
+				names = append(names, d.name)
+			}
+		}
+		verb := c.one
+		if len(names) > 1 {
+			verb = c.many
+		}
+		text = append(text, fmt.Sprintf("%s %s %s.", join(names), verb, c.rest))
+	}
+	return text
+}
+
+// width says over which radii a method stays near its own best.
+func (m *method) width() clause {
+	if m.Range[0] == m.Range[1] {
+		return clause{m.name, "comes", "come", fmt.Sprintf("within two points of the method's own best at rho %s only", num(m.Range[0]))}
+	}
 	least := ""
 	if m.OpenLow || m.OpenHigh {
 		least = "at least "
 	}
-	if m.Range[0] == m.Range[1] {
-		return fmt.Sprintf("%s comes within two points of its own best at rho %s only", m.name, num(m.Range[0]))
-	}
-	return fmt.Sprintf("%s stays within two points of its own best from rho %s to %s, %s%.1f decades",
-		m.name, num(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)
+	return clause{m.name, "stays", "stay", fmt.Sprintf("within two points of the method's own best from rho %s to %s, %s%.1f decades",
+		num(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)}
 }
 
-// sayUse says at which radii a method's mean accuracy is above the base optimizer's.
-func (v *view) sayUse(m *method) string {
+// use says at which radii a method's mean accuracy is above the base optimizer's.
+func (v *view) use(m *method) string {
 	base := v.find("sgd")
 	if base == nil || base.allBroke() {
 		return ""
@@ -511,10 +540,10 @@ func (v *view) sayUse(m *method) string {
 			last = i
 		}
 	}
-	above := "; its mean is above that of " + base.name
+	above := "; the mean is above that of " + base.name
 	switch {
 	case len(use) == 0:
-		return "; at no radius is its mean above that of " + base.name
+		return "; at no radius is the mean above that of " + base.name
 	case len(use) == len(m.Points):
 		return above + " at every radius"
 	case len(use) == 1:
@@ -529,46 +558,44 @@ func (v *view) sayUse(m *method) string {
 	return above + " at rho " + join(list)
 }
 
-func (v *view) sayBreaks() (text []string) {
-	var sound []string
-	top := 0.
+func (v *view) sayBreaks() []string {
+	var said []clause
 	for _, m := range v.methods {
 		switch first, _ := m.breaks(); {
 		case !math.IsInf(first, 1):
-			text = append(text, m.sayBreak())
+			said = append(said, m.sayBreak())
 		case m.perturbs():
-			sound = append(sound, m.name)
-			top = max(top, m.tried())
+			c := clause{m.name, "does", "do", "not break at any radius tried, up to " + num(m.tried())}
+			if len(m.Points) == 1 {
+				c.rest = "not break at rho " + num(m.tried()) + ", the only radius tried"
+			}
+			said = append(said, c)
 		}
 	}
-	switch len(sound) {
-	case 0:
-	case 1:
-		text = append(text, fmt.Sprintf("%s does not break at any radius tried, up to %s.", sound[0], num(top)))
-	default:
-		text = append(text, fmt.Sprintf("%s do not break at any radius tried, up to %s.", join(sound), num(top)))
-	}
-	return append(text, v.sayHow()...)
+	return append(merge(said), v.sayHow()...)
 }
 
 // sayBreak says where a method breaks.
-func (m *method) sayBreak() string {
+func (m *method) sayBreak() clause {
 	first, all := m.breaks()
 	p := m.point(first)
 	runs := fmt.Sprintf("%d of %s", p.Diverged, plural(p.Runs, "run"))
+	c := clause{m.name, "breaks", "break", ""}
 	switch {
 	case !m.perturbs():
-		return fmt.Sprintf("%s itself breaks in %s: the settings are too much for training even without a perturbation.", m.name, runs)
+		c.rest = fmt.Sprintf("without any perturbation (%s): the settings are too much for training as such", runs)
 	case len(m.Points) == 1:
-		return fmt.Sprintf("%s breaks at rho %s, the only radius tried (%s).", m.name, num(first), runs)
+		c.rest = fmt.Sprintf("at rho %s, the only radius tried (%s)", num(first), runs)
 	case first == m.tried():
-		return fmt.Sprintf("%s breaks at rho %s, the largest tried (%s).", m.name, num(first), runs)
+		c.rest = fmt.Sprintf("at rho %s, the largest tried (%s)", num(first), runs)
 	case first == all:
-		return fmt.Sprintf("%s breaks in every run from rho %s on.", m.name, num(first))
+		c.rest = fmt.Sprintf("in every run from rho %s on", num(first))
 	case math.IsInf(all, 1):
-		return fmt.Sprintf("%s breaks first at rho %s (%s), though not in every run at the largest, %s.", m.name, num(first), runs, num(m.tried()))
+		c.rest = fmt.Sprintf("first at rho %s (%s), though not in every run at the largest, %s", num(first), runs, num(m.tried()))
+	default:
+		c.rest = fmt.Sprintf("first at rho %s (%s), and in every run from rho %s on", num(first), runs, num(all))
 	}
-	return fmt.Sprintf("%s breaks first at rho %s (%s), and in every run from rho %s on.", m.name, num(first), runs, num(all))
+	return c
 }
 
 // sayHow says how the runs that broke ended.

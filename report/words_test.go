@@ -84,8 +84,8 @@ func TestDescribe(t *testing.T) {
 			headline: "M-SAM with budget 0.05 forgives larger radii than SAM here, at a cost in accuracy. Plain M-SAM does not win.",
 			has: []string{"both break from rho 1 on.", "M-SAM with budget 0.05 is less accurate than SAM (−1.0 ± 0.0 points over 3 seeds), but it trains at every radius up to 1, where SAM breaks from rho 1 on.",
 				"M-SAM and M-SAM with budget 0.05 are more accurate than SGD alone", "Broken runs (6) all ended at the constant predictor",
-				"M-SAM with budget 0.05 forgives the radius most", "at least 1.0 decades", "SAM comes within two points of its own best at rho 0.1 only",
-				"SAM breaks at rho 1, the largest tried (3 of 3 runs)."},
+				"M-SAM with budget 0.05 forgives the radius most", "at least 1.0 decades", "SAM and M-SAM come within two points of the method's own best at rho 0.1 only",
+				"SAM and M-SAM break at rho 1, the largest tried (3 of 3 runs)."},
 		},
 		{
 			name:     "M-SAM breaks earlier",
@@ -110,14 +110,14 @@ func TestDescribe(t *testing.T) {
 			name:     "everything broke",
 			c:        comparison(arm{method: "sgd", acc: at(0, broken...)}, samAt(broken...), mAt(broken...)),
 			headline: "Every run broke, so nothing can be said about accuracy. A lower learning rate or smaller radii may help.",
-			has:      []string{"SGD itself breaks in 3 of 3 runs"},
+			has:      []string{"SGD breaks without any perturbation (3 of 3 runs)", "SAM and M-SAM break at rho 0.1, the only radius tried"},
 			hasNot:   []string{"more accurate", "less accurate", "forgives the radius most"},
 		},
 		{
 			name:     "one seed",
 			c:        comparison(arm{method: "sgd", acc: at(0, .9)}, samAt(.95), mAt(.97)),
 			headline: "Too few seeds to tell the accuracies apart, and M-SAM forgives no larger radii here.",
-			has:      []string{"M-SAM at rho 0.1: 97.0%, n = 1", "can't be told apart with so few seeds (+2.0 points, one seed), and neither breaks", "+2.0 points beside SAM (n = 1), too few seeds", "1 seed: other settings"},
+			has:      []string{"M-SAM at rho 0.1: 97.0%, n = 1", "M-SAM and SAM can't be told apart in accuracy with so few seeds (+2.0 points, one seed), and neither breaks", "M-SAM: +7.0 points beside SGD (n = 1); +2.0 points beside SAM (n = 1).", "1 seed: other settings"},
 			hasNot:   []string{"± 0.0", "more accurate", "NaN"},
 		},
 		{
@@ -185,7 +185,7 @@ func TestDescribe(t *testing.T) {
 			name:     "the best radius is the largest",
 			c:        comparison(sgd, arm{method: "m-sam", acc: both(fine, good)}),
 			headline: "M-SAM gains accuracy over SGD here.",
-			has:      []string{"M-SAM is best at the largest radius tried; a larger one may be better.", "from rho 0.1 to 1, at least 1.0 decades; its mean is above that of SGD at every radius."},
+			has:      []string{"M-SAM is best at the largest radius tried; a larger one may be better.", "from rho 0.1 to 1, at least 1.0 decades; the mean is above that of SGD at every radius."},
 		},
 	}
 	for _, tt := range tests {
