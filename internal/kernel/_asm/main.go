@@ -37,6 +37,7 @@ func generate(dir string) error {
 	}{
 		{"vec", vecKernels},
 		{"gemm", gemmKernels},
+		{"nn", nnKernels},
 		{"conv", convKernels},
 	} {
 		c := build.NewContext()

@@ -1,0 +1,240 @@
+package kernel
+
+import "fmt"
+
+// A Conv describes the windows of a pooling, too: O is C, and Dilation and Groups
+// are 0 or 1.
+
+// MaxPool sets each element of y to the largest of its window in x; a NaN wins.
+func MaxPool(s *Conv, y, x []float32) {
+	poolRows(s, "MaxPool", y, x, (*nnJob).maxPoolRow)
+}
+
+// MaxPoolGrad gives dy to the first of the largest elements of each window, given
+// MaxPool's argument and result. It sets dx or adds to it.
+func MaxPoolGrad(s *Conv, dx, dy, x, y []float32, add bool) {
+	poolImages(s, "MaxPoolGrad", dx, dy, x, y, add, false, (*nnJob).maxPoolGradRow)
+}
+
+// AvgPool sets each element of y to the mean of its window in x, in which the
+// zeros around x count or don't.
+func AvgPool(s *Conv, y, x []float32, countPad bool) {
+	if countPad {
+		poolRows(s, "AvgPool", y, x, (*nnJob).avgPoolRow)
+	} else {
+		poolRows(s, "AvgPool", y, x, (*nnJob).avgInsideRow)
+	}
+}
+
+// AvgPoolGrad is the way back from AvgPool. It sets dx or adds to it.
+func AvgPoolGrad(s *Conv, dx, dy []float32, countPad, add bool) {
+	poolImages(s, "AvgPoolGrad", dx, dy, dx, dy, add, !countPad, (*nnJob).avgPoolGradRow)
+}
+
+// poolCheck panics if the sizes don't fit.
+func poolCheck(s *Conv, name string, y, x []float32) {
+	if s.OutH() < 1 || s.OutW() < 1 || s.Stride < 1 || len(x) != s.N*s.H*s.W*s.C || len(y) != s.N*s.OutH()*s.OutW()*s.C {
+		panic(fmt.Sprintf("kernel: %s: %d and %d elements for %+v", name, len(x), len(y), *s))
+	}
+}
+
+// poolRows runs f for each row of the output.
+func poolRows(s *Conv, name string, y, x []float32, f func(j *nnJob, image, oh int)) {
+	poolCheck(s, name, y, x)
+	j := newNNJob(func(j *nnJob, _, lo, hi int) {
+		for r := lo; r < hi; r++ {
+			j.row(j, r/j.cols, r%j.cols)
+		}
+	}, s.N*s.OutH(), s.OutW()*s.C*s.KH*s.KW)
+	j.pool, j.dst, j.x, j.cols, j.row = *s, y, x, s.OutH(), f
+	j.run()
+	j.release()
+}
+
+// poolImages runs f for each row of the output, the rows of an image in order.
+func poolImages(s *Conv, name string, dx, dy, x, y []float32, add, inside bool, f func(j *nnJob, image, oh int)) {
+	poolCheck(s, name, dy, dx)
+	sameLen(name, len(x), len(dx))
+	sameLen(name, len(y), len(dy))
+	j := newNNJob(func(j *nnJob, _, lo, hi int) {
+		for image := lo; image < hi; image++ {
+			if !j.add {
+				n := j.pool.H * j.pool.W * j.pool.C
+				clear(j.dst[image*n : (image+1)*n])
+			}
+			for oh := range j.cols {
+				j.row(j, image, oh)
+			}
+		}
+	}, s.N, s.H*s.W*s.C)
+	j.pool, j.dst, j.x, j.y, j.z = *s, dx, dy, x, y
+	j.cols, j.row, j.add, j.inside = s.OutH(), f, add, inside
+	j.run()
+	j.release()
+}
+
+// A window is the part of one output pixel's window that lies in the image.
+type window struct {
+	in, out int // offsets of its first pixel, and of the output pixel
+	kh, kw  int // may be 0
+}
+
+func (j *nnJob) window(image, oh, ow int) window {
+	s := &j.pool
+	h0, w0 := oh*s.Stride-s.Pad, ow*s.Stride-s.Pad
+	h1, w1 := min(h0+s.KH, s.H), min(w0+s.KW, s.W)
+	h0, w0 = max(h0, 0), max(w0, 0)
+	return window{
+		in:  ((image*s.H+h0)*s.W + w0) * s.C,
+		out: ((image*s.OutH()+oh)*s.OutW() + ow) * s.C,
+		kh:  h1 - h0, kw: w1 - w0,
+	}
+}
+
+func (j *nnJob) maxPoolRow(image, oh int) {
+	s := &j.pool
+	n, level := whole(s.C), Active()
+	if level == Portable {
+		n = 0
+	}
+	for ow := range s.OutW() {
+		w := j.window(image, oh, ow)
+		y, x := j.dst[w.out:w.out+s.C], j.x[w.in:]
+		switch {
+		case n == 0:
+		case level == AVX512:
+			maxPoolAVX512(&y[0], &x[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		default:
+			maxPoolAVX2(&y[0], &x[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		}
+		if n < s.C {
+			maxPoolGo(y[n:], x[n:], w.kh, w.kw, s.C, s.W*s.C)
+		}
+	}
+}
+
+func (j *nnJob) maxPoolGradRow(image, oh int) {
+	s := &j.pool
+	n, level := whole(s.C), Active()
+	if level == Portable {
+		n = 0
+	}
+	for ow := range s.OutW() {
+		w := j.window(image, oh, ow)
+		dx, dy, x, y := j.dst[w.in:], j.x[w.out:w.out+s.C], j.y[w.in:], j.z[w.out:w.out+s.C]
+		switch {
+		case n == 0:
+		case level == AVX512:
+			maxPoolGradAVX512(&dx[0], &dy[0], &x[0], &y[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		default:
+			maxPoolGradAVX2(&dx[0], &dy[0], &x[0], &y[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		}
+		for c := n; c < s.C; c++ {
+			maxPoolGradGo(dx[c:], x[c:], dy[c], y[c], w.kh, w.kw, s.C, s.W*s.C)
+		}
+	}
+}
+
+func (j *nnJob) avgPoolRow(image, oh int) {
+	for ow := range j.pool.OutW() {
+		w := j.window(image, oh, ow)
+		j.mean(w, j.pool.KH*j.pool.KW)
+	}
+}
+
+func (j *nnJob) avgInsideRow(image, oh int) {
+	for ow := range j.pool.OutW() {
+		w := j.window(image, oh, ow)
+		j.mean(w, w.kh*w.kw)
+	}
+}
+
+func (j *nnJob) mean(w window, count int) {
+	s := &j.pool
+	y := j.dst[w.out : w.out+s.C]
+	clear(y)
+	for kh := range w.kh {
+		for kw := range w.kw {
+			at := w.in + (kh*s.W+kw)*s.C
+			addScaled(y, y, 1, j.x[at:at+s.C])
+		}
+	}
+	scale(y, 1/float32(max(count, 1)), y)
+}
+
+func (j *nnJob) avgPoolGradRow(image, oh int) {
+	s := &j.pool
+	for ow := range s.OutW() {
+		w := j.window(image, oh, ow)
+		count := s.KH * s.KW
+		if j.inside {
+			count = max(w.kh*w.kw, 1)
+		}
+		for kh := range w.kh {
+			for kw := range w.kw {
+				at := w.in + (kh*s.W+kw)*s.C
+				dx := j.dst[at : at+s.C]
+				addScaled(dx, dx, 1/float32(count), j.x[w.out:w.out+s.C])
+			}
+		}
+	}
+}
+
+// GlobalAvgPool sets y, images x cols, to the mean of each image's pixels in x.
+func GlobalAvgPool(y, x []float32, images, cols int) {
+	rowsOf("GlobalAvgPool", images*cols, len(x))
+	sameLen("GlobalAvgPool", images*cols, len(y))
+	n := len(x) / images
+	j := newNNJob(func(j *nnJob, _, lo, hi int) {
+		n := len(j.x) / j.n
+		s := scratches64.get()
+		for i := lo; i < hi; i++ {
+			a := s.zeroed(2 * j.cols)
+			sumPairs(a[:j.cols], a[j.cols:], nil, j.x[i*n:(i+1)*n], nil)
+			for c := range j.cols {
+				j.dst[i*j.cols+c] = float32(a[c] * float64(j.cols) / float64(n))
+			}
+		}
+		scratches64.put(s)
+	}, images, n)
+	j.dst, j.x, j.cols = y, x, cols
+	j.run()
+	j.release()
+}
+
+// GlobalAvgPoolGrad is the way back from GlobalAvgPool. It sets dx or adds to it.
+func GlobalAvgPoolGrad(dx, dy []float32, images, cols int, add bool) {
+	rowsOf("GlobalAvgPoolGrad", images*cols, len(dx))
+	sameLen("GlobalAvgPoolGrad", images*cols, len(dy))
+	j := newNNJob(func(j *nnJob, _, lo, hi int) {
+		n := len(j.dst) / j.n
+		share := float32(j.cols) / float32(n)
+		for i := lo; i < hi; i++ {
+			dy := j.x[i*j.cols : (i+1)*j.cols]
+			for at := i * n; at < (i+1)*n; at += j.cols {
+				row := j.dst[at : at+j.cols]
+				if j.add {
+					addScaled(row, row, share, dy)
+				} else {
+					scale(row, share, dy)
+				}
+			}
+		}
+	}, images, len(dx)/images)
+	j.dst, j.x, j.cols, j.add = dx, dy, cols, add
+	j.run()
+	j.release()
+}
+
+// A scratch64 is float64 memory to work in.
+type scratch64 struct{ buf []float64 }
+
+var scratches64 stash[scratch64]
+
+func (s *scratch64) zeroed(n int) []float64 {
+	if cap(s.buf) < n {
+		s.buf = make([]float64, n)
+	}
+	clear(s.buf[:n])
+	return s.buf[:n]
+}
