@@ -38,7 +38,7 @@ func (s *Conv) Flops() int {
 func ConvForward(s *Conv, y, x, w []float32) {
 	c := s.checked("ConvForward", x, w, y)
 	if c.N > 0 {
-		runConv(&c, convForward, x, w, y, false)
+		c.run(Forward, x, w, y, false)
 	}
 }
 
@@ -47,7 +47,7 @@ func ConvForward(s *Conv, y, x, w []float32) {
 func ConvBackwardData(s *Conv, dx, dy, w []float32, accumulate bool) {
 	c := s.checked("ConvBackwardData", dx, w, dy)
 	if c.N > 0 {
-		runConv(&c, convBackwardData, dx, w, dy, accumulate)
+		c.run(BackwardData, dx, w, dy, accumulate)
 	}
 }
 
@@ -57,20 +57,44 @@ func ConvBackwardWeights(s *Conv, dw, x, dy []float32, accumulate bool) {
 	c := s.checked("ConvBackwardWeights", x, dw, dy)
 	switch {
 	case c.N > 0:
-		runConv(&c, convBackwardWeights, x, dw, dy, accumulate)
+		c.run(BackwardWeights, x, dw, dy, accumulate)
 	case !accumulate:
 		clear(dw[:c.weights()])
 	}
 }
 
-// A convPass is one of the three things to do with a convolution.
-type convPass int
+// A ConvPass is one of the three things to do with a convolution.
+type ConvPass int
 
+// The passes.
 const (
-	convForward convPass = iota
-	convBackwardData
-	convBackwardWeights
+	Forward ConvPass = iota
+	BackwardData
+	BackwardWeights
 )
+
+// A ConvAlgorithm is a way to do a pass.
+type ConvAlgorithm int
+
+// The algorithms.
+const (
+	ConvGeneral  ConvAlgorithm = iota // a matrix of what each pixel sees; does every shape
+	ConvDirect                        // the direct sum over the image itself
+	ConvWinograd                      // F(4x4, 3x3), for 3x3 kernels without stride
+)
+
+func (a ConvAlgorithm) String() string { return [...]string{"general", "direct", "winograd"}[a] }
+
+// Algorithm returns which algorithm a pass takes.
+func (s *Conv) Algorithm(pass ConvPass) ConvAlgorithm {
+	switch {
+	case Winograd() && s.canWinograd() && s.worthWinograd(pass):
+		return ConvWinograd
+	case s.canDirect():
+		return ConvDirect
+	}
+	return ConvGeneral
+}
 
 func (s *Conv) weights() int { return s.KH * s.KW * (s.C / s.Groups) * s.O }
 
@@ -110,17 +134,22 @@ func max1(n int) int {
 	return n
 }
 
-// runConv does a pass on the best path for the shape.
-func runConv(c *Conv, pass convPass, x, w, y []float32, add bool) {
-	if c.simple() {
-		if pass == convBackwardWeights {
-			convWeightJobs.get().run(c, w, x, y, add)
-		} else {
-			convDirects.get().run(c, pass, x, w, y, add)
-		}
-		return
+// run does a pass on the best path for the shape.
+func (s *Conv) run(pass ConvPass, x, w, y []float32, add bool) {
+	s.runAs(s.Algorithm(pass), pass, x, w, y, add)
+}
+
+func (s *Conv) runAs(a ConvAlgorithm, pass ConvPass, x, w, y []float32, add bool) {
+	switch {
+	case a == ConvWinograd && pass == BackwardWeights:
+		winogradWeightJobs.get().run(s, w, x, y, add)
+	case a == ConvWinograd:
+		winogradDatas.get().run(s, pass, x, w, y, add)
+	case a == ConvDirect && pass == BackwardWeights:
+		convWeightJobs.get().run(s, w, x, y, add)
+	case a == ConvDirect:
+		convDirects.get().run(s, pass, x, w, y, add)
+	default:
+		convGenerals.get().run(s, pass, x, w, y, add)
 	}
-	j := convGenerals.get()
-	*j = convGeneral{Conv: *c, x: x, w: w, y: y, buf: j.buf}
-	j.run(pass, add)
 }

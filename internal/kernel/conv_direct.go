@@ -60,16 +60,16 @@ var (
 	convScratchs stash[convScratch]
 )
 
-// simple reports whether the direct kernels can do the shape.
-func (s *Conv) simple() bool {
-	return s.Dilation == 1 && s.Groups == 1 && s.Stride <= maxStride
+// canDirect reports whether the direct kernels can do the shape.
+func (s *Conv) canDirect() bool {
+	return max(s.Dilation, s.Groups) <= 1 && s.Stride <= maxStride
 }
 
-func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
+func (j *convDirect) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
 	j.target = &targets[Active()]
 	j.images, j.w, j.add = s.N, w, add
 	j.kw, j.rowsW, j.colsW = s.KW, s.C, s.O
-	if pass == convForward {
+	if pass == Forward {
 		j.forward(s, x, y)
 	} else {
 		j.backward(s, y, x)

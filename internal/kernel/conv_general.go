@@ -21,12 +21,13 @@ const maxCols = 1 << 20
 
 var convGenerals stash[convGeneral]
 
-func (j *convGeneral) run(pass convPass, add bool) {
+func (j *convGeneral) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
+	j.Conv, j.x, j.w, j.y = *s, x, w, y
 	pixels := j.OutH() * j.OutW()
 	k := j.KH * j.KW * (j.C / j.Groups)
 	step := min(j.N, max(1, maxCols/(pixels*k)))
 	j.cols = aligned(&j.buf, step*pixels*k)
-	if pass == convBackwardData && !add {
+	if pass == BackwardData && !add {
 		clear(j.x)
 	}
 	for j.first = 0; j.first < j.N; j.first += step {
@@ -39,11 +40,11 @@ func (j *convGeneral) run(pass convPass, add bool) {
 	convGenerals.put(j)
 }
 
-func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
+func (j *convGeneral) block(pass ConvPass, pixels, k int, add bool) {
 	rows, n := j.images*pixels, j.O/j.Groups
 	y := j.y[j.first*pixels*j.O+j.group*n:]
 	w := j.w[j.group*n:]
-	if pass == convBackwardData {
+	if pass == BackwardData {
 		Gemm(false, true, rows, k, n, y, j.O, w, j.O, j.cols, k, false)
 		j.scatter = true
 		par.Run(j.images, j)
@@ -51,7 +52,7 @@ func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
 	}
 	j.scatter = false
 	par.Run(j.images*j.OutH(), j)
-	if pass == convForward {
+	if pass == Forward {
 		Gemm(false, false, rows, n, k, j.cols, k, w, j.O, y, j.O, false)
 	} else {
 		Gemm(true, false, k, n, rows, j.cols, k, y, j.O, w, j.O, add)

@@ -66,40 +66,54 @@ func add(sum, abs []float64, i int, x, y float32) {
 	abs[i] += math.Abs(p)
 }
 
-// check runs all passes with the given placement in memory.
-func (c *convCase) check(t testing.TB, atEnd bool) {
+// check runs all passes with the given algorithm and placement in memory. Sums
+// are as exact as the direct ones, or, if bound is above 0, within that part of
+// the largest result. It returns the largest such part of each pass.
+func (c *convCase) check(t testing.TB, a ConvAlgorithm, atEnd bool, bound float64) (worst [3]float64) {
 	t.Helper()
 	m := newMemory(t, atEnd)
 	defer m.free()
+	s := c.checked("test", c.x, c.w, c.dy)
 	x, w, dy := m.copyOf(c.x), m.copyOf(c.w), m.copyOf(c.dy)
-	y := m.slice(c.size) // all NaN
-	ConvForward(&c.Conv, y, x, w)
-	c.compare(t, "forward", y, nil, c.y, c.absY, c.terms[0])
-	dx, dw := m.slice(c.sizeX), m.slice(c.sizeW)
-	ConvBackwardData(&c.Conv, dx, dy, w, false)
-	c.compare(t, "backward data", dx, nil, c.dx, c.absX, c.terms[1])
-	ConvBackwardWeights(&c.Conv, dw, x, dy, false)
-	c.compare(t, "backward weights", dw, nil, c.dw, c.absDW, c.terms[2])
+	y, dx, dw := m.slice(c.size), m.slice(c.sizeX), m.slice(c.sizeW) // all NaN
+	s.runAs(a, Forward, x, w, y, false)
+	worst[0] = c.compare(t, "forward", y, nil, c.y, c.absY, c.terms[0], bound)
+	s.runAs(a, BackwardData, dx, w, dy, false)
+	worst[1] = c.compare(t, "backward data", dx, nil, c.dx, c.absX, c.terms[1], bound)
+	s.runAs(a, BackwardWeights, x, dw, dy, false)
+	worst[2] = c.compare(t, "backward weights", dw, nil, c.dw, c.absDW, c.terms[2], bound)
 	copy(dx, c.oldX)
 	copy(dw, c.oldW)
-	ConvBackwardData(&c.Conv, dx, dy, w, true)
-	c.compare(t, "backward data, added", dx, c.oldX, c.dx, c.absX, c.terms[1])
-	ConvBackwardWeights(&c.Conv, dw, x, dy, true)
-	c.compare(t, "backward weights, added", dw, c.oldW, c.dw, c.absDW, c.terms[2])
+	s.runAs(a, BackwardData, dx, w, dy, true)
+	c.compare(t, "backward data, added", dx, c.oldX, c.dx, c.absX, c.terms[1], bound)
+	s.runAs(a, BackwardWeights, x, dw, dy, true)
+	c.compare(t, "backward weights, added", dw, c.oldW, c.dw, c.absDW, c.terms[2], bound)
+	return worst
 }
 
-func (c *convCase) compare(t testing.TB, what string, got, old []float32, want, abs []float64, terms int) {
+func (c *convCase) compare(t testing.TB, what string, got, old []float32, want, abs []float64, terms int, bound float64) float64 {
 	t.Helper()
+	largest, worst := 0.0, 0.0
+	for _, v := range want {
+		largest = max(largest, math.Abs(v))
+	}
 	for i, v := range got {
 		w, size := want[i], abs[i]
 		if old != nil {
 			w += float64(old[i])
 			size += math.Abs(float64(old[i]))
 		}
-		if diff := math.Abs(float64(v) - w); !(diff <= 1e-6*(1+math.Sqrt(float64(terms)))*size) {
+		allowed := 1e-6 * (1 + math.Sqrt(float64(terms))) * size
+		if bound > 0 {
+			allowed = bound * largest
+		}
+		diff := math.Abs(float64(v) - w)
+		if !(diff <= allowed) {
 			t.Fatalf("%s of %+v: element %d is %v, want %v", what, c.Conv, i, v, w)
 		}
+		worst = max(worst, diff/largest)
 	}
+	return worst
 }
 
 // convShapes are awkward in one way or another.
@@ -134,9 +148,40 @@ func TestConv(t *testing.T) {
 	for _, s := range convShapes {
 		c := newConvCase(s)
 		eachLevel(t, func(t *testing.T) {
-			c.check(t, true)
-			c.check(t, false)
+			for a := range ConvWinograd {
+				if a == ConvGeneral || s.canDirect() {
+					c.check(t, a, true, 0)
+					c.check(t, a, false, 0)
+				}
+			}
 		})
+	}
+}
+
+// The exported functions, with Winograd's algorithm and without.
+func TestConvExported(t *testing.T) {
+	defer SetWinograd(Winograd())
+	c := newConvCase(Conv{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 32, Pad: 1})
+	for _, on := range []bool{false, true} {
+		SetWinograd(on)
+		if got := c.Algorithm(Forward); (got == ConvWinograd) != on {
+			t.Errorf("Winograd %v: %v", on, got)
+		}
+		y, dx, dw := make([]float32, c.size), make([]float32, c.sizeX), make([]float32, c.sizeW)
+		for range 2 {
+			ConvForward(&c.Conv, y, c.x, c.w)
+			ConvBackwardData(&c.Conv, dx, c.dy, c.w, false)
+			ConvBackwardWeights(&c.Conv, dw, c.x, c.dy, false)
+		}
+		c.compare(t, "forward", y, nil, c.y, c.absY, 0, 1e-5)
+		c.compare(t, "backward data", dx, nil, c.dx, c.absX, 0, 1e-5)
+		c.compare(t, "backward weights", dw, nil, c.dw, c.absDW, 0, 1e-5)
+		copy(dx, c.oldX)
+		copy(dw, c.oldW)
+		ConvBackwardData(&c.Conv, dx, c.dy, c.w, true)
+		ConvBackwardWeights(&c.Conv, dw, c.x, c.dy, true)
+		c.compare(t, "backward data", dx, c.oldX, c.dx, c.absX, 0, 1e-5)
+		c.compare(t, "backward weights", dw, c.oldW, c.dw, c.absDW, 0, 1e-5)
 	}
 }
 
@@ -255,7 +300,11 @@ func FuzzConv(f *testing.F) {
 		s := Conv{N: 1 + at(sizes, 0, 4), H: 1 + at(sizes, 1, 20), W: 1 + at(sizes, 2, 20), C: 1 + at(sizes, 3, 70),
 			KH: 1 + at(sizes, 4, 4), KW: 1 + at(sizes, 5, 4), O: 1 + at(sizes, 6, 70),
 			Stride: 1 + at(rest, 0, 3), Pad: at(rest, 1, 4), Dilation: 1 + at(rest, 2, 3)}
-		if at(rest, 3, 4) == 0 {
+		switch at(rest, 3, 4) {
+		case 1: // a shape for Winograd's algorithm
+			s.C, s.O, s.KH, s.KW, s.Stride, s.Dilation = 16*at(sizes, 3, 5)+16, 16*at(sizes, 6, 5)+16, 3, 3, 1, 1
+			s.Pad %= 3
+		case 0:
 			s.Groups = 2
 			s.C, s.O = 2*s.C, 2*s.O
 		}
@@ -265,7 +314,13 @@ func FuzzConv(f *testing.F) {
 		c := newConvCase(s)
 		for l := range Best() + 1 {
 			useLevel(t, l)
-			c.check(t, true)
+			c.check(t, ConvGeneral, true, 0)
+			if s.canDirect() {
+				c.check(t, ConvDirect, true, 0)
+			}
+			if s.canWinograd() {
+				c.check(t, ConvWinograd, true, 1e-4)
+			}
 		}
 	})
 }

@@ -39,6 +39,7 @@ func generate(dir string) error {
 		{"gemm", gemmKernels},
 		{"nn", nnKernels},
 		{"conv", convKernels},
+		{"winograd", winogradKernels},
 	} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64,!purego") // the old syntax: comma is "and"

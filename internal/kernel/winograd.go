@@ -1,0 +1,224 @@
+package kernel
+
+import "sync/atomic"
+
+var winogradOff atomic.Bool
+
+// SetWinograd allows or forbids Winograd's algorithm, which is allowed at first.
+// Where it is used (see Conv.Algorithm) it needs a quarter of the products, and
+// its rounding errors are several times those of the direct sum. It must not be
+// called while kernels run.
+func SetWinograd(on bool) { winogradOff.Store(!on) }
+
+// Winograd reports whether Winograd's algorithm is allowed.
+func Winograd() bool { return !winogradOff.Load() }
+
+// canWinograd reports whether Winograd's algorithm can do the shape: channels
+// must fill whole vectors.
+func (s *Conv) canWinograd() bool {
+	return s.KH == 3 && s.KW == 3 && max(s.Stride, s.Dilation, s.Groups) <= 1 && s.Pad <= 2 &&
+		s.C%16 == 0 && s.O%16 == 0
+}
+
+// worthWinograd reports whether it is faster: there must be so many channels that
+// the products outweigh the transforms.
+func (s *Conv) worthWinograd(pass ConvPass) bool {
+	return s.C >= 32 && s.O >= 32 && s.OutH() >= 3 && s.OutW() >= 3
+}
+
+// A winogradGrid is how an output is cut in tiles of 4x4. A strip is a row of
+// tiles in an image.
+type winogradGrid struct {
+	tilesX, tilesY int
+}
+
+func newWinogradGrid(h, w int) winogradGrid { return winogradGrid{ceilDiv(w, 4), ceilDiv(h, 4)} }
+
+// A channelRun is a part of the channels of a matrix that is stored in panels of
+// columns, each tiles x width. Panels are wider than the 16 elements of a block,
+// so that it takes more than one run to visit all.
+type channelRun struct {
+	first  int // channel
+	blocks int
+	step   int // from block to block in channels
+	at     int // where the first block is in the matrix
+	jump   int // from block to block there
+	width  int // of the panels
+}
+
+// channelRuns returns the runs for c channels in panels of width 16 or 32, the
+// last of which may be half as wide.
+func channelRuns(c, width, tiles int) (runs [3]channelRun, n int) {
+	if width == 16 {
+		runs[0] = channelRun{0, c / 16, 16, 0, 16 * tiles, 16}
+		return runs, 1
+	}
+	if whole := c / 32; whole > 0 {
+		runs[0] = channelRun{0, whole, 32, 0, 32 * tiles, 32}
+		runs[1] = channelRun{16, whole, 32, 16, 32 * tiles, 32}
+		n = 2
+	}
+	if rest := c &^ 31; rest < c {
+		runs[n] = channelRun{rest, 1, 16, rest * tiles, 16 * tiles, 16}
+		n++
+	}
+	return runs, n
+}
+
+// winogradWidth is the width of panels of columns.
+func (t *target) winogradWidth() int { return max(t.nr, 16) }
+
+// A winogradScratch is what a thread needs. Matrices of a batch of 36 are a
+// little further apart than they are large, or they would meet in the cache.
+type winogradScratch struct {
+	*target
+	tile       convTile
+	pass       winogradPass
+	zeros      []float32
+	bufT       []float32
+	bufV, bufM []float32
+	bufU       []float32
+}
+
+var winogradScratchs stash[winogradScratch]
+
+func getWinogradScratch() *winogradScratch {
+	s := winogradScratchs.get()
+	s.target = &targets[Active()]
+	return s
+}
+
+func (s *winogradScratch) release() {
+	s.target = nil
+	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
+	s.pass.src, s.pass.dst = [6][]float32{}, nil
+	winogradScratchs.put(s)
+}
+
+// matrixStride is the distance between matrices of n elements in a batch.
+func matrixStride(n int) int { return n + 16 }
+
+// zeroRow returns n zeros.
+func (s *winogradScratch) zeroRow(n int) []float32 {
+	if len(s.zeros) < n {
+		s.zeros = make([]float32, n)
+	}
+	return s.zeros[:n]
+}
+
+// An imageRows is an image from which tiles are taken.
+type imageRows struct {
+	data    []float32
+	h, w, c int
+}
+
+// toTiles transforms a strip of tiles into 36 matrices, whose rows first... are
+// for these tiles out of tiles in all. The first row and column of the strip are
+// top and left; outside the image there are zeros.
+func (s *winogradScratch) toTiles(kind winogradKind, x imageRows, top, left, tilesX int, to []float32, width, first, tiles int) {
+	in := winogradArity[kind][0]
+	wide := 4*(tilesX-1) + in
+	temp := s.columns(kind, x, top, left, wide)
+	p := &s.pass
+	size := matrixStride(x.c * tiles)
+	runs, n := channelRuns(x.c, width, tiles)
+	p.ds, p.count = 4*size, tilesX
+	for row := range 6 {
+		for _, r := range runs[:n] {
+			for i := range in {
+				p.src[i] = temp[(row*wide+i)*x.c+r.first:]
+			}
+			p.dst = to[row*6*size+r.at+first*r.width:]
+			p.blocks, p.si, p.di = r.blocks, 4*r.step, 4*r.jump
+			p.so, p.do = 16*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
+			p.run(s.level, kind)
+		}
+	}
+}
+
+// columns does the transform along the columns: 6 rows of wide pixels.
+func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wide int) []float32 {
+	row := x.w * x.c
+	temp := aligned(&s.bufT, 6*wide*x.c)
+	skip := max(0, left) // pixels of the image
+	before := max(0, -left)
+	n := max(0, min(x.w-skip, wide-before))
+	p := &s.pass
+	for i := range winogradArity[kind][0] {
+		if h := top + i; h >= 0 && h < x.h {
+			p.src[i] = x.data[h*row+skip*x.c:]
+		} else {
+			p.src[i] = s.zeroRow(row)
+		}
+	}
+	p.dst, p.ds = temp[before*x.c:], 4*wide*x.c
+	p.blocks, p.count, p.si, p.di = n*x.c/16, 1, 64, 64
+	p.run(s.level, kind)
+	for r := range 6 {
+		line := temp[r*wide*x.c:][:wide*x.c]
+		clear(line[:before*x.c])
+		clear(line[(before+n)*x.c:])
+	}
+	return temp
+}
+
+// fromTiles transforms back: the reverse of toTiles for the output y, of which
+// the strip starts at row top.
+func (s *winogradScratch) fromTiles(from []float32, width, first, tiles int, c0, c int, y imageRows, top, tilesX int, add bool) {
+	temp := aligned(&s.bufT, 4*tilesX*6*c+4*c)
+	p := &s.pass
+	size := matrixStride(c * tiles)
+	runs, n := channelRuns(c, width, tiles)
+	p.ds, p.count = 4*tilesX*6*c, tilesX
+	for col := range 6 {
+		for _, r := range runs[:n] {
+			for i := range 6 {
+				p.src[i] = from[(i*6+col)*size+r.at+first*r.width:]
+			}
+			p.dst = temp[col*c+r.first:]
+			p.blocks, p.si, p.di = r.blocks, 4*r.jump, 4*r.step
+			p.so, p.do = 4*r.width-r.blocks*p.si, 4*6*c-r.blocks*p.di
+			p.run(s.level, winogradOutput)
+		}
+	}
+	kind := winogradOutput
+	if add {
+		kind = winogradOutputAdd
+	}
+	for row := range min(4, y.h-top) {
+		s.rowFromTiles(kind, temp[row*tilesX*6*c:], c, y, ((top+row)*y.w)*y.c+c0, tilesX, temp[4*tilesX*6*c:][:4*c])
+	}
+}
+
+// rowFromTiles writes one row of c channels from element at on. If the last tile
+// is not a whole one, it goes by way of edge.
+func (s *winogradScratch) rowFromTiles(kind winogradKind, temp []float32, c int, y imageRows, at, tilesX int, edge []float32) {
+	p := &s.pass
+	for i := range 6 {
+		p.src[i] = temp[i*c:]
+	}
+	p.dst, p.ds = y.data[at:], 4*y.c
+	p.blocks, p.si, p.di = c/16, 64, 64
+	p.so, p.do = 4*5*c, 4*(4*y.c-c)
+	p.count = y.w / 4
+	p.run(s.level, kind)
+	rest := y.w % 4
+	if rest == 0 {
+		return
+	}
+	for i := range 6 {
+		p.src[i] = temp[((tilesX-1)*6+i)*c:]
+	}
+	p.dst, p.ds, p.count = edge, 4*c, 1
+	p.run(s.level, winogradOutput)
+	for i := range rest {
+		to, from := y.data[at+((tilesX-1)*4+i)*y.c:][:c], edge[i*c:]
+		if kind == winogradOutput {
+			copy(to, from)
+			continue
+		}
+		for e := range to {
+			to[e] += from[e]
+		}
+	}
+}

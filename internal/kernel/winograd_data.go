@@ -1,0 +1,228 @@
+package kernel
+
+import "github.com/monge-ml/monge/internal/par"
+
+// A winogradData is a forward pass or a gradient by the input, which is a forward
+// pass over dy with the kernel turned around and its channels exchanged.
+//
+// With few channels, the kernel is transformed once and a unit of work takes some
+// strips through all three steps, so that they stay in its cache. With many, the
+// kernel's 36 matrices would not stay in any: all tiles are transformed first,
+// and a unit is a panel of the output's channels, for which it transforms the
+// kernel bit by bit.
+type winogradData struct {
+	winogradGrid
+	*target
+	src, dst       imageRows // of one image; data is all images
+	w              []float32
+	turned, add    bool
+	pad            int
+	strips         int // in all
+	perUnit        int // strips
+	byPanel        bool
+	stage          winogradStage
+	kernels, tiles []float32
+	first, last    int // strips at hand, if by panel
+	bufU, bufV     []float32
+}
+
+// A winogradStage is what Do does.
+type winogradStage int
+
+const (
+	stageKernel winogradStage = iota
+	stageTiles
+	stageStrips
+	stagePanels
+)
+
+const (
+	// tilesAtOnce is about how many tiles a unit takes.
+	tilesAtOnce = 32
+	// maxKernels is the size of the transformed kernel, in elements, up to which
+	// it is transformed as a whole.
+	maxKernels = 36 * 160 * 160
+	// maxTiles is the size of transformed tiles.
+	maxTiles = 2 << 20
+	// kernelRows is how many rows of the kernel are transformed at one time.
+	kernelRows = 32
+	// panelRows is how many rows of the kernel are used at one time.
+	depthAtOnce = 64
+)
+
+var winogradDatas stash[winogradData]
+
+func (j *winogradData) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
+	j.target = &targets[Active()]
+	j.src, j.dst = imageRows{x, s.H, s.W, s.C}, imageRows{y, s.OutH(), s.OutW(), s.O}
+	j.pad, j.turned = s.Pad, false
+	if pass == BackwardData {
+		j.src, j.dst = j.dst, j.src
+		j.pad, j.turned = 2-s.Pad, true
+	}
+	j.w, j.add = w, add
+	j.winogradGrid = newWinogradGrid(j.dst.h, j.dst.w)
+	j.strips = s.N * j.tilesY
+	j.perUnit = min(j.strips, max(1, tilesAtOnce/j.tilesX))
+	j.byPanel = 36*s.C*s.O > maxKernels
+	if j.byPanel {
+		j.panels()
+	} else {
+		j.kernels = aligned(&j.bufU, 36*matrixStride(s.C*s.O))
+		j.do(stageKernel, ceilDiv(j.dst.c, j.winogradWidth())*ceilDiv(j.src.c, kernelRows))
+		j.do(stageStrips, ceilDiv(j.strips, j.perUnit))
+	}
+	j.target, j.src.data, j.dst.data, j.w, j.kernels, j.tiles = nil, nil, nil, nil, nil, nil
+	winogradDatas.put(j)
+}
+
+func (j *winogradData) do(stage winogradStage, pieces int) {
+	j.stage = stage
+	par.Run(pieces, j)
+}
+
+func (j *winogradData) panels() {
+	most := max(1, maxTiles/(36*j.src.c*j.tilesX))
+	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
+	j.perUnit = max(1, 8/j.tilesX)
+	for j.first = 0; j.first < j.strips; j.first += step {
+		j.last = min(j.strips, j.first+step)
+		j.tiles = aligned(&j.bufV, 36*matrixStride(j.src.c*(j.last-j.first)*j.tilesX))
+		j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
+		j.do(stagePanels, ceilDiv(j.dst.c, j.winogradWidth()))
+	}
+}
+
+// Do does piece i of a stage.
+func (j *winogradData) Do(i int) {
+	s := getWinogradScratch()
+	switch j.stage {
+	case stageKernel:
+		n := ceilDiv(j.src.c, kernelRows)
+		j0, r0 := i/n*j.winogradWidth(), i%n*kernelRows
+		width := min(j.winogradWidth(), j.dst.c-j0)
+		rows := min(kernelRows, j.src.c-r0)
+		s.kernelPanel(j.w, j.src.c, j.dst.c, j.turned, j0, width, r0, rows, j.kernels[j0*j.src.c+r0*width:], matrixStride(j.src.c*j.dst.c))
+	case stageTiles:
+		lo := j.first + i*j.perUnit
+		j.inputs(s, lo, min(lo+j.perUnit, j.last), j.first, j.last, j.tiles)
+	case stageStrips:
+		j.unit(s, i*j.perUnit, min((i+1)*j.perUnit, j.strips))
+	case stagePanels:
+		j.panel(s, i*j.winogradWidth())
+	}
+	s.release()
+}
+
+// image returns image n of all.
+func (x imageRows) image(n int) imageRows {
+	x.data = x.data[n*x.h*x.w*x.c:][:x.h*x.w*x.c]
+	return x
+}
+
+// inputs transforms strips lo to hi, of first to last in the matrices.
+func (j *winogradData) inputs(s *winogradScratch, lo, hi, first, last int, to []float32) {
+	for strip := lo; strip < hi; strip++ {
+		top := strip%j.tilesY*4 - j.pad
+		s.toTiles(winogradInput, j.src.image(strip/j.tilesY), top, -j.pad, j.tilesX, to, 16, (strip-first)*j.tilesX, (last-first)*j.tilesX)
+	}
+}
+
+// outputs transforms all strips from lo to hi back.
+func (j *winogradData) outputs(s *winogradScratch, lo, hi int, from []float32, c0, c int) {
+	for strip := lo; strip < hi; strip++ {
+		s.fromTiles(from, j.winogradWidth(), (strip-lo)*j.tilesX, (hi-lo)*j.tilesX, c0, c,
+			j.dst.image(strip/j.tilesY), strip%j.tilesY*4, j.tilesX, j.add)
+	}
+}
+
+// unit takes some strips through all steps.
+func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
+	tiles := (hi - lo) * j.tilesX
+	c, o := j.src.c, j.dst.c
+	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*o), matrixStride(c*o)
+	v, m := aligned(&s.bufV, 36*sizeV), aligned(&s.bufM, 36*sizeM)
+	j.inputs(s, lo, hi, lo, hi, v)
+	for k := range 36 {
+		for j0 := 0; j0 < o; j0 += j.winogradWidth() {
+			width := min(j.winogradWidth(), o-j0)
+			s.multiply(v[k*sizeV:], tiles, c, j.kernels[k*sizeU+j0*c:], width, m[k*sizeM+j0*tiles:], false)
+		}
+	}
+	j.outputs(s, lo, hi, m, 0, o)
+}
+
+// multiply does tiles x c by c x width, for blocks of channels of v.
+func (s *winogradScratch) multiply(v []float32, tiles, c int, u []float32, width int, m []float32, add bool) {
+	t := &s.tile
+	t.images, t.outer, t.inner = 1, c/16, 16
+	t.rs, t.gs, t.cs, t.os, t.is = 64, 256, 4, 64*tiles-64, 0
+	t.bs, t.ldc, t.gc = 4*width, 4*width, 16*width
+	t.add = 0
+	if add {
+		t.add = 1
+	}
+	n := ceilDiv(tiles, s.panelRows(width))
+	for q := range n {
+		lo, hi := q*tiles/n, (q+1)*tiles/n
+		s.convRun(t, hi-lo, width, width, v[lo*16:], u, m[lo*width:])
+	}
+}
+
+// panel does a panel of the output for all strips at hand.
+func (j *winogradData) panel(s *winogradScratch, j0 int) {
+	tiles := (j.last - j.first) * j.tilesX
+	c := j.src.c
+	width := min(j.winogradWidth(), j.dst.c-j0)
+	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*width), matrixStride(depthAtOnce*width)
+	u, m := aligned(&s.bufU, 36*sizeU), aligned(&s.bufM, 36*sizeM)
+	for c0 := 0; c0 < c; c0 += depthAtOnce {
+		depth := min(depthAtOnce, c-c0)
+		for r := 0; r < depth; r += kernelRows {
+			s.kernelPanel(j.w, c, j.dst.c, j.turned, j0, width, c0+r, min(kernelRows, depth-r), u[r*width:], sizeU)
+		}
+		for k := range 36 {
+			s.multiply(j.tiles[k*sizeV+c0*tiles:], tiles, depth, u[k*sizeU:], width, m[k*sizeM:], c0 > 0)
+		}
+	}
+	j.outputs(s, j.first, j.last, m, j0, width)
+}
+
+// kernelPanel transforms rows of the kernel from r0 on, for width columns from
+// j0 on, into 36 matrices rows x width. The kernel has in rows and out columns,
+// unless it is turned: then it is stored the other way around.
+func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0, width, r0, rows int, to []float32, size int) {
+	n := rows * width
+	buf := aligned(&s.bufT, 27*n)
+	temp, copied := buf[:18*n], buf[18*n:]
+	if turned {
+		for tap := range 9 {
+			s.packPanel(copied[(8-tap)*n:], width, w[(tap*out+j0)*in+r0:], in, width, rows, false)
+		}
+	}
+	p := &s.pass
+	for kw := range 3 {
+		for kh := range 3 {
+			if turned {
+				p.src[kh] = copied[(kh*3+kw)*n:]
+			} else {
+				p.src[kh] = w[((kh*3+kw)*in+r0)*out+j0:]
+			}
+		}
+		p.dst, p.ds = temp[kw*n:], 4*3*n
+		p.blocks, p.si, p.di = width/16, 64, 64
+		p.count, p.so, p.do = rows, 4*(out-width), 0
+		if turned {
+			p.so = 0
+		}
+		p.run(s.level, winogradKernel)
+	}
+	for i := range 6 {
+		for kw := range 3 {
+			p.src[kw] = temp[(i*3+kw)*n:]
+		}
+		p.dst, p.ds = to[i*6*size:], 4*size
+		p.blocks, p.si, p.di, p.count = n/16, 64, 64, 1
+		p.run(s.level, winogradKernel)
+	}
+}
