@@ -23,7 +23,7 @@ func (s *Conv) canWinograd() bool {
 // worthWinograd reports whether it is faster: there must be so many channels that
 // the products outweigh the transforms.
 func (s *Conv) worthWinograd(pass ConvPass) bool {
-	return s.C >= 32 && s.O >= 32 && s.OutH() >= 3 && s.OutW() >= 3
+	return s.OutH() >= 3 && s.OutW() >= 3
 }
 
 // A winogradGrid is how an output is cut in tiles of 4x4. A strip is a row of
@@ -123,16 +123,15 @@ func (s *winogradScratch) toTiles(kind winogradKind, x imageRows, top, left, til
 	size := matrixStride(x.c * tiles)
 	runs, n := channelRuns(x.c, width, tiles)
 	p.ds, p.count = 4*size, tilesX
-	for row := range 6 {
-		for _, r := range runs[:n] {
-			for i := range in {
-				p.src[i] = temp[(row*wide+i)*x.c+r.first:]
-			}
-			p.dst = to[row*6*size+r.at+first*r.width:]
-			p.blocks, p.si, p.di = r.blocks, 4*r.step, 4*r.jump
-			p.so, p.do = 16*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
-			p.run(s.level, kind)
+	for _, r := range runs[:n] {
+		for i := range in {
+			p.src[i] = temp[i*x.c+r.first:]
 		}
+		p.dst = to[r.at+first*r.width:]
+		p.blocks, p.si, p.di = r.blocks, 4*r.step, 4*r.jump
+		p.so, p.do = 16*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
+		p.rounds, p.sr, p.dr = 6, 4*(wide-4*tilesX)*x.c, 4*(6*size-tilesX*r.width)
+		p.run(s.level, kind)
 	}
 }
 
@@ -152,7 +151,7 @@ func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wid
 		}
 	}
 	p.dst, p.ds = temp[before*x.c:], 4*wide*x.c
-	p.blocks, p.count, p.si, p.di = n*x.c/16, 1, 64, 64
+	p.blocks, p.count, p.si, p.di, p.rounds = n*x.c/16, 1, 64, 64, 1
 	p.run(s.level, kind)
 	for r := range 6 {
 		line := temp[r*wide*x.c:][:wide*x.c]
@@ -162,58 +161,58 @@ func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wid
 	return temp
 }
 
-// fromTiles transforms back: the reverse of toTiles for the output y, of which
-// the strip starts at row top.
+// fromTiles transforms back: the reverse of toTiles for c channels from c0 on of
+// the output y, of which the strip starts at row top.
 func (s *winogradScratch) fromTiles(from []float32, width, first, tiles int, c0, c int, y imageRows, top, tilesX int, add bool) {
-	temp := aligned(&s.bufT, 4*tilesX*6*c+4*c)
+	temp := aligned(&s.bufT, 4*tilesX*6*c)
 	p := &s.pass
 	size := matrixStride(c * tiles)
 	runs, n := channelRuns(c, width, tiles)
 	p.ds, p.count = 4*tilesX*6*c, tilesX
-	for col := range 6 {
-		for _, r := range runs[:n] {
-			for i := range 6 {
-				p.src[i] = from[(i*6+col)*size+r.at+first*r.width:]
-			}
-			p.dst = temp[col*c+r.first:]
-			p.blocks, p.si, p.di = r.blocks, 4*r.jump, 4*r.step
-			p.so, p.do = 4*r.width-r.blocks*p.si, 4*6*c-r.blocks*p.di
-			p.run(s.level, winogradOutput)
+	for _, r := range runs[:n] {
+		for i := range 6 {
+			p.src[i] = from[i*6*size+r.at+first*r.width:]
 		}
+		p.dst = temp[r.first:]
+		p.blocks, p.si, p.di = r.blocks, 4*r.jump, 4*r.step
+		p.so, p.do = 4*r.width-r.blocks*p.si, 4*6*c-r.blocks*p.di
+		p.rounds, p.sr, p.dr = 6, 4*(size-tilesX*r.width), 4*(c-tilesX*6*c)
+		p.run(s.level, winogradOutput)
 	}
 	kind := winogradOutput
 	if add {
 		kind = winogradOutputAdd
 	}
-	for row := range min(4, y.h-top) {
-		s.rowFromTiles(kind, temp[row*tilesX*6*c:], c, y, ((top+row)*y.w)*y.c+c0, tilesX, temp[4*tilesX*6*c:][:4*c])
-	}
-}
-
-// rowFromTiles writes one row of c channels from element at on. If the last tile
-// is not a whole one, it goes by way of edge.
-func (s *winogradScratch) rowFromTiles(kind winogradKind, temp []float32, c int, y imageRows, at, tilesX int, edge []float32) {
-	p := &s.pass
+	rows := min(4, y.h-top)
 	for i := range 6 {
 		p.src[i] = temp[i*c:]
 	}
-	p.dst, p.ds = y.data[at:], 4*y.c
+	p.dst, p.ds = y.data[top*y.w*y.c+c0:], 4*y.c
 	p.blocks, p.si, p.di = c/16, 64, 64
-	p.so, p.do = 4*5*c, 4*(4*y.c-c)
-	p.count = y.w / 4
+	whole := y.w / 4
+	p.count, p.so, p.do = whole, 4*5*c, 4*(4*y.c-c)
+	p.rounds, p.sr, p.dr = rows, 4*(tilesX-whole)*6*c, 4*(y.w-4*whole)*y.c
 	p.run(s.level, kind)
-	rest := y.w % 4
-	if rest == 0 {
-		return
+	if whole < tilesX {
+		for row := range rows {
+			s.edge(temp[(row*tilesX+whole)*6*c:], c, y.data[((top+row)*y.w+4*whole)*y.c+c0:], y.c, y.w-4*whole, add)
+		}
 	}
+}
+
+// edge writes the first n pixels of a row of a tile.
+func (s *winogradScratch) edge(from []float32, c int, to []float32, pitch, n int, add bool) {
+	p := &s.pass
 	for i := range 6 {
-		p.src[i] = temp[((tilesX-1)*6+i)*c:]
+		p.src[i] = from[i*c:]
 	}
-	p.dst, p.ds, p.count = edge, 4*c, 1
+	edge := aligned(&s.bufU, 4*c)
+	p.dst, p.ds = edge, 4*c
+	p.blocks, p.count, p.si, p.di, p.rounds = c/16, 1, 64, 64, 1
 	p.run(s.level, winogradOutput)
-	for i := range rest {
-		to, from := y.data[at+((tilesX-1)*4+i)*y.c:][:c], edge[i*c:]
-		if kind == winogradOutput {
+	for i := range n {
+		to, from := to[i*pitch:][:c], edge[i*c:]
+		if !add {
 			copy(to, from)
 			continue
 		}

@@ -19,9 +19,11 @@ TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -96,6 +98,10 @@ block:
 	ADDQ         216(AX), R9
 	DECQ         R13
 	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
 	VZEROUPPER
 	RET
 
@@ -123,9 +129,11 @@ TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -184,6 +192,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R13
 	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -205,9 +217,11 @@ TEXT ·winogradOutputAddAVX2(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -274,6 +288,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R13
 	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -290,9 +308,11 @@ TEXT ·winogradSpreadAVX2(SB), NOSPLIT, $0-8
 	MOVQ         72(AX), SI
 	MOVQ         144(AX), DI
 	MOVQ         168(AX), R8
-	MOVQ         200(AX), R11
 	LEAQ         (R8)(R8*2), R9
 	XORQ         R10, R10
+
+round:
+	MOVQ 200(AX), R11
 
 run:
 	MOVQ 176(AX), R12
@@ -347,6 +367,10 @@ block:
 	ADDQ        216(AX), DI
 	DECQ        R11
 	JNE         run
+	ADDQ        232(AX), R10
+	ADDQ        240(AX), DI
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -363,9 +387,11 @@ TEXT ·winogradKernelAVX2(SB), NOSPLIT, $0-8
 	MOVQ         48(AX), BX
 	MOVQ         144(AX), SI
 	MOVQ         168(AX), DI
-	MOVQ         200(AX), R10
 	LEAQ         (DI)(DI*2), R8
 	XORQ         R9, R9
+
+round:
+	MOVQ 200(AX), R10
 
 run:
 	MOVQ 176(AX), R11
@@ -420,6 +446,10 @@ block:
 	ADDQ        216(AX), SI
 	DECQ        R10
 	JNE         run
+	ADDQ        232(AX), R9
+	ADDQ        240(AX), SI
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -451,9 +481,11 @@ TEXT ·winogradGatherAVX2(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R12
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
 
 run:
 	MOVQ 176(AX), R13
@@ -510,6 +542,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R12
 	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -529,9 +565,11 @@ TEXT ·winogradGatherAddAVX2(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R12
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
 
 run:
 	MOVQ 176(AX), R13
@@ -594,6 +632,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R12
 	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -612,9 +654,11 @@ TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -659,6 +703,10 @@ block:
 	ADDQ         216(AX), R9
 	DECQ         R13
 	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
 	VZEROUPPER
 	RET
 
@@ -677,9 +725,11 @@ TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -716,6 +766,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R13
 	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -734,9 +788,11 @@ TEXT ·winogradOutputAddAVX512(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R13
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
 
 run:
 	MOVQ 176(AX), R14
@@ -777,6 +833,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R13
 	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -793,9 +853,11 @@ TEXT ·winogradSpreadAVX512(SB), NOSPLIT, $0-8
 	MOVQ         72(AX), SI
 	MOVQ         144(AX), DI
 	MOVQ         168(AX), R8
-	MOVQ         200(AX), R11
 	LEAQ         (R8)(R8*2), R9
 	XORQ         R10, R10
+
+round:
+	MOVQ 200(AX), R11
 
 run:
 	MOVQ 176(AX), R12
@@ -830,6 +892,10 @@ block:
 	ADDQ        216(AX), DI
 	DECQ        R11
 	JNE         run
+	ADDQ        232(AX), R10
+	ADDQ        240(AX), DI
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -846,9 +912,11 @@ TEXT ·winogradKernelAVX512(SB), NOSPLIT, $0-8
 	MOVQ         48(AX), BX
 	MOVQ         144(AX), SI
 	MOVQ         168(AX), DI
-	MOVQ         200(AX), R10
 	LEAQ         (DI)(DI*2), R8
 	XORQ         R9, R9
+
+round:
+	MOVQ 200(AX), R10
 
 run:
 	MOVQ 176(AX), R11
@@ -883,6 +951,10 @@ block:
 	ADDQ        216(AX), SI
 	DECQ        R10
 	JNE         run
+	ADDQ        232(AX), R9
+	ADDQ        240(AX), SI
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -902,9 +974,11 @@ TEXT ·winogradGatherAVX512(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R12
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
 
 run:
 	MOVQ 176(AX), R13
@@ -940,6 +1014,10 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R12
 	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET
 
@@ -959,9 +1037,11 @@ TEXT ·winogradGatherAddAVX512(SB), NOSPLIT, $0-8
 	MOVQ         120(AX), R8
 	MOVQ         144(AX), R9
 	MOVQ         168(AX), R10
-	MOVQ         200(AX), R12
 	LEAQ         (R10)(R10*2), R11
 	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
 
 run:
 	MOVQ 176(AX), R13
@@ -1000,5 +1080,9 @@ block:
 	ADDQ        216(AX), R9
 	DECQ        R12
 	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
 	VZEROUPPER
 	RET

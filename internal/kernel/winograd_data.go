@@ -211,18 +211,17 @@ func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0,
 		}
 		p.dst, p.ds = temp[kw*n:], 4*3*n
 		p.blocks, p.si, p.di = width/16, 64, 64
-		p.count, p.so, p.do = rows, 4*(out-width), 0
+		p.count, p.so, p.do, p.rounds = rows, 4*(out-width), 0, 1
 		if turned {
 			p.so = 0
 		}
 		p.run(s.level, winogradKernel)
 	}
-	for i := range 6 {
-		for kw := range 3 {
-			p.src[kw] = temp[(i*3+kw)*n:]
-		}
-		p.dst, p.ds = to[i*6*size:], 4*size
-		p.blocks, p.si, p.di, p.count = n/16, 64, 64, 1
-		p.run(s.level, winogradKernel)
+	for kw := range 3 {
+		p.src[kw] = temp[kw*n:]
 	}
+	p.dst, p.ds = to, 4*size
+	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
+	p.rounds, p.sr, p.dr = 6, 4*2*n, 4*(6*size-n)
+	p.run(s.level, winogradKernel)
 }

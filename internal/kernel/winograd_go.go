@@ -71,8 +71,9 @@ func (kind winogradKind) transform(x *[6]float32) (y [6]float32) {
 	return y
 }
 
-// A winogradPass applies a transform to many vectors: count runs of blocks of 16
-// elements. Strides are in bytes. _asm/winograd.go knows the order of the fields.
+// A winogradPass applies a transform to many vectors: rounds of count runs of
+// blocks of 16 elements. Strides are in bytes, and the longer ones are what is
+// left to go after the shorter ones. _asm/winograd.go knows the order of fields.
 type winogradPass struct {
 	src    [6][]float32
 	dst    []float32
@@ -81,6 +82,8 @@ type winogradPass struct {
 	si, di int // between blocks
 	count  int
 	so, do int // after a run
+	rounds int // 0 afterwards
+	sr, dr int // after a round
 }
 
 var winogradAVX512 = [...]func(*[]float32){winogradInputAVX512, winogradOutputAVX512, winogradOutputAddAVX512,
@@ -95,11 +98,12 @@ func (p *winogradPass) run(level Level, kind winogradKind) {
 		return
 	}
 	in, out := winogradArity[kind][0], winogradArity[kind][1]
-	steps := (p.count-1)*p.blocks + p.blocks - 1
+	runs := p.rounds * p.count
+	far := func(i, o, r int) int { return ((runs*p.blocks-1)*i + (runs-1)*o + (p.rounds-1)*r) / 4 }
 	for i := range in {
-		_ = p.src[i][(steps*p.si+(p.count-1)*p.so)/4+15]
+		_ = p.src[i][far(p.si, p.so, p.sr)+15]
 	}
-	_ = p.dst[(steps*p.di+(p.count-1)*p.do+(out-1)*p.ds)/4+15]
+	_ = p.dst[far(p.di, p.do, p.dr)+(out-1)*p.ds/4+15]
 	switch level {
 	case AVX512:
 		winogradAVX512[kind](&p.src[0])
@@ -113,28 +117,34 @@ func (p *winogradPass) run(level Level, kind winogradKind) {
 func (p *winogradPass) portable(kind winogradKind, in, out int) {
 	adds := kind == winogradOutputAdd || kind == winogradGatherAdd
 	from, to := 0, 0
-	for range p.count {
-		for range p.blocks {
-			for e := range 16 {
-				var x [6]float32
-				for i := range in {
-					x[i] = p.src[i][from/4+e]
-				}
-				for i, v := range kind.transform(&x) {
-					if i == out {
-						break
-					}
-					at := &p.dst[(to+i*p.ds)/4+e]
-					if adds {
-						v += *at
-					}
-					*at = v
-				}
+	for ; p.rounds > 0; p.rounds-- {
+		for range p.count {
+			for range p.blocks {
+				p.block(kind, in, out, from/4, to/4, adds)
+				from += p.si
+				to += p.di
 			}
-			from += p.si
-			to += p.di
+			from += p.so
+			to += p.do
 		}
-		from += p.so
-		to += p.do
+		from += p.sr
+		to += p.dr
+	}
+}
+
+func (p *winogradPass) block(kind winogradKind, in, out, from, to int, adds bool) {
+	for e := range 16 {
+		var x [6]float32
+		for i := range in {
+			x[i] = p.src[i][from+e]
+		}
+		y := kind.transform(&x)
+		for i, v := range y[:out] {
+			at := &p.dst[to+i*p.ds/4+e]
+			if adds {
+				v += *at
+			}
+			*at = v
+		}
 	}
 }

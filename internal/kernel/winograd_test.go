@@ -41,12 +41,13 @@ func TestWinogradTransforms(t *testing.T) {
 		eachLevel(t, func(t *testing.T) {
 			m := newMemory(t, true)
 			defer m.free()
-			p := winogradPass{blocks: 3, count: 2, si: 4 * 20, di: 4 * 17, so: 4 * 5, do: 4 * 3, ds: 4 * 200}
+			p := winogradPass{blocks: 3, count: 2, si: 4 * 20, di: 4 * 17, so: 4 * 5, do: 4 * 3,
+				ds: 4 * 300, rounds: 2, sr: 4 * 7, dr: 4}
 			r = rand.New(rand.NewPCG(12, uint64(kind)))
 			for i := range p.src {
-				p.src[i] = m.copyOf(random(r, 5*20+5+16))
+				p.src[i] = m.copyOf(random(r, 11*20+3*5+7+16))
 			}
-			p.dst = m.copyOf(random(r, (winogradArity[kind][1]-1)*200+5*17+3+16))
+			p.dst = m.copyOf(random(r, (winogradArity[kind][1]-1)*300+11*17+3*3+1+16))
 			p.run(Active(), kind)
 			if want == nil {
 				want = append(want, p.dst...)

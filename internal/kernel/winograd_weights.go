@@ -118,14 +118,13 @@ func (j *winogradWeights) gather(s *winogradScratch, sums []float32, size, c0, j
 	n := depth * width
 	temp := aligned(&s.bufT, 18*n)
 	p := &s.pass
-	for col := range 6 {
-		for i := range 6 {
-			p.src[i] = sums[(i*6+col)*size:]
-		}
-		p.dst, p.ds = temp[col*n:], 4*6*n
-		p.blocks, p.si, p.di, p.count = n/16, 64, 64, 1
-		p.run(s.level, winogradGather)
+	for i := range 6 {
+		p.src[i] = sums[i*6*size:]
 	}
+	p.dst, p.ds = temp, 4*6*n
+	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
+	p.rounds, p.sr, p.dr = 6, 4*(size-n), 0
+	p.run(s.level, winogradGather)
 	kind := winogradGather
 	if j.add {
 		kind = winogradGatherAdd
@@ -137,7 +136,7 @@ func (j *winogradWeights) gather(s *winogradScratch, sums []float32, size, c0, j
 		}
 		p.dst, p.ds = j.dw[(kh*3*c+c0)*o+j0:], 4*c*o
 		p.blocks, p.si, p.di = width/16, 64, 64
-		p.count, p.so, p.do = depth, 0, 4*(o-width)
+		p.count, p.so, p.do, p.rounds = depth, 0, 4*(o-width), 1
 		p.run(s.level, kind)
 	}
 }

@@ -22,6 +22,9 @@ const (
 	passCount  = 200 // runs of blocks
 	passSO     = 208 // after a run
 	passDO     = 216
+	passRounds = 224 // rounds of runs
+	passSR     = 232 // after a round
+	passDR     = 240
 )
 
 // Winograd's F(4x4, 3x3) interpolates at 0, +-pointA, +-pointB and infinity; the
@@ -223,9 +226,11 @@ func (w *winograd) generate() {
 	for i := range w.in {
 		src = append(src, get(24*i))
 	}
-	dst, ds, ds3, index, count := get(passDst), get(passDS), w.GP64(), w.GP64(), get(passCount)
+	dst, ds, ds3, index, count := get(passDst), get(passDS), w.GP64(), w.GP64(), w.GP64()
 	w.LEAQ(operand.Mem{Base: ds, Index: ds, Scale: 2}, ds3)
 	w.XORQ(index, index)
+	w.Label("round")
+	w.MOVQ(field(passCount), count)
 	w.Label("run")
 	blocks := get(passBlocks)
 	w.Label("block")
@@ -238,6 +243,10 @@ func (w *winograd) generate() {
 	w.ADDQ(field(passDO), dst)
 	w.DECQ(count)
 	w.JNE(operand.LabelRef("run"))
+	w.ADDQ(field(passSR), index)
+	w.ADDQ(field(passDR), dst)
+	w.DECQ(field(passRounds)) // the caller does not need it any more
+	w.JNE(operand.LabelRef("round"))
 	w.end()
 }
 
