@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -47,10 +45,8 @@ func comparison(arms ...arm) *study.Comparison {
 		}
 		plan.Methods = append(plan.Methods, a.method)
 		c.Rows = append(c.Rows, rows...)
-		if len(rows) > 0 {
-			c.Summary = append(c.Summary, summaryOf(rows))
-		}
 	}
+	c.Summarize()
 	slices.Sort(plan.Rhos)
 	c.Plan, c.Planned = plan, len(c.Rows)
 	for i := range c.Summary {
@@ -95,53 +91,6 @@ func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
 	loss := r.Epochs[len(r.Epochs)-1].TrainLoss
 	r.TrainLoss = &loss
 	return r
-}
-
-// summaryOf summarizes a method's rows, sorted by radius.
-func summaryOf(rows []study.Row) study.Summary {
-	s := study.Summary{Method: rows[0].Method, AscentBudget: rows[0].AscentBudget, Runs: len(rows)}
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && rows[n].Rho == rows[0].Rho {
-			n++
-		}
-		p := study.Point{Rho: rows[0].Rho, Runs: n}
-		var acc []float64
-		for _, r := range rows[:n] {
-			acc = append(acc, r.TestAccuracy)
-			if r.Diverged {
-				p.Diverged++
-				s.Diverged++
-			}
-		}
-		p.TestAccuracy = stat.Mean(acc, nil)
-		p.ValAccuracy = p.TestAccuracy
-		if n > 1 {
-			p.TestStderr = stat.StdErr(stat.StdDev(acc, nil), float64(n))
-		}
-		s.Points = append(s.Points, p)
-		rows = rows[n:]
-	}
-	best := 0
-	for i, p := range s.Points {
-		if p.TestAccuracy > s.Points[best].TestAccuracy {
-			best = i
-		}
-	}
-	p := s.Points[best]
-	s.BestRho, s.ValAccuracy, s.TestAccuracy, s.TestStderr = p.Rho, p.ValAccuracy, p.TestAccuracy, p.TestStderr
-	lo, hi := best, best
-	for lo > 0 && s.Points[lo-1].TestAccuracy >= p.TestAccuracy-.02 {
-		lo--
-	}
-	for hi < len(s.Points)-1 && s.Points[hi+1].TestAccuracy >= p.TestAccuracy-.02 {
-		hi++
-	}
-	s.Range = [2]float64{s.Points[lo].Rho, s.Points[hi].Rho}
-	if p.Rho > 0 {
-		s.WidthDecades, s.OpenLow, s.OpenHigh = math.Log10(s.Range[1]/s.Range[0]), lo == 0, hi == len(s.Points)-1
-	}
-	return s
 }
 
 // seeds are accuracies of three seeds around a mean; a negative one breaks them all.

@@ -260,7 +260,7 @@ func (p *Plan) Run(ctx context.Context, done func(finished, all int, r Row)) (*C
 			c.Rows = append(c.Rows, *r)
 		}
 	}
-	c.summarize()
+	c.Summarize()
 	return c, failed
 }
 

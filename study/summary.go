@@ -25,8 +25,8 @@ func (r *Row) key() key {
 	return k
 }
 
-// summarize fills in the summary from the rows.
-func (c *Comparison) summarize() {
+// Summarize fills in the summary from the rows.
+func (c *Comparison) Summarize() {
 	var order []key
 	groups := map[key][]Row{}
 	for _, r := range c.Rows {

@@ -32,7 +32,7 @@ where SAM breaks. Prints a table and writes a report that opens offline.
 
 The best radius is chosen on the validation split; accuracies are of the test split.`,
 		Example: `  monge compare
-  monge compare --methods sgd,sam,asam,fisher --rho 0.1,0.3,1 --seeds 2 --out report-asam`,
+  monge compare --methods sgd,sam,asam,fisher --rho 0.1,0.3,1 --seeds 2 --out runs/asam`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if p.Rhos, err = floats("rho", rhos); err != nil {
@@ -56,7 +56,7 @@ The best radius is chosen on the validation split; accuracies are of the test sp
 	f.Float64Var(&p.Base.LR, "lr", p.Base.LR, "learning rate")
 	f.IntVar(&p.Base.Epochs, "epochs", p.Base.Epochs, "epochs")
 	f.IntVar(&p.Base.Batch, "batch", p.Base.Batch, "minibatch size")
-	f.StringVar(&out, "out", "report", "directory of the report")
+	f.StringVar(&out, "out", "runs/compare", "directory of the report")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "methods", study.Methods...)
 	return cmd
