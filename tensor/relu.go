@@ -4,19 +4,20 @@ import "github.com/monge-ml/monge/internal/kernel"
 
 // ReLU returns max(x, 0), elementwise.
 func (t *Tape) ReLU(x *Tensor) *Tensor {
-	if t.err != nil {
+	if t.stop("relu", x) {
 		return nil
 	}
 	y := t.result(x.Shape()...)
 	kernel.Relu(y.Data, x.Data)
-	return t.record(node{back: reluBack, out: y, in: [3]*Tensor{x}})
+	return t.record(node{back: reluBack, out: y, in: [4]*Tensor{x}})
 }
 
 func reluBack(t *Tape, n *node) {
-	dx, add := t.into(n.in[0])
+	dy := n.out.Grad
+	dx, add := t.take(n.in[0], n.out)
 	if add {
-		kernel.ReluBackwardAdd(dx, n.out.Grad, n.out.Data)
+		kernel.ReluBackwardAdd(dx, dy, n.out.Data)
 	} else {
-		kernel.ReluBackward(dx, n.out.Grad, n.out.Data)
+		kernel.ReluBackward(dx, dy, n.out.Data)
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/monge-ml/monge/internal/kernel"
 )
 
 // A Mode says what a forward pass is for.
@@ -43,17 +45,28 @@ type Tape struct {
 	scope   string
 	err     error
 	seed    [1]float32
+
+	random  uint64    // key of the minibatch's random numbers
+	sites   uint64    // operations of the pass that have drawn some
+	sums    []float64 // memory to work in
+	sources []*Tensor // inputs of operations with many
 }
 
 // node is one operation, kept flat so that recording it allocates nothing.
 type node struct {
 	back func(t *Tape, n *node)
 	out  *Tensor
-	in   [3]*Tensor
+	in   [4]*Tensor
+	more []*Tensor // inputs of operations with any number of them
 	buf  []float32 // what forward keeps for backward
 	ints []int     // likewise, labels for example
-	opts any       // likewise
 	f    float32
+	flag bool
+	kind int
+	at   [MaxRank]int // offsets, or an order of dimensions
+	conv kernel.Conv
+	key  uint64
+	op   Operation
 }
 
 // NewTape returns an empty tape.
@@ -65,6 +78,9 @@ func (t *Tape) Reset(mode Mode) {
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
 	t.used = 0
+	t.sites = 0
+	clear(t.sources)
+	t.sources = t.sources[:0]
 	t.mode = mode
 	t.scope = ""
 	t.err = nil
@@ -102,11 +118,29 @@ func (e *ShapeError) Error() string {
 	return e.Layer + ": " + e.Op + ": " + e.Problem
 }
 
+// stop reports whether an operation can't start: after an error, or for want of an
+// input.
+func (t *Tape) stop(op string, inputs ...*Tensor) bool {
+	for i, x := range inputs {
+		if x == nil && t.err == nil {
+			t.fail(op, "input %d is nil", i)
+		}
+	}
+	return t.err != nil
+}
+
+// float64s returns n float64 values of unknown content, until the next call.
+func (t *Tape) float64s(n int) []float64 {
+	if cap(t.sums) < n {
+		t.sums = make([]float64, n)
+	}
+	return t.sums[:n]
+}
+
 // result returns a tensor of the tape with memory of its own, not cleared.
 func (t *Tape) result(shape ...int) *Tensor {
 	x := t.header(shape...)
 	x.Data = t.arena.get(size(shape))
-	x.owned = true
 	return x
 }
 
@@ -115,6 +149,17 @@ func (t *Tape) resultLast(x *Tensor, last int) *Tensor {
 	dims := x.dims
 	dims[x.rank-1] = last
 	return t.result(dims[:x.rank]...)
+}
+
+// view returns a tensor over x's memory. Its gradient has memory of its own until its
+// backward step hands it to x.
+func (t *Tape) view(x *Tensor, shape ...int) *Tensor {
+	y := t.header(shape...)
+	y.Data, y.base = x.Data, x
+	if x.base != nil {
+		y.base = x.base
+	}
+	return y
 }
 
 // header returns a tensor of the tape without memory.
@@ -152,11 +197,13 @@ func (t *Tape) record(n node) *Tensor {
 		return n.out
 	}
 	for _, x := range n.in {
-		if x != nil && x.needs {
-			n.out.needs = true
-			t.nodes = append(t.nodes, n)
-			break
-		}
+		n.out.needs = n.out.needs || x != nil && x.needs
+	}
+	for _, x := range n.more {
+		n.out.needs = n.out.needs || x.needs
+	}
+	if n.out.needs {
+		t.nodes = append(t.nodes, n)
 	}
 	return n.out
 }
@@ -203,11 +250,13 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 func (t *Tape) release(n *node) {
 	t.arena.put(n.buf)
 	n.buf = nil
-	if !n.out.owned || n.out.kept {
+	if n.out.kept {
 		return
 	}
 	t.arena.put(n.out.Grad)
-	t.arena.put(n.out.Data)
+	if n.out.base == nil {
+		t.arena.put(n.out.Data)
+	}
 	n.out.Grad, n.out.Data = nil, nil
 }
 
@@ -216,6 +265,9 @@ func (t *Tape) release(n *node) {
 func (t *Tape) Keep(x *Tensor) *Tensor {
 	if x != nil {
 		x.kept = true
+		if x.base != nil {
+			x.base.kept = true
+		}
 	}
 	return x
 }

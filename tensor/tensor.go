@@ -3,10 +3,12 @@ package tensor
 import (
 	"fmt"
 	"slices"
+
+	"github.com/monge-ml/monge/internal/kernel"
 )
 
 // MaxRank is the largest number of dimensions a tensor may have.
-const MaxRank = 4
+const MaxRank = kernel.MaxDims
 
 // A Tensor is a dense float32 array in row-major order, with room for the gradient of
 // the loss with respect to it. Images are N x H x W x C: the channels of a pixel lie
@@ -22,12 +24,21 @@ type Tensor struct {
 	rank    int
 	needs   bool // takes part in the gradient
 	written bool // Grad holds a value that later contributions add to
-	owned   bool // Data and Grad come from the tape's arena
 	kept    bool // Backward leaves Data and Grad in place
+
+	base *Tensor // whose memory Data is; nil if x has its own
 }
 
 // Shape returns the dimensions. The caller must not change them.
 func (x *Tensor) Shape() []int { return x.dims[:x.rank] }
+
+// shape is Shape for messages: a copy, or a placeholder for no tensor.
+func (x *Tensor) shape() any {
+	if x == nil {
+		return "nil"
+	}
+	return slices.Clone(x.Shape())
+}
 
 // Dim returns dimension i, counted from the end if negative.
 func (x *Tensor) Dim(i int) int {
@@ -117,6 +128,28 @@ func (t *Tape) into(x *Tensor) (grad []float32, add bool) {
 	add = x.written
 	x.written = true
 	return x.Grad, add
+}
+
+// take is into for a backward step that may work in place: where nothing speaks
+// against it, x's gradient takes over the memory of y's, the result's.
+func (t *Tape) take(x, y *Tensor) (grad []float32, add bool) {
+	if x.needs && x.Grad == nil && !y.kept && len(x.Data) == len(y.Data) {
+		x.Grad, y.Grad, x.written = y.Grad, nil, true
+		return x.Grad, false
+	}
+	return t.into(x)
+}
+
+// pass adds y's gradient to x's, or hands it over.
+func (t *Tape) pass(x, y *Tensor) {
+	dy := y.Grad
+	switch dx, add := t.take(x, y); {
+	case dx == nil:
+	case add:
+		kernel.AddScaled(dx, dx, 1, dy)
+	case &dx[0] != &dy[0]:
+		copy(dx, dy)
+	}
 }
 
 // FinishGrad zeroes the gradient of a parameter that no backward step has written.

@@ -146,6 +146,22 @@ func sumCases(sizes func(big, small int) func(int) []int, cols int) []nnCase {
 			func(n int) []int { return append([]int{cols, cols, cols, cols}, sizes(2, 0)(n)...) }},
 		{"ColumnProducts/mask", 7, 4, func(v [][]float32, n int) { ColumnProducts(a, b, v[4], v[5], v[6]); store(v, 0, a, b) },
 			func(n int) []int { return append([]int{cols, cols, cols, cols}, sizes(3, 0)(n)...) }},
+		{"GroupNormGrad", 8, 5, func(v [][]float32, n int) {
+			if n == 0 {
+				return
+			}
+			images, groups := 1, 1
+			if (n/cols)%2 == 0 {
+				images = 2
+			}
+			if cols%3 == 0 {
+				groups = 3
+			}
+			stats := make([]float32, 3*images*groups)
+			GroupNorm(v[4], v[5], v[7], v[7], stats, images, groups, 1e-5)
+			GroupNormGrad(v[4], a, b, v[6], v[5], v[7], stats, images, groups, true)
+			store(v, 0, a, b)
+		}, func(n int) []int { return append([]int{cols, cols, cols, cols}, sizes(3, 1)(n)...) }},
 		{"LayerNormGrad", 8, 5, func(v [][]float32, n int) {
 			stats := make([]float32, 3*(len(v[4])/cols))
 			LayerNorm(v[4], v[5], v[7], v[7], stats, 1e-5)

@@ -1,0 +1,64 @@
+package tensor
+
+import "github.com/monge-ml/monge/internal/kernel"
+
+// Sigmoid returns 1/(1+exp(-x)), elementwise.
+func (t *Tape) Sigmoid(x *Tensor) *Tensor { return t.activate("sigmoid", kernel.Sigmoid, x) }
+
+// Tanh returns the hyperbolic tangent, elementwise.
+func (t *Tape) Tanh(x *Tensor) *Tensor { return t.activate("tanh", kernel.Tanh, x) }
+
+// SiLU returns x*sigmoid(x), elementwise.
+func (t *Tape) SiLU(x *Tensor) *Tensor { return t.activate("silu", kernel.SiLU, x) }
+
+// GELU returns x times the normal distribution function of x, elementwise: PyTorch's
+// gelu.
+func (t *Tape) GELU(x *Tensor) *Tensor { return t.activate("gelu", kernel.GELU, x) }
+
+// GELUTanh returns the approximation of GELU by tanh: PyTorch's gelu with
+// approximate='tanh'.
+func (t *Tape) GELUTanh(x *Tensor) *Tensor { return t.activate("gelu", kernel.GELUTanh, x) }
+
+func (t *Tape) activate(op string, a kernel.Activation, x *Tensor) *Tensor {
+	if t.stop(op, x) {
+		return nil
+	}
+	y := t.result(x.Shape()...)
+	kernel.Activate(a, y.Data, x.Data)
+	return t.record(node{back: activateBack, out: y, in: [4]*Tensor{x}, kind: int(a)})
+}
+
+func activateBack(t *Tape, n *node) {
+	a := kernel.Activation(n.kind)
+	from, dy := n.in[0].Data, n.out.Grad
+	if a.OfResult() {
+		from = n.out.Data
+	}
+	dx, add := t.take(n.in[0], n.out)
+	kernel.ActivateGrad(a, dx, dy, from, add)
+}
+
+// Softmax returns exp(x) over its sum along the last dimension.
+func (t *Tape) Softmax(x *Tensor) *Tensor { return t.softmax("softmax", x, false) }
+
+// LogSoftmax returns the logarithm of [Tape.Softmax].
+func (t *Tape) LogSoftmax(x *Tensor) *Tensor { return t.softmax("log softmax", x, true) }
+
+func (t *Tape) softmax(op string, x *Tensor, logarithm bool) *Tensor {
+	if t.stop(op, x) {
+		return nil
+	}
+	y := t.result(x.Shape()...)
+	kernel.Softmax(y.Data, x.Data, x.Dim(-1), logarithm)
+	return t.record(node{back: softmaxBack, out: y, in: [4]*Tensor{x}, flag: logarithm})
+}
+
+func softmaxBack(t *Tape, n *node) {
+	dy, y, cols := n.out.Grad, n.out.Data, n.out.Dim(-1)
+	dx, add := t.take(n.in[0], n.out)
+	if n.flag {
+		kernel.LogSoftmaxGrad(dx, dy, y, cols, add)
+	} else {
+		kernel.SoftmaxGrad(dx, dy, y, cols, add)
+	}
+}

@@ -1,0 +1,89 @@
+package tensor
+
+import "github.com/monge-ml/monge/internal/kernel"
+
+// LayerNorm normalises each row of x [..., C] to mean 0 and variance 1 and returns that
+// times gamma plus beta, each [C] or nil: PyTorch's layer_norm over the last dimension.
+func (t *Tape) LayerNorm(x, gamma, beta *Tensor, eps float32) *Tensor {
+	if t.stop("layer norm", x) || !t.affineFits("layer norm", x, gamma, beta) {
+		return nil
+	}
+	rows, _ := x.rows()
+	y := t.result(x.Shape()...)
+	stats := t.arena.get(3 * rows)
+	g, b := t.orConstant(gamma, x, 1), t.orConstant(beta, x, 0)
+	kernel.LayerNorm(y.Data, x.Data, g, b, stats, float64(eps))
+	t.putConstant(gamma, g)
+	t.putConstant(beta, b)
+	return t.record(node{back: layerNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats})
+}
+
+// orConstant returns p's values, or the value v for each channel of x.
+func (t *Tape) orConstant(p, x *Tensor, v float32) []float32 {
+	if p != nil {
+		return p.Data
+	}
+	b := t.arena.get(x.Dim(-1))
+	for i := range b {
+		b[i] = v
+	}
+	return b
+}
+
+func (t *Tape) putConstant(p *Tensor, b []float32) {
+	if p == nil {
+		t.arena.put(b)
+	}
+}
+
+func layerNormBack(t *Tape, n *node) {
+	x, gamma, beta := n.in[0], n.in[1], n.in[2]
+	var dgamma, dbeta []float64
+	if gamma != nil && gamma.needs || beta != nil && beta.needs {
+		channels := x.Dim(-1)
+		sums := t.float64s(2 * channels)
+		dgamma, dbeta = sums[:channels], sums[channels:]
+	}
+	dy := n.out.Grad
+	dx, add := t.take(x, n.out)
+	g := t.orConstant(gamma, x, 1)
+	kernel.LayerNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
+	t.putConstant(gamma, g)
+	t.store(gamma, dgamma)
+	t.store(beta, dbeta)
+}
+
+// GroupNorm normalises each of groups of channels of x [N, ..., C] within its image,
+// and returns that times gamma plus beta, each [C] or nil: PyTorch's group_norm.
+func (t *Tape) GroupNorm(x, gamma, beta *Tensor, groups int, eps float32) *Tensor {
+	if t.stop("group norm", x) {
+		return nil
+	}
+	if x.rank < 2 || groups < 1 || x.Dim(-1)%groups != 0 {
+		return t.fail("group norm", "input %v does not have channels, its last dimension, for %d groups", x.shape(), groups)
+	}
+	if !t.affineFits("group norm", x, gamma, beta) {
+		return nil
+	}
+	y := t.result(x.Shape()...)
+	stats := t.arena.get(3 * x.dims[0] * groups)
+	g, b := t.orConstant(gamma, x, 1), t.orConstant(beta, x, 0)
+	kernel.GroupNorm(y.Data, x.Data, g, b, stats, x.dims[0], groups, float64(eps))
+	t.putConstant(gamma, g)
+	t.putConstant(beta, b)
+	return t.record(node{back: groupNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, kind: groups})
+}
+
+func groupNormBack(t *Tape, n *node) {
+	x, gamma, beta := n.in[0], n.in[1], n.in[2]
+	channels := x.Dim(-1)
+	sums := t.float64s(2 * channels)
+	dgamma, dbeta := sums[:channels], sums[channels:]
+	dy := n.out.Grad
+	dx, add := t.take(x, n.out)
+	g := t.orConstant(gamma, x, 1)
+	kernel.GroupNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, x.dims[0], n.kind, add)
+	t.putConstant(gamma, g)
+	t.store(gamma, dgamma)
+	t.store(beta, dbeta)
+}
