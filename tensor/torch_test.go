@@ -1,0 +1,284 @@
+package tensor_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/tensor"
+)
+
+// numbers are those of testdata/gen_torch.py.
+func numbers(n, salt int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32((40503*(i+salt)+12345)%65536)/32768 - 1
+	}
+	return x
+}
+
+type (
+	tape   = *tensor.Tape
+	result = *tensor.Tensor
+)
+
+// A torchCase is an operation of testdata/gen_torch.py on inputs of the same shapes.
+type torchCase struct {
+	op     func(t tape, x []result) result
+	shapes [][]int
+}
+
+var (
+	image   = []int{2, 3, 4, 3}
+	row     = [][]int{{3, 5}}
+	classes = []int{3, 0, 4}
+)
+
+// four is 4*x.
+func four(t tape, x result) result { return t.Mul(x, t.Input([]float32{4}, 1)) }
+
+func classWeights() []float32 {
+	w := numbers(5, 9)
+	for i := range w {
+		w[i] = float32(math.Abs(float64(w[i]))) + .5
+	}
+	return w
+}
+
+// unary is an operation of 4*x.
+func unary(f func(tape, result) result) torchCase {
+	return torchCase{func(t tape, x []result) result { return f(t, four(t, x[0])) }, row}
+}
+
+func entropy(o tensor.CrossEntropyOptions) torchCase {
+	return torchCase{func(t tape, x []result) result { return t.CrossEntropyWith(x[0], classes, o) }, row}
+}
+
+func conv(o tensor.ConvOptions, shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result { return t.Conv2d(x[0], x[1], third(x), o) }, shapes}
+}
+
+func third(x []result) result {
+	if len(x) > 2 {
+		return x[2]
+	}
+	return nil
+}
+
+// running are the statistics of the script; a case leaves them here.
+var running tensor.BatchNormState
+
+func newRunning(channels int) *tensor.BatchNormState {
+	running = tensor.BatchNormState{Mean: numbers(channels, 500), Var: numbers(channels, 600)}
+	for i := range running.Var {
+		running.Var[i] += 2
+	}
+	return &running
+}
+
+func batchNorm(shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		s := newRunning(x[0].Dim(-1))
+		if len(x) == 1 {
+			return t.BatchNorm(x[0], nil, nil, s)
+		}
+		return t.BatchNorm(x[0], x[1], x[2], s)
+	}, shapes}
+}
+
+func batchNormReLU(shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		var res result
+		if len(x) > 3 {
+			res = x[3]
+		}
+		return t.BatchNormReLU(x[0], res, x[1], x[2], newRunning(x[0].Dim(-1)))
+	}, shapes}
+}
+
+func layerNorm(shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		if len(x) == 1 {
+			return t.LayerNorm(x[0], nil, nil, 1e-5)
+		}
+		return t.LayerNorm(x[0], x[1], x[2], 1e-5)
+	}, shapes}
+}
+
+func groupNorm(groups int, shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		if len(x) == 1 {
+			return t.GroupNorm(x[0], nil, nil, groups, 1e-5)
+		}
+		return t.GroupNorm(x[0], x[1], x[2], groups, 1e-5)
+	}, shapes}
+}
+
+func maxPool(shape []int, o tensor.PoolOptions) torchCase {
+	return torchCase{func(t tape, x []result) result { return t.MaxPool2d(x[0], o) }, [][]int{shape}}
+}
+
+func avgPool(shape []int, o tensor.PoolOptions) torchCase {
+	return torchCase{func(t tape, x []result) result { return t.AvgPool2d(x[0], o) }, [][]int{shape}}
+}
+
+func of(f func(t tape, x []result) result, shapes ...[]int) torchCase { return torchCase{f, shapes} }
+
+var torchCases = map[string]torchCase{
+	"conv 3x3":                    conv(tensor.ConvOptions{Pad: 1}, []int{1, 4, 3, 2}, []int{3, 3, 2, 3}, []int{3}),
+	"conv without bias, stride 2": conv(tensor.ConvOptions{Stride: 2, Pad: 1}, []int{2, 5, 4, 1}, []int{3, 3, 1, 2}),
+	"conv dilated":                conv(tensor.ConvOptions{Dilation: 2, Pad: 2}, []int{1, 5, 5, 2}, []int{3, 2, 2, 2}, []int{2}),
+	"conv in groups":              conv(tensor.ConvOptions{Groups: 2}, []int{1, 3, 3, 4}, []int{2, 2, 2, 6}, []int{6}),
+	"conv depthwise":              conv(tensor.ConvOptions{Groups: 3, Pad: 1, Stride: 2}, []int{1, 4, 4, 3}, []int{3, 3, 1, 3}, []int{3}),
+	"conv 1x1":                    conv(tensor.ConvOptions{}, []int{2, 2, 3, 3}, []int{1, 1, 3, 2}, []int{2}),
+	"linear":                      of(func(t tape, x []result) result { return t.Linear(x[0], x[1], x[2]) }, []int{2, 3, 5}, []int{4, 5}, []int{4}),
+	"linear relu":                 of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], x[2]) }, []int{3, 5}, []int{4, 5}, []int{4}),
+	"linear relu without bias":    of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], nil) }, []int{3, 5}, []int{4, 5}),
+	"max pool 2":                  maxPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
+	"max pool 3, stride 2, pad 1": maxPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
+	"avg pool 2":                  avgPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
+	"avg pool 3, stride 2, pad 1": avgPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
+	"avg pool 3, pad 1, inside":   avgPool([]int{1, 4, 5, 2}, tensor.PoolOptions{Kernel: 3, Stride: 1, Pad: 1, SkipZero: true}),
+	"global avg pool":             of(func(t tape, x []result) result { return t.GlobalAvgPool(x[0]) }, image),
+	"batch norm":                  batchNorm(image, []int{3}, []int{3}),
+	"batch norm of rows":          batchNorm([]int{5, 4}, []int{4}, []int{4}),
+	"batch norm, not affine":      batchNorm(image),
+	"batch norm far from zero":    batchNorm(image, []int{3}, []int{3}),
+	"batch norm frozen": of(func(t tape, x []result) result {
+		s := newRunning(3)
+		s.Frozen = true
+		return t.BatchNorm(x[0], x[1], x[2], s)
+	}, image, []int{3}, []int{3}),
+	"batch norm relu":                       batchNormReLU(image, []int{3}, []int{3}),
+	"batch norm add relu":                   batchNormReLU(image, []int{3}, []int{3}, image),
+	"group norm":                            groupNorm(2, []int{2, 2, 3, 4}, []int{4}, []int{4}),
+	"group norm of rows":                    groupNorm(3, []int{2, 6}, []int{6}, []int{6}),
+	"group norm, not affine":                groupNorm(1, image),
+	"layer norm":                            layerNorm([]int{3, 2, 5}, []int{5}, []int{5}),
+	"layer norm, not affine":                layerNorm([]int{3, 7}),
+	"layer norm far from zero":              layerNorm([]int{3, 7}, []int{7}, []int{7}),
+	"relu":                                  of(func(t tape, x []result) result { return t.ReLU(x[0]) }, row...),
+	"sigmoid":                               unary(tape.Sigmoid),
+	"tanh":                                  unary(tape.Tanh),
+	"silu":                                  unary(tape.SiLU),
+	"gelu":                                  unary(tape.GELU),
+	"gelu tanh":                             unary(tape.GELUTanh),
+	"softmax":                               of(func(t tape, x []result) result { return t.Softmax(four(t, x[0])) }, []int{2, 3, 5}),
+	"log softmax":                           of(func(t tape, x []result) result { return t.LogSoftmax(four(t, x[0])) }, []int{2, 3, 5}),
+	"cross-entropy":                         of(func(t tape, x []result) result { return t.CrossEntropy(x[0], classes) }, row...),
+	"cross-entropy smoothed":                entropy(tensor.CrossEntropyOptions{LabelSmoothing: .1}),
+	"cross-entropy weighted":                entropy(tensor.CrossEntropyOptions{Weights: classWeights()}),
+	"cross-entropy weighted, smoothed":      entropy(tensor.CrossEntropyOptions{Weights: classWeights(), LabelSmoothing: .2}),
+	"cross-entropy weighted, smoothed, sum": entropy(tensor.CrossEntropyOptions{Weights: classWeights(), LabelSmoothing: .2, Sum: true}),
+	"mse":                                   of(func(t tape, x []result) result { return t.MSE(x[0], x[1], false) }, []int{3, 5}, []int{3, 5}),
+	"mse sum":                               of(func(t tape, x []result) result { return t.MSE(x[0], x[1], true) }, []int{3, 5}, []int{3, 5}),
+	"add":                                   of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 3}, []int{2, 3}),
+	"add broadcast":                         of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 3}, []int{4, 1}),
+	"mul":                                   of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{2, 3}, []int{2, 3}),
+	"mul broadcast":                         of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{2, 1, 3, 1}, []int{4, 1, 5}),
+	"concat":                                of(func(t tape, x []result) result { return t.Concat(1, x...) }, []int{2, 1, 3}, []int{2, 2, 3}, []int{2, 3, 3}),
+	"slice":                                 of(func(t tape, x []result) result { return t.Slice(x[0], 1, 1, 3) }, []int{2, 4, 3}),
+	"pad":                                   of(func(t tape, x []result) result { return t.PadHW(x[0], 2, 1) }, []int{1, 2, 2, 2}),
+	"pad one side":                          of(func(t tape, x []result) result { return t.Pad(x[0], [2]int{1, 0}, [2]int{0, 2}) }, []int{2, 3}),
+	"reshape":                               of(func(t tape, x []result) result { return t.Reshape(t.Add(x[0], x[0]), 3, -1) }, []int{2, 3, 2}),
+	"permute":                               of(func(t tape, x []result) result { return t.Permute(x[0], 2, 0, 3, 1) }, []int{2, 3, 2, 2}),
+	"transpose":                             of(func(t tape, x []result) result { return t.Transpose(x[0], -1, 1) }, []int{2, 3, 4}),
+	"flatten":                               of(func(t tape, x []result) result { return t.Flatten(x[0]) }, []int{2, 2, 3, 3}),
+	"sum":                                   of(func(t tape, x []result) result { return t.Sum(x[0]) }, []int{3, 4}),
+	"mean":                                  of(func(t tape, x []result) result { return t.Mean(x[0]) }, []int{3, 4}),
+	"sum over the first":                    of(func(t tape, x []result) result { return t.Sum(x[0], 0) }, []int{3, 2, 4}),
+	"mean over the middle":                  of(func(t tape, x []result) result { return t.Mean(x[0], 1) }, []int{2, 3, 4}),
+	"mean over the first and last":          of(func(t tape, x []result) result { return t.Mean(x[0], 0, -1) }, []int{2, 3, 4}),
+	"embedding":                             of(func(t tape, x []result) result { return t.Embedding(x[0], []int{2, 0, 2, 3}) }, []int{5, 3}),
+}
+
+// parameters makes the inputs of a case over given data, with gradients.
+func (c *torchCase) parameters(t testing.TB, far bool) (x []result, grad [][]float32) {
+	t.Helper()
+	for i, shape := range c.shapes {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		data, g := numbers(n, 1000*i), make([]float32, n)
+		for k, v := range data {
+			if far && i == 0 {
+				data[k] = 1000 + float32(int(v*1024))/1024
+			}
+		}
+		p, err := tensor.Parameter(shape...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Bind(data, g, false)
+		x, grad = append(x, p), append(grad, g)
+	}
+	return x, grad
+}
+
+// Every operation's result and gradients are PyTorch's.
+func TestOperationsFollowPyTorch(t *testing.T) {
+	b, err := os.ReadFile("testdata/torch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden map[string]struct {
+		Y, State []float64
+		Grad     [][]float64
+	}
+	if err := json.Unmarshal(b, &golden); err != nil {
+		t.Fatal(err)
+	}
+	if len(golden) != len(torchCases) {
+		t.Errorf("%d cases in the golden file, %d here", len(golden), len(torchCases))
+	}
+	everyLevel(t, func(t *testing.T) {
+		for name, want := range golden {
+			c, ok := torchCases[name]
+			if !ok {
+				t.Errorf("%s: no such case", name)
+				continue
+			}
+			tape := tensor.NewTape()
+			tape.Reset(tensor.Train)
+			x, grad := c.parameters(t, strings.Contains(name, "far"))
+			running = tensor.BatchNormState{}
+			y := c.op(tape, x)
+			if err := tape.Err(); err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			compare(t, name, y.Data, want.Y, 1e-5)
+			if err := tape.BackwardFrom(y, numbers(y.Len(), 77)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for i, g := range grad {
+				compare(t, name+": gradient", g, want.Grad[i], 1e-4)
+			}
+			if want.State != nil {
+				compare(t, name+": running statistics", append(running.Mean, running.Var...), want.State, 1e-5)
+			}
+		}
+	})
+}
+
+// compare holds numbers against PyTorch's, relative to the largest.
+func compare(t *testing.T, name string, got []float32, want []float64, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d numbers, want %d", name, len(got), len(want))
+		return
+	}
+	largest := 1e-2
+	for _, v := range want {
+		largest = max(largest, math.Abs(v))
+	}
+	for i, v := range want {
+		if !(math.Abs(float64(got[i])-v) <= tolerance*largest) {
+			t.Errorf("%s: element %d is %.8g, PyTorch's %.8g", name, i, got[i], v)
+			return
+		}
+	}
+}
