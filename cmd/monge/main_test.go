@@ -216,7 +216,7 @@ func TestCompareTable(t *testing.T) {
 // An interrupt leaves a readable partial report and exits with 130.
 func TestInterruptedCompare(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "compare", "--json", "--seeds", "100", "--out", dir)
+	cmd := exec.Command(os.Args[0], "compare", "--json", "--epochs", "1", "--seeds", "1000", "--out", dir)
 	cmd.Env = append(os.Environ(), "MONGE_TEST_MAIN=1")
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
