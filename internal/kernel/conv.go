@@ -79,18 +79,23 @@ type ConvAlgorithm int
 // The algorithms.
 const (
 	ConvGeneral  ConvAlgorithm = iota // a matrix of what each pixel sees; does every shape
+	ConvMatrix                        // one matrix product, for 1x1 kernels without stride
 	ConvDirect                        // the direct sum over the image itself
 	ConvWinograd                      // F(4x4, 3x3), for 3x3 kernels without stride
 )
 
-func (a ConvAlgorithm) String() string { return [...]string{"general", "direct", "winograd"}[a] }
+func (a ConvAlgorithm) String() string {
+	return [...]string{"general", "matrix", "direct", "winograd"}[a]
+}
 
 // Algorithm returns which algorithm a pass takes.
 func (s *Conv) Algorithm(pass ConvPass) ConvAlgorithm {
 	switch {
 	case Winograd() && s.canWinograd() && s.worthWinograd(pass):
 		return ConvWinograd
-	case s.canDirect():
+	case s.canMatrix():
+		return ConvMatrix
+	case s.canDirect() && s.KH*s.KW > 1:
 		return ConvDirect
 	}
 	return ConvGeneral
@@ -145,11 +150,31 @@ func (s *Conv) runAs(a ConvAlgorithm, pass ConvPass, x, w, y []float32, add bool
 		winogradWeightJobs.get().run(s, w, x, y, add)
 	case a == ConvWinograd:
 		winogradDatas.get().run(s, pass, x, w, y, add)
+	case a == ConvMatrix:
+		s.multiply(pass, x, w, y, add)
 	case a == ConvDirect && pass == BackwardWeights:
 		convWeightJobs.get().run(s, w, x, y, add)
 	case a == ConvDirect:
 		convDirects.get().run(s, pass, x, w, y, add)
 	default:
 		convGenerals.get().run(s, pass, x, w, y, add)
+	}
+}
+
+// canMatrix reports whether each output pixel sees one input pixel, and no other
+// does: then the images are the matrices.
+func (s *Conv) canMatrix() bool {
+	return s.KH == 1 && s.KW == 1 && s.Pad == 0 && max(s.Stride, s.Groups) <= 1
+}
+
+func (s *Conv) multiply(pass ConvPass, x, w, y []float32, add bool) {
+	n, c, o := s.N*s.H*s.W, s.C, s.O
+	switch pass {
+	case Forward:
+		Gemm(false, false, n, o, c, x, c, w, o, y, o, false)
+	case BackwardData:
+		Gemm(false, true, n, c, o, y, o, w, o, x, c, add)
+	case BackwardWeights:
+		Gemm(true, false, c, o, n, x, c, y, o, w, o, add)
 	}
 }

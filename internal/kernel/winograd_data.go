@@ -34,6 +34,7 @@ const (
 	stageTiles
 	stageStrips
 	stagePanels
+	stageGather
 )
 
 const (

@@ -3,9 +3,10 @@ package kernel
 import "github.com/monge-ml/monge/internal/par"
 
 // A winogradWeights is a gradient by the weights. Some strips at a time, the
-// tiles of the input and of dy are transformed; then a unit of work multiplies
-// them for a few channels of the input and a panel of the output's. The sums of
-// all strips are transformed back at last.
+// tiles of the input and of dy are transformed and then multiplied, in units of a
+// few of the 36 matrices, some channels of the input and a panel of the output's.
+// The sums of all strips are transformed back at last, or, if all strips fit and
+// there are many channels, by each unit itself, before they leave the cache.
 type winogradWeights struct {
 	winogradGrid
 	*target
@@ -16,6 +17,7 @@ type winogradWeights struct {
 	strips      int
 	perUnit     int // strips that are transformed by one piece
 	depth       int // channels of the input in a unit
+	matrices    int // of the 36 in a unit
 	stage       winogradStage
 	v, y, sums  []float32
 	first, last int // strips at hand
@@ -41,13 +43,19 @@ func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	tiles := step * j.tilesX
 	j.v = aligned(&j.bufV, 36*matrixStride(s.C*tiles))
 	j.y = aligned(&j.bufY, 36*matrixStride(s.O*tiles))
-	if step < j.strips {
+	blocks := ceilDiv(s.C, j.depth) * ceilDiv(s.O, j.winogradWidth())
+	j.matrices = 36
+	if step < j.strips || blocks < 16 {
+		j.matrices = 4
 		j.sums = aligned(&j.bufS, 36*s.C*s.O)
 	}
 	for j.first = 0; j.first < j.strips; j.first += step {
 		j.last = min(j.strips, j.first+step)
 		j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
-		j.do(stagePanels, ceilDiv(s.C, j.depth)*ceilDiv(s.O, j.winogradWidth()))
+		j.do(stagePanels, blocks*36/j.matrices)
+	}
+	if j.sums != nil {
+		j.do(stageGather, blocks)
 	}
 	j.target, j.x.data, j.dy.data, j.dw, j.v, j.y, j.sums = nil, nil, nil, nil, nil, nil, nil
 	winogradWeightJobs.put(j)
@@ -61,15 +69,47 @@ func (j *winogradWeights) do(stage winogradStage, pieces int) {
 // Do does piece i of a stage.
 func (j *winogradWeights) Do(i int) {
 	s := getWinogradScratch()
-	if j.stage == stageTiles {
-		for strip := j.first + i*j.perUnit; strip < min(j.first+(i+1)*j.perUnit, j.last); strip++ {
+	switch j.stage {
+	case stageTiles:
+		lo := j.first + i*j.perUnit
+		for strip := lo; strip < min(lo+j.perUnit, j.last); strip++ {
 			j.transform(s, strip)
 		}
-	} else {
-		panels := ceilDiv(j.dy.c, j.winogradWidth())
-		j.unit(s, i/panels*j.depth, i%panels*j.winogradWidth())
+	case stagePanels:
+		units := 36 / j.matrices
+		b := j.block(s, i/units)
+		k := i % units * j.matrices
+		j.multiply(s, &b, k, k+j.matrices)
+		if j.sums == nil {
+			j.gather(s, &b)
+		}
+	case stageGather:
+		b := j.block(s, i)
+		j.gather(s, &b)
 	}
 	s.release()
+}
+
+// A winogradBlock is the channels of the input from c0 on and the panel of the
+// output's at j0, and their 36 sums, size elements apart.
+type winogradBlock struct {
+	c0, depth, j0, width int
+	sums                 []float32
+	size                 int
+}
+
+func (j *winogradWeights) block(s *winogradScratch, i int) winogradBlock {
+	panels := ceilDiv(j.dy.c, j.winogradWidth())
+	b := winogradBlock{c0: i / panels * j.depth, j0: i % panels * j.winogradWidth()}
+	b.depth, b.width = min(j.depth, j.x.c-b.c0), min(j.winogradWidth(), j.dy.c-b.j0)
+	b.size = b.depth * b.width
+	if j.sums != nil {
+		b.sums = j.sums[36*(b.j0*j.x.c+b.c0*b.width):]
+	} else {
+		b.size = matrixStride(b.size)
+		b.sums = aligned(&s.bufM, 36*b.size)
+	}
+	return b
 }
 
 func (j *winogradWeights) transform(s *winogradScratch, strip int) {
@@ -79,51 +119,41 @@ func (j *winogradWeights) transform(s *winogradScratch, strip int) {
 	s.toTiles(winogradSpread, j.dy.image(n), top, 0, j.tilesX, j.y, j.winogradWidth(), at, tiles)
 }
 
-// unit multiplies for the input's channels from c0 on and the panel at j0.
-func (j *winogradWeights) unit(s *winogradScratch, c0, j0 int) {
+// multiply adds the products of matrices k0 to k1 to a block's sums.
+func (j *winogradWeights) multiply(s *winogradScratch, b *winogradBlock, k0, k1 int) {
 	tiles := (j.last - j.first) * j.tilesX
-	c, o := j.x.c, j.dy.c
-	depth, width := min(j.depth, c-c0), min(j.winogradWidth(), o-j0)
-	sizeV, sizeY, size := matrixStride(tiles*c), matrixStride(tiles*o), depth*width
-	var sums []float32
-	if j.sums != nil {
-		sums = j.sums[36*(j0*c+c0*width):]
-	} else {
-		size = matrixStride(size)
-		sums = aligned(&s.bufM, 36*size)
-	}
+	sizeV, sizeY := matrixStride(tiles*j.x.c), matrixStride(tiles*j.dy.c)
 	t := &s.tile
 	t.images, t.outer, t.inner = 1, 1, tiles
 	t.rs, t.gs, t.cs, t.os, t.is = 4, 16, 64, 0, 0
-	t.bs, t.ldc, t.gc, t.add = 4*width, 4*width, 16*width, 0
+	t.bs, t.ldc, t.gc, t.add = 4*b.width, 4*b.width, 16*b.width, 0
 	if j.first > 0 {
 		t.add = 1
 	}
-	n := ceilDiv(16, s.panelRows(width))
-	for k := range 36 {
-		for b := 0; b < depth; b += 16 {
+	n := ceilDiv(16, s.panelRows(b.width))
+	for k := k0; k < k1; k++ {
+		y := j.y[k*sizeY+b.j0*tiles:]
+		for c := 0; c < b.depth; c += 16 {
+			v, sums := j.v[k*sizeV+(b.c0+c)*tiles:], b.sums[k*b.size+c*b.width:]
 			for q := range n {
 				lo, hi := q*16/n, (q+1)*16/n
-				s.convRun(t, hi-lo, width, width, j.v[k*sizeV+(c0+b)*tiles+lo:], j.y[k*sizeY+j0*tiles:], sums[k*size+(b+lo)*width:])
+				s.convRun(t, hi-lo, b.width, b.width, v[lo:], y, sums[lo*b.width:])
 			}
 		}
 	}
-	if j.last == j.strips {
-		j.gather(s, sums, size, c0, j0, depth, width)
-	}
 }
 
-// gather transforms the sums to the gradient.
-func (j *winogradWeights) gather(s *winogradScratch, sums []float32, size, c0, j0, depth, width int) {
-	n := depth * width
+// gather transforms a block's sums to the gradient.
+func (j *winogradWeights) gather(s *winogradScratch, b *winogradBlock) {
+	n := b.depth * b.width
 	temp := aligned(&s.bufT, 18*n)
 	p := &s.pass
 	for i := range 6 {
-		p.src[i] = sums[i*6*size:]
+		p.src[i] = b.sums[i*6*b.size:]
 	}
 	p.dst, p.ds = temp, 4*6*n
 	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
-	p.rounds, p.sr, p.dr = 6, 4*(size-n), 0
+	p.rounds, p.sr, p.dr = 6, 4*(b.size-n), 0
 	p.run(s.level, winogradGather)
 	kind := winogradGather
 	if j.add {
@@ -134,9 +164,9 @@ func (j *winogradWeights) gather(s *winogradScratch, sums []float32, size, c0, j
 		for i := range 6 {
 			p.src[i] = temp[(kh*6+i)*n:]
 		}
-		p.dst, p.ds = j.dw[(kh*3*c+c0)*o+j0:], 4*c*o
-		p.blocks, p.si, p.di = width/16, 64, 64
-		p.count, p.so, p.do, p.rounds = depth, 0, 4*(o-width), 1
+		p.dst, p.ds = j.dw[(kh*3*c+b.c0)*o+b.j0:], 4*c*o
+		p.blocks, p.si, p.di = b.width/16, 64, 64
+		p.count, p.so, p.do, p.rounds = b.depth, 0, 4*(o-b.width), 1
 		p.run(s.level, kind)
 	}
 }
