@@ -37,6 +37,7 @@ func (t *Tape) Conv2d(x, w, b *Tensor, o ConvOptions) *Tensor {
 	}
 	y := t.result(s.N, s.OutH(), s.OutW(), s.O)
 	n := node{back: convBack, out: y, in: [4]*Tensor{x, w, b}, conv: s}
+	t.flops += s.Flops()
 	kernel.ConvForward(&s, y.Data, x.Data, w.Data)
 	if b != nil {
 		kernel.AddBias(y.Data, len(y.Data)/s.O, s.O, b.Data)

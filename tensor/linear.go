@@ -20,6 +20,7 @@ func (t *Tape) linear(x, w, b *Tensor, relu bool) *Tensor {
 	if b != nil && (b.rank != 1 || b.Dim(0) != out) {
 		return t.fail("linear", "bias %v does not fit weight %v: it must have shape [%d]", b.shape(), w.shape(), out)
 	}
+	t.flops += 2 * rows * in * out
 	y := t.resultLast(x, out)
 	kernel.Gemm(false, true, rows, out, in, x.Data, in, w.Data, in, y.Data, out, false)
 	switch {

@@ -18,14 +18,15 @@ func (t *Tape) Apply(op Operation, in ...*Tensor) *Tensor {
 	if t.err != nil || t.stop(op.Name(), in...) {
 		return nil
 	}
-	shape, err := op.Shape(in...)
+	more := t.inputs(in) // in itself stays off the heap
+	shape, err := op.Shape(more...)
 	if err == nil {
 		err = checkShape(shape)
 	}
 	if err != nil {
 		return t.fail(op.Name(), "%v", err)
 	}
-	n := node{back: applyBack, out: t.result(shape...), more: t.inputs(in), op: op}
+	n := node{back: applyBack, out: t.result(shape...), more: more, op: op}
 	op.Forward(n.out, n.more...)
 	return t.record(n)
 }

@@ -41,6 +41,7 @@ type Tape struct {
 	nodes   []node
 	tensors []*Tensor // made so far; the first used are in use
 	used    int
+	flops   int
 	mode    Mode
 	scope   string
 	err     error
@@ -77,7 +78,7 @@ func (t *Tape) Reset(mode Mode) {
 	t.arena.reset()
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
-	t.used = 0
+	t.used, t.flops = 0, 0
 	t.sites = 0
 	clear(t.sources)
 	t.sources = t.sources[:0]
@@ -88,6 +89,10 @@ func (t *Tape) Reset(mode Mode) {
 
 // Mode returns what the pass is for.
 func (t *Tape) Mode() Mode { return t.mode }
+
+// FLOPs returns the floating-point operations of the products and convolutions of the
+// forward pass so far, done directly.
+func (t *Tape) FLOPs() int { return t.flops }
 
 // Scope names the layer that the next operations belong to, for errors.
 func (t *Tape) Scope(name string) { t.scope = name }
