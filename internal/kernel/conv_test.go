@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -141,6 +142,7 @@ var convShapes = []Conv{
 	{N: 2, H: 1, W: 1, C: 3, KH: 1, KW: 1, O: 2, Stride: 2, Pad: 1}, // sees nothing but zeros
 	{N: 4, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pad: 1},
 	{N: 1, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
+	{N: 5, H: 20, W: 20, C: 5, KH: 3, KW: 3, O: 5, Pad: 1}, // slices
 	{N: 1, H: 6, W: 6, C: 80, KH: 3, KW: 3, O: 70, Pad: 1, Stride: 2},
 }
 
@@ -214,7 +216,7 @@ func TestConvNoImages(t *testing.T) {
 
 func TestConvSameBitsForThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, s := range convShapes {
+		for _, s := range slices.Concat(convShapes, winogradShapes[:10]) {
 			s.N = 5
 			c := &convCase{Conv: s}
 			r := rand.New(rand.NewPCG(1, 2))
@@ -284,7 +286,7 @@ func TestConvWrongArguments(t *testing.T) {
 func TestConvDoesNotAllocate(t *testing.T) {
 	useThreads(t, 2)
 	eachLevel(t, func(t *testing.T) {
-		for _, s := range convShapes {
+		for _, s := range slices.Concat(convShapes, winogradShapes[:10]) {
 			x, w := make([]float32, s.N*s.H*s.W*s.C), make([]float32, s.KH*s.KW*s.C/max(1, s.Groups)*s.O)
 			y := make([]float32, s.N*s.OutH()*s.OutW()*s.O)
 			for i, f := range []func(){

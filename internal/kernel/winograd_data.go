@@ -40,16 +40,19 @@ const (
 const (
 	// tilesAtOnce is about how many tiles a unit takes.
 	tilesAtOnce = 32
-	// maxKernels is the size of the transformed kernel, in elements, up to which
-	// it is transformed as a whole.
-	maxKernels = 36 * 160 * 160
-	// maxTiles is the size of transformed tiles.
-	maxTiles = 2 << 20
 	// kernelRows is how many rows of the kernel are transformed at one time.
 	kernelRows = 32
-	// panelRows is how many rows of the kernel are used at one time.
+	// depthAtOnce is how many rows of the kernel are used at one time.
 	depthAtOnce = 64
 )
+
+// winogradMost bounds, in elements, what should stay in the last-level cache.
+// Only tests change it.
+var winogradMost = struct {
+	kernel int // up to here the kernel is transformed as a whole
+	tiles  int // transformed input
+	pairs  int // transformed input and dy, for the gradient by the weights
+}{36 * 160 * 160, 2 << 20, 5 << 18}
 
 var winogradDatas stash[winogradData]
 
@@ -65,7 +68,7 @@ func (j *winogradData) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) 
 	j.winogradGrid = newWinogradGrid(j.dst.h, j.dst.w)
 	j.strips = s.N * j.tilesY
 	j.perUnit = min(j.strips, max(1, tilesAtOnce/j.tilesX))
-	j.byPanel = 36*s.C*s.O > maxKernels
+	j.byPanel = 36*s.C*s.O > winogradMost.kernel
 	if j.byPanel {
 		j.panels()
 	} else {
@@ -83,7 +86,7 @@ func (j *winogradData) do(stage winogradStage, pieces int) {
 }
 
 func (j *winogradData) panels() {
-	most := max(1, maxTiles/(36*j.src.c*j.tilesX))
+	most := max(1, winogradMost.tiles/(36*j.src.c*j.tilesX))
 	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
 	j.perUnit = max(1, 8/j.tilesX)
 	for j.first = 0; j.first < j.strips; j.first += step {

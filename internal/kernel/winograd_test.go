@@ -33,6 +33,19 @@ func TestWinograd(t *testing.T) {
 	}
 }
 
+// Many panels and many portions, though the shapes are small.
+func TestWinogradPortions(t *testing.T) {
+	old := winogradMost
+	defer func() { winogradMost = old }()
+	for _, most := range []int{0, 1 << 10, 1 << 15} {
+		winogradMost.kernel, winogradMost.tiles, winogradMost.pairs = 0, most, most
+		for _, s := range winogradShapes[:9] {
+			c := newConvCase(s)
+			eachLevel(t, func(t *testing.T) { c.check(t, ConvWinograd, true, 2e-5) })
+		}
+	}
+}
+
 // The transforms at each level against their twin, in place of one another.
 func TestWinogradTransforms(t *testing.T) {
 	r := rand.New(rand.NewPCG(12, 12))

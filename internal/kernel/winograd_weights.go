@@ -25,9 +25,6 @@ type winogradWeights struct {
 	bufS        []float32
 }
 
-// maxPairs is the size of the transformed tiles of the input and of dy.
-const maxPairs = 5 << 18
-
 var winogradWeightJobs stash[winogradWeights]
 
 func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
@@ -38,7 +35,7 @@ func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	j.strips = s.N * j.tilesY
 	j.perUnit = max(1, 8/j.tilesX)
 	j.depth = min(64, s.C)
-	most := max(1, maxPairs/(36*(s.C+s.O)*j.tilesX))
+	most := max(1, winogradMost.pairs/(36*(s.C+s.O)*j.tilesX))
 	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
 	tiles := step * j.tilesX
 	j.v = aligned(&j.bufV, 36*matrixStride(s.C*tiles))
