@@ -1,0 +1,52 @@
+package weights
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// show makes a name from a file fit for an error: short, and quoted unless it is of the
+// plain characters that names are made of. A name could hold a terminal's commands.
+func show(name string) string {
+	const most = 120
+	if len(name) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(name[cut]) {
+			cut--
+		}
+		name = name[:cut] + "..."
+	}
+	plain := name != ""
+	for _, r := range name {
+		if r <= ' ' || r > '~' || r == '"' {
+			plain = false
+		}
+	}
+	if plain {
+		return name
+	}
+	return strconv.QuoteToASCII(name)
+}
+
+// commas spells a number with a comma between thousands.
+func commas(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// showShape spells a shape as "16x3x3x3", a scalar's as "scalar".
+func showShape(shape []int) string {
+	if len(shape) == 0 {
+		return "scalar"
+	}
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = fmt.Sprint(d)
+	}
+	return strings.Join(parts, "x")
+}

@@ -1,0 +1,516 @@
+package weights
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// What a checkpoint's pickle may name (torch/serialization.py and torch/_utils.py of
+// PyTorch; tensors appear as calls of _rebuild_tensor_v2 on storages, which are
+// persistent ids).
+var (
+	rebuildTensor    = global{"torch._utils", "_rebuild_tensor"}
+	rebuildTensorV2  = global{"torch._utils", "_rebuild_tensor_v2"}
+	rebuildParameter = global{"torch._utils", "_rebuild_parameter"}
+	orderedDict      = global{"collections", "OrderedDict"}
+	encodeBytes      = global{"_codecs", "encode"} // how protocol 2 spells bytes
+	emptyBytes       = global{"builtins", "bytes"}
+)
+
+var torchGlobals = map[global]bool{
+	rebuildTensor: true, rebuildTensorV2: true, rebuildParameter: true,
+	orderedDict: true, encodeBytes: true, emptyBytes: true,
+}
+
+// storageTypes are names only: what they say is the type of the elements.
+var storageTypes = map[global]DType{
+	{"torch", "DoubleStorage"}:   F64,
+	{"torch", "FloatStorage"}:    F32,
+	{"torch", "HalfStorage"}:     F16,
+	{"torch", "BFloat16Storage"}: BF16,
+	{"torch", "LongStorage"}:     I64,
+	{"torch", "IntStorage"}:      I32,
+	{"torch", "ShortStorage"}:    I16,
+	{"torch", "CharStorage"}:     I8,
+	{"torch", "ByteStorage"}:     U8,
+	{"torch", "BoolStorage"}:     Bool,
+}
+
+func findGlobal(g global) (any, error) {
+	if _, ok := storageTypes[g]; ok || torchGlobals[g] {
+		return g, nil
+	}
+	if g.module == "__torch__" || strings.HasPrefix(g.module, "__torch__.") {
+		return nil, fmt.Errorf("a TorchScript program, not weights alone (it asks for %s): save the model's state_dict() with torch.save instead", show(g.String()))
+	}
+	if g.module == "torch" && strings.HasSuffix(g.name, "Storage") {
+		return nil, fmt.Errorf("a tensor of torch.%s, which can't be read: convert it to float32 before saving", show(g.name))
+	}
+	return nil, refused(g)
+}
+
+// A storage is a run of elements that tensors are views of.
+type storage struct {
+	dtype DType
+	key   string
+	numel int64
+
+	base    *storage // the storage that this is a part of, in the legacy format
+	baseOff int64    // its first element there
+
+	open func() error // prepares r and off, once
+	r    io.ReaderAt
+	off  int64
+	uses int // views left to read
+}
+
+// A view is a tensor: element (i, j, ...) is at offset + i stride[0] + j stride[1] + ...
+type view struct {
+	st            *storage
+	offset        int64
+	shape, stride []int64
+}
+
+// span returns how many elements lie from the view's first to its last.
+func (v *view) span() int64 {
+	n := int64(1)
+	for i, d := range v.shape {
+		if d == 0 {
+			return 0
+		}
+		n += (d - 1) * v.stride[i]
+	}
+	return n
+}
+
+func (v *view) contiguous() bool {
+	n := int64(1)
+	for i := len(v.shape) - 1; i >= 0; i-- {
+		if v.shape[i] != 1 && v.stride[i] != n {
+			return false
+		}
+		n *= v.shape[i]
+	}
+	return true
+}
+
+// callGlobal carries out a REDUCE.
+func callGlobal(f global, args *seq) (any, error) {
+	switch f {
+	case rebuildTensor, rebuildTensorV2:
+		return makeView(args.items)
+	case rebuildParameter: // data, requires_grad, backward_hooks
+		if len(args.items) == 3 {
+			if v, ok := args.items[0].(*view); ok {
+				return v, nil
+			}
+		}
+	case orderedDict:
+		return makeOrderedDict(args.items)
+	case encodeBytes:
+		if len(args.items) == 2 {
+			s, ok := args.items[0].(string)
+			if enc, ok2 := args.items[1].(string); ok && ok2 && (enc == "latin1" || enc == "latin-1") {
+				return latin1(s)
+			}
+		}
+	case emptyBytes:
+		if len(args.items) == 0 {
+			return pybytes(""), nil
+		}
+	}
+	return nil, damaged("the pickle calls %s with arguments that PyTorch never gives it", f)
+}
+
+func latin1(s string) (any, error) {
+	b := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r > 0xff {
+			return nil, damaged("the pickle holds bytes that are none (%q)", r)
+		}
+		b = append(b, byte(r))
+	}
+	return pybytes(b), nil
+}
+
+// makeOrderedDict takes nothing, or Python 2's list of pairs.
+func makeOrderedDict(args []any) (any, error) {
+	d := &dict{ordered: true}
+	if len(args) == 0 {
+		return d, nil
+	}
+	l, ok := args[0].(*seq)
+	if !ok || len(args) != 1 {
+		return nil, damaged("an OrderedDict is not made from a list of pairs")
+	}
+	for _, p := range l.items {
+		pair, ok := p.(*seq)
+		if !ok || len(pair.items) != 2 {
+			return nil, damaged("an OrderedDict is not made from a list of pairs")
+		}
+		if err := d.set(pair.items[0], pair.items[1]); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// makeView takes storage, offset, shape, stride, and then, of _rebuild_tensor_v2,
+// requires_grad, backward_hooks and perhaps metadata (whether the elements are to be
+// conjugated or negated).
+func makeView(args []any) (any, error) {
+	bad := func(what string) (any, error) {
+		return nil, damaged("a tensor's %s in the pickle is not one", what)
+	}
+	if len(args) < 4 {
+		return bad("description")
+	}
+	if len(args) > 6 {
+		if m, ok := args[6].(*dict); ok && len(m.items) > 0 {
+			return nil, fmt.Errorf("a tensor is a lazily conjugated or negated view: call resolve_neg() on it before saving")
+		}
+	}
+	v := &view{}
+	var ok bool
+	if v.st, ok = args[0].(*storage); !ok {
+		return bad("storage")
+	}
+	if v.offset, ok = args[1].(int64); !ok || v.offset < 0 {
+		return bad("offset")
+	}
+	if v.shape, ok = ints(args[2]); !ok {
+		return bad("shape")
+	}
+	if v.stride, ok = ints(args[3]); !ok || len(v.stride) != len(v.shape) {
+		return bad("stride")
+	}
+	if _, ok := elements(v.shape); !ok {
+		return bad("shape")
+	}
+	if !v.inside() {
+		return nil, damaged("a tensor of shape %v, stride %v and offset %d lies outside its storage of %d elements", v.shape, v.stride, v.offset, v.st.numel)
+	}
+	return v, nil
+}
+
+// inside reports whether all elements are in the storage.
+func (v *view) inside() bool {
+	last := v.offset
+	for i, d := range v.shape {
+		if d == 0 {
+			return v.offset <= v.st.numel
+		}
+		s := v.stride[i]
+		if s < 0 || (s > 0 && d-1 > (math.MaxInt64-last)/s) {
+			return false
+		}
+		last += (d - 1) * s
+	}
+	return last < v.st.numel
+}
+
+// ints returns a tuple of ints, at most maxRank.
+func ints(v any) ([]int64, bool) {
+	s, ok := v.(*seq)
+	if !ok || len(s.items) > maxRank {
+		return nil, false
+	}
+	out := make([]int64, len(s.items))
+	for i, v := range s.items {
+		if out[i], ok = v.(int64); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// storageID is a persistent id: ('storage', type, key, location, number of elements) and
+// in the legacy format None or a part of the storage.
+type storageID struct {
+	dtype DType
+	key   string
+	numel int64
+	part  any
+}
+
+func parseStorageID(id *seq) (s storageID, err error) {
+	bad := damaged("the pickle's description of a storage is none")
+	if len(id.items) != 5 && len(id.items) != 6 {
+		return s, bad
+	}
+	if id.items[0] != "storage" {
+		return s, bad
+	}
+	g, ok := id.items[1].(global)
+	if !ok {
+		return s, bad
+	}
+	if s.dtype, ok = storageTypes[g]; !ok {
+		return s, bad
+	}
+	if s.key, ok = id.items[2].(string); !ok {
+		return s, bad
+	}
+	if s.numel, ok = id.items[4].(int64); !ok || s.numel < 0 || s.numel > 1<<56 {
+		return s, bad
+	}
+	if len(id.items) == 6 {
+		s.part = id.items[5]
+	}
+	return s, nil
+}
+
+// A namedView is a tensor found in the checkpoint.
+type namedView struct {
+	name string
+	*view
+}
+
+// A collector walks the checkpoint's value for tensors.
+type collector struct {
+	views  []namedView
+	names  map[string]bool
+	budget *budget
+}
+
+// maxDepth bounds nesting, and so stops at values that contain themselves.
+const maxDepth = 64
+
+func (c *collector) walk(name string, v any, depth int) error {
+	err := c.budget.take(1, func() string { return "the number of values" })
+	if err != nil {
+		return err
+	}
+	if depth > maxDepth || len(name) > 4096 {
+		return damaged("values are nested deeper than %d, or contain themselves (at %s)", maxDepth, show(name))
+	}
+	switch v := v.(type) {
+	case *view:
+		return c.add(name, v)
+	case *dict:
+		for _, it := range v.items {
+			if container(it.value) {
+				err = c.walk(join(name, key(it.key)), it.value, depth+1)
+			} else {
+				err = c.budget.take(1, func() string { return "the number of values" })
+			}
+			if err != nil {
+				return err
+			}
+		}
+	case *seq:
+		for i, e := range v.items {
+			if container(e) {
+				err = c.walk(join(name, strconv.Itoa(i)), e, depth+1)
+			} else {
+				err = c.budget.take(1, func() string { return "the number of values" })
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func container(v any) bool {
+	switch v.(type) {
+	case *view, *dict, *seq:
+		return true
+	}
+	return false
+}
+
+func join(name, k string) string {
+	if name == "" {
+		return k
+	}
+	return name + "." + k
+}
+
+// key spells a dict's key as a part of a name.
+func key(k any) string {
+	switch k := k.(type) {
+	case string:
+		return k
+	case pybytes:
+		return string(k)
+	}
+	s, _ := scalar(k)
+	return s
+}
+
+// scalar spells a plain value as Python does; not bytes, which are no text.
+func scalar(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), true
+	case bool:
+		if v {
+			return "True", true
+		}
+		return "False", true
+	case nil:
+		return "None", false
+	}
+	return fmt.Sprintf("%x", v), false
+}
+
+func (c *collector) add(name string, v *view) error {
+	if name == "" {
+		name = "tensor"
+	}
+	if c.names[name] {
+		return fmt.Errorf("two tensors have the name %s: rename one before saving", show(name))
+	}
+	n, _ := elements(v.shape)
+	mem := max(v.st.dtype.memory(n), v.span()*int64(v.st.dtype.Size())) + int64(len(name)) + 128
+	if err := c.budget.take(mem, func() string { return "tensor " + show(name) }); err != nil {
+		return err
+	}
+	c.names[name] = true
+	v.st.uses++
+	c.views = append(c.views, namedView{name, v})
+	return nil
+}
+
+// collect finds the tensors of a checkpoint's value.
+func collect(v any, size int64) ([]namedView, error) {
+	c := &collector{names: map[string]bool{}, budget: newBudget(size)}
+	if err := c.walk("", v, 0); err != nil {
+		return nil, err
+	}
+	if len(c.views) == 0 {
+		return nil, fmt.Errorf("a PyTorch file without a tensor in it (%s): name a checkpoint with a state_dict", kind(v))
+	}
+	return c.views, nil
+}
+
+// wrappers are the keys under which training scripts keep the model's state dict.
+var wrappers = []string{"state_dict", "model_state_dict", "model", "net"}
+
+// wrapper returns the prefix of the model's tensors in the listing.
+func wrapper(v any) string {
+	prefix := ""
+	for range maxDepth {
+		d, ok := v.(*dict)
+		if !ok {
+			return prefix
+		}
+		inner := ""
+		for _, k := range wrappers {
+			if w, ok := d.get(k); ok {
+				if w, ok := w.(*dict); ok && holdsTensor(w) {
+					v, inner = w, k+"."
+					break
+				}
+			}
+		}
+		if inner == "" {
+			return prefix
+		}
+		prefix += inner
+	}
+	return prefix
+}
+
+// holdsTensor reports whether a dict has a tensor, or a wrapper's key.
+func holdsTensor(d *dict) bool {
+	for _, it := range d.items {
+		if _, ok := it.value.(*view); ok {
+			return true
+		}
+	}
+	for _, k := range wrappers {
+		if w, ok := d.get(k); ok {
+			if _, ok := w.(*dict); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// torchFile reads the tensors that were found, once their storages have their place.
+func torchFile(format string, v any, views []namedView) (*File, error) {
+	f := &File{Format: format, wrapper: wrapper(v)}
+	if d, ok := v.(*dict); ok {
+		for _, it := range d.items {
+			if s, ok := scalar(it.value); ok {
+				if f.Metadata == nil {
+					f.Metadata = map[string]string{}
+				}
+				f.Metadata[key(it.key)] = s
+			}
+		}
+	}
+	var dec decoder
+	f.Tensors = make([]Tensor, len(views))
+	for i, v := range views {
+		t := &f.Tensors[i]
+		t.Name, t.DType, t.Shape = v.name, v.st.dtype, make([]int, len(v.shape))
+		for k, d := range v.shape {
+			t.Shape[k] = int(d)
+		}
+		if err := v.read(t, &dec); err != nil {
+			return nil, fmt.Errorf("tensor %s: %w", show(v.name), err)
+		}
+	}
+	return f, nil
+}
+
+// read fills the tensor from the view's storage.
+func (v *view) read(t *Tensor, dec *decoder) error {
+	st := v.st
+	if st.open != nil {
+		if err := st.open(); err != nil {
+			return err
+		}
+		st.open = nil
+	}
+	size := int64(t.DType.Size())
+	off := st.off + v.offset*size
+	n, _ := elements(v.shape)
+	var err error
+	if n == 0 || v.contiguous() {
+		err = dec.read(t, st.r, off, n)
+	} else {
+		err = v.gather(t, st.r, off, n)
+	}
+	if st.uses--; st.uses == 0 {
+		st.r = nil
+	}
+	return err
+}
+
+// gather reads a view whose elements don't lie one behind the other.
+func (v *view) gather(t *Tensor, r io.ReaderAt, off, n int64) error {
+	size := int64(t.DType.Size())
+	b := make([]byte, v.span()*size)
+	if err := readFull(r, b, off); err != nil {
+		return err
+	}
+	allocate(t, n)
+	index := make([]int64, len(v.shape))
+	at := int64(0)
+	for i := range n {
+		decode(t, i, b[at*size:(at+1)*size])
+		for k := len(index) - 1; k >= 0; k-- {
+			index[k]++
+			at += v.stride[k]
+			if index[k] < v.shape[k] {
+				break
+			}
+			at -= index[k] * v.stride[k]
+			index[k] = 0
+		}
+	}
+	return nil
+}

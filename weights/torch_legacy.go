@@ -1,0 +1,187 @@
+package weights
+
+import (
+	"fmt"
+	"io"
+)
+
+// A legacy checkpoint is five pickles one behind the other (torch/serialization.py,
+// _legacy_save): a magic number, the protocol's version, facts about the machine, the
+// value, and the list of the storages' keys; then for each key the number of elements
+// as int64 and the elements.
+
+// legacyMagic is 0x1950a86a20f9469cfc6c.
+const legacyMagic = long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
+
+const legacyVersion = int64(1001)
+
+type legacyFile struct {
+	src      *source
+	r        io.ReaderAt
+	size     int64
+	storages map[string]*storage
+	parts    map[string]*storage
+}
+
+func readTorchLegacy(r io.ReaderAt, size int64) (*File, error) {
+	l := &legacyFile{
+		src: newSource(r, 0, min(size, maxPickle)), r: r, size: size,
+		storages: map[string]*storage{}, parts: map[string]*storage{},
+	}
+	if err := l.header(); err != nil {
+		return nil, err
+	}
+	v, err := l.pickle()
+	if err != nil {
+		return nil, err
+	}
+	views, err := collect(v, size)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := l.pickle()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.place(keys, views); err != nil {
+		return nil, err
+	}
+	return torchFile(FormatTorchLegacy, v, views)
+}
+
+func (l *legacyFile) pickle() (any, error) {
+	m := &machine{src: l.src, find: findGlobal, call: callGlobal, load: l.load}
+	return m.run()
+}
+
+func (l *legacyFile) header() error {
+	magic, err := l.pickle()
+	if err != nil {
+		return err
+	}
+	if magic != legacyMagic {
+		return fmt.Errorf("a Python pickle, but not a PyTorch checkpoint: save the tensors with torch.save or as safetensors")
+	}
+	version, err := l.pickle()
+	if err != nil {
+		return err
+	}
+	if version != legacyVersion {
+		return fmt.Errorf("a legacy checkpoint of another version than %d: save it again with a newer PyTorch", legacyVersion)
+	}
+	info, err := l.pickle()
+	if err != nil {
+		return err
+	}
+	d, ok := info.(*dict)
+	if !ok {
+		return damaged("the facts about the machine that saved it are no dict")
+	}
+	if little, _ := d.get("little_endian"); little != true {
+		return fmt.Errorf("it doesn't say that its numbers are little-endian: save it again on a little-endian machine")
+	}
+	return nil
+}
+
+// load is the machine's persistent ids. A storage can be a part of another one: then the
+// id ends in (the part's key, its first element, its number of elements).
+func (l *legacyFile) load(id *seq) (any, error) {
+	s, err := parseStorageID(id)
+	if err != nil {
+		return nil, err
+	}
+	st := l.storages[s.key]
+	if st == nil {
+		st = &storage{dtype: s.dtype, key: s.key, numel: s.numel}
+		l.storages[s.key] = st
+	}
+	if st.dtype != s.dtype || st.numel != s.numel {
+		return nil, damaged("storage %s is described in two ways", show(s.key))
+	}
+	if s.part == nil {
+		return st, nil
+	}
+	bad := damaged("the pickle's description of a part of storage %s is none", show(s.key))
+	p, ok := s.part.(*seq)
+	if !ok || len(p.items) != 3 {
+		return nil, bad
+	}
+	key, ok := p.items[0].(string)
+	off, ok2 := p.items[1].(int64)
+	n, ok3 := p.items[2].(int64)
+	if !ok || !ok2 || !ok3 || off < 0 || n < 0 || off > st.numel || n > st.numel-off {
+		return nil, bad
+	}
+	part := l.parts[key]
+	if part == nil {
+		part = &storage{dtype: s.dtype, key: key, numel: n, base: st, baseOff: off}
+		l.parts[key] = part
+	}
+	if part.base != st || part.baseOff != off || part.numel != n {
+		return nil, bad
+	}
+	return part, nil
+}
+
+// place finds where each storage's elements lie, and checks that they are in the file.
+func (l *legacyFile) place(keys any, views []namedView) error {
+	list, ok := keys.(*seq)
+	if !ok {
+		return damaged("the list of storages is %s", kind(keys))
+	}
+	user := map[*storage]string{}
+	for _, v := range views {
+		st := v.st
+		if st.base != nil {
+			st = st.base
+		}
+		if _, ok := user[st]; !ok {
+			user[st] = v.name
+		}
+	}
+	at := l.src.offset()
+	for _, k := range list.items {
+		name, ok := k.(string)
+		st := l.storages[name]
+		if !ok || st == nil || st.r != nil {
+			return damaged("the list of storages names %s, which no tensor has, or names it twice", show(key(k)))
+		}
+		end, err := l.placeOne(st, at, user[st])
+		if err != nil {
+			return err
+		}
+		at = end
+	}
+	return l.checkPlaced(views)
+}
+
+// placeOne places one storage at an offset of the file and returns where it ends.
+func (l *legacyFile) placeOne(st *storage, at int64, user string) (end int64, err error) {
+	need := 8 + st.numel*int64(st.dtype.Size())
+	if need < 8 || need > l.size-at {
+		return 0, fmt.Errorf("cut short: tensor %s needs %s bytes at offset %s, the file ends at %s: download it again",
+			show(user), commas(need), commas(at), commas(l.size))
+	}
+	n, err := newSource(l.r, at, at+8).uint(8)
+	if err != nil {
+		return 0, err
+	}
+	if n != uint64(st.numel) {
+		return 0, damaged("tensor %s: its storage has %d elements at offset %d, but %d in the pickle", show(user), n, at, st.numel)
+	}
+	st.r, st.off = l.r, at+8
+	return at + need, nil
+}
+
+// checkPlaced checks that all tensors' storages have a place, and gives it to the parts.
+func (l *legacyFile) checkPlaced(views []namedView) error {
+	for _, p := range l.parts {
+		p.r, p.off = p.base.r, p.base.off+p.baseOff*int64(p.dtype.Size())
+	}
+	for _, v := range views {
+		if v.st.r == nil {
+			return damaged("tensor %s: its storage is not in the list of storages", show(v.name))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+// Package weights reads and writes trained parameters in the formats that other
+// software understands: PyTorch checkpoints (both the zip format and the older stream
+// format) and safetensors.
+//
+// A PyTorch checkpoint is a pickle, which is a program for a small machine that may
+// call any Python function. The reader here builds tensors and plain values (numbers,
+// strings, lists, dicts) and refuses everything else by name. A file's claims are held
+// against its size before memory is given to them.
+package weights
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// A Tensor is a named array of parameters, its elements in row-major order.
+type Tensor struct {
+	Name  string
+	DType DType // the type in the file; "" when writing means F32
+	Shape []int // empty for a scalar
+
+	// One of the two holds the elements: Data those of float types, as float32 (F64 is
+	// rounded, the others are exact), Ints those of the integer types and BOOL.
+	Data []float32
+	Ints []int64
+}
+
+// Len returns the number of elements that the shape has room for.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// The formats of a [File].
+const (
+	FormatSafetensors = "safetensors"
+	FormatTorchZip    = "torch zip"    // torch.save since PyTorch 1.6
+	FormatTorchLegacy = "torch legacy" // torch.save before, or with _use_new_zipfile_serialization=False
+)
+
+// A File is what was read from a file of weights.
+type File struct {
+	Format string
+
+	// Metadata are safetensors' metadata, or the plain values (str, int, float, bool) at
+	// the top of a PyTorch checkpoint: "epoch", "best_acc" and the like.
+	Metadata map[string]string
+
+	// Tensors are in the file's order. Names of nested dicts and lists are joined with
+	// dots: "state_dict.conv1.weight", "optimizer.state.0.exp_avg".
+	Tensors []Tensor
+
+	wrapper string // "state_dict." if the model's tensors lie in that dict, "" if at the top
+}
+
+// StateDict returns the model's tensors alone, under the names that the model gives
+// them: those below state_dict, model, net (or alike) if the checkpoint's top has such a
+// dict, else all; without the prefix "module." that DataParallel puts before every
+// name. Elements are shared with Tensors.
+func (f *File) StateDict() []Tensor {
+	var out []Tensor
+	parallel := true
+	for _, t := range f.Tensors {
+		name, ok := strings.CutPrefix(t.Name, f.wrapper)
+		if !ok {
+			continue
+		}
+		parallel = parallel && strings.HasPrefix(name, "module.")
+		t.Name = name
+		out = append(out, t)
+	}
+	if parallel {
+		for i := range out {
+			out[i].Name = strings.TrimPrefix(out[i].Name, "module.")
+		}
+	}
+	return out
+}
+
+// Read reads a file of weights, whose format it finds from the content. Errors name the
+// file.
+func Read(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)
+	}
+	return ReadFrom(f, info.Size(), path)
+}
+
+// ReadFrom reads weights from size bytes of r. The name is for errors.
+func ReadFrom(r io.ReaderAt, size int64, name string) (*File, error) {
+	f, err := read(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+func read(r io.ReaderAt, size int64) (*File, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("the file is empty: download it again")
+	}
+	head := make([]byte, min(size, 512))
+	if err := readFull(r, head, 0); err != nil {
+		return nil, err
+	}
+	switch {
+	case looksSafetensors(head):
+		return readSafetensors(r, size)
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		return readTorchZip(r, size)
+	case head[0] == opProto:
+		return readTorchLegacy(r, size)
+	}
+	return nil, unknownFormat(head)
+}
+
+// unknownFormat names what the file looks like, and what to do about it.
+func unknownFormat(head []byte) error {
+	text := strings.ToLower(string(head[:min(len(head), 64)]))
+	text = strings.TrimSpace(text)
+	for _, k := range []struct{ start, say string }{
+		{"<!doctype", "a web page, not weights: the address was wrong or asks for a login; download the file itself"},
+		{"<html", "a web page, not weights: the address was wrong or asks for a login; download the file itself"},
+		{"version https://git-lfs", "a Git LFS pointer, not the weights: run 'git lfs pull', or download the file itself"},
+		{"\x1f\x8b", "a gzip file: unpack it first (gunzip or tar xzf)"},
+		{"\x28\xb5\x2f\xfd", "a zstd file: unpack it first (unzstd)"},
+		{"\x89hdf", "an HDF5 file (Keras): convert it to safetensors"},
+		{"gguf", "a GGUF file: use the safetensors file it was made from"},
+		{"\x93numpy", "a NumPy array: convert it to safetensors"},
+	} {
+		if strings.HasPrefix(text, k.start) || bytes.HasPrefix(head, []byte(k.start)) {
+			return fmt.Errorf("%s", k.say)
+		}
+	}
+	if len(head) > 262 && string(head[257:262]) == "ustar" {
+		return fmt.Errorf("a tar archive: unpack it first (tar xf); checkpoints of PyTorch before 0.1.10 are tar archives too, " +
+			"which must be saved again with a newer PyTorch")
+	}
+	return fmt.Errorf("neither a PyTorch checkpoint nor safetensors (starts with % x): convert it to safetensors", head[:min(len(head), 8)])
+}
