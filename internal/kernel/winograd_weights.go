@@ -35,7 +35,9 @@ func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	j.strips = s.N * j.tilesY
 	j.perUnit = max(1, 8/j.tilesX)
 	j.depth = min(64, s.C)
-	most := max(1, winogradMost.pairs/(36*(s.C+s.O)*j.tilesX))
+	// The sums come and go once for each portion: not more often than pairs do.
+	pairs := max(winogradMost.pairs, 18*s.C*s.O)
+	most := max(1, pairs/(36*(s.C+s.O)*j.tilesX))
 	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
 	tiles := step * j.tilesX
 	j.v = aligned(&j.bufV, 36*matrixStride(s.C*tiles))
