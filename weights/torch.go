@@ -280,7 +280,7 @@ type collector struct {
 const maxDepth = 64
 
 func (c *collector) walk(name string, v any, depth int) error {
-	err := c.budget.take(1, func() string { return "the number of values" })
+	err := c.budget.take(16+int64(len(name)), func() string { return "the number of values" })
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ package weights
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,20 +132,19 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 
 // unknownFormat names what the file looks like, and what to do about it.
 func unknownFormat(head []byte) error {
-	text := strings.ToLower(string(head[:min(len(head), 64)]))
-	text = strings.TrimSpace(text)
+	const page = "a web page, not weights: the address was wrong or asks for a login; download the file itself"
 	for _, k := range []struct{ start, say string }{
-		{"<!doctype", "a web page, not weights: the address was wrong or asks for a login; download the file itself"},
-		{"<html", "a web page, not weights: the address was wrong or asks for a login; download the file itself"},
+		{"<!doctype", page},
+		{"<html", page},
 		{"version https://git-lfs", "a Git LFS pointer, not the weights: run 'git lfs pull', or download the file itself"},
 		{"\x1f\x8b", "a gzip file: unpack it first (gunzip or tar xzf)"},
 		{"\x28\xb5\x2f\xfd", "a zstd file: unpack it first (unzstd)"},
-		{"\x89hdf", "an HDF5 file (Keras): convert it to safetensors"},
-		{"gguf", "a GGUF file: use the safetensors file it was made from"},
-		{"\x93numpy", "a NumPy array: convert it to safetensors"},
+		{"\x89HDF", "an HDF5 file (Keras): convert it to safetensors"},
+		{"GGUF", "a GGUF file: use the safetensors file it was made from"},
+		{"\x93NUMPY", "a NumPy array: convert it to safetensors"},
 	} {
-		if strings.HasPrefix(text, k.start) || bytes.HasPrefix(head, []byte(k.start)) {
-			return fmt.Errorf("%s", k.say)
+		if len(head) >= len(k.start) && strings.EqualFold(string(head[:len(k.start)]), k.start) {
+			return errors.New(k.say)
 		}
 	}
 	if len(head) > 262 && string(head[257:262]) == "ustar" {
