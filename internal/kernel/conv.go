@@ -38,7 +38,7 @@ func (s *Conv) Flops() int {
 func ConvForward(s *Conv, y, x, w []float32) {
 	c := s.checked("ConvForward", x, w, y)
 	if c.N > 0 {
-		c.run(Forward, x, w, y, false)
+		c.run(passForward, x, w, y, false)
 	}
 }
 
@@ -47,7 +47,7 @@ func ConvForward(s *Conv, y, x, w []float32) {
 func ConvBackwardData(s *Conv, dx, dy, w []float32, accumulate bool) {
 	c := s.checked("ConvBackwardData", dx, w, dy)
 	if c.N > 0 {
-		c.run(BackwardData, dx, w, dy, accumulate)
+		c.run(passData, dx, w, dy, accumulate)
 	}
 }
 
@@ -57,20 +57,19 @@ func ConvBackwardWeights(s *Conv, dw, x, dy []float32, accumulate bool) {
 	c := s.checked("ConvBackwardWeights", x, dw, dy)
 	switch {
 	case c.N > 0:
-		c.run(BackwardWeights, x, dw, dy, accumulate)
+		c.run(passWeights, x, dw, dy, accumulate)
 	case !accumulate:
 		clear(dw[:c.weights()])
 	}
 }
 
-// A ConvPass is one of the three things to do with a convolution.
-type ConvPass int
+// A convPass is one of the three things to do with a convolution.
+type convPass int
 
-// The passes.
 const (
-	Forward ConvPass = iota
-	BackwardData
-	BackwardWeights
+	passForward convPass = iota
+	passData
+	passWeights
 )
 
 // A ConvAlgorithm is a way to do a pass.
@@ -88,10 +87,10 @@ func (a ConvAlgorithm) String() string {
 	return [...]string{"general", "matrix", "direct", "winograd"}[a]
 }
 
-// Algorithm returns which algorithm a pass takes.
-func (s *Conv) Algorithm(pass ConvPass) ConvAlgorithm {
+// Algorithm returns which algorithm a convolution takes, in all three passes.
+func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
-	case Winograd() && s.canWinograd() && s.worthWinograd(pass):
+	case Winograd() && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
 	case s.canMatrix():
 		return ConvMatrix
@@ -140,19 +139,19 @@ func max1(n int) int {
 }
 
 // run does a pass on the best path for the shape.
-func (s *Conv) run(pass ConvPass, x, w, y []float32, add bool) {
-	s.runAs(s.Algorithm(pass), pass, x, w, y, add)
+func (s *Conv) run(pass convPass, x, w, y []float32, add bool) {
+	s.runAs(s.Algorithm(), pass, x, w, y, add)
 }
 
-func (s *Conv) runAs(a ConvAlgorithm, pass ConvPass, x, w, y []float32, add bool) {
+func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool) {
 	switch {
-	case a == ConvWinograd && pass == BackwardWeights:
+	case a == ConvWinograd && pass == passWeights:
 		winogradWeightJobs.get().run(s, w, x, y, add)
 	case a == ConvWinograd:
 		winogradDatas.get().run(s, pass, x, w, y, add)
 	case a == ConvMatrix:
 		s.multiply(pass, x, w, y, add)
-	case a == ConvDirect && pass == BackwardWeights:
+	case a == ConvDirect && pass == passWeights:
 		convWeightJobs.get().run(s, w, x, y, add)
 	case a == ConvDirect:
 		convDirects.get().run(s, pass, x, w, y, add)
@@ -167,14 +166,14 @@ func (s *Conv) canMatrix() bool {
 	return s.KH == 1 && s.KW == 1 && s.Pad == 0 && max(s.Stride, s.Groups) <= 1
 }
 
-func (s *Conv) multiply(pass ConvPass, x, w, y []float32, add bool) {
+func (s *Conv) multiply(pass convPass, x, w, y []float32, add bool) {
 	n, c, o := s.N*s.H*s.W, s.C, s.O
 	switch pass {
-	case Forward:
+	case passForward:
 		Gemm(false, false, n, o, c, x, c, w, o, y, o, false)
-	case BackwardData:
+	case passData:
 		Gemm(false, true, n, c, o, y, o, w, o, x, c, add)
-	case BackwardWeights:
+	case passWeights:
 		Gemm(true, false, c, o, n, x, c, y, o, w, o, add)
 	}
 }

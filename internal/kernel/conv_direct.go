@@ -65,11 +65,11 @@ func (s *Conv) canDirect() bool {
 	return max(s.Dilation, s.Groups) <= 1 && s.Stride <= maxStride
 }
 
-func (j *convDirect) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
+func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &targets[Active()]
 	j.images, j.w, j.add = s.N, w, add
 	j.kw, j.rowsW, j.colsW = s.KW, s.C, s.O
-	if pass == Forward {
+	if pass == passForward {
 		j.forward(s, x, y)
 	} else {
 		j.backward(s, y, x)

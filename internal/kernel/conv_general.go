@@ -21,13 +21,13 @@ const maxCols = 1 << 20
 
 var convGenerals stash[convGeneral]
 
-func (j *convGeneral) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
+func (j *convGeneral) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.Conv, j.x, j.w, j.y = *s, x, w, y
 	pixels := j.OutH() * j.OutW()
 	k := j.KH * j.KW * (j.C / j.Groups)
 	step := min(j.N, max(1, maxCols/(pixels*k)))
 	j.cols = aligned(&j.buf, step*pixels*k)
-	if pass == BackwardData && !add {
+	if pass == passData && !add {
 		clear(j.x)
 	}
 	for j.first = 0; j.first < j.N; j.first += step {
@@ -40,11 +40,11 @@ func (j *convGeneral) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
 	convGenerals.put(j)
 }
 
-func (j *convGeneral) block(pass ConvPass, pixels, k int, add bool) {
+func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
 	rows, n := j.images*pixels, j.O/j.Groups
 	y := j.y[j.first*pixels*j.O+j.group*n:]
 	w := j.w[j.group*n:]
-	if pass == BackwardData {
+	if pass == passData {
 		Gemm(false, true, rows, k, n, y, j.O, w, j.O, j.cols, k, false)
 		j.scatter = true
 		par.Run(j.images, j)
@@ -52,7 +52,7 @@ func (j *convGeneral) block(pass ConvPass, pixels, k int, add bool) {
 	}
 	j.scatter = false
 	par.Run(j.images*j.OutH(), j)
-	if pass == Forward {
+	if pass == passForward {
 		Gemm(false, false, rows, n, k, j.cols, k, w, j.O, y, j.O, false)
 	} else {
 		Gemm(true, false, k, n, rows, j.cols, k, y, j.O, w, j.O, add)

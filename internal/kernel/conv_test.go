@@ -77,17 +77,17 @@ func (c *convCase) check(t testing.TB, a ConvAlgorithm, atEnd bool, bound float6
 	s := c.checked("test", c.x, c.w, c.dy)
 	x, w, dy := m.copyOf(c.x), m.copyOf(c.w), m.copyOf(c.dy)
 	y, dx, dw := m.slice(c.size), m.slice(c.sizeX), m.slice(c.sizeW) // all NaN
-	s.runAs(a, Forward, x, w, y, false)
+	s.runAs(a, passForward, x, w, y, false)
 	worst[0] = c.compare(t, "forward", y, nil, c.y, c.absY, c.terms[0], bound)
-	s.runAs(a, BackwardData, dx, w, dy, false)
+	s.runAs(a, passData, dx, w, dy, false)
 	worst[1] = c.compare(t, "backward data", dx, nil, c.dx, c.absX, c.terms[1], bound)
-	s.runAs(a, BackwardWeights, x, dw, dy, false)
+	s.runAs(a, passWeights, x, dw, dy, false)
 	worst[2] = c.compare(t, "backward weights", dw, nil, c.dw, c.absDW, c.terms[2], bound)
 	copy(dx, c.oldX)
 	copy(dw, c.oldW)
-	s.runAs(a, BackwardData, dx, w, dy, true)
+	s.runAs(a, passData, dx, w, dy, true)
 	c.compare(t, "backward data, added", dx, c.oldX, c.dx, c.absX, c.terms[1], bound)
-	s.runAs(a, BackwardWeights, x, dw, dy, true)
+	s.runAs(a, passWeights, x, dw, dy, true)
 	c.compare(t, "backward weights, added", dw, c.oldW, c.dw, c.absDW, c.terms[2], bound)
 	return worst
 }
@@ -177,7 +177,7 @@ func TestConvExported(t *testing.T) {
 	c := newConvCase(Conv{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 32, Pad: 1})
 	for _, on := range []bool{false, true} {
 		SetWinograd(on)
-		if got := c.Algorithm(Forward); (got == ConvWinograd) != on {
+		if got := c.Algorithm(); (got == ConvWinograd) != on {
 			t.Errorf("Winograd %v: %v", on, got)
 		}
 		y, dx, dw := make([]float32, c.size), make([]float32, c.sizeX), make([]float32, c.sizeW)

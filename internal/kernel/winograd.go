@@ -20,10 +20,11 @@ func (s *Conv) canWinograd() bool {
 		s.C%16 == 0 && s.O%16 == 0
 }
 
-// worthWinograd reports whether it is faster: there must be so many channels that
-// the products outweigh the transforms.
-func (s *Conv) worthWinograd(pass ConvPass) bool {
-	return s.OutH() >= 3 && s.OutW() >= 3
+// worthWinograd reports whether it is faster: at least half of all tiles must be
+// used.
+func (s *Conv) worthWinograd() bool {
+	g := newWinogradGrid(s.OutH(), s.OutW())
+	return 2*s.OutH()*s.OutW() >= 16*g.tilesX*g.tilesY
 }
 
 // A winogradGrid is how an output is cut in tiles of 4x4. A strip is a row of

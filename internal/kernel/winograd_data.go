@@ -56,11 +56,11 @@ var winogradMost = struct {
 
 var winogradDatas stash[winogradData]
 
-func (j *winogradData) run(s *Conv, pass ConvPass, x, w, y []float32, add bool) {
+func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &targets[Active()]
 	j.src, j.dst = imageRows{x, s.H, s.W, s.C}, imageRows{y, s.OutH(), s.OutW(), s.O}
 	j.pad, j.turned = s.Pad, false
-	if pass == BackwardData {
+	if pass == passData {
 		j.src, j.dst = j.dst, j.src
 		j.pad, j.turned = 2-s.Pad, true
 	}
