@@ -38,16 +38,17 @@ func (s *Conv) Flops() int {
 func ConvForward(s *Conv, y, x, w []float32) {
 	c := s.checked("ConvForward", x, w, y)
 	if c.N > 0 {
-		c.run(passForward, x, w, y, false)
+		c.runAs(c.Algorithm(), passForward, x, w, y, false)
 	}
 }
 
 // ConvBackwardData sets dx, or adds to it, the gradient by the input for dy, the
-// gradient by the output. Without accumulate dx may hold anything.
+// gradient by the output. Without accumulate dx may hold anything. It must not
+// overlap dy or w.
 func ConvBackwardData(s *Conv, dx, dy, w []float32, accumulate bool) {
 	c := s.checked("ConvBackwardData", dx, w, dy)
 	if c.N > 0 {
-		c.run(passData, dx, w, dy, accumulate)
+		c.runAs(c.Algorithm(), passData, dx, w, dy, accumulate)
 	}
 }
 
@@ -57,7 +58,7 @@ func ConvBackwardWeights(s *Conv, dw, x, dy []float32, accumulate bool) {
 	c := s.checked("ConvBackwardWeights", x, dw, dy)
 	switch {
 	case c.N > 0:
-		c.run(passWeights, x, dw, dy, accumulate)
+		c.runAs(c.Algorithm(), passWeights, x, dw, dy, accumulate)
 	case !accumulate:
 		clear(dw[:c.weights()])
 	}
@@ -138,11 +139,7 @@ func max1(n int) int {
 	return n
 }
 
-// run does a pass on the best path for the shape.
-func (s *Conv) run(pass convPass, x, w, y []float32, add bool) {
-	s.runAs(s.Algorithm(), pass, x, w, y, add)
-}
-
+// runAs does a pass with an algorithm that can do the shape.
 func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool) {
 	switch {
 	case a == ConvWinograd && pass == passWeights:

@@ -308,6 +308,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 func FuzzConv(f *testing.F) {
 	f.Add(uint64(0x0305070301020304), uint64(0x0101))
 	f.Add(uint64(0x0208081003032010), uint64(0x0201))
+	f.Add(uint64(0x0100000201090702), uint64(0x01000101))
 	f.Fuzz(func(t *testing.T, sizes, rest uint64) {
 		at := func(v uint64, i, limit int) int { return int(v >> (8 * i) & 0xff % uint64(limit)) }
 		s := Conv{N: 1 + at(sizes, 0, 4), H: 1 + at(sizes, 1, 20), W: 1 + at(sizes, 2, 20), C: 1 + at(sizes, 3, 70),
