@@ -31,6 +31,19 @@ func (s Sequential) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 // ReLU is the rectifier.
 var ReLU = LayerFunc((*tensor.Tape).ReLU)
 
+// GlobalAvgPool averages each channel of an image: [N, H, W, C] to [N, C].
+var GlobalAvgPool = LayerFunc((*tensor.Tape).GlobalAvgPool)
+
+// Flatten turns images into vectors, in PyTorch's order (channel, row, column).
+var Flatten = LayerFunc((*tensor.Tape).Flatten)
+
+// MaxPool returns the maximum over square windows.
+func MaxPool(kernel, stride, pad int) Layer {
+	return LayerFunc(func(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+		return t.MaxPool2d(x, tensor.PoolOptions{Kernel: kernel, Stride: stride, Pad: pad})
+	})
+}
+
 // linear is a fully connected layer.
 type linear struct {
 	name         string
@@ -42,7 +55,7 @@ type linear struct {
 func (b Builder) Linear(name string, in, out int) Layer {
 	p := b.In(name)
 	return &linear{
-		name:   p.prefix[:len(p.prefix)-1],
+		name:   p.scope(),
 		weight: p.Param("weight", fanIn(in), out, in),
 		bias:   p.Param("bias", fanIn(in), out),
 	}

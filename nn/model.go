@@ -11,11 +11,15 @@ import (
 // A Model is a classifier: a network from a batch of inputs to a row of logits each,
 // and the mean cross-entropy as its loss.
 type Model struct {
-	Params []*Param
+	Params  []*Param
+	Buffers []*Buffer
 
 	input   []int // shape of one input
 	classes int
 	size    int
+	flops   int
+	seed    uint64
+	step    uint64 // of the random numbers that layers draw
 	net     Layer
 	tape    *tensor.Tape
 }
@@ -30,21 +34,32 @@ func NewModel(b Builder, net Layer, input []int) (*Model, error) {
 	if b.set.size == 0 {
 		return nil, fmt.Errorf("the network has no parameters")
 	}
-	m := &Model{Params: b.set.params, input: input, size: b.set.size, net: net, tape: tensor.NewTape()}
-	n := 1
+	m := &Model{Params: b.set.params, Buffers: b.set.buffers, input: input, size: b.set.size, net: net, tape: tensor.NewTape()}
 	for _, d := range input {
-		n *= d
+		if d <= 0 {
+			return nil, fmt.Errorf("input shape %v: every dimension must be positive", input)
+		}
 	}
-	if n <= 0 {
-		return nil, fmt.Errorf("input shape %v: every dimension must be positive", input)
-	}
-	out, err := m.Logits(make([]float32, m.size), make([]float32, n))
+	out, err := m.Logits(make([]float32, m.size), make([]float32, m.InputLen()))
 	if err != nil {
 		return nil, err
 	}
-	m.classes = len(out)
+	m.classes, m.flops = len(out), m.tape.FLOPs()
 	return m, nil
 }
+
+// InputLen returns the number of elements of one input.
+func (m *Model) InputLen() int {
+	n := 1
+	for _, d := range m.input {
+		n *= d
+	}
+	return n
+}
+
+// FLOPs returns the floating-point operations of the products and convolutions of one
+// forward pass of one input, done directly.
+func (m *Model) FLOPs() int { return m.flops }
 
 // Size returns the number of parameters.
 func (m *Model) Size() int { return m.size }
@@ -54,6 +69,7 @@ func (m *Model) Classes() int { return m.classes }
 
 // Init fills theta with the network's initial parameters, a function of seed alone.
 func (m *Model) Init(theta []float32, seed uint64) {
+	m.seed = seed
 	for i, p := range m.Params {
 		// a stream for each parameter: adding a layer leaves the others' numbers alone
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -83,10 +99,7 @@ func (m *Model) forward(x []float32, n int) *tensor.Tensor {
 
 // inputs returns how many inputs x holds.
 func (m *Model) inputs(theta, x []float32) (int, error) {
-	one := 1
-	for _, d := range m.input {
-		one *= d
-	}
+	one := m.InputLen()
 	switch {
 	case len(theta) != m.size:
 		return 0, fmt.Errorf("the model has %d parameters, got %d", m.size, len(theta))
@@ -123,7 +136,11 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (fl
 	if c.Perturbed {
 		mode = tensor.Perturbed
 	}
+	if c.Micro == 0 && !c.Perturbed {
+		m.step++ // a new step draws new numbers, its second pass the same
+	}
 	m.tape.Reset(mode)
+	m.tape.SetRandom(m.seed, m.step<<16|uint64(c.Micro&0xffff))
 	m.bind(theta, grad, c.Add)
 	loss := m.tape.CrossEntropy(m.forward(x, n), labels)
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {

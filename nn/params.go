@@ -1,6 +1,5 @@
 // Package nn holds the layers that networks are made of. All parameters of a model lie
-// in one flat vector, all running statistics in another; a layer knows its places in
-// them. A [Model] evaluates a loss and its gradient at any parameter vector it is
+// in one flat vector; a layer knows its places in it. A [Model] evaluates a loss and its gradient at any parameter vector it is
 // given, which is what package sam asks for.
 //
 // Parameters are named, and initialised, as PyTorch names and initialises them.
@@ -19,6 +18,9 @@ type Param struct {
 	Name   string
 	Shape  []int
 	Offset int // of its first element in the flat vector
+	// Kernel is set for the weight of a convolution, of shape [height, width, in, out] here
+	// and [out, in, height, width] in PyTorch.
+	Kernel bool
 
 	init func(rng *rand.Rand, dst []float32)
 	view *tensor.Tensor
@@ -33,6 +35,21 @@ func (p *Param) Len() int {
 	return n
 }
 
+// tensor returns the parameter as operations take it; that of a missing one is nil.
+func (p *Param) tensor() *tensor.Tensor {
+	if p == nil {
+		return nil
+	}
+	return p.view
+}
+
+// A Buffer is a named array of a model that no gradient moves: running statistics.
+type Buffer struct {
+	Name  string
+	Data  []float32
+	Count bool // a whole number, without dimensions in PyTorch
+}
+
 // A Builder collects the parameters of a model while its layers are made. Names are
 // joined with dots below the builder's prefix. The first error sticks and is returned
 // by [NewModel].
@@ -42,10 +59,11 @@ type Builder struct {
 }
 
 type paramSet struct {
-	params []*Param
-	names  map[string]bool
-	size   int
-	err    error
+	params  []*Param
+	buffers []*Buffer
+	names   map[string]bool
+	size    int
+	err     error
 }
 
 // NewBuilder returns an empty builder.
@@ -61,7 +79,7 @@ func (b Builder) In(name string) Builder {
 // Fail records an error that NewModel returns.
 func (b Builder) Fail(format string, args ...any) {
 	if b.set.err == nil {
-		b.set.err = fmt.Errorf("%s: %s", b.prefix[:max(0, len(b.prefix)-1)], fmt.Sprintf(format, args...))
+		b.set.err = fmt.Errorf("%s: %s", b.scope(), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -83,6 +101,28 @@ func (b Builder) Param(name string, init func(rng *rand.Rand, dst []float32), sh
 	return p
 }
 
+// Buffer adds a buffer of n elements that start as value.
+func (b Builder) Buffer(name string, n int, value float32) *Buffer {
+	buf := &Buffer{Name: b.prefix + name, Data: make([]float32, max(n, 0))}
+	for i := range buf.Data {
+		buf.Data[i] = value
+	}
+	b.set.buffers = append(b.set.buffers, buf)
+	return buf
+}
+
+// scope is the builder's prefix as a layer's name.
+func (b Builder) scope() string { return b.prefix[:max(0, len(b.prefix)-1)] }
+
+// normal fills with normal numbers of a deviation.
+func normal(deviation float64) func(*rand.Rand, []float32) {
+	return func(rng *rand.Rand, dst []float32) {
+		for i := range dst {
+			dst[i] = float32(rng.NormFloat64() * deviation)
+		}
+	}
+}
+
 // uniform fills with numbers from [-bound, bound).
 func uniform(bound float64) func(*rand.Rand, []float32) {
 	return func(rng *rand.Rand, dst []float32) {
@@ -95,3 +135,53 @@ func uniform(bound float64) func(*rand.Rand, []float32) {
 // fanIn is PyTorch's default for linear and convolution weights and biases: uniform in
 // ±1/sqrt(fan in) (Kaiming uniform with a = sqrt 5).
 func fanIn(n int) func(*rand.Rand, []float32) { return uniform(1 / math.Sqrt(float64(n))) }
+
+// Import sets the parameter in theta from values in PyTorch's order, of which there must
+// be as many as the parameter has.
+func (p *Param) Import(theta, values []float32) error {
+	dst := theta[p.Offset : p.Offset+p.Len()]
+	if len(values) != len(dst) {
+		return fmt.Errorf("parameter %s has %d elements, got %d", p.Name, len(dst), len(values))
+	}
+	if !p.Kernel {
+		copy(dst, values)
+		return nil
+	}
+	p.reorder(func(ours, theirs int) { dst[ours] = values[theirs] })
+	return nil
+}
+
+// Export returns the parameter's values in theta, in PyTorch's order.
+func (p *Param) Export(theta []float32) []float32 {
+	src := theta[p.Offset : p.Offset+p.Len()]
+	out := make([]float32, len(src))
+	if !p.Kernel {
+		copy(out, src)
+		return out
+	}
+	p.reorder(func(ours, theirs int) { out[theirs] = src[ours] })
+	return out
+}
+
+// TorchShape returns the parameter's shape in PyTorch.
+func (p *Param) TorchShape() []int {
+	if !p.Kernel {
+		return p.Shape
+	}
+	return []int{p.Shape[3], p.Shape[2], p.Shape[0], p.Shape[1]}
+}
+
+// reorder calls move with the places of every element here, [KH, KW, I, O], and in
+// PyTorch, [O, I, KH, KW].
+func (p *Param) reorder(move func(ours, theirs int)) {
+	window, in, out := p.Shape[0]*p.Shape[1], p.Shape[2], p.Shape[3]
+	ours := 0
+	for k := range window {
+		for i := range in {
+			for o := range out {
+				move(ours, (o*in+i)*window+k)
+				ours++
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+"""Writes torch.json: what PyTorch computes with residual networks, for the tests of nn/models.
+
+Logits, the gradient of every parameter (its norm and its product with fixed numbers), and the losses of ten steps of
+SGD and of M-SAM with batch norm's statistics moved in the first pass only, all in float64. Run with Debian's
+python3-torch (1.13) and python3-torchvision, and the path of the CIFAR ResNet-20 checkpoint resnet20-12fca82f.th:
+
+    /usr/bin/python3 gen_torch.py resnet20-12fca82f.th > torch.json
+"""
+import json
+import math
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+
+def numbers(n, salt):
+    """Numbers in [-1, 1), exact in float32, and easy to make again in Go."""
+    x = (np.arange(n, dtype=np.uint64) + np.uint64(salt)) * np.uint64(2654435761) & np.uint64(0xffffffff)
+    x ^= x >> np.uint64(15)
+    x = x * np.uint64(2246822519) & np.uint64(0xffffffff)
+    x ^= x >> np.uint64(13)
+    return (x & np.uint64(0xffff)).astype(np.float64) / 32768 - 1
+
+
+class OptionA(nn.Module):
+    def forward(self, x):
+        planes = x.shape[1] // 2
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, planes, planes))
+
+
+class Basic(nn.Module):
+    def __init__(self, inp, planes, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inp, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.shortcut = nn.Sequential() if stride == 1 else OptionA()
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet20(nn.Module):
+    """He et al. 2016 with the names of the checkpoint."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        inp = 16
+        for i, planes in enumerate((16, 32, 64)):
+            blocks = []
+            for j in range(3):
+                blocks.append(Basic(inp, planes, 2 if i and not j else 1))
+                inp = planes
+            setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.layer3(self.layer2(self.layer1(y)))
+        return self.linear(y.mean((2, 3)))
+
+
+def group_norm(channels):
+    return nn.GroupNorm(max(1, channels // 16), channels)
+
+
+def build(name):
+    if name == "resnet20":
+        return ResNet20()
+    norm = group_norm if name.endswith("group") else None
+    net = getattr(torchvision.models, name.split("-")[0])(num_classes=10, norm_layer=norm)
+    if not name.endswith("imagenet"):
+        net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    return net
+
+
+def fill(net):
+    """Sets every parameter to numbers of a usual size."""
+    salt = 0
+    for p in net.parameters():
+        x = torch.tensor(numbers(p.numel(), salt)).reshape(p.shape)
+        salt += p.numel()
+        if p.dim() > 1:
+            # small logits, so that training starts from a benign place
+            x = x * float(np.float32((.1 if p.dim() == 2 else 1) * math.sqrt(6 / p[0].numel())))
+        else:
+            x = x / 8 + (1 if p.dim() == 1 and name_of(net, p).endswith("weight") else 0)
+        p.data = x
+
+
+def name_of(net, p):
+    return next(n for n, q in net.named_parameters() if q is p)
+
+
+def batch(size, n, step):
+    x = torch.tensor(numbers(n * 3 * size * size, 7919 * (step + 1))).reshape(n, 3, size, size)
+    return x, torch.tensor([(3 * i + step) % 10 for i in range(n)])
+
+
+def check(name, size, n, weights=None):
+    net = build(name).double()
+    if weights is None:
+        fill(net)
+    else:
+        state = torch.load(weights, map_location="cpu")["state_dict"]
+        net.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
+    x, y = batch(size, n, 0)
+    out = {"model": name, "size": size, "batch": n, "checkpoint": weights is not None}
+    net.eval()
+    out["eval"] = net(x).detach().reshape(-1).tolist()
+    net.train()
+    F.cross_entropy(net(x), y).backward()
+    out["gradients"] = []
+    for key, p in net.named_parameters():
+        g = p.grad.reshape(-1)
+        out["gradients"].append({"name": key, "norm": float(g.norm()), "dot": float(g @ torch.tensor(numbers(g.numel(), 5)))})
+    return out
+
+
+def train(name, size, n, method, lr):
+    net = build(name).double()
+    fill(net)
+    net.train()
+    params = list(net.parameters())
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    opt = torch.optim.SGD(params, lr=lr, momentum=.9, weight_decay=1e-4)
+    losses = []
+    for step in range(10):
+        x, y = batch(size, n, step)
+
+        def gradient():
+            opt.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            return float(loss)
+
+        losses.append(gradient())
+        if method == "m-sam":
+            g = [p.grad.clone() for p in params]
+            norm = math.sqrt(sum(float((v * v).sum()) for v in g))
+            saved = [p.data.clone() for p in params]
+            for p, v in zip(params, g):
+                p.data += v * (.1 / (norm * math.sqrt(1 + norm * norm)))
+            for m in norms:
+                m.momentum = 0.
+            gradient()
+            for m in norms:
+                m.momentum = .1
+            for p, s in zip(params, saved):
+                p.data = s
+        opt.step()
+    stats = {}
+    if norms:
+        last = norms[-1]
+        stats = {"mean": float(last.running_mean.sum()), "var": float(last.running_var.sum())}
+    return {"model": name, "size": size, "batch": n, "method": method, "lr": lr, "losses": losses, "last_norm": stats}
+
+
+torch.manual_seed(0)
+print(json.dumps({
+    "torch": torch.__version__,
+    "checks": [
+        check("resnet20", 32, 4, sys.argv[1]), check("resnet20", 32, 4), check("resnet18", 32, 3), check("resnet18-group", 32, 3),
+        check("resnet50", 32, 4), check("resnet18-imagenet", 64, 4), check("resnet50-imagenet", 96, 4),
+    ],
+    "runs": [train(m, 32, 8, how, .002) for m in ("resnet20", "resnet18") for how in ("sgd", "m-sam")],
+}))
