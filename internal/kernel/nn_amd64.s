@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func momentsAVX2(a *float64, b *float64, x *float32, rows int, cols int, ld int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·momentsAVX2(SB), NOSPLIT, $0-48
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -27,8 +27,10 @@ strip16:
 	VMOVUPS 96(CX), Y7
 	MOVQ    rows+24(FP), DI
 	XORQ    R8, R8
+	MOVQ    $0x00000200, R9
 
 rows16:
+	PREFETCHT0  (DX)(R9*1)
 	VCVTPS2PD   (DX)(R8*1), Y8
 	VADDPD      Y8, Y0, Y0
 	VFMADD231PD Y8, Y8, Y1
@@ -42,6 +44,7 @@ rows16:
 	VADDPD      Y8, Y6, Y6
 	VFMADD231PD Y8, Y8, Y7
 	ADDQ        SI, R8
+	ADDQ        SI, R9
 	DECQ        DI
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
@@ -68,8 +71,10 @@ strip8:
 	VMOVUPS 32(CX), Y3
 	MOVQ    rows+24(FP), DI
 	XORQ    R8, R8
+	MOVQ    $0x00000200, R9
 
 rows8:
+	PREFETCHT0  (DX)(R9*1)
 	VCVTPS2PD   (DX)(R8*1), Y4
 	VADDPD      Y4, Y0, Y0
 	VFMADD231PD Y4, Y4, Y1
@@ -77,6 +82,7 @@ rows8:
 	VADDPD      Y4, Y2, Y2
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        SI, R8
+	ADDQ        SI, R9
 	DECQ        DI
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
@@ -94,7 +100,7 @@ done8:
 	RET
 
 // func productsAVX2(a *float64, b *float64, dy *float32, x *float32, rows int, cols int, ld int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·productsAVX2(SB), NOSPLIT, $0-56
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -117,8 +123,11 @@ strip16:
 	VMOVUPS 96(CX), Y7
 	MOVQ    rows+32(FP), R8
 	XORQ    R9, R9
+	MOVQ    $0x00000200, R10
 
 rows16:
+	PREFETCHT0  (DX)(R10*1)
+	PREFETCHT0  (BX)(R10*1)
 	VCVTPS2PD   (DX)(R9*1), Y8
 	VCVTPS2PD   (BX)(R9*1), Y9
 	VADDPD      Y9, Y0, Y0
@@ -136,6 +145,7 @@ rows16:
 	VADDPD      Y9, Y6, Y6
 	VFMADD231PD Y9, Y8, Y7
 	ADDQ        DI, R9
+	ADDQ        DI, R10
 	DECQ        R8
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
@@ -163,8 +173,11 @@ strip8:
 	VMOVUPS 32(CX), Y3
 	MOVQ    rows+32(FP), R8
 	XORQ    R9, R9
+	MOVQ    $0x00000200, R10
 
 rows8:
+	PREFETCHT0  (DX)(R10*1)
+	PREFETCHT0  (BX)(R10*1)
 	VCVTPS2PD   (DX)(R9*1), Y4
 	VCVTPS2PD   (BX)(R9*1), Y5
 	VADDPD      Y5, Y0, Y0
@@ -174,6 +187,7 @@ rows8:
 	VADDPD      Y5, Y2, Y2
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        DI, R9
+	ADDQ        DI, R10
 	DECQ        R8
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
@@ -192,7 +206,7 @@ done8:
 	RET
 
 // func maskedProductsAVX2(a *float64, b *float64, dy *float32, x *float32, y *float32, rows int, cols int, ld int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·maskedProductsAVX2(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -216,8 +230,12 @@ strip16:
 	VMOVUPS 96(CX), Y7
 	MOVQ    rows+40(FP), R9
 	XORQ    R10, R10
+	MOVQ    $0x00000200, R11
 
 rows16:
+	PREFETCHT0  (DX)(R11*1)
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (SI)(R11*1)
 	VCVTPS2PD   (DX)(R10*1), Y8
 	VXORPS      X9, X9, X9
 	VCMPPS      $0x01, (SI)(R10*1), X9, X9
@@ -247,6 +265,7 @@ rows16:
 	VADDPD      Y9, Y6, Y6
 	VFMADD231PD Y9, Y8, Y7
 	ADDQ        R8, R10
+	ADDQ        R8, R11
 	DECQ        R9
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
@@ -275,8 +294,12 @@ strip8:
 	VMOVUPS 32(CX), Y3
 	MOVQ    rows+40(FP), R9
 	XORQ    R10, R10
+	MOVQ    $0x00000200, R11
 
 rows8:
+	PREFETCHT0  (DX)(R11*1)
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (SI)(R11*1)
 	VCVTPS2PD   (DX)(R10*1), Y4
 	VXORPS      X5, X5, X5
 	VCMPPS      $0x01, (SI)(R10*1), X5, X5
@@ -292,6 +315,7 @@ rows8:
 	VADDPD      Y5, Y2, Y2
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        R8, R10
+	ADDQ        R8, R11
 	DECQ        R9
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
@@ -2350,7 +2374,7 @@ across8:
 	RET
 
 // func momentsAVX512(a *float64, b *float64, x *float32, rows int, cols int, ld int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·momentsAVX512(SB), NOSPLIT, $0-48
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -2372,8 +2396,11 @@ strip32:
 	VMOVUPS 192(CX), Z7
 	MOVQ    rows+24(FP), DI
 	XORQ    R8, R8
+	MOVQ    $0x00000200, R9
 
 rows32:
+	PREFETCHT0  (DX)(R9*1)
+	PREFETCHT0  64(DX)(R9*1)
 	VCVTPS2PD   (DX)(R8*1), Z8
 	VADDPD      Z8, Z0, Z0
 	VFMADD231PD Z8, Z8, Z1
@@ -2387,6 +2414,7 @@ rows32:
 	VADDPD      Z8, Z6, Z6
 	VFMADD231PD Z8, Z8, Z7
 	ADDQ        SI, R8
+	ADDQ        SI, R9
 	DECQ        DI
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
@@ -2411,12 +2439,15 @@ strip8:
 	VMOVUPS (CX), Z1
 	MOVQ    rows+24(FP), DI
 	XORQ    R8, R8
+	MOVQ    $0x00000200, R9
 
 rows8:
+	PREFETCHT0  (DX)(R9*1)
 	VCVTPS2PD   (DX)(R8*1), Z2
 	VADDPD      Z2, Z0, Z0
 	VFMADD231PD Z2, Z2, Z1
 	ADDQ        SI, R8
+	ADDQ        SI, R9
 	DECQ        DI
 	JNE         rows8
 	VMOVUPD     Z0, (AX)
@@ -2432,7 +2463,7 @@ done8:
 	RET
 
 // func productsAVX512(a *float64, b *float64, dy *float32, x *float32, rows int, cols int, ld int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·productsAVX512(SB), NOSPLIT, $0-56
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -2455,8 +2486,13 @@ strip32:
 	VMOVUPS 192(CX), Z7
 	MOVQ    rows+32(FP), R8
 	XORQ    R9, R9
+	MOVQ    $0x00000200, R10
 
 rows32:
+	PREFETCHT0  (DX)(R10*1)
+	PREFETCHT0  (BX)(R10*1)
+	PREFETCHT0  64(DX)(R10*1)
+	PREFETCHT0  64(BX)(R10*1)
 	VCVTPS2PD   (DX)(R9*1), Z8
 	VCVTPS2PD   (BX)(R9*1), Z9
 	VADDPD      Z9, Z0, Z0
@@ -2474,6 +2510,7 @@ rows32:
 	VADDPD      Z9, Z6, Z6
 	VFMADD231PD Z9, Z8, Z7
 	ADDQ        DI, R9
+	ADDQ        DI, R10
 	DECQ        R8
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
@@ -2499,13 +2536,17 @@ strip8:
 	VMOVUPS (CX), Z1
 	MOVQ    rows+32(FP), R8
 	XORQ    R9, R9
+	MOVQ    $0x00000200, R10
 
 rows8:
+	PREFETCHT0  (DX)(R10*1)
+	PREFETCHT0  (BX)(R10*1)
 	VCVTPS2PD   (DX)(R9*1), Z2
 	VCVTPS2PD   (BX)(R9*1), Z3
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z2, Z1
 	ADDQ        DI, R9
+	ADDQ        DI, R10
 	DECQ        R8
 	JNE         rows8
 	VMOVUPD     Z0, (AX)
@@ -2522,7 +2563,7 @@ done8:
 	RET
 
 // func maskedProductsAVX512(a *float64, b *float64, dy *float32, x *float32, y *float32, rows int, cols int, ld int)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·maskedProductsAVX512(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), AX
 	MOVQ b+8(FP), CX
@@ -2546,8 +2587,15 @@ strip32:
 	VMOVUPS 192(CX), Z7
 	MOVQ    rows+40(FP), R9
 	XORQ    R10, R10
+	MOVQ    $0x00000200, R11
 
 rows32:
+	PREFETCHT0  (DX)(R11*1)
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (SI)(R11*1)
+	PREFETCHT0  64(DX)(R11*1)
+	PREFETCHT0  64(BX)(R11*1)
+	PREFETCHT0  64(SI)(R11*1)
 	VCVTPS2PD   (DX)(R10*1), Z8
 	VXORPS      Y9, Y9, Y9
 	VCMPPS      $0x01, (SI)(R10*1), Y9, K1
@@ -2577,6 +2625,7 @@ rows32:
 	VADDPD      Z9, Z6, Z6
 	VFMADD231PD Z9, Z8, Z7
 	ADDQ        R8, R10
+	ADDQ        R8, R11
 	DECQ        R9
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
@@ -2603,8 +2652,12 @@ strip8:
 	VMOVUPS (CX), Z1
 	MOVQ    rows+40(FP), R9
 	XORQ    R10, R10
+	MOVQ    $0x00000200, R11
 
 rows8:
+	PREFETCHT0  (DX)(R11*1)
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (SI)(R11*1)
 	VCVTPS2PD   (DX)(R10*1), Z2
 	VXORPS      Y3, Y3, Y3
 	VCMPPS      $0x01, (SI)(R10*1), Y3, K1
@@ -2613,6 +2666,7 @@ rows8:
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z2, Z1
 	ADDQ        R8, R10
+	ADDQ        R8, R11
 	DECQ        R9
 	JNE         rows8
 	VMOVUPD     Z0, (AX)

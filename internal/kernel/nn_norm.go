@@ -80,9 +80,9 @@ func (j *nnJob) pairPiece(piece, lo, hi int) {
 
 // sumPairs adds to a and b the column sums of one piece.
 func sumPairs(a, b []float64, dy, x, y []float32) {
-	const block = 4096 // elements for which the sums stay in registers
+	const block = 1024 // elements for which sums stay in registers; few, to read memory nearly in order
 	p := len(a)
-	rows, step := len(x)/p, max(8, block/p)
+	rows, step := len(x)/p, max(4, block/p)
 	level := Active()
 	whole := p &^ 7
 	if level == Portable {

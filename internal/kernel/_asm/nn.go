@@ -121,12 +121,18 @@ func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Re
 	for i := range strip / width {
 		sa, sb = append(sa, s.load(out(a, i))), append(sb, s.load(out(b, i)))
 	}
-	rows, off := s.int("rows"), s.GP64()
+	rows, off, next := s.int("rows"), s.GP64(), s.GP64()
 	s.XORQ(off, off)
+	s.MOVQ(operand.U32(512), next) // bytes ahead, to be fetched meanwhile
 	loop := fmt.Sprint("rows", strip)
 	s.Label(loop)
 	at := func(k, i int) operand.Mem {
 		return operand.Mem{Base: p[k], Index: off, Scale: 1, Disp: i * s.lanes * 2}
+	}
+	for line := 0; line < 4*strip; line += 64 {
+		for _, q := range p {
+			s.PREFETCHT0(operand.Mem{Base: q, Index: next, Scale: 1, Disp: line})
+		}
 	}
 	for i := range sa {
 		v := s.widen(at(0, i))
@@ -141,6 +147,7 @@ func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Re
 		s.VFMADD231PD(g, v, sb[i])
 	}
 	s.ADDQ(ld, off)
+	s.ADDQ(ld, next)
 	s.DECQ(rows)
 	s.JNE(operand.LabelRef(loop))
 	for i := range sa {
