@@ -61,6 +61,9 @@ func (m *Model) InputLen() int {
 // forward pass of one input, done directly.
 func (m *Model) FLOPs() int { return m.flops }
 
+// Tape returns the tape that the model computes on, for profiles.
+func (m *Model) Tape() *tensor.Tape { return m.tape }
+
 // Size returns the number of parameters.
 func (m *Model) Size() int { return m.size }
 

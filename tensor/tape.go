@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/monge-ml/monge/internal/kernel"
 )
@@ -45,6 +46,7 @@ type Tape struct {
 	mode    Mode
 	scope   string
 	err     error
+	profile *profile
 	seed    [1]float32
 
 	random  uint64    // key of the minibatch's random numbers
@@ -79,6 +81,7 @@ func (t *Tape) Reset(mode Mode) {
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
 	t.used, t.flops = 0, 0
+	t.profile.reset()
 	t.sites = 0
 	clear(t.sources)
 	t.sources = t.sources[:0]
@@ -209,6 +212,7 @@ func (t *Tape) record(n node) *Tensor {
 	}
 	if n.out.needs {
 		t.nodes = append(t.nodes, n)
+		t.profile.forward(t, &n)
 	}
 	return n.out
 }
@@ -239,12 +243,16 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 	y.kept = true
 	g, _ := t.into(y)
 	copy(g, grad)
+	if t.profile != nil {
+		t.profile.mark = time.Now()
+	}
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		if n.out.Grad == nil {
 			continue // the loss does not depend on it
 		}
 		n.back(t, n)
+		t.profile.backward(i)
 		t.release(n)
 	}
 	return nil

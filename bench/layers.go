@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/monge-ml/monge/sam"
+)
+
+// A Layer is one operation of a gradient: the medians of its times.
+type Layer struct {
+	Name      string  `json:"name"`
+	Op        string  `json:"op"`
+	ForwardS  float64 `json:"forward_s"`
+	BackwardS float64 `json:"backward_s"`
+	GFLOPS    float64 `json:"gflops"` // of all three passes
+	GBps      float64 `json:"gb_per_s"`
+	Share     float64 `json:"share"` // of the gradient's time
+	// PyTorch's times of the same layer, alone; 0 where PyTorch is not there or its
+	// model does not have the layer by itself.
+	TorchForwardS  float64 `json:"torch_forward_s,omitempty"`
+	TorchBackwardS float64 `json:"torch_backward_s,omitempty"`
+}
+
+// LayerTable is a model's gradient, operation by operation.
+type LayerTable struct {
+	Model  string  `json:"model"`
+	Batch  int     `json:"batch"`
+	TotalS float64 `json:"total_s"`
+	Peak   float64 `json:"peak_gflops"`
+	Layers []Layer `json:"layers"`
+	Machine
+}
+
+// Layers measures the operations of a model's gradient on one minibatch.
+func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable, error) {
+	s, err := newStepper(model, batch, "sgd")
+	if err != nil {
+		return nil, err
+	}
+	grad := make([]float32, len(s.theta))
+	run := func() error {
+		_, err := s.Gradient(grad, s.theta, sam.Call{Weight: 1})
+		return err
+	}
+	for range 2 {
+		if err := run(); err != nil {
+			return nil, err
+		}
+	}
+	s.model.Tape().Profile(true)
+	var forward, backward [][]float64 // by operation
+	table := &LayerTable{Model: model, Batch: batch, Machine: ThisMachine()}
+	for range repeats {
+		if err := run(); err != nil {
+			return nil, err
+		}
+		times := s.model.Tape().Times()
+		if forward == nil {
+			forward, backward = make([][]float64, len(times)), make([][]float64, len(times))
+			table.Layers = make([]Layer, len(times))
+		}
+		for i, op := range times {
+			forward[i] = append(forward[i], op.Forward.Seconds())
+			backward[i] = append(backward[i], op.Backward.Seconds())
+			table.Layers[i].Name, table.Layers[i].Op = op.Layer, op.Op
+		}
+	}
+	for i, op := range s.model.Tape().Times() {
+		l := &table.Layers[i]
+		l.ForwardS, l.BackwardS = median(forward[i]), median(backward[i])
+		table.TotalS += l.ForwardS + l.BackwardS
+		l.GFLOPS = 3 * float64(op.FLOPs) / (l.ForwardS + l.BackwardS) / 1e9
+		l.GBps = 3 * float64(op.Bytes) / (l.ForwardS + l.BackwardS) / 1e9
+	}
+	for i := range table.Layers {
+		l := &table.Layers[i]
+		l.Share = (l.ForwardS + l.BackwardS) / table.TotalS
+	}
+	peak, err := Peak(5)
+	if err != nil {
+		return nil, err
+	}
+	table.Peak = peak.GFLOPS
+	return table, table.besidePyTorch(ctx, repeats)
+}
+
+// besidePyTorch fills in PyTorch's times of the convolutions and linear layers, which
+// both models have in the same order.
+func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
+	if !hasModel(t.Model) || FindPyTorch() != nil {
+		return nil
+	}
+	var ours []*Layer
+	for i := range t.Layers {
+		if op := t.Layers[i].Op; op == "conv" || op == "linear" {
+			ours = append(ours, &t.Layers[i])
+		}
+	}
+	r, err := pytorchOnce(ctx, variant{Name: "channels_last", args: []string{"channels_last"}}, t.Threads, "layers", t.Model, strconv.Itoa(t.Batch), "-", strconv.Itoa(repeats))
+	if err != nil {
+		return err
+	}
+	if len(r.Layers) != len(ours) {
+		return nil
+	}
+	// A block of ours starts with its shortcut, one of PyTorch's ends with it.
+	byShape := sortShortcuts(ours)
+	for i, l := range byShape {
+		l.TorchForwardS, l.TorchBackwardS = r.Layers[i].ForwardS, r.Layers[i].BackwardS
+	}
+	return nil
+}
+
+// hasModel reports whether pytorch.py has the model.
+func hasModel(model string) bool {
+	for _, w := range Workloads {
+		if w.Model == model {
+			return true
+		}
+	}
+	return false
+}
+
+// sortShortcuts moves each block's shortcut behind the block's convolutions.
+func sortShortcuts(layers []*Layer) (sorted []*Layer) {
+	for i := 0; i < len(layers); i++ {
+		if strings.Contains(layers[i].Name, "downsample") && i+2 < len(layers) {
+			sorted = append(sorted, layers[i+1], layers[i+2], layers[i])
+			i += 2
+			continue
+		}
+		sorted = append(sorted, layers[i])
+	}
+	return sorted
+}

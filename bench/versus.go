@@ -1,0 +1,242 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+//go:embed pytorch.py
+var pytorchScript string
+
+// python is the interpreter that Debian's python3-torch serves.
+const python = "/usr/bin/python3"
+
+// A Workload is a training step to compare.
+type Workload struct {
+	Model  string `json:"model"`
+	Batch  int    `json:"batch"`
+	Method string `json:"method"`
+}
+
+// Workloads are the steps that a comparison runs.
+var Workloads = []Workload{
+	{"resnet18", 32, "m-sam"}, {"resnet18", 32, "sgd"},
+	{"resnet20", 128, "m-sam"}, {"resnet20", 128, "sgd"},
+	{"mlp-512", 128, "m-sam"}, {"mlp-512", 128, "sgd"},
+}
+
+// A variant is a way to run PyTorch.
+type variant struct {
+	Name string
+	args []string
+	env  []string
+}
+
+// variants returns the ways to run PyTorch that are worth trying on this machine.
+func variants() []variant {
+	v := []variant{{Name: "plain"}, {Name: "channels_last", args: []string{"channels_last"}}}
+	if lib := jemalloc(); lib != "" {
+		v = append(v, variant{Name: "channels_last + jemalloc", args: []string{"channels_last"}, env: []string{"LD_PRELOAD=" + lib}})
+	}
+	return v
+}
+
+func jemalloc() string {
+	found, _ := filepath.Glob("/usr/lib/*/libjemalloc.so.2")
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
+
+// Side is one side's measurements of a workload.
+type Side struct {
+	Name         string    `json:"name"`
+	MedianS      float64   `json:"median_s"` // of the rounds' medians
+	Rounds       []float64 `json:"rounds"`   // a round's median step
+	PeakRSSBytes int64     `json:"peak_rss_bytes"`
+}
+
+func (s *Side) add(times []float64, rss int64) {
+	s.Rounds = append(s.Rounds, median(times))
+	s.MedianS = median(s.Rounds)
+	s.PeakRSSBytes = max(s.PeakRSSBytes, rss)
+}
+
+// Comparison is a workload on both sides; Ratio is the best of PyTorch's medians over
+// ours.
+type Comparison struct {
+	Workload
+	Ours    Side    `json:"ours"`
+	PyTorch []Side  `json:"pytorch"`
+	Best    string  `json:"best"` // of PyTorch's variants
+	Ratio   float64 `json:"ratio"`
+}
+
+// Versus is the outcome of [VersusPyTorch].
+type Versus struct {
+	CPU     string       `json:"cpu"`
+	Torch   string       `json:"torch"`
+	Rounds  int          `json:"rounds"`
+	Results []Comparison `json:"results"`
+	Machine
+}
+
+// FindPyTorch returns an error that says what is missing if PyTorch can't be run.
+func FindPyTorch() error {
+	if out, err := exec.Command(python, "-c", "import torch").CombinedOutput(); err != nil {
+		return fmt.Errorf("%s can't import torch (on Debian: apt-get install python3-torch): %v %s", python, err, lastLine(out))
+	}
+	return nil
+}
+
+// VersusPyTorch runs every workload in turn on both sides, rounds times, each time in a
+// fresh process, PyTorch in every variant. Report is told of each workload when it is
+// done.
+func VersusPyTorch(ctx context.Context, workloads []Workload, rounds, threads int, progress func(done, all int, what string)) (*Versus, error) {
+	if err := FindPyTorch(); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	v := &Versus{CPU: cpuName(), Rounds: rounds, Machine: ThisMachine()}
+	v.Threads = threads
+	ways := variants()
+	done, all := 0, len(workloads)*rounds*(len(ways)+1)
+	tell := func(what string) {
+		done++
+		if progress != nil {
+			progress(done, all, what)
+		}
+	}
+	for _, w := range workloads {
+		c := Comparison{Workload: w, Ours: Side{Name: "monge"}}
+		for _, way := range ways {
+			c.PyTorch = append(c.PyTorch, Side{Name: way.Name})
+		}
+		for range rounds {
+			times, rss, err := oursOnce(ctx, self, w, threads)
+			if err != nil {
+				return v, err
+			}
+			c.Ours.add(times, rss)
+			tell(w.Model + " monge")
+			for i, way := range ways {
+				out, err := pytorchOnce(ctx, way, threads, "step", w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
+				if err != nil {
+					return v, err
+				}
+				v.Torch = out.Torch
+				c.PyTorch[i].add(out.Times, out.PeakRSSBytes)
+				tell(w.Model + " PyTorch " + way.Name)
+			}
+		}
+		best := slices.MinFunc(c.PyTorch, func(a, b Side) int { return compare(a.MedianS, b.MedianS) })
+		c.Best, c.Ratio = best.Name, best.MedianS/c.Ours.MedianS
+		v.Results = append(v.Results, c)
+	}
+	return v, nil
+}
+
+func compare(a, b float64) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// repeatsFor is how many steps a round times: a second's worth or so.
+func repeatsFor(w Workload) string {
+	if strings.HasPrefix(w.Model, "mlp") {
+		return "50"
+	}
+	return "3"
+}
+
+func oursOnce(ctx context.Context, self string, w Workload, threads int) ([]float64, int64, error) {
+	out, err := output(exec.CommandContext(ctx, self, "bench", "step", "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
+		"--method", w.Method, "--threads", strconv.Itoa(threads), "--repeats", repeatsFor(w)))
+	if err != nil {
+		return nil, 0, err
+	}
+	var r StepResult
+	if err := json.Unmarshal(out, &r); err != nil {
+		return nil, 0, fmt.Errorf("monge bench step: %w", err)
+	}
+	return []float64{r.StepS}, r.PeakRSSBytes, nil
+}
+
+// pytorchResult is what pytorch.py prints.
+type pytorchResult struct {
+	Torch        string
+	Times        []float64
+	PeakRSSBytes int64 `json:"peak_rss_bytes"`
+	Layers       []struct {
+		Name      string
+		ForwardS  float64 `json:"forward_s"`
+		BackwardS float64 `json:"backward_s"`
+	}
+}
+
+// pytorchOnce runs the script once. PyTorch gets its best: variables that choose a
+// slower BLAS are removed.
+func pytorchOnce(ctx context.Context, way variant, threads int, what, model, batch, method, repeats string) (r pytorchResult, err error) {
+	args := append([]string{"-", what, model, batch, method, strconv.Itoa(threads), repeats}, way.args...)
+	cmd := exec.CommandContext(ctx, python, args...)
+	cmd.Stdin = strings.NewReader(pytorchScript)
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "OPENBLAS_CORETYPE=") && !strings.HasPrefix(e, "OPENBLAS_L2_SIZE=") {
+			cmd.Env = append(cmd.Env, e)
+		}
+	}
+	cmd.Env = append(cmd.Env, way.env...)
+	out, err := output(cmd)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(out, &r); err != nil {
+		return r, fmt.Errorf("pytorch.py: %w", err)
+	}
+	return r, nil
+}
+
+// output runs a command and returns its standard output; errors carry the last line of
+// the other.
+func output(cmd *exec.Cmd) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, lastLine(stderr.Bytes()))
+	}
+	return stdout.Bytes(), nil
+}
+
+func lastLine(b []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}
+
+// cpuName is the processor's name as Linux tells it.
+func cpuName() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), ":"))
+		}
+	}
+	return "unknown"
+}

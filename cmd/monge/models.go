@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// modelInfo is a line of the list of models.
+type modelInfo struct {
+	Name   string `json:"name"`
+	Info   string `json:"info"`
+	Input  []int  `json:"input"` // height, width, channels
+	Params int    `json:"parameters"`
+	FLOPs  int    `json:"flops"` // of one forward pass
+}
+
+func newModelsCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "models",
+		Short:   "List models with their parameters and operations",
+		Example: "  monge models",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []modelInfo
+			for _, e := range models.List {
+				m, err := models.Build(e.Name, models.Options{Input: e.Input, Classes: 10})
+				if err != nil {
+					return err
+				}
+				list = append(list, modelInfo{e.Name, e.Info, e.Input, m.Size(), m.FLOPs()})
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "model\tinput\tparameters\tMFLOP\t")
+			for _, m := range list {
+				fmt.Fprintf(t, "%s\t%dx%dx%d\t%d\t%.1f\t%s\n", m.Name, m.Input[0], m.Input[1], m.Input[2], m.Params, float64(m.FLOPs)/1e6, m.Info)
+			}
+			return t.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
+	return cmd
+}
