@@ -7,12 +7,14 @@
 // func momentsAVX2(a *float64, b *float64, x *float32, rows int, cols int, ld int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·momentsAVX2(SB), NOSPLIT, $0-48
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ cols+32(FP), BX
-	MOVQ ld+40(FP), SI
-	SHLQ $0x02, SI
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  cols+32(FP), BX
+	MOVQ  ld+40(FP), SI
+	SHLQ  $0x02, SI
+	MOVQ  rows+24(FP), DI
+	IMULQ SI, DI
 
 strip16:
 	CMPQ    BX, $0x10
@@ -25,27 +27,26 @@ strip16:
 	VMOVUPS 64(CX), Y5
 	VMOVUPS 96(AX), Y6
 	VMOVUPS 96(CX), Y7
-	MOVQ    rows+24(FP), DI
-	XORQ    R8, R8
-	MOVQ    $0x00000200, R9
+	MOVQ    rows+24(FP), R8
+	XORQ    R9, R9
 
 rows16:
-	PREFETCHT0  (DX)(R9*1)
-	VCVTPS2PD   (DX)(R8*1), Y8
+	PREFETCHT0  (DX)(DI*1)
+	VCVTPS2PD   (DX)(R9*1), Y8
 	VADDPD      Y8, Y0, Y0
 	VFMADD231PD Y8, Y8, Y1
-	VCVTPS2PD   16(DX)(R8*1), Y8
+	VCVTPS2PD   16(DX)(R9*1), Y8
 	VADDPD      Y8, Y2, Y2
 	VFMADD231PD Y8, Y8, Y3
-	VCVTPS2PD   32(DX)(R8*1), Y8
+	VCVTPS2PD   32(DX)(R9*1), Y8
 	VADDPD      Y8, Y4, Y4
 	VFMADD231PD Y8, Y8, Y5
-	VCVTPS2PD   48(DX)(R8*1), Y8
+	VCVTPS2PD   48(DX)(R9*1), Y8
 	VADDPD      Y8, Y6, Y6
 	VFMADD231PD Y8, Y8, Y7
-	ADDQ        SI, R8
 	ADDQ        SI, R9
-	DECQ        DI
+	ADDQ        $0x00000040, DI
+	DECQ        R8
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
@@ -56,6 +57,7 @@ rows16:
 	VMOVUPD     Y6, 96(AX)
 	VMOVUPD     Y7, 96(CX)
 	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000040, DI
 	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	SUBQ        $0x10, BX
@@ -69,27 +71,27 @@ strip8:
 	VMOVUPS (CX), Y1
 	VMOVUPS 32(AX), Y2
 	VMOVUPS 32(CX), Y3
-	MOVQ    rows+24(FP), DI
-	XORQ    R8, R8
-	MOVQ    $0x00000200, R9
+	MOVQ    rows+24(FP), R8
+	XORQ    R9, R9
 
 rows8:
-	PREFETCHT0  (DX)(R9*1)
-	VCVTPS2PD   (DX)(R8*1), Y4
+	PREFETCHT0  (DX)(DI*1)
+	VCVTPS2PD   (DX)(R9*1), Y4
 	VADDPD      Y4, Y0, Y0
 	VFMADD231PD Y4, Y4, Y1
-	VCVTPS2PD   16(DX)(R8*1), Y4
+	VCVTPS2PD   16(DX)(R9*1), Y4
 	VADDPD      Y4, Y2, Y2
 	VFMADD231PD Y4, Y4, Y3
-	ADDQ        SI, R8
 	ADDQ        SI, R9
-	DECQ        DI
+	ADDQ        $0x00000020, DI
+	DECQ        R8
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
 	VMOVUPD     Y2, 32(AX)
 	VMOVUPD     Y3, 32(CX)
 	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000020, DI
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, BX
@@ -102,13 +104,15 @@ done8:
 // func productsAVX2(a *float64, b *float64, dy *float32, x *float32, rows int, cols int, ld int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·productsAVX2(SB), NOSPLIT, $0-56
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+24(FP), DX
-	MOVQ dy+16(FP), BX
-	MOVQ cols+40(FP), SI
-	MOVQ ld+48(FP), DI
-	SHLQ $0x02, DI
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+24(FP), DX
+	MOVQ  dy+16(FP), BX
+	MOVQ  cols+40(FP), SI
+	MOVQ  ld+48(FP), DI
+	SHLQ  $0x02, DI
+	MOVQ  rows+32(FP), R8
+	IMULQ DI, R8
 
 strip16:
 	CMPQ    SI, $0x10
@@ -121,32 +125,31 @@ strip16:
 	VMOVUPS 64(CX), Y5
 	VMOVUPS 96(AX), Y6
 	VMOVUPS 96(CX), Y7
-	MOVQ    rows+32(FP), R8
-	XORQ    R9, R9
-	MOVQ    $0x00000200, R10
+	MOVQ    rows+32(FP), R9
+	XORQ    R10, R10
 
 rows16:
-	PREFETCHT0  (DX)(R10*1)
-	PREFETCHT0  (BX)(R10*1)
-	VCVTPS2PD   (DX)(R9*1), Y8
-	VCVTPS2PD   (BX)(R9*1), Y9
+	PREFETCHT0  (DX)(R8*1)
+	PREFETCHT0  (BX)(R8*1)
+	VCVTPS2PD   (DX)(R10*1), Y8
+	VCVTPS2PD   (BX)(R10*1), Y9
 	VADDPD      Y9, Y0, Y0
 	VFMADD231PD Y9, Y8, Y1
-	VCVTPS2PD   16(DX)(R9*1), Y8
-	VCVTPS2PD   16(BX)(R9*1), Y9
+	VCVTPS2PD   16(DX)(R10*1), Y8
+	VCVTPS2PD   16(BX)(R10*1), Y9
 	VADDPD      Y9, Y2, Y2
 	VFMADD231PD Y9, Y8, Y3
-	VCVTPS2PD   32(DX)(R9*1), Y8
-	VCVTPS2PD   32(BX)(R9*1), Y9
+	VCVTPS2PD   32(DX)(R10*1), Y8
+	VCVTPS2PD   32(BX)(R10*1), Y9
 	VADDPD      Y9, Y4, Y4
 	VFMADD231PD Y9, Y8, Y5
-	VCVTPS2PD   48(DX)(R9*1), Y8
-	VCVTPS2PD   48(BX)(R9*1), Y9
+	VCVTPS2PD   48(DX)(R10*1), Y8
+	VCVTPS2PD   48(BX)(R10*1), Y9
 	VADDPD      Y9, Y6, Y6
 	VFMADD231PD Y9, Y8, Y7
-	ADDQ        DI, R9
 	ADDQ        DI, R10
-	DECQ        R8
+	ADDQ        $0x00000040, R8
+	DECQ        R9
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
@@ -158,6 +161,7 @@ rows16:
 	VMOVUPD     Y7, 96(CX)
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000040, R8
 	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	SUBQ        $0x10, SI
@@ -171,24 +175,23 @@ strip8:
 	VMOVUPS (CX), Y1
 	VMOVUPS 32(AX), Y2
 	VMOVUPS 32(CX), Y3
-	MOVQ    rows+32(FP), R8
-	XORQ    R9, R9
-	MOVQ    $0x00000200, R10
+	MOVQ    rows+32(FP), R9
+	XORQ    R10, R10
 
 rows8:
-	PREFETCHT0  (DX)(R10*1)
-	PREFETCHT0  (BX)(R10*1)
-	VCVTPS2PD   (DX)(R9*1), Y4
-	VCVTPS2PD   (BX)(R9*1), Y5
+	PREFETCHT0  (DX)(R8*1)
+	PREFETCHT0  (BX)(R8*1)
+	VCVTPS2PD   (DX)(R10*1), Y4
+	VCVTPS2PD   (BX)(R10*1), Y5
 	VADDPD      Y5, Y0, Y0
 	VFMADD231PD Y5, Y4, Y1
-	VCVTPS2PD   16(DX)(R9*1), Y4
-	VCVTPS2PD   16(BX)(R9*1), Y5
+	VCVTPS2PD   16(DX)(R10*1), Y4
+	VCVTPS2PD   16(BX)(R10*1), Y5
 	VADDPD      Y5, Y2, Y2
 	VFMADD231PD Y5, Y4, Y3
-	ADDQ        DI, R9
 	ADDQ        DI, R10
-	DECQ        R8
+	ADDQ        $0x00000020, R8
+	DECQ        R9
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
@@ -196,6 +199,7 @@ rows8:
 	VMOVUPD     Y3, 32(CX)
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000020, R8
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, SI
@@ -208,14 +212,16 @@ done8:
 // func maskedProductsAVX2(a *float64, b *float64, dy *float32, x *float32, y *float32, rows int, cols int, ld int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·maskedProductsAVX2(SB), NOSPLIT, $0-64
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+24(FP), DX
-	MOVQ dy+16(FP), BX
-	MOVQ y+32(FP), SI
-	MOVQ cols+48(FP), DI
-	MOVQ ld+56(FP), R8
-	SHLQ $0x02, R8
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+24(FP), DX
+	MOVQ  dy+16(FP), BX
+	MOVQ  y+32(FP), SI
+	MOVQ  cols+48(FP), DI
+	MOVQ  ld+56(FP), R8
+	SHLQ  $0x02, R8
+	MOVQ  rows+40(FP), R9
+	IMULQ R8, R9
 
 strip16:
 	CMPQ    DI, $0x10
@@ -228,45 +234,44 @@ strip16:
 	VMOVUPS 64(CX), Y5
 	VMOVUPS 96(AX), Y6
 	VMOVUPS 96(CX), Y7
-	MOVQ    rows+40(FP), R9
-	XORQ    R10, R10
-	MOVQ    $0x00000200, R11
+	MOVQ    rows+40(FP), R10
+	XORQ    R11, R11
 
 rows16:
-	PREFETCHT0  (DX)(R11*1)
-	PREFETCHT0  (BX)(R11*1)
-	PREFETCHT0  (SI)(R11*1)
-	VCVTPS2PD   (DX)(R10*1), Y8
+	PREFETCHT0  (DX)(R9*1)
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  (SI)(R9*1)
+	VCVTPS2PD   (DX)(R11*1), Y8
 	VXORPS      X9, X9, X9
-	VCMPPS      $0x01, (SI)(R10*1), X9, X9
-	VANDPS      (BX)(R10*1), X9, X9
+	VCMPPS      $0x01, (SI)(R11*1), X9, X9
+	VANDPS      (BX)(R11*1), X9, X9
 	VCVTPS2PD   X9, Y9
 	VADDPD      Y9, Y0, Y0
 	VFMADD231PD Y9, Y8, Y1
-	VCVTPS2PD   16(DX)(R10*1), Y8
+	VCVTPS2PD   16(DX)(R11*1), Y8
 	VXORPS      X9, X9, X9
-	VCMPPS      $0x01, 16(SI)(R10*1), X9, X9
-	VANDPS      16(BX)(R10*1), X9, X9
+	VCMPPS      $0x01, 16(SI)(R11*1), X9, X9
+	VANDPS      16(BX)(R11*1), X9, X9
 	VCVTPS2PD   X9, Y9
 	VADDPD      Y9, Y2, Y2
 	VFMADD231PD Y9, Y8, Y3
-	VCVTPS2PD   32(DX)(R10*1), Y8
+	VCVTPS2PD   32(DX)(R11*1), Y8
 	VXORPS      X9, X9, X9
-	VCMPPS      $0x01, 32(SI)(R10*1), X9, X9
-	VANDPS      32(BX)(R10*1), X9, X9
+	VCMPPS      $0x01, 32(SI)(R11*1), X9, X9
+	VANDPS      32(BX)(R11*1), X9, X9
 	VCVTPS2PD   X9, Y9
 	VADDPD      Y9, Y4, Y4
 	VFMADD231PD Y9, Y8, Y5
-	VCVTPS2PD   48(DX)(R10*1), Y8
+	VCVTPS2PD   48(DX)(R11*1), Y8
 	VXORPS      X9, X9, X9
-	VCMPPS      $0x01, 48(SI)(R10*1), X9, X9
-	VANDPS      48(BX)(R10*1), X9, X9
+	VCMPPS      $0x01, 48(SI)(R11*1), X9, X9
+	VANDPS      48(BX)(R11*1), X9, X9
 	VCVTPS2PD   X9, Y9
 	VADDPD      Y9, Y6, Y6
 	VFMADD231PD Y9, Y8, Y7
-	ADDQ        R8, R10
 	ADDQ        R8, R11
-	DECQ        R9
+	ADDQ        $0x00000040, R9
+	DECQ        R10
 	JNE         rows16
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
@@ -279,6 +284,7 @@ rows16:
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000040, R9
 	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	SUBQ        $0x10, DI
@@ -292,31 +298,30 @@ strip8:
 	VMOVUPS (CX), Y1
 	VMOVUPS 32(AX), Y2
 	VMOVUPS 32(CX), Y3
-	MOVQ    rows+40(FP), R9
-	XORQ    R10, R10
-	MOVQ    $0x00000200, R11
+	MOVQ    rows+40(FP), R10
+	XORQ    R11, R11
 
 rows8:
-	PREFETCHT0  (DX)(R11*1)
-	PREFETCHT0  (BX)(R11*1)
-	PREFETCHT0  (SI)(R11*1)
-	VCVTPS2PD   (DX)(R10*1), Y4
+	PREFETCHT0  (DX)(R9*1)
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  (SI)(R9*1)
+	VCVTPS2PD   (DX)(R11*1), Y4
 	VXORPS      X5, X5, X5
-	VCMPPS      $0x01, (SI)(R10*1), X5, X5
-	VANDPS      (BX)(R10*1), X5, X5
+	VCMPPS      $0x01, (SI)(R11*1), X5, X5
+	VANDPS      (BX)(R11*1), X5, X5
 	VCVTPS2PD   X5, Y5
 	VADDPD      Y5, Y0, Y0
 	VFMADD231PD Y5, Y4, Y1
-	VCVTPS2PD   16(DX)(R10*1), Y4
+	VCVTPS2PD   16(DX)(R11*1), Y4
 	VXORPS      X5, X5, X5
-	VCMPPS      $0x01, 16(SI)(R10*1), X5, X5
-	VANDPS      16(BX)(R10*1), X5, X5
+	VCMPPS      $0x01, 16(SI)(R11*1), X5, X5
+	VANDPS      16(BX)(R11*1), X5, X5
 	VCVTPS2PD   X5, Y5
 	VADDPD      Y5, Y2, Y2
 	VFMADD231PD Y5, Y4, Y3
-	ADDQ        R8, R10
 	ADDQ        R8, R11
-	DECQ        R9
+	ADDQ        $0x00000020, R9
+	DECQ        R10
 	JNE         rows8
 	VMOVUPD     Y0, (AX)
 	VMOVUPD     Y1, (CX)
@@ -325,6 +330,7 @@ rows8:
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, R9
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, DI
@@ -2376,12 +2382,14 @@ across8:
 // func momentsAVX512(a *float64, b *float64, x *float32, rows int, cols int, ld int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·momentsAVX512(SB), NOSPLIT, $0-48
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ cols+32(FP), BX
-	MOVQ ld+40(FP), SI
-	SHLQ $0x02, SI
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  cols+32(FP), BX
+	MOVQ  ld+40(FP), SI
+	SHLQ  $0x02, SI
+	MOVQ  rows+24(FP), DI
+	IMULQ SI, DI
 
 strip32:
 	CMPQ    BX, $0x20
@@ -2394,28 +2402,27 @@ strip32:
 	VMOVUPS 128(CX), Z5
 	VMOVUPS 192(AX), Z6
 	VMOVUPS 192(CX), Z7
-	MOVQ    rows+24(FP), DI
-	XORQ    R8, R8
-	MOVQ    $0x00000200, R9
+	MOVQ    rows+24(FP), R8
+	XORQ    R9, R9
 
 rows32:
-	PREFETCHT0  (DX)(R9*1)
-	PREFETCHT0  64(DX)(R9*1)
-	VCVTPS2PD   (DX)(R8*1), Z8
+	PREFETCHT0  (DX)(DI*1)
+	PREFETCHT0  64(DX)(DI*1)
+	VCVTPS2PD   (DX)(R9*1), Z8
 	VADDPD      Z8, Z0, Z0
 	VFMADD231PD Z8, Z8, Z1
-	VCVTPS2PD   32(DX)(R8*1), Z8
+	VCVTPS2PD   32(DX)(R9*1), Z8
 	VADDPD      Z8, Z2, Z2
 	VFMADD231PD Z8, Z8, Z3
-	VCVTPS2PD   64(DX)(R8*1), Z8
+	VCVTPS2PD   64(DX)(R9*1), Z8
 	VADDPD      Z8, Z4, Z4
 	VFMADD231PD Z8, Z8, Z5
-	VCVTPS2PD   96(DX)(R8*1), Z8
+	VCVTPS2PD   96(DX)(R9*1), Z8
 	VADDPD      Z8, Z6, Z6
 	VFMADD231PD Z8, Z8, Z7
-	ADDQ        SI, R8
 	ADDQ        SI, R9
-	DECQ        DI
+	ADDQ        $0x00000080, DI
+	DECQ        R8
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
@@ -2426,6 +2433,7 @@ rows32:
 	VMOVUPD     Z6, 192(AX)
 	VMOVUPD     Z7, 192(CX)
 	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000080, DI
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	SUBQ        $0x20, BX
@@ -2437,22 +2445,22 @@ strip8:
 	JLT     done8
 	VMOVUPS (AX), Z0
 	VMOVUPS (CX), Z1
-	MOVQ    rows+24(FP), DI
-	XORQ    R8, R8
-	MOVQ    $0x00000200, R9
+	MOVQ    rows+24(FP), R8
+	XORQ    R9, R9
 
 rows8:
-	PREFETCHT0  (DX)(R9*1)
-	VCVTPS2PD   (DX)(R8*1), Z2
+	PREFETCHT0  (DX)(DI*1)
+	VCVTPS2PD   (DX)(R9*1), Z2
 	VADDPD      Z2, Z0, Z0
 	VFMADD231PD Z2, Z2, Z1
-	ADDQ        SI, R8
 	ADDQ        SI, R9
-	DECQ        DI
+	ADDQ        $0x00000020, DI
+	DECQ        R8
 	JNE         rows8
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
 	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000020, DI
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, BX
@@ -2465,13 +2473,15 @@ done8:
 // func productsAVX512(a *float64, b *float64, dy *float32, x *float32, rows int, cols int, ld int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·productsAVX512(SB), NOSPLIT, $0-56
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+24(FP), DX
-	MOVQ dy+16(FP), BX
-	MOVQ cols+40(FP), SI
-	MOVQ ld+48(FP), DI
-	SHLQ $0x02, DI
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+24(FP), DX
+	MOVQ  dy+16(FP), BX
+	MOVQ  cols+40(FP), SI
+	MOVQ  ld+48(FP), DI
+	SHLQ  $0x02, DI
+	MOVQ  rows+32(FP), R8
+	IMULQ DI, R8
 
 strip32:
 	CMPQ    SI, $0x20
@@ -2484,34 +2494,33 @@ strip32:
 	VMOVUPS 128(CX), Z5
 	VMOVUPS 192(AX), Z6
 	VMOVUPS 192(CX), Z7
-	MOVQ    rows+32(FP), R8
-	XORQ    R9, R9
-	MOVQ    $0x00000200, R10
+	MOVQ    rows+32(FP), R9
+	XORQ    R10, R10
 
 rows32:
-	PREFETCHT0  (DX)(R10*1)
-	PREFETCHT0  (BX)(R10*1)
-	PREFETCHT0  64(DX)(R10*1)
-	PREFETCHT0  64(BX)(R10*1)
-	VCVTPS2PD   (DX)(R9*1), Z8
-	VCVTPS2PD   (BX)(R9*1), Z9
+	PREFETCHT0  (DX)(R8*1)
+	PREFETCHT0  (BX)(R8*1)
+	PREFETCHT0  64(DX)(R8*1)
+	PREFETCHT0  64(BX)(R8*1)
+	VCVTPS2PD   (DX)(R10*1), Z8
+	VCVTPS2PD   (BX)(R10*1), Z9
 	VADDPD      Z9, Z0, Z0
 	VFMADD231PD Z9, Z8, Z1
-	VCVTPS2PD   32(DX)(R9*1), Z8
-	VCVTPS2PD   32(BX)(R9*1), Z9
+	VCVTPS2PD   32(DX)(R10*1), Z8
+	VCVTPS2PD   32(BX)(R10*1), Z9
 	VADDPD      Z9, Z2, Z2
 	VFMADD231PD Z9, Z8, Z3
-	VCVTPS2PD   64(DX)(R9*1), Z8
-	VCVTPS2PD   64(BX)(R9*1), Z9
+	VCVTPS2PD   64(DX)(R10*1), Z8
+	VCVTPS2PD   64(BX)(R10*1), Z9
 	VADDPD      Z9, Z4, Z4
 	VFMADD231PD Z9, Z8, Z5
-	VCVTPS2PD   96(DX)(R9*1), Z8
-	VCVTPS2PD   96(BX)(R9*1), Z9
+	VCVTPS2PD   96(DX)(R10*1), Z8
+	VCVTPS2PD   96(BX)(R10*1), Z9
 	VADDPD      Z9, Z6, Z6
 	VFMADD231PD Z9, Z8, Z7
-	ADDQ        DI, R9
 	ADDQ        DI, R10
-	DECQ        R8
+	ADDQ        $0x00000080, R8
+	DECQ        R9
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
@@ -2523,6 +2532,7 @@ rows32:
 	VMOVUPD     Z7, 192(CX)
 	ADDQ        $0x00000080, DX
 	ADDQ        $0x00000080, BX
+	SUBQ        $0x00000080, R8
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	SUBQ        $0x20, SI
@@ -2534,25 +2544,25 @@ strip8:
 	JLT     done8
 	VMOVUPS (AX), Z0
 	VMOVUPS (CX), Z1
-	MOVQ    rows+32(FP), R8
-	XORQ    R9, R9
-	MOVQ    $0x00000200, R10
+	MOVQ    rows+32(FP), R9
+	XORQ    R10, R10
 
 rows8:
-	PREFETCHT0  (DX)(R10*1)
-	PREFETCHT0  (BX)(R10*1)
-	VCVTPS2PD   (DX)(R9*1), Z2
-	VCVTPS2PD   (BX)(R9*1), Z3
+	PREFETCHT0  (DX)(R8*1)
+	PREFETCHT0  (BX)(R8*1)
+	VCVTPS2PD   (DX)(R10*1), Z2
+	VCVTPS2PD   (BX)(R10*1), Z3
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z2, Z1
-	ADDQ        DI, R9
 	ADDQ        DI, R10
-	DECQ        R8
+	ADDQ        $0x00000020, R8
+	DECQ        R9
 	JNE         rows8
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000020, R8
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, SI
@@ -2565,14 +2575,16 @@ done8:
 // func maskedProductsAVX512(a *float64, b *float64, dy *float32, x *float32, y *float32, rows int, cols int, ld int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·maskedProductsAVX512(SB), NOSPLIT, $0-64
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), CX
-	MOVQ x+24(FP), DX
-	MOVQ dy+16(FP), BX
-	MOVQ y+32(FP), SI
-	MOVQ cols+48(FP), DI
-	MOVQ ld+56(FP), R8
-	SHLQ $0x02, R8
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  x+24(FP), DX
+	MOVQ  dy+16(FP), BX
+	MOVQ  y+32(FP), SI
+	MOVQ  cols+48(FP), DI
+	MOVQ  ld+56(FP), R8
+	SHLQ  $0x02, R8
+	MOVQ  rows+40(FP), R9
+	IMULQ R8, R9
 
 strip32:
 	CMPQ    DI, $0x20
@@ -2585,48 +2597,47 @@ strip32:
 	VMOVUPS 128(CX), Z5
 	VMOVUPS 192(AX), Z6
 	VMOVUPS 192(CX), Z7
-	MOVQ    rows+40(FP), R9
-	XORQ    R10, R10
-	MOVQ    $0x00000200, R11
+	MOVQ    rows+40(FP), R10
+	XORQ    R11, R11
 
 rows32:
-	PREFETCHT0  (DX)(R11*1)
-	PREFETCHT0  (BX)(R11*1)
-	PREFETCHT0  (SI)(R11*1)
-	PREFETCHT0  64(DX)(R11*1)
-	PREFETCHT0  64(BX)(R11*1)
-	PREFETCHT0  64(SI)(R11*1)
-	VCVTPS2PD   (DX)(R10*1), Z8
+	PREFETCHT0  (DX)(R9*1)
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  (SI)(R9*1)
+	PREFETCHT0  64(DX)(R9*1)
+	PREFETCHT0  64(BX)(R9*1)
+	PREFETCHT0  64(SI)(R9*1)
+	VCVTPS2PD   (DX)(R11*1), Z8
 	VXORPS      Y9, Y9, Y9
-	VCMPPS      $0x01, (SI)(R10*1), Y9, K1
-	VMOVUPS.Z   (BX)(R10*1), K1, Y9
+	VCMPPS      $0x01, (SI)(R11*1), Y9, K1
+	VMOVUPS.Z   (BX)(R11*1), K1, Y9
 	VCVTPS2PD   Y9, Z9
 	VADDPD      Z9, Z0, Z0
 	VFMADD231PD Z9, Z8, Z1
-	VCVTPS2PD   32(DX)(R10*1), Z8
+	VCVTPS2PD   32(DX)(R11*1), Z8
 	VXORPS      Y9, Y9, Y9
-	VCMPPS      $0x01, 32(SI)(R10*1), Y9, K1
-	VMOVUPS.Z   32(BX)(R10*1), K1, Y9
+	VCMPPS      $0x01, 32(SI)(R11*1), Y9, K1
+	VMOVUPS.Z   32(BX)(R11*1), K1, Y9
 	VCVTPS2PD   Y9, Z9
 	VADDPD      Z9, Z2, Z2
 	VFMADD231PD Z9, Z8, Z3
-	VCVTPS2PD   64(DX)(R10*1), Z8
+	VCVTPS2PD   64(DX)(R11*1), Z8
 	VXORPS      Y9, Y9, Y9
-	VCMPPS      $0x01, 64(SI)(R10*1), Y9, K1
-	VMOVUPS.Z   64(BX)(R10*1), K1, Y9
+	VCMPPS      $0x01, 64(SI)(R11*1), Y9, K1
+	VMOVUPS.Z   64(BX)(R11*1), K1, Y9
 	VCVTPS2PD   Y9, Z9
 	VADDPD      Z9, Z4, Z4
 	VFMADD231PD Z9, Z8, Z5
-	VCVTPS2PD   96(DX)(R10*1), Z8
+	VCVTPS2PD   96(DX)(R11*1), Z8
 	VXORPS      Y9, Y9, Y9
-	VCMPPS      $0x01, 96(SI)(R10*1), Y9, K1
-	VMOVUPS.Z   96(BX)(R10*1), K1, Y9
+	VCMPPS      $0x01, 96(SI)(R11*1), Y9, K1
+	VMOVUPS.Z   96(BX)(R11*1), K1, Y9
 	VCVTPS2PD   Y9, Z9
 	VADDPD      Z9, Z6, Z6
 	VFMADD231PD Z9, Z8, Z7
-	ADDQ        R8, R10
 	ADDQ        R8, R11
-	DECQ        R9
+	ADDQ        $0x00000080, R9
+	DECQ        R10
 	JNE         rows32
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
@@ -2639,6 +2650,7 @@ rows32:
 	ADDQ        $0x00000080, DX
 	ADDQ        $0x00000080, BX
 	ADDQ        $0x00000080, SI
+	SUBQ        $0x00000080, R9
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	SUBQ        $0x20, DI
@@ -2650,30 +2662,30 @@ strip8:
 	JLT     done8
 	VMOVUPS (AX), Z0
 	VMOVUPS (CX), Z1
-	MOVQ    rows+40(FP), R9
-	XORQ    R10, R10
-	MOVQ    $0x00000200, R11
+	MOVQ    rows+40(FP), R10
+	XORQ    R11, R11
 
 rows8:
-	PREFETCHT0  (DX)(R11*1)
-	PREFETCHT0  (BX)(R11*1)
-	PREFETCHT0  (SI)(R11*1)
-	VCVTPS2PD   (DX)(R10*1), Z2
+	PREFETCHT0  (DX)(R9*1)
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  (SI)(R9*1)
+	VCVTPS2PD   (DX)(R11*1), Z2
 	VXORPS      Y3, Y3, Y3
-	VCMPPS      $0x01, (SI)(R10*1), Y3, K1
-	VMOVUPS.Z   (BX)(R10*1), K1, Y3
+	VCMPPS      $0x01, (SI)(R11*1), Y3, K1
+	VMOVUPS.Z   (BX)(R11*1), K1, Y3
 	VCVTPS2PD   Y3, Z3
 	VADDPD      Z3, Z0, Z0
 	VFMADD231PD Z3, Z2, Z1
-	ADDQ        R8, R10
 	ADDQ        R8, R11
-	DECQ        R9
+	ADDQ        $0x00000020, R9
+	DECQ        R10
 	JNE         rows8
 	VMOVUPD     Z0, (AX)
 	VMOVUPD     Z1, (CX)
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, R9
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x08, DI

@@ -82,7 +82,7 @@ func (j *nnJob) pairPiece(piece, lo, hi int) {
 func sumPairs(a, b []float64, dy, x, y []float32) {
 	const block = 1024 // elements for which sums stay in registers; few, to read memory nearly in order
 	p := len(a)
-	rows, step := len(x)/p, max(4, block/p)
+	rows, step := len(x)/p, max(2, block/p)
 	level := Active()
 	whole := p &^ 7
 	if level == Portable {

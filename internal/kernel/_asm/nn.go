@@ -101,12 +101,15 @@ func (s isa) columnPairs(kind string) {
 	}
 	cols, ld := s.int("cols"), s.int("ld")
 	s.SHLQ(operand.Imm(2), ld)
+	// the block that follows is fetched meanwhile, in the order of memory
+	ahead := s.int("rows")
+	s.IMULQ(ld, ahead)
 	for _, strip := range []int{2 * s.lanes, 8} {
 		next, done := fmt.Sprint("strip", strip), fmt.Sprint("done", strip)
 		s.Label(next)
 		s.CMPQ(cols, operand.Imm(uint64(strip)))
 		s.JLT(operand.LabelRef(done))
-		s.pairStrip(strip, a, b, p, ld)
+		s.pairStrip(strip, a, b, p, ld, ahead)
 		s.SUBQ(operand.Imm(uint64(strip)), cols)
 		s.JMP(operand.LabelRef(next))
 		s.Label(done)
@@ -114,16 +117,15 @@ func (s isa) columnPairs(kind string) {
 	s.end()
 }
 
-func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Register) {
+func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld, ahead reg.Register) {
 	width := s.lanes / 2
 	var sa, sb []reg.VecVirtual
 	out := func(to reg.Register, i int) operand.Mem { return operand.Mem{Base: to, Disp: i * s.lanes * 4} }
 	for i := range strip / width {
 		sa, sb = append(sa, s.load(out(a, i))), append(sb, s.load(out(b, i)))
 	}
-	rows, off, next := s.int("rows"), s.GP64(), s.GP64()
+	rows, off := s.int("rows"), s.GP64()
 	s.XORQ(off, off)
-	s.MOVQ(operand.U32(512), next) // bytes ahead, to be fetched meanwhile
 	loop := fmt.Sprint("rows", strip)
 	s.Label(loop)
 	at := func(k, i int) operand.Mem {
@@ -131,7 +133,7 @@ func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Re
 	}
 	for line := 0; line < 4*strip; line += 64 {
 		for _, q := range p {
-			s.PREFETCHT0(operand.Mem{Base: q, Index: next, Scale: 1, Disp: line})
+			s.PREFETCHT0(operand.Mem{Base: q, Index: ahead, Scale: 1, Disp: line})
 		}
 	}
 	for i := range sa {
@@ -147,7 +149,7 @@ func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Re
 		s.VFMADD231PD(g, v, sb[i])
 	}
 	s.ADDQ(ld, off)
-	s.ADDQ(ld, next)
+	s.ADDQ(operand.U32(4*strip), ahead)
 	s.DECQ(rows)
 	s.JNE(operand.LabelRef(loop))
 	for i := range sa {
@@ -157,6 +159,7 @@ func (s isa) pairStrip(strip int, a, b reg.Register, p []reg.Register, ld reg.Re
 	for _, q := range p {
 		s.ADDQ(operand.U32(4*strip), q)
 	}
+	s.SUBQ(operand.U32(4*strip), ahead)
 	s.ADDQ(operand.U32(8*strip), a)
 	s.ADDQ(operand.U32(8*strip), b)
 }
