@@ -12,21 +12,20 @@ import (
 
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
 
-// Models and Bases are the names that a Config may have.
-var (
-	Models = []string{"mlp"}
-	Bases  = []string{"sgd", "adam", "adamw", "rmsprop", "lion"}
-)
+// Bases are the names of base optimizers that a Config may have.
+var Bases = []string{"sgd", "adam", "adamw", "rmsprop", "lion"}
 
 // A Config is everything that decides a run's result.
 type Config struct {
 	Data       string  `json:"data"`
-	LabelNoise float64 `json:"label_noise"` // share of training labels replaced by uniform ones
-	Model      string  `json:"model"`
+	LabelNoise float64 `json:"label_noise"`    // share of training labels replaced by uniform ones
+	Model      string  `json:"model"`          // one of models.Names
+	Norm       string  `json:"norm,omitempty"` // of residual networks: batch (default) or group
 
 	Method       string   `json:"method"` // one of sam.Methods
 	Rho          Real     `json:"rho"`
@@ -111,16 +110,7 @@ func (c *Config) open() (*data.Splits, error) {
 
 // model builds the network for a data set.
 func (c *Config) model(d *data.Splits) (*nn.Model, error) {
-	b := nn.NewBuilder()
-	switch c.Model {
-	case "mlp":
-		n := 1
-		for _, s := range d.Train.Shape {
-			n *= s
-		}
-		return nn.NewModel(b, b.MLP(n, 128, 128, len(d.Classes)), []int{n})
-	}
-	return nil, fmt.Errorf("unknown model %q; there is %s", c.Model, strings.Join(Models, ", "))
+	return models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
 }
 
 // stepper builds the optimizer for n parameters.

@@ -58,10 +58,7 @@ func (d *Dir) Epoch(e Epoch) error {
 
 // Finish writes the result and the final weights.
 func (d *Dir) Finish(r *Run, res Result) error {
-	tensors := make([]weights.Tensor, len(r.Model.Params))
-	for i, p := range r.Model.Params {
-		tensors[i] = weights.Tensor{Name: p.Name, Shape: p.Shape, Data: res.Theta[p.Offset : p.Offset+p.Len()]}
-	}
+	tensors := r.Model.StateDict(res.Theta)
 	return errors.Join(
 		WriteFile(filepath.Join(d.path, WeightsFile), func(w io.Writer) error {
 			return weights.WriteSafetensors(w, tensors, map[string]string{"model": r.Config.Model, "sha256": res.WeightsSHA256})

@@ -57,7 +57,7 @@ func TestUsageErrors(t *testing.T) {
 		{"train --lrr 1", "unknown flag: --lrr; monge train has --alpha, --ascent-budget,"},
 		{"train --lr x", `invalid argument "x" for "--lr"`},
 		{"train --method adam", `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
-		{"train --model lenet", `unknown model "lenet"; there is mlp`},
+		{"train --model lenet", `unknown model "lenet"; there are mlp,`},
 		{"train --data mnist", `unknown data set "mnist"; there is digits`},
 		{"train --base adagrad", `unknown base optimizer "adagrad"; there are sgd,`},
 		{"train --method sam --rho -1", "rho at step 0 is -1; it must be >= 0"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/train"
 )
@@ -59,7 +60,8 @@ bit, on any number of processors.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", c.Data, "data set: digits")
-	f.StringVar(&c.Model, "model", c.Model, "model: "+strings.Join(train.Models, ", "))
+	f.StringVar(&c.Model, "model", c.Model, "model: "+strings.Join(models.Names(), ", "))
+	f.StringVar(&c.Norm, "norm", "", "normalisation of residual networks: batch, group (default batch)")
 	f.StringVar(&c.Method, "method", c.Method, "method: "+strings.Join(sam.Methods, ", "))
 	f.Float64Var(&rho, "rho", 0, "radius of the perturbation; inf is allowed with --ascent-budget")
 	f.Float64Var(&alpha, "alpha", 1, "loss-axis scale of m-sam: 0 is SAM, 1 the paper's")
@@ -76,7 +78,8 @@ bit, on any number of processors.`,
 	f.StringVar(&out, "out", "", "run directory to write")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")
-	complete(cmd, "model", train.Models...)
+	complete(cmd, "model", models.Names()...)
+	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "method", sam.Methods...)
 	complete(cmd, "base", train.Bases...)
 	return cmd

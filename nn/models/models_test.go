@@ -11,6 +11,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/weights"
 )
 
 // numbers are the numbers of testdata/gen_torch.py.
@@ -133,6 +134,67 @@ func TestLogitsAndGradients(t *testing.T) {
 			m := build(t, c.Model, c.Size)
 			c.compare(t, m, fill(t, m))
 		})
+	}
+}
+
+// The CIFAR ResNet-20 checkpoint that others trained: names, layouts and running
+// statistics are PyTorch's.
+func TestCheckpoint(t *testing.T) {
+	path := os.Getenv("MONGE_TEST_RESNET20")
+	if path == "" {
+		t.Skip("MONGE_TEST_RESNET20 is not set to the path of resnet20-12fca82f.th")
+	}
+	file, err := weights.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := build(t, "resnet20", 32)
+	theta := make([]float32, m.Size())
+	if err := m.LoadStateDict(theta, file.StateDict()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range readGolden(t).Checks {
+		if c.Checkpoint {
+			c.compare(t, m, theta)
+			return
+		}
+	}
+	t.Fatal("the golden file has no check of it")
+}
+
+// A state dict goes back and forth without loss, and misfits are one error that changes
+// nothing.
+func TestStateDict(t *testing.T) {
+	m := build(t, "resnet20", 32)
+	theta := fill(t, m)
+	for i, b := range m.Buffers {
+		b.Data[0] = float32(i)
+	}
+	state := m.StateDict(theta)
+	other := build(t, "resnet20", 32)
+	got := make([]float32, m.Size())
+	if err := other.LoadStateDict(got, state); err != nil {
+		t.Fatal(err)
+	}
+	for i := range theta {
+		if got[i] != theta[i] {
+			t.Fatalf("parameter %d is %g, was %g", i, got[i], theta[i])
+		}
+	}
+	for i, b := range other.Buffers {
+		if b.Data[0] != float32(i) {
+			t.Errorf("buffer %s is %g, was %d", b.Name, b.Data[0], i)
+		}
+	}
+	state[0].Name = "conv2.weight"
+	clear(got)
+	if err := other.LoadStateDict(got, state); err == nil || !strings.Contains(err.Error(), "conv1.weight") || !strings.Contains(err.Error(), "conv2.weight") {
+		t.Errorf("error %v", err)
+	}
+	for _, v := range got {
+		if v != 0 {
+			t.Fatal("a refused state dict set parameters")
+		}
 	}
 }
 
