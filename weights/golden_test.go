@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,6 +146,55 @@ func equalTensors(a, b []Tensor) bool {
 	return slices.EqualFunc(a, b, func(a, b Tensor) bool {
 		return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape) && slices.Equal(elementsOf(&a), elementsOf(&b))
 	})
+}
+
+// Elements go from the file to their float32 without a copy of the file between.
+func TestReadOnce(t *testing.T) {
+	const n = 1 << 20
+	rng := rand.New(rand.NewPCG(3, 4))
+	data := make([]byte, 4*n)
+	for i := range data {
+		data[i] = byte(rng.Uint32() % 64) // small and finite floats
+	}
+	pickle := pkDict(pkTensor(pkStorage("0", n, ""), 0, pkInts(n/64, 64), pkInts(64, 1)))
+	var safe bytes.Buffer
+	x := Tensor{Name: "w", DType: F32, Shape: []int{n / 64, 64}}
+	allocate(&x, n)
+	decode(&x, 0, data)
+	if err := WriteSafetensors(&safe, []Tensor{x}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for format, b := range map[string][]byte{
+		"zip":         zipOf(t, entry{name: "a/data.pkl", data: []byte(pickle)}, entry{name: "a/data/0", data: data}),
+		"safetensors": safe.Bytes(),
+	} {
+		before := heap()
+		f, err := ReadFrom(bytes.NewReader(b), int64(len(b)), format)
+		if got := heap() - before; got > 4*n+4*n/4 {
+			t.Errorf("%s: %d bytes allocated to read %d", format, got, len(b))
+		}
+		if err != nil || !equalTensors(f.Tensors, []Tensor{x}) {
+			t.Errorf("%s: other tensors came back, error %v", format, err)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, d := range []DType{F32, F16, BF16} {
+		b.Run(string(d), func(b *testing.B) {
+			var buf bytes.Buffer
+			n := 1 << 22
+			if err := WriteSafetensors(&buf, []Tensor{{Name: "w", DType: d, Shape: []int{n}, Data: make([]float32, n)}}, nil); err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(buf.Len()))
+			for b.Loop() {
+				if _, err := ReadFrom(bytes.NewReader(buf.Bytes()), int64(buf.Len()), "memory"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // A checkpoint from the wild: github.com/akamaster/pytorch_resnet_cifar10, resnet20-12fca82f.th.

@@ -111,7 +111,7 @@ var hostilePickles = map[string]struct{ pickle, says string }{
 	"itself":           {"\x80\x02]q\x00h\x00a.", "contain themselves"},
 	"itself, dict":     {"\x80\x02}q\x00" + pkStr("model") + "h\x00s.", "contain themselves"},
 	"itself, wide":     {"\x80\x02]q\x00(" + strings.Repeat("h\x00", 9) + "e.", "contain themselves"},
-	"doubling":         {"\x80\x02" + doubling(60) + ".", "number of values"},
+	"doubling":         {"\x80\x02" + doubling(60) + ".", "values' names"},
 	"deep":             {"\x80\x02" + strings.Repeat("]", 100000) + strings.Repeat("a", 99999) + ".", "deeper than"},
 	"deep tuples":      {"\x80\x02)" + strings.Repeat("\x85", 100000) + ".", "deeper than"},
 	"long names":       {"\x80\x02" + longNames() + ".", "deeper than"},
@@ -285,6 +285,7 @@ func TestHostileZip(t *testing.T) {
 		"two sizes":  {rawZip(rawEntry{name: "a/data.pkl", data: "x", size: 2}), "two sizes"},
 		"checksum":   {rawZip(rawEntry{name: "a/data.pkl", data: "x", size: 1, crc: 77}), "checksum"},
 		"huge":       {rawZip(rawEntry{name: "a/data.pkl", data: "x", size: 1<<32 - 2, method: 8}), "more memory"},
+		"directory":  {rawZip(make([]rawEntry, maxDirectory/46+1)...), "zip directory is larger"},
 		"pickle":     {rawZip(rawEntry{name: "a/data.pkl", data: "x", size: 1}), "opcode"},
 	} {
 		if _, err := readBounded(t, c.b); err == nil || !strings.Contains(err.Error(), c.says) {

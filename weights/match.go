@@ -181,9 +181,9 @@ func list(b *strings.Builder, what, nearest string, specs, others []Spec) {
 }
 
 // candidates returns the up to two names nearest to s, of those that differ in at most
-// half of its letters.
+// half of its letters; of names equally near first one of the same shape.
 func candidates(s Spec, others []Spec) []Spec {
-	const compared, longest = 4096, 256 // bounds on the work
+	const compared, longest, most = 2048, 256, 2 // bounds on the work
 	type near struct {
 		Spec
 		d int
@@ -194,21 +194,23 @@ func candidates(s Spec, others []Spec) []Spec {
 			continue
 		}
 		limit := max(len(s.Name), len(c.Name)) / 2
-		if abs(len(s.Name)-len(c.Name)) > limit {
+		if len(found) == most {
+			limit = min(limit, found[most-1].d/2)
+		}
+		d := distance(s.Name, c.Name, limit)
+		if d > limit {
 			continue
 		}
-		d := 2 * distance(s.Name, c.Name)
-		if d > 2*limit {
-			continue
-		}
+		d *= 2
 		if !slices.Equal(s.Shape, c.Shape) {
-			d++ // of names equally near the one of the same shape
+			d++
 		}
 		found = append(found, near{c, d})
+		slices.SortStableFunc(found, func(a, b near) int { return a.d - b.d })
+		found = found[:min(len(found), most)]
 	}
-	slices.SortStableFunc(found, func(a, b near) int { return a.d - b.d })
 	var out []Spec
-	for _, f := range found[:min(len(found), 2)] {
+	for _, f := range found {
 		out = append(out, f.Spec)
 	}
 	return out
@@ -217,14 +219,17 @@ func candidates(s Spec, others []Spec) []Spec {
 func abs(n int) int { return max(n, -n) }
 
 // distance is Levenshtein's: the insertions, deletions and replacements of a letter that
-// make b of a.
-func distance(a, b string) int {
+// make b of a; or any number above limit if that many don't.
+func distance(a, b string, limit int) int {
+	if abs(len(a)-len(b)) > limit {
+		return limit + 1
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diag := row[0]
+		diag, least := row[0], i+1
 		row[0] = i + 1
 		for j := range len(b) {
 			cost := 1
@@ -232,6 +237,10 @@ func distance(a, b string) int {
 				cost = 0
 			}
 			diag, row[j+1] = row[j+1], min(diag+cost, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least > limit {
+			return limit + 1
 		}
 	}
 	return row[len(b)]

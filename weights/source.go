@@ -31,9 +31,9 @@ func readFull(r io.ReaderAt, b []byte, off int64) error {
 // whole's.
 type budget int64
 
-// budgetFactor is what a byte of the file may take: uint8 tensors take 8 as int64, half
-// ones 2, and half of the budget is for tensors that share storages.
-const budgetFactor = 16
+// budgetFactor is what a byte of the file may take: one of a uint8 tensor takes 8 as
+// int64, float32 leaves room for each storage to be in 8 tensors.
+const budgetFactor = 8
 
 func newBudget(size int64) *budget {
 	b := budget(1 << 20)
@@ -148,4 +148,19 @@ func (s *source) line() (string, error) {
 		}
 		b.WriteByte(c)
 	}
+}
+
+// A meter fails once more bytes were read through it than it has left.
+type meter struct {
+	r    io.ReaderAt
+	left int64
+}
+
+var errMeter = errors.New("too many bytes read")
+
+func (m *meter) ReadAt(b []byte, off int64) (int, error) {
+	if m.left -= int64(len(b)); m.left < 0 {
+		return 0, errMeter
+	}
+	return m.r.ReadAt(b, off)
 }

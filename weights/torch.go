@@ -273,17 +273,26 @@ type namedView struct {
 type collector struct {
 	views  []namedView
 	names  map[string]bool
+	visits int
 	budget *budget
 }
 
-// maxDepth bounds nesting, and so stops at values that contain themselves.
-const maxDepth = 64
+// maxDepth bounds nesting, and so stops at values that contain themselves; maxVisits
+// stops where few values are held many times over.
+const (
+	maxDepth  = 64
+	maxVisits = 4 * maxOps
+)
+
+// visit counts values.
+func (c *collector) visit(n int) error {
+	if c.visits += n; c.visits > maxVisits {
+		return damaged("the checkpoint's dicts and lists hold more than %d values", maxVisits)
+	}
+	return nil
+}
 
 func (c *collector) walk(name string, v any, depth int) error {
-	err := c.budget.take(16+int64(len(name)), func() string { return "the number of values" })
-	if err != nil {
-		return err
-	}
 	if depth > maxDepth || len(name) > 4096 {
 		return damaged("values are nested deeper than %d, or contain themselves (at %s)", maxDepth, show(name))
 	}
@@ -291,29 +300,39 @@ func (c *collector) walk(name string, v any, depth int) error {
 	case *view:
 		return c.add(name, v)
 	case *dict:
+		if err := c.visit(len(v.items)); err != nil {
+			return err
+		}
 		for _, it := range v.items {
-			if container(it.value) {
-				err = c.walk(join(name, key(it.key)), it.value, depth+1)
-			} else {
-				err = c.budget.take(1, func() string { return "the number of values" })
-			}
-			if err != nil {
+			if err := c.step(name, it.key, it.value, depth); err != nil {
 				return err
 			}
 		}
 	case *seq:
+		if err := c.visit(len(v.items)); err != nil {
+			return err
+		}
 		for i, e := range v.items {
-			if container(e) {
-				err = c.walk(join(name, strconv.Itoa(i)), e, depth+1)
-			} else {
-				err = c.budget.take(1, func() string { return "the number of values" })
-			}
-			if err != nil {
+			if err := c.step(name, int64(i), e, depth); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// step goes down to what a container holds under a key, if that can hold tensors.
+func (c *collector) step(name string, k, v any, depth int) error {
+	if !container(v) {
+		return nil
+	}
+	if name = join(name, key(k)); name == "" {
+		name = `""`
+	}
+	if err := c.budget.take(16+int64(len(name)), func() string { return "the values' names" }); err != nil {
+		return err
+	}
+	return c.walk(name, v, depth+1)
 }
 
 func container(v any) bool {

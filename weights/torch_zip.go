@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"sort"
 	"strings"
 )
@@ -15,6 +16,9 @@ import (
 // <root>/data/<key> for each storage, the bare elements; newer ones <root>/byteorder.
 // PyTorch stores without compression (caffe2/serialize/inline_container.h), and reads
 // what other zip programs packed again.
+
+// maxDirectory is room for some 100,000 entries.
+const maxDirectory = 16 << 20
 
 type zipFile struct {
 	r       io.ReaderAt
@@ -53,7 +57,12 @@ func readTorchZip(r io.ReaderAt, size int64) (*File, error) {
 // openZip reads the directory and checks that its entries lie in the file, apart from
 // one another.
 func openZip(r io.ReaderAt, size int64) (*zipFile, error) {
-	dir, err := zip.NewReader(r, size)
+	m := &meter{r, maxDirectory}
+	dir, err := zip.NewReader(m, size)
+	m.left = math.MaxInt64
+	if errors.Is(err, errMeter) {
+		return nil, damaged("the zip directory is larger than %d bytes", maxDirectory)
+	}
 	if errors.Is(err, zip.ErrFormat) {
 		return nil, fmt.Errorf("cut short or damaged: it starts as a zip file, but the directory at its end (offset %d) is missing or wrong: download it again", size)
 	}
