@@ -52,7 +52,7 @@ func TestUsageErrors(t *testing.T) {
 		args string
 		want string
 	}{
-		{"trian", `unknown command "trian"; there are compare,`},
+		{"trian", `unknown command "trian"; there are bench, compare,`},
 		{"train extra", `monge train takes no argument, got "extra"`},
 		{"train --lrr 1", "unknown flag: --lrr; monge train has --alpha, --ascent-budget,"},
 		{"train --lr x", `invalid argument "x" for "--lr"`},

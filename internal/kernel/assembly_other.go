@@ -5,3 +5,5 @@
 package kernel
 
 const haveAssembly = false
+
+const noAssembly = "kernel: this build has no assembly"

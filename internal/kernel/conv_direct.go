@@ -51,8 +51,8 @@ const (
 
 // A convScratch is what a unit of work needs.
 type convScratch struct {
-	tile       convTile
-	bufA, bufB []float32
+	tile convTile
+	bufA []float32
 }
 
 var (

@@ -23,8 +23,6 @@ const (
 // LevelVariable names the environment variable that forces a level.
 const LevelVariable = "MONGE_LEVEL"
 
-const noAssembly = "kernel: this build has no assembly"
-
 var levelNames = [numLevels]string{"portable", "avx2", "avx512"}
 
 func (l Level) String() string {

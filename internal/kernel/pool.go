@@ -53,15 +53,15 @@ const (
 
 // A vecJob is a vector kernel with its arguments, cut in chunks for par.Run.
 type vecJob struct {
-	op         func(j *vecJob, piece, lo, hi int)
-	n, size    int // elements, and elements of a chunk
-	dst        []float32
-	x, y, z    []float32
-	a          float32
-	rows, cols int
-	sgd        sgdConsts
-	adam       adamConsts
-	partial    []float64
+	op      func(j *vecJob, piece, lo, hi int)
+	n, size int // elements, and elements of a chunk
+	dst     []float32
+	x, y, z []float32
+	a       float32
+	cols    int
+	sgd     sgdConsts
+	adam    adamConsts
+	partial []float64
 }
 
 var vecJobs stash[vecJob]

@@ -72,7 +72,11 @@ func generate(dir string) error {
 // writeConstant tells the package whether it has any assembly.
 func writeConstant(dir string) error {
 	for name, constraint := range map[string]string{"assembly_amd64.go": "amd64 && !purego", "assembly_other.go": "!amd64 || purego"} {
-		text := fmt.Sprintf("%s//go:build %s\n\npackage kernel\n\nconst haveAssembly = %v\n", header, constraint, name == "assembly_amd64.go")
+		have := name == "assembly_amd64.go"
+		text := fmt.Sprintf("%s//go:build %s\n\npackage kernel\n\nconst haveAssembly = %v\n", header, constraint, have)
+		if !have {
+			text += "\nconst noAssembly = \"kernel: this build has no assembly\"\n"
+		}
 		if err := write(dir, name, text); err != nil {
 			return err
 		}
