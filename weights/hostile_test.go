@@ -464,3 +464,27 @@ func TestReadError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Only a dict is a wrapper: a prefix of the names themselves belongs to them, unless it
+// is DataParallel's and before all.
+func TestStateDict(t *testing.T) {
+	w := func(key string) string { return pkStr(key) + four() + "s" }
+	for pickle, want := range map[string]string{
+		"}" + w("model.a") + w("b"):                                            "model.a b",
+		"}" + w("module.a") + w("module.b"):                                    "a b",
+		"}" + w("module.a") + w("b"):                                           "module.a b",
+		"}" + pkStr("model") + "}" + w("a") + "s" + w("b"):                     "a",
+		"}" + pkStr("model") + "}" + pkStr("net") + "}" + w("module.a") + "ss": "a",
+		"}" + pkStr("optimizer") + "}" + w("a") + "s" + w("b"):                 "optimizer.a b",
+		"]" + four() + "a":                                                     "0",
+	} {
+		b := zipCheckpoint(t, "\x80\x02"+pickle+".")
+		f, err := ReadFrom(bytes.NewReader(b), int64(len(b)), "file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(names(f.StateDict()), " "); got != want {
+			t.Errorf("%q: state dict %q, want %q", names(f.Tensors), got, want)
+		}
+	}
+}
