@@ -18,6 +18,9 @@ type StepResult struct {
 	Method       string  `json:"method"`
 	StepS        float64 `json:"step_s"` // median
 	GFLOPS       float64 `json:"gflops"` // of the operations that a direct computation takes
+	// OverheadS is what the perturbation costs beside its gradient: norm and
+	// displacement, the step of a free objective less that of the base optimizer.
+	OverheadS float64 `json:"overhead_s"`
 	PeakRSSBytes int64   `json:"peak_rss_bytes"`
 	Allocations  float64 `json:"allocations"` // on Go's heap, a step
 	PageFaults   float64 `json:"page_faults"` // a step
@@ -43,6 +46,53 @@ func (s *stepper) step() error {
 	return err
 }
 
+// newOptimizer makes the optimizer of a measured step.
+func newOptimizer(method string, n int) (*sam.Stepper[float32], error) {
+	p := sam.FamilyParams{}
+	if !plain(method) {
+		p.Rho = sam.Constant(.05)
+	}
+	settings, err := sam.Family[float32](method, p)
+	if err != nil {
+		return nil, err
+	}
+	base, err := optim.NewSGD[float32](n, optim.SGDSettings{LR: optim.Constant(.01), Momentum: .9})
+	if err != nil {
+		return nil, err
+	}
+	return sam.New(n, base, settings)
+}
+
+func plain(method string) bool { return method == "sgd" || method == "none" }
+
+// perturbation measures what a method adds to the base optimizer's step when the
+// gradients are free.
+func perturbation(method string, n int) (seconds float64, err error) {
+	if plain(method) {
+		return 0, nil
+	}
+	theta := random(n)
+	var t [2]Times
+	for i, m := range []string{"sgd", method} {
+		opt, err := newOptimizer(m, n)
+		if err != nil {
+			return 0, err
+		}
+		first := true
+		free := sam.Func(func(grad, _ []float32) float64 {
+			if first { // a gradient that is not zero; it stays
+				copy(grad, theta)
+				first = false
+			}
+			return 0
+		})
+		if t[i], err = measure(11, 3, func() error { _, err := opt.Step(theta, free); return err }); err != nil {
+			return 0, err
+		}
+	}
+	return t[1].MedianS - t[0].MedianS, nil
+}
+
 func newStepper(model string, batch int, method string) (*stepper, error) {
 	m, err := build(model)
 	if err != nil {
@@ -51,24 +101,12 @@ func newStepper(model string, batch int, method string) (*stepper, error) {
 	if batch <= 0 {
 		return nil, fmt.Errorf("batch is %d; it must be at least 1", batch)
 	}
-	p := sam.FamilyParams{}
-	if method != "sgd" && method != "none" {
-		p.Rho = sam.Constant(.05)
-	}
-	settings, err := sam.Family[float32](method, p)
-	if err != nil {
-		return nil, err
-	}
-	base, err := optim.NewSGD[float32](m.Size(), optim.SGDSettings{LR: optim.Constant(.01), Momentum: .9})
-	if err != nil {
-		return nil, err
-	}
 	s := &stepper{model: m, theta: make([]float32, m.Size()), x: random(batch * m.InputLen()), labels: make([]int, batch)}
 	for i := range s.labels {
 		s.labels[i] = i % m.Classes()
 	}
 	m.Init(s.theta, 1)
-	s.opt, err = sam.New(m.Size(), base, settings)
+	s.opt, err = newOptimizer(method, m.Size())
 	return s, err
 }
 
@@ -95,6 +133,9 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 		}
 	}
 	runtime.GC()
+	if err := s.step(); err != nil { // the collector has emptied the runtime's own caches
+		return StepResult{}, err
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	faults := usage().faults
@@ -104,14 +145,19 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 	}
 	now := usage()
 	runtime.ReadMemStats(&after)
+	overhead, err := perturbation(method, len(s.theta))
+	if err != nil {
+		return StepResult{}, err
+	}
 	gradients := 2.
-	if method == "sgd" || method == "none" {
+	if plain(method) {
 		gradients = 1
 	}
 	n := float64(repeats)
 	return StepResult{
 		Model: model, Batch: batch, Method: method, StepS: t.MedianS,
 		GFLOPS:       gradients * 3 * float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
+		OverheadS:    overhead,
 		PeakRSSBytes: now.peakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / n,
 		PageFaults:   float64(now.faults-faults) / n,

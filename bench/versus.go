@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -91,10 +92,15 @@ type Versus struct {
 	Machine
 }
 
-// FindPyTorch returns an error that says what is missing if PyTorch can't be run.
+// FindPyTorch returns an error that says what is missing if PyTorch can't be run at its
+// best.
 func FindPyTorch() error {
-	if out, err := exec.Command(python, "-c", "import torch").CombinedOutput(); err != nil {
-		return fmt.Errorf("%s can't import torch (on Debian: apt-get install python3-torch): %v %s", python, err, lastLine(out))
+	out, err := exec.Command(python, "-c", "import torch; torch.randn(8, 8) @ torch.randn(8, 8); print(open('/proc/self/maps').read())").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s can't import torch (on Debian: apt-get install python3-torch libopenblas0-pthread): %v %s", python, err, lastLine(out))
+	}
+	if !bytes.Contains(out, []byte("openblas")) && !bytes.Contains(out, []byte("mkl")) {
+		return errors.New("PyTorch runs on a slow reference BLAS, which would make the comparison unfair (on Debian: apt-get install libopenblas0-pthread)")
 	}
 	return nil
 }

@@ -154,3 +154,17 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (fl
 	}
 	return float64(loss.Data[0]), nil
 }
+
+// A Minibatch is a model's loss on one minibatch, as an objective to step on.
+type Minibatch struct {
+	Model  *Model
+	X      []float32 // inputs, one after the other
+	Labels []int
+}
+
+var _ sam.Objective[float32] = Minibatch{}
+
+// Gradient is [Model.Gradient] on the minibatch.
+func (b Minibatch) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+	return b.Model.Gradient(grad, theta, b.X, b.Labels, c)
+}

@@ -3,27 +3,33 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/bench"
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/nn/models"
 )
 
 // benchFlags are the flags that the measurements share.
 type benchFlags struct {
 	threads, repeats int
-	asJSON           bool
+	winograd, asJSON bool
 }
 
 func (b *benchFlags) add(cmd *cobra.Command, repeats int) {
 	f := cmd.Flags()
 	f.IntVar(&b.threads, "threads", 0, "threads (default all processors)")
 	f.IntVar(&b.repeats, "repeats", repeats, "measurements to take the median of")
+	f.BoolVar(&b.winograd, "winograd", true, winogradUsage)
 	f.BoolVar(&b.asJSON, "json", false, "print one JSON document and nothing else")
 }
+
+const winogradUsage = "Winograd's algorithm for 3x3 convolutions; =false computes them directly"
+
 
 // begin checks the flags and sets the threads.
 func (b *benchFlags) begin() error {
@@ -33,6 +39,7 @@ func (b *benchFlags) begin() error {
 	if err := bench.SetThreads(b.threads); err != nil {
 		return usage("--threads: %v", err)
 	}
+	kernel.SetWinograd(b.winograd)
 	return nil
 }
 
@@ -176,8 +183,9 @@ func newBenchStep() *cobra.Command {
 				return usageError{err}
 			}
 			return b.print(cmd, r, func(w io.Writer) {
-				fmt.Fprintf(w, "%s, batch %d, %s: %.2f ms a step (min %.2f, max %.2f), %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations and %.1f page faults a step\n%s, %d threads\n",
-					r.Model, r.Batch, r.Method, 1e3*r.StepS, 1e3*r.MinS, 1e3*r.MaxS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.PageFaults, r.Level, r.Threads)
+				fmt.Fprintf(w, "%s, batch %d, %s: %.2f ms a step (min %.2f, max %.2f), %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations and %.1f page faults a step\nnorm and perturbation: %.2f ms, %.2f%% of the step\n%s, %d threads\n",
+					r.Model, r.Batch, r.Method, 1e3*r.StepS, 1e3*r.MinS, 1e3*r.MaxS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.PageFaults,
+					1e3*r.OverheadS, 100*r.OverheadS/r.StepS, r.Level, r.Threads)
 			})
 		},
 	}
@@ -228,9 +236,10 @@ func newBenchVersus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "versus-pytorch",
 		Short: "Training steps beside PyTorch's on the same processors, in turn",
-		Long: `Run training steps here and in PyTorch (Debian's python3-torch), in turn, each time in a
+		Long: `Run training steps here and in PyTorch 1.13 or later, in turn, each time in a
 fresh process, and compare medians. PyTorch runs plain, with channels_last, and with
-channels_last and jemalloc preloaded (libjemalloc2); the ratio is to its best.`,
+channels_last and jemalloc preloaded (libjemalloc2); the ratio is to its best.
+On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 		Example: "  monge bench versus-pytorch\n  monge bench versus-pytorch --only resnet20 --repeats 3",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -242,7 +251,7 @@ channels_last and jemalloc preloaded (libjemalloc2); the ratio is to its best.`,
 			}
 			var workloads []bench.Workload
 			for _, w := range bench.Workloads {
-				if len(only) == 0 || contains(only, w.Model) {
+				if len(only) == 0 || slices.Contains(only, w.Model) {
 					workloads = append(workloads, w)
 				}
 			}
@@ -272,15 +281,6 @@ channels_last and jemalloc preloaded (libjemalloc2); the ratio is to its best.`,
 	return cmd
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 func printVersus(w io.Writer, v *bench.Versus) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "step\tmonge ms\tspread\tPyTorch ms\tspread\tvariant\tratio\tmemory MB\tPyTorch's")
@@ -296,7 +296,23 @@ func printVersus(w io.Writer, v *bench.Versus) {
 		}
 	}
 	t.Flush()
+	fmt.Fprintln(w)
+	for _, c := range v.Results {
+		if base := find(v.Results, c.Model, "sgd"); base != nil && c.Method != "sgd" {
+			fmt.Fprintf(w, "%s: a step of %s costs %.2fx one of sgd\n", c.Model, c.Method, c.Ours.MedianS/base.Ours.MedianS)
+		}
+	}
 	fmt.Fprintf(w, "\nMedians of %d rounds, run in turn; the ratio to PyTorch's best is marked.\n%s; level %s, %d threads; PyTorch %s\n", v.Rounds, v.CPU, v.Level, v.Threads, v.Torch)
+}
+
+// find returns a model's result with a method.
+func find(results []bench.Comparison, model, method string) *bench.Comparison {
+	for i, c := range results {
+		if c.Model == model && c.Method == method {
+			return &results[i]
+		}
+	}
+	return nil
 }
 
 // spread is the range of a side's rounds.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/train"
@@ -24,6 +25,7 @@ func newTrainCommand() *cobra.Command {
 	var (
 		out    string
 		asJSON bool
+		wino   bool
 		rho    float64
 		alpha  float64
 		budget float64
@@ -51,6 +53,7 @@ bit, on any number of processors.`,
 			if c.Method == "none" && f.Changed("rho") && rho != 0 {
 				return usage("--rho has no use with --method none; choose one of %s", strings.Join(sam.Methods[1:], ", "))
 			}
+			kernel.SetWinograd(wino)
 			r, err := train.New(c)
 			if err != nil {
 				return usageError{err}
@@ -75,6 +78,7 @@ bit, on any number of processors.`,
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "epochs")
 	f.IntVar(&c.Batch, "batch", c.Batch, "minibatch size")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of initialisation, order and label noise")
+	f.BoolVar(&wino, "winograd", true, winogradUsage)
 	f.StringVar(&out, "out", "", "run directory to write")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")

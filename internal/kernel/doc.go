@@ -1,5 +1,6 @@
 // Package kernel holds the float32 CPU kernels of the engine: vector algebra,
-// optimizer updates, ReLU and matrix multiplication.
+// optimizer updates, matrix multiplication, convolution, normalisation, pooling
+// and activations.
 //
 // Each kernel exists as generated assembly for AVX2 and AVX-512 and as portable
 // Go. The vector kernels give the same bits at every level. Matrix

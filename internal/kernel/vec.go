@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/monge-ml/monge/internal/par"
 )
@@ -89,8 +90,28 @@ func AddScaled(dst, x []float32, a float32, y []float32) {
 	j := newVecJob(func(j *vecJob, _, lo, hi int) {
 		addScaled(j.dst[lo:hi], j.x[lo:hi], j.a, j.y[lo:hi])
 	}, len(dst), chunk)
+	if len(dst) >= streamed && uintptr(unsafe.Pointer(&dst[0]))%64 == 0 && &dst[0] != &x[0] && &dst[0] != &y[0] {
+		j.op = streamChunk
+	}
 	j.dst, j.x, j.a, j.y = dst, x, a, y
 	j.run()
+}
+
+// streamed vectors, from here on, do not fit the caches.
+const streamed = 4 << 20
+
+// streamChunk is a chunk of AddScaled that writes past the caches.
+func streamChunk(j *vecJob, _, lo, hi int) {
+	n := whole(hi - lo)
+	switch level := Active(); {
+	case n == 0 || level == Portable:
+		n = 0
+	case level == AVX512:
+		streamScaledAVX512(&j.dst[lo], &j.x[lo], j.a, &j.y[lo], n)
+	default:
+		streamScaledAVX2(&j.dst[lo], &j.x[lo], j.a, &j.y[lo], n)
+	}
+	addScaledGo(j.dst[lo+n:hi], j.x[lo+n:hi], j.a, j.y[lo+n:hi])
 }
 
 // whole returns how many of n elements the assembly does at once; the twin

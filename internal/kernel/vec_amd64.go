@@ -19,6 +19,11 @@ func sumSqAVX2(lanes *[32]float64, x *float32, n int)
 //go:noescape
 func addScaledAVX2(dst *float32, x *float32, a float32, y *float32, n int)
 
+// streamScaledAVX2 is dst = x + a*y, for dst on a cache line.
+//
+//go:noescape
+func streamScaledAVX2(dst *float32, x *float32, a float32, y *float32, n int)
+
 // scaleAVX2 is dst = a*x.
 //
 //go:noescape
@@ -78,6 +83,11 @@ func sumSqAVX512(lanes *[32]float64, x *float32, n int)
 //
 //go:noescape
 func addScaledAVX512(dst *float32, x *float32, a float32, y *float32, n int)
+
+// streamScaledAVX512 is dst = x + a*y, for dst on a cache line.
+//
+//go:noescape
+func streamScaledAVX512(dst *float32, x *float32, a float32, y *float32, n int)
 
 // scaleAVX512 is dst = a*x.
 //

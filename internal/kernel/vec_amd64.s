@@ -167,6 +167,67 @@ done16:
 	VZEROUPPER
 	RET
 
+// func streamScaledAVX2(dst *float32, x *float32, a float32, y *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·streamScaledAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+24(FP), DX
+	MOVQ         n+32(FP), BX
+	VBROADCASTSS a+16(FP), Y0
+	XORQ         SI, SI
+
+loop64:
+	SUBQ     $0x00000040, BX
+	JLT      done64
+	VMULPS   (DX)(SI*4), Y0, Y1
+	VADDPS   (CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, (AX)(SI*4)
+	VMULPS   32(DX)(SI*4), Y0, Y1
+	VADDPS   32(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 32(AX)(SI*4)
+	VMULPS   64(DX)(SI*4), Y0, Y1
+	VADDPS   64(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 64(AX)(SI*4)
+	VMULPS   96(DX)(SI*4), Y0, Y1
+	VADDPS   96(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 96(AX)(SI*4)
+	VMULPS   128(DX)(SI*4), Y0, Y1
+	VADDPS   128(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 128(AX)(SI*4)
+	VMULPS   160(DX)(SI*4), Y0, Y1
+	VADDPS   160(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 160(AX)(SI*4)
+	VMULPS   192(DX)(SI*4), Y0, Y1
+	VADDPS   192(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 192(AX)(SI*4)
+	VMULPS   224(DX)(SI*4), Y0, Y1
+	VADDPS   224(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 224(AX)(SI*4)
+	ADDQ     $0x00000040, SI
+	JMP      loop64
+
+done64:
+	ADDQ $0x00000040, BX
+
+loop16:
+	SUBQ     $0x00000010, BX
+	JLT      done16
+	VMULPS   (DX)(SI*4), Y0, Y1
+	VADDPS   (CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, (AX)(SI*4)
+	VMULPS   32(DX)(SI*4), Y0, Y1
+	VADDPS   32(CX)(SI*4), Y1, Y1
+	VMOVNTPS Y1, 32(AX)(SI*4)
+	ADDQ     $0x00000010, SI
+	JMP      loop16
+
+done16:
+	ADDQ $0x00000010, BX
+	SFENCE
+	VZEROUPPER
+	RET
+
 // func scaleAVX2(dst *float32, a float32, x *float32, n int)
 // Requires: AVX
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-32
@@ -814,6 +875,52 @@ loop16:
 
 done16:
 	ADDQ $0x00000010, BX
+	VZEROUPPER
+	RET
+
+// func streamScaledAVX512(dst *float32, x *float32, a float32, y *float32, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·streamScaledAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+24(FP), DX
+	MOVQ         n+32(FP), BX
+	VBROADCASTSS a+16(FP), Z0
+	XORQ         SI, SI
+
+loop64:
+	SUBQ     $0x00000040, BX
+	JLT      done64
+	VMULPS   (DX)(SI*4), Z0, Z1
+	VADDPS   (CX)(SI*4), Z1, Z1
+	VMOVNTPS Z1, (AX)(SI*4)
+	VMULPS   64(DX)(SI*4), Z0, Z1
+	VADDPS   64(CX)(SI*4), Z1, Z1
+	VMOVNTPS Z1, 64(AX)(SI*4)
+	VMULPS   128(DX)(SI*4), Z0, Z1
+	VADDPS   128(CX)(SI*4), Z1, Z1
+	VMOVNTPS Z1, 128(AX)(SI*4)
+	VMULPS   192(DX)(SI*4), Z0, Z1
+	VADDPS   192(CX)(SI*4), Z1, Z1
+	VMOVNTPS Z1, 192(AX)(SI*4)
+	ADDQ     $0x00000040, SI
+	JMP      loop64
+
+done64:
+	ADDQ $0x00000040, BX
+
+loop16:
+	SUBQ     $0x00000010, BX
+	JLT      done16
+	VMULPS   (DX)(SI*4), Z0, Z1
+	VADDPS   (CX)(SI*4), Z1, Z1
+	VMOVNTPS Z1, (AX)(SI*4)
+	ADDQ     $0x00000010, SI
+	JMP      loop16
+
+done16:
+	ADDQ $0x00000010, BX
+	SFENCE
 	VZEROUPPER
 	RET
 

@@ -13,6 +13,9 @@ func sumSqAVX2(lanes *[32]float64, x *float32, n int) { panic(noAssembly) }
 // addScaledAVX2 is dst = x + a*y.
 func addScaledAVX2(dst *float32, x *float32, a float32, y *float32, n int) { panic(noAssembly) }
 
+// streamScaledAVX2 is dst = x + a*y, for dst on a cache line.
+func streamScaledAVX2(dst *float32, x *float32, a float32, y *float32, n int) { panic(noAssembly) }
+
 // scaleAVX2 is dst = a*x.
 func scaleAVX2(dst *float32, a float32, x *float32, n int) { panic(noAssembly) }
 
@@ -52,6 +55,9 @@ func sumSqAVX512(lanes *[32]float64, x *float32, n int) { panic(noAssembly) }
 
 // addScaledAVX512 is dst = x + a*y.
 func addScaledAVX512(dst *float32, x *float32, a float32, y *float32, n int) { panic(noAssembly) }
+
+// streamScaledAVX512 is dst = x + a*y, for dst on a cache line.
+func streamScaledAVX512(dst *float32, x *float32, a float32, y *float32, n int) { panic(noAssembly) }
 
 // scaleAVX512 is dst = a*x.
 func scaleAVX512(dst *float32, a float32, x *float32, n int) { panic(noAssembly) }

@@ -17,6 +17,7 @@ func vecKernels(c *build.Context) {
 		s.dot()
 		s.sumSq()
 		s.addScaled()
+		s.streamScaled()
 		s.scale()
 		s.sgd()
 		s.adam()
@@ -39,6 +40,12 @@ func (s isa) begin(name, sig, doc string) {
 // each runs body for all n elements: unrolled blocks first, then single ones
 // of 16. body handles the vector at element i of its block.
 func (s isa) each(n reg.Register, unroll int, body func(index reg.Register, i int)) {
+	s.blocks(n, unroll, body)
+	s.end()
+}
+
+// blocks is each without the return.
+func (s isa) blocks(n reg.Register, unroll int, body func(index reg.Register, i int)) {
 	index := s.GP64()
 	s.XORQ(index, index)
 	for _, block := range []int{16 * unroll, 16} {
@@ -57,7 +64,6 @@ func (s isa) each(n reg.Register, unroll int, body func(index reg.Register, i in
 			break
 		}
 	}
-	s.end()
 }
 
 func (s isa) end() {
@@ -115,12 +121,26 @@ func (s isa) sumSq() {
 
 func (s isa) addScaled() {
 	s.begin("addScaled", "func(dst, x *float32, a float32, y *float32, n int)", "is dst = x + a*y.")
+	s.addScaledBody(func(v reg.VecVirtual, m operand.Mem) { s.VMOVUPS(v, m) })
+	s.end()
+}
+
+// streamScaled writes past the caches: a result larger than them would only push
+// out what is there, and be read before it is overwritten.
+func (s isa) streamScaled() {
+	s.begin("streamScaled", "func(dst, x *float32, a float32, y *float32, n int)", "is dst = x + a*y, for dst on a cache line.")
+	s.addScaledBody(func(v reg.VecVirtual, m operand.Mem) { s.VMOVNTPS(v, m) })
+	s.SFENCE()
+	s.end()
+}
+
+func (s isa) addScaledBody(store func(reg.VecVirtual, operand.Mem)) {
 	dst, x, y, n, a := s.int("dst"), s.int("x"), s.int("y"), s.int("n"), s.broadcast("a")
-	s.each(n, 4, func(index reg.Register, i int) {
+	s.blocks(n, 4, func(index reg.Register, i int) {
 		v := s.vec()
 		s.VMULPS(at(y, index, i), a, v)
 		s.VADDPS(at(x, index, i), v, v)
-		s.VMOVUPS(v, at(dst, index, i))
+		store(v, at(dst, index, i))
 	})
 }
 

@@ -1,0 +1,38 @@
+package nn_test
+
+import (
+	"fmt"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/optim"
+	"github.com/monge-ml/monge/sam"
+)
+
+// A convolutional network of three layers, and one step of M-SAM on it.
+func ExampleNewModel() {
+	b := nn.NewBuilder()
+	model, err := nn.NewModel(b, nn.Sequential{
+		b.Conv2d("conv1", 1, 16, 3, nn.ConvOptions{Pad: 1}), nn.ReLU, nn.MaxPool(2, 2, 0),
+		b.Conv2d("conv2", 16, 32, 3, nn.ConvOptions{Pad: 1}), nn.ReLU, nn.MaxPool(2, 2, 0),
+		nn.Flatten, b.Linear("fc", 32*2*2, 10),
+	}, []int{8, 8, 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	digits, _ := data.Digits()
+	theta := make([]float32, model.Size())
+	model.Init(theta, 1)
+	base, _ := optim.NewSGD[float32](model.Size(), optim.SGDSettings{LR: optim.Constant(.1), Momentum: .9})
+	opt, _ := sam.New(model.Size(), base, sam.Settings[float32]{Rho: sam.Constant(.05), Alpha: 1})
+	batches := data.NewBatches(digits.Train, 50, 1)
+	var last sam.Result
+	for epoch := range 5 {
+		for batches.Start(epoch); batches.Next(); {
+			last, err = opt.Step(theta, nn.Minibatch{Model: model, X: batches.X, Labels: batches.Labels})
+		}
+	}
+	fmt.Println(model.Size(), "parameters, loss below 0.5:", last.Loss < .5, err)
+	// Output: 6090 parameters, loss below 0.5: true <nil>
+}
