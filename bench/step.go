@@ -13,14 +13,14 @@ import (
 // A StepResult is the cost of a whole training step: the gradients, the perturbation,
 // and SGD's update with momentum.
 type StepResult struct {
-	Model        string  `json:"model"`
-	Batch        int     `json:"batch"`
-	Method       string  `json:"method"`
-	StepS        float64 `json:"step_s"` // median
-	GFLOPS       float64 `json:"gflops"` // of the operations that a direct computation takes
+	Model  string  `json:"model"`
+	Batch  int     `json:"batch"`
+	Method string  `json:"method"`
+	StepS  float64 `json:"step_s"` // median
+	GFLOPS float64 `json:"gflops"` // of the operations that a direct computation takes
 	// OverheadS is what the perturbation costs beside its gradient: norm and
 	// displacement, the step of a free objective less that of the base optimizer.
-	OverheadS float64 `json:"overhead_s"`
+	OverheadS    float64 `json:"overhead_s"`
 	PeakRSSBytes int64   `json:"peak_rss_bytes"`
 	Allocations  float64 `json:"allocations"` // on Go's heap, a step
 	PageFaults   float64 `json:"page_faults"` // a step

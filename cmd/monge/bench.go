@@ -30,7 +30,6 @@ func (b *benchFlags) add(cmd *cobra.Command, repeats int) {
 
 const winogradUsage = "Winograd's algorithm for 3x3 convolutions; =false computes them directly"
 
-
 // begin checks the flags and sets the threads.
 func (b *benchFlags) begin() error {
 	if b.repeats < 1 {
