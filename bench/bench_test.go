@@ -45,6 +45,13 @@ func TestStep(t *testing.T) {
 
 func second(_ StepResult, err error) error { return err }
 
+func TestCosts(t *testing.T) {
+	costs, err := Costs("mlp", 8, []string{"m-sam"}, 3)
+	if err != nil || len(costs) != 2 || costs[0].Method != "sgd" || costs[0].OverSGD != 1 || !(costs[1].OverSGD > 1) || costs[1].Repeats != 3 {
+		t.Errorf("%+v, %v", costs, err)
+	}
+}
+
 func TestLayers(t *testing.T) {
 	table, err := Layers(context.Background(), "cnn", 4, 2)
 	if err != nil {

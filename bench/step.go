@@ -164,3 +164,45 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 		Times:        t, Machine: ThisMachine(),
 	}, nil
 }
+
+// A Cost is what a method's step takes beside SGD's.
+type Cost struct {
+	Method  string  `json:"method"`
+	OverSGD float64 `json:"over_sgd"` // median over rounds of the ratio within a round
+	Times
+}
+
+// Costs measures the steps of several methods on one model, in turn, so that all see
+// the same machine. SGD is the first.
+func Costs(model string, batch int, methods []string, repeats int) ([]Cost, error) {
+	methods = append([]string{"sgd"}, methods...)
+	steppers := make([]*stepper, len(methods))
+	for i, m := range methods {
+		s, err := newStepper(model, batch, m)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			s.model = steppers[0].model // one arena, warm for all
+		}
+		steppers[i] = s
+	}
+	seconds, ratios := make([][]float64, len(methods)), make([][]float64, len(methods))
+	for round := range repeats + 1 { // the first is a warm-up
+		for i, s := range steppers {
+			t, err := measure(1, 0, s.step)
+			if err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				seconds[i] = append(seconds[i], t.MedianS)
+				ratios[i] = append(ratios[i], t.MedianS/seconds[0][round-1])
+			}
+		}
+	}
+	costs := make([]Cost, len(methods))
+	for i, m := range methods {
+		costs[i] = Cost{Method: m, OverSGD: median(ratios[i]), Times: summarize(seconds[i])}
+	}
+	return costs, nil
+}

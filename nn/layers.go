@@ -28,8 +28,21 @@ func (s Sequential) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	return x
 }
 
-// ReLU is the rectifier.
-var ReLU = LayerFunc((*tensor.Tape).ReLU)
+// Activations, elementwise. GELU is the exact one, GELUTanh its usual approximation.
+var (
+	ReLU     = LayerFunc((*tensor.Tape).ReLU)
+	GELU     = LayerFunc((*tensor.Tape).GELU)
+	GELUTanh = LayerFunc((*tensor.Tape).GELUTanh)
+	SiLU     = LayerFunc((*tensor.Tape).SiLU)
+	Tanh     = LayerFunc((*tensor.Tape).Tanh)
+	Sigmoid  = LayerFunc((*tensor.Tape).Sigmoid)
+)
+
+// Dropout returns a layer that zeroes each element with probability p in training and
+// scales the others by 1/(1-p). Both passes of a step draw the same mask.
+func Dropout(p float32) Layer {
+	return LayerFunc(func(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor { return t.Dropout(x, p) })
+}
 
 // GlobalAvgPool averages each channel of an image: [N, H, W, C] to [N, C].
 var GlobalAvgPool = LayerFunc((*tensor.Tape).GlobalAvgPool)
@@ -44,17 +57,31 @@ func MaxPool(kernel, stride, pad int) Layer {
 	})
 }
 
+// AvgPool returns the mean over square windows, padding included.
+func AvgPool(kernel, stride, pad int) Layer {
+	return LayerFunc(func(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+		return t.AvgPool2d(x, tensor.PoolOptions{Kernel: kernel, Stride: stride, Pad: pad})
+	})
+}
+
 // linear is a fully connected layer.
 type linear struct {
 	name         string
 	weight, bias *Param
+	relu         bool
 }
 
 // Linear returns a fully connected layer from in to out features, with parameters
 // name.weight [out, in] and name.bias [out].
-func (b Builder) Linear(name string, in, out int) Layer {
+func (b Builder) Linear(name string, in, out int) Layer { return b.linear(name, in, out, false) }
+
+// LinearReLU is Linear followed by ReLU, with one pass over memory less.
+func (b Builder) LinearReLU(name string, in, out int) Layer { return b.linear(name, in, out, true) }
+
+func (b Builder) linear(name string, in, out int, relu bool) Layer {
 	p := b.In(name)
 	return &linear{
+		relu:   relu,
 		name:   p.scope(),
 		weight: p.Param("weight", fanIn(in), out, in),
 		bias:   p.Param("bias", fanIn(in), out),
@@ -63,6 +90,9 @@ func (b Builder) Linear(name string, in, out int) Layer {
 
 func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope(l.name)
+	if l.relu {
+		return t.LinearReLU(x, l.weight.view, l.bias.view)
+	}
 	return t.Linear(x, l.weight.view, l.bias.view)
 }
 
@@ -71,10 +101,7 @@ func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 func (b Builder) MLP(widths ...int) Layer {
 	var s Sequential
 	for i, w := range widths[1:] {
-		if i > 0 {
-			s = append(s, ReLU)
-		}
-		s = append(s, b.Linear(fmt.Sprintf("layers.%d", i), widths[i], w))
+		s = append(s, b.linear(fmt.Sprintf("layers.%d", i), widths[i], w, i < len(widths)-2))
 	}
 	return s
 }

@@ -232,3 +232,34 @@ func TestGradientAllocatesNothing(t *testing.T) {
 		t.Errorf("%g allocations", a)
 	}
 }
+
+// Dropout draws the same mask in both passes of a step, and another in the next.
+func TestDropoutPasses(t *testing.T) {
+	b := nn.NewBuilder()
+	m, err := nn.NewModel(b, nn.Sequential{b.Linear("in", 4, 64), nn.Dropout(.5), b.Linear("out", 64, 3)}, []int{4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta := make([]float32, m.Size())
+	m.Init(theta, 1)
+	x, labels := numbers(8*4, 3), []int{0, 1, 2, 0, 1, 2, 0, 1}
+	gradient := func(c sam.Call) []float32 {
+		g := make([]float32, m.Size())
+		c.Weight = 1
+		if _, err := m.Gradient(g, theta, x, labels, c); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	first := gradient(sam.Call{})
+	second := gradient(sam.Call{Micro: 1})
+	if slices.Equal(first, second) {
+		t.Error("two microbatches drew the same mask")
+	}
+	if !slices.Equal(gradient(sam.Call{Perturbed: true}), first) || !slices.Equal(gradient(sam.Call{Micro: 1, Perturbed: true}), second) {
+		t.Error("the perturbed pass drew another mask")
+	}
+	if slices.Equal(gradient(sam.Call{}), first) {
+		t.Error("the next step drew the same mask")
+	}
+}

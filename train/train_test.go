@@ -70,6 +70,16 @@ func TestSameSeedSameBits(t *testing.T) {
 			t.Errorf("GOMAXPROCS %d: weights %s, want %s", procs, got.WeightsSHA256, want.WeightsSHA256)
 		}
 	}
+	// convolutions and batch norm likewise
+	conv := c
+	conv.Model, conv.Epochs = "cnn", 1
+	_, wantConv := do(t, conv)
+	before := runtime.GOMAXPROCS(1)
+	_, gotConv := do(t, conv)
+	runtime.GOMAXPROCS(before)
+	if gotConv.WeightsSHA256 != wantConv.WeightsSHA256 {
+		t.Error("cnn: the weights depend on the number of processors")
+	}
 	c.Seed++
 	if _, other := do(t, c); other.WeightsSHA256 == want.WeightsSHA256 {
 		t.Error("another seed gave the same weights")

@@ -59,7 +59,7 @@ func newBenchCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchLayers(), newBenchVersus())
+	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchCost(), newBenchLayers(), newBenchVersus())
 	return cmd
 }
 
@@ -198,6 +198,41 @@ func newBenchStep() *cobra.Command {
 	return cmd
 }
 
+func newBenchCost() *cobra.Command {
+	var b benchFlags
+	var model string
+	var batch int
+	cmd := &cobra.Command{
+		Use:     "cost",
+		Short:   "Steps of all methods on one model, in turn, beside SGD's",
+		Example: "  monge bench cost --model resnet20 --batch 128",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			costs, err := bench.Costs(model, batch, []string{"sam", "m-sam", "fisher", "asam"}, b.repeats)
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, costs, func(w io.Writer) {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+				fmt.Fprintln(t, "method\tmedian ms\tmin\tover sgd\t")
+				for _, c := range costs {
+					fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3fx\t\n", c.Method, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD)
+				}
+				t.Flush()
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&batch, "batch", 128, "minibatch size")
+	b.add(cmd, 9)
+	complete(cmd, "model", models.Names()...)
+	return cmd
+}
+
 func newBenchLayers() *cobra.Command {
 	var b benchFlags
 	var model string
@@ -295,23 +330,7 @@ func printVersus(w io.Writer, v *bench.Versus) {
 		}
 	}
 	t.Flush()
-	fmt.Fprintln(w)
-	for _, c := range v.Results {
-		if base := find(v.Results, c.Model, "sgd"); base != nil && c.Method != "sgd" {
-			fmt.Fprintf(w, "%s: a step of %s costs %.2fx one of sgd\n", c.Model, c.Method, c.Ours.MedianS/base.Ours.MedianS)
-		}
-	}
 	fmt.Fprintf(w, "\nMedians of %d rounds, run in turn; the ratio to PyTorch's best is marked.\n%s; level %s, %d threads; PyTorch %s\n", v.Rounds, v.CPU, v.Level, v.Threads, v.Torch)
-}
-
-// find returns a model's result with a method.
-func find(results []bench.Comparison, model, method string) *bench.Comparison {
-	for i, c := range results {
-		if c.Model == model && c.Method == method {
-			return &results[i]
-		}
-	}
-	return nil
 }
 
 // spread is the range of a side's rounds.
