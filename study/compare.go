@@ -253,6 +253,9 @@ func (p *Plan) Run(ctx context.Context, done func(finished, all int, r Row)) (*C
 		})
 	}
 	wg.Wait()
+	if failed == nil && finished < len(cells) {
+		failed = ctx.Err() // between two runs
+	}
 	c := &Comparison{Plan: *p, Planned: len(cells), Seconds: time.Since(begin).Seconds(),
 		Level: kernel.Active().String(), Threads: runtime.GOMAXPROCS(0), Data: p.info()}
 	for _, r := range rows {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,12 @@ func TestDivergedRunIsARow(t *testing.T) {
 
 // An interrupted comparison keeps what is finished.
 func TestInterrupt(t *testing.T) {
+	t.Run("within a run", testInterrupt)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	t.Run("between two runs", testInterrupt) // one at a time: all see the end before a start
+}
+
+func testInterrupt(t *testing.T) {
 	p := small()
 	ctx, cancel := context.WithCancel(context.Background())
 	c, err := p.Run(ctx, func(finished, _ int, _ Row) {
