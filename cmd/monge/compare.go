@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -78,6 +79,9 @@ type compareResult struct {
 }
 
 func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) error {
+	if err := writable(out); err != nil { // before the work, not after it
+		return err
+	}
 	bar := newBar(cmd.ErrOrStderr(), "compare", 1, asJSON)
 	c, err := p.Run(cmd.Context(), func(finished, all int, r study.Row) {
 		if bar.all != all {
@@ -92,11 +96,10 @@ func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) erro
 		return err
 	}
 	path := ""
+	var unwritten error
 	if len(c.Rows) > 0 {
 		path = filepath.Join(out, "report.html")
-		if err := report.Write(path, c, commandLine(p)); err != nil {
-			return err
-		}
+		unwritten = report.Write(path, c, commandLine(p))
 	}
 	if asJSON {
 		if err := printJSON(cmd.OutOrStdout(), compareResult{c, path}); err != nil {
@@ -108,7 +111,20 @@ func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) erro
 	if interrupted {
 		return fmt.Errorf("%d of %d runs done: %w", len(c.Rows), c.Planned, err)
 	}
-	return nil
+	return unwritten
+}
+
+// writable makes a directory, if need be, and returns an error if no file can be made
+// in it.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".monge.*")
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // label names a method with its settings.

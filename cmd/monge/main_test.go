@@ -213,6 +213,21 @@ func TestCompareTable(t *testing.T) {
 	}
 }
 
+// A directory that can't be written is an error before the work, not after it.
+func TestUnwritableOut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"compare --seeds 1000", "train --epochs 100000"} {
+		begin := time.Now()
+		code, out, stderr := call(append(strings.Fields(command), "--out", filepath.Join(file, "x"))...)
+		if code != exitFailed || out != "" || !strings.Contains(stderr, file) || time.Since(begin) > 20*time.Second {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", command, code, out, stderr)
+		}
+	}
+}
+
 // An interrupt leaves a readable partial report and exits with 130.
 func TestInterruptedCompare(t *testing.T) {
 	dir := t.TempDir()
