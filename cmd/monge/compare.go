@@ -172,7 +172,7 @@ func printComparison(w io.Writer, c *study.Comparison, path string) {
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\nThe best rho is chosen on validation accuracy. Near-best: test accuracy within two points of the\nmethod's highest. Time per step relative to SGD. Kernels: %s, %d threads, %.1f s in all.\n", c.Level, c.Threads, c.Seconds)
-	fmt.Fprintf(w, "Report: %s\n", path)
+	fmt.Fprintf(w, "\n%s\n\nReport: %s\n", report.Describe(c).Headline, path)
 }
 
 func printPoints(w io.Writer, c *study.Comparison, rho float64) {
