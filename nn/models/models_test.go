@@ -245,17 +245,6 @@ func (c *check) compare(t *testing.T, m *nn.Model, theta []float32) {
 	}
 }
 
-// minibatch is the script's minibatch of a step as an objective.
-type minibatch struct {
-	model  *nn.Model
-	x      []float32
-	labels []int
-}
-
-func (b *minibatch) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	return b.model.Gradient(grad, theta, b.x, b.labels, c)
-}
-
 func TestTenSteps(t *testing.T) {
 	for _, r := range readGolden(t).Runs {
 		t.Run(r.Model+" "+r.Method, func(t *testing.T) {
@@ -279,7 +268,7 @@ func TestTenSteps(t *testing.T) {
 			}
 			for step, want := range r.Losses {
 				x, labels := images(r.Size, r.Batch, step)
-				res, err := st.Step(theta, &minibatch{m, x, labels})
+				res, err := st.Step(theta, nn.Minibatch{Model: m, X: x, Labels: labels})
 				if err != nil {
 					t.Fatal(err)
 				}
