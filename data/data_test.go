@@ -1,12 +1,22 @@
 package data
 
 import (
+	"context"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
+
+func example(t *testing.T, s *Set, i int) []float32 {
+	t.Helper()
+	x := make([]float32, s.ExampleLen())
+	if err := s.Read(x, i); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
 
 func TestDigits(t *testing.T) {
 	d, err := Digits()
@@ -23,11 +33,13 @@ func TestDigits(t *testing.T) {
 		for _, l := range s.Labels {
 			counts[l]++
 		}
-		for _, v := range s.X {
-			if v < 0 || v > 1 {
-				t.Fatalf("pixel %g", v)
+		for i := range s.Len() {
+			for _, v := range example(t, s, i) {
+				if v < 0 || v > 1 {
+					t.Fatalf("pixel %g", v)
+				}
+				sum += float64(v) * 16
 			}
-			sum += float64(v) * 16
 		}
 	}
 	if want := []int{178, 182, 177, 183, 181, 182, 181, 179, 174, 180}; !slices.Equal(counts, want) {
@@ -45,7 +57,7 @@ func TestSplitsAreDisjoint(t *testing.T) {
 	for name, s := range map[string]*Set{"train": d.Train, "val": d.Val, "test": d.Test} {
 		for i := range s.Len() {
 			var b strings.Builder
-			for _, v := range s.Example(i) {
+			for _, v := range example(t, s, i) {
 				b.WriteByte(byte(v * 16))
 			}
 			if other, ok := seen[b.String()]; ok && other != name {
@@ -102,22 +114,31 @@ func TestLabelNoise(t *testing.T) {
 	}
 }
 
-func TestBatches(t *testing.T) {
+func TestLoader(t *testing.T) {
 	d, _ := Digits()
-	b := NewBatches(d.Val, 64, 7)
+	l, err := NewLoader(d.Val, LoaderSettings{Batch: 64, Seed: 7, Shuffle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	order := func(epoch int) (labels []int, sizes []int) {
-		b.Start(epoch)
-		for b.Next() {
+		l.Start(epoch, 0)
+		for {
+			b, err := l.Next(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b == nil {
+				return labels, sizes
+			}
 			labels = append(labels, b.Labels...)
 			sizes = append(sizes, len(b.Labels))
 			if len(b.X) != 64*len(b.Labels) {
 				t.Fatalf("%d numbers for %d examples", len(b.X), len(b.Labels))
 			}
 		}
-		return labels, sizes
 	}
 	first, sizes := order(1)
-	if !slices.Equal(sizes, []int{64, 64, 64, 64, 44}) || b.PerEpoch() != 5 {
+	if !slices.Equal(sizes, []int{64, 64, 64, 64, 44}) || l.PerEpoch() != 5 {
 		t.Errorf("sizes %v", sizes)
 	}
 	second, _ := order(2)
@@ -130,13 +151,13 @@ func TestBatches(t *testing.T) {
 	if !slices.Equal(first, want) {
 		t.Error("an epoch does not see every example once")
 	}
-	if big := NewBatches(d.Val, 1000, 7); big.PerEpoch() != 1 {
+	if big, _ := NewLoader(d.Val, LoaderSettings{Batch: 1000}); big.PerEpoch() != 1 {
 		t.Errorf("a batch larger than the set: %d batches", big.PerEpoch())
 	}
 }
 
 func TestOpenUnknown(t *testing.T) {
-	if _, err := Open("mnist"); err == nil || !strings.Contains(err.Error(), `"mnist"; there is digits`) {
+	if _, err := Open("mnist", Options{}); err == nil || !strings.Contains(err.Error(), `"mnist"; there is digits`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -40,9 +40,9 @@ var Digits = sync.OnceValues(func() (*Splits, error) {
 	order := rand.New(rand.NewPCG(1998, 0)).Perm(all.Len())
 	s := &Splits{
 		Name:  "digits",
-		Train: all.subset(order[:digitsTrain]),
-		Val:   all.subset(order[digitsTrain : all.Len()-digitsTest]),
-		Test:  all.subset(order[all.Len()-digitsTest:]),
+		Train: all.Select(order[:digitsTrain]),
+		Val:   all.Select(order[digitsTrain : all.Len()-digitsTest]),
+		Test:  all.Select(order[all.Len()-digitsTest:]),
 	}
 	for c := range 10 {
 		s.Classes = append(s.Classes, strconv.Itoa(c))
@@ -56,11 +56,14 @@ func parseDigits(r io.Reader) (*Set, error) {
 	rows := csv.NewReader(r)
 	rows.FieldsPerRecord = pixels + 1
 	rows.ReuseRecord = true
-	s := &Set{Shape: []int{digitsSize, digitsSize, 1}}
+	var (
+		x      []float32
+		labels []int
+	)
 	for {
 		row, err := rows.Read()
 		if err == io.EOF {
-			return s, nil
+			return NewSet(x, labels, []int{digitsSize, digitsSize, 1})
 		}
 		if err != nil {
 			return nil, err
@@ -76,9 +79,9 @@ func parseDigits(r io.Reader) (*Set, error) {
 				return nil, fmt.Errorf("line %d, column %d: %q is no whole number from 0 to %d", line, i+1, field, top)
 			}
 			if i == pixels {
-				s.Labels = append(s.Labels, v)
+				labels = append(labels, v)
 			} else {
-				s.X = append(s.X, float32(v)/16)
+				x = append(x, float32(v)/16)
 			}
 		}
 	}

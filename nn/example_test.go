@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/monge-ml/monge/data"
@@ -26,11 +27,13 @@ func ExampleNewModel() {
 	model.Init(theta, 1)
 	base, _ := optim.NewSGD[float32](model.Size(), optim.SGDSettings{LR: optim.Constant(.1), Momentum: .9})
 	opt, _ := sam.New(model.Size(), base, sam.Settings[float32]{Rho: sam.Constant(.05), Alpha: 1})
-	batches := data.NewBatches(digits.Train, 50, 1)
+	loader, _ := data.NewLoader(digits.Train, data.LoaderSettings{Batch: 50, Shuffle: true, Seed: 1})
+	ctx := context.Background()
 	var last sam.Result
 	for epoch := range 5 {
-		for batches.Start(epoch); batches.Next(); {
-			last, err = opt.Step(theta, nn.Minibatch{Model: model, X: batches.X, Labels: batches.Labels})
+		loader.Start(epoch, 0)
+		for b, _ := loader.Next(ctx); b != nil; b, _ = loader.Next(ctx) {
+			last, err = opt.Step(theta, nn.Minibatch{Model: model, X: b.X, Labels: b.Labels})
 		}
 	}
 	fmt.Println(model.Size(), "parameters, loss below 0.5:", last.Loss < .5, err)

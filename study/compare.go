@@ -270,7 +270,7 @@ func (p *Plan) Run(ctx context.Context, done func(finished, all int, r Row)) (*C
 // info describes the plan's data, which Check has opened.
 func (p *Plan) info() DataInfo {
 	d := DataInfo{Name: p.Base.Data, LabelNoise: p.Base.LabelNoise}
-	if s, err := data.Open(p.Base.Data); err == nil {
+	if s, err := data.Open(p.Base.Data, data.Options{}); err == nil {
 		d.Train, d.Val, d.Test, d.Classes = s.Train.Len(), s.Val.Len(), s.Test.Len(), len(s.Classes)
 	}
 	return d

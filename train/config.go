@@ -101,7 +101,7 @@ func (c *Config) check() error {
 
 // open returns the data that the config names, with its label noise.
 func (c *Config) open() (*data.Splits, error) {
-	splits, err := data.Open(c.Data)
+	splits, err := data.Open(c.Data, data.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -55,6 +54,7 @@ type Run struct {
 	Data   *data.Splits
 
 	stepper *sam.Stepper[float32]
+	loader  *data.Loader
 }
 
 // New checks a config and builds its parts.
@@ -74,13 +74,15 @@ func New(c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Run{Config: c, Model: m, Data: d, stepper: st}, nil
+	l, err := data.NewLoader(d.Train, data.LoaderSettings{Batch: c.Batch, Shuffle: true, Seed: c.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return &Run{Config: c, Model: m, Data: d, stepper: st, loader: l}, nil
 }
 
 // Steps returns the number of steps of the whole run.
-func (r *Run) Steps() int {
-	return r.Config.Epochs * data.NewBatches(r.Data.Train, r.Config.Batch, r.Config.Seed).PerEpoch()
-}
+func (r *Run) Steps() int { return r.Config.Epochs * r.loader.PerEpoch() }
 
 // Do trains from the initial parameters and evaluates the end. It calls each (which may
 // be nil) after every epoch, and stops when ctx is done or each returns an error. A NaN
@@ -88,8 +90,7 @@ func (r *Run) Steps() int {
 func (r *Run) Do(ctx context.Context, each func(Epoch) error, progress Progress) (Result, error) {
 	res := Result{Theta: make([]float32, r.Model.Size())}
 	r.Model.Init(res.Theta, r.Config.Seed)
-	batches := data.NewBatches(r.Data.Train, r.Config.Batch, r.Config.Seed)
-	l := loop{run: r, theta: res.Theta, batches: batches, all: r.Config.Epochs * batches.PerEpoch(), progress: progress}
+	l := loop{run: r, theta: res.Theta, all: r.Steps(), progress: progress}
 	for n := 1; n <= r.Config.Epochs; n++ {
 		e, err := l.epoch(ctx, n)
 		if err != nil {
@@ -114,7 +115,7 @@ func (r *Run) Do(ctx context.Context, each func(Epoch) error, progress Progress)
 type loop struct {
 	run      *Run
 	theta    []float32
-	batches  *data.Batches
+	batch    *data.Batch
 	done     int
 	all      int
 	times    []float64
@@ -123,16 +124,20 @@ type loop struct {
 
 // Gradient is the objective of the current minibatch.
 func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	return l.run.Model.Gradient(grad, theta, l.batches.X, l.batches.Labels, c)
+	return l.run.Model.Gradient(grad, theta, l.batch.X, l.batch.Labels, c)
 }
 
 func (l *loop) epoch(ctx context.Context, number int) (Epoch, error) {
 	e := Epoch{Epoch: number}
-	l.batches.Start(number)
+	l.run.loader.Start(number, 0)
 	steps := 0.
-	for l.batches.Next() {
-		if err := ctx.Err(); err != nil {
+	for {
+		var err error
+		if l.batch, err = l.run.loader.Next(ctx); err != nil {
 			return e, err
+		}
+		if l.batch == nil {
+			break
 		}
 		begin := time.Now()
 		r, err := l.run.stepper.Step(l.theta, l)
@@ -197,20 +202,26 @@ func hash(theta []float32) string {
 // Evaluate returns the mean cross-entropy and the accuracy of the model on a set.
 func (r *Run) Evaluate(theta []float32, s *data.Set) (loss Real, accuracy float64, err error) {
 	const batch = 256
-	if s.Len() == 0 {
-		return 0, 0, errors.New("evaluate: the set is empty")
+	loader, err := data.NewLoader(s, data.LoaderSettings{Batch: batch})
+	if err != nil {
+		return 0, 0, fmt.Errorf("evaluate: %w", err)
 	}
-	per := len(s.X) / s.Len()
 	var sum float64
 	right := 0
-	for i := 0; i < s.Len(); i += batch {
-		n := min(batch, s.Len()-i)
-		logits, err := r.Model.Logits(theta, s.X[i*per:(i+n)*per])
+	for {
+		b, err := loader.Next(context.Background())
 		if err != nil {
 			return 0, 0, fmt.Errorf("evaluate: %w", err)
 		}
-		classes := len(logits) / n
-		for j, label := range s.Labels[i : i+n] {
+		if b == nil {
+			break
+		}
+		logits, err := r.Model.Logits(theta, b.X)
+		if err != nil {
+			return 0, 0, fmt.Errorf("evaluate: %w", err)
+		}
+		classes := len(logits) / len(b.Labels)
+		for j, label := range b.Labels {
 			row := logits[j*classes : (j+1)*classes]
 			sum += crossEntropy(row, label)
 			if argmax(row) == label {
