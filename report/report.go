@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -88,7 +89,7 @@ func Write(path string, c *study.Comparison, command string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return train.WriteFile(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(b)
 		return err
 	})

@@ -1,15 +1,14 @@
 package train
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -60,7 +59,7 @@ func (d *Dir) Epoch(e Epoch) error {
 func (d *Dir) Finish(r *Run, res Result) error {
 	tensors := r.Model.StateDict(res.Theta)
 	return errors.Join(
-		WriteFile(filepath.Join(d.path, WeightsFile), func(w io.Writer) error {
+		atomicfile.Write(filepath.Join(d.path, WeightsFile), func(w io.Writer) error {
 			return weights.WriteSafetensors(w, tensors, map[string]string{"model": r.Config.Model, "sha256": res.WeightsSHA256})
 		}),
 		writeJSON(filepath.Join(d.path, ResultFile), res))
@@ -74,37 +73,8 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
-}
-
-// WriteFile writes a file whole or not at all: to a temporary file beside it, synced,
-// then renamed.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			return fmt.Errorf("%s: %w", path, pe.Err)
-		}
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	b := bufio.NewWriterSize(f, 1<<16)
-	if err := write(b); err != nil {
-		return err
-	}
-	for _, step := range []func() error{b.Flush, func() error { return f.Chmod(0o644) }, f.Sync, f.Close} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return os.Rename(f.Name(), path)
 }

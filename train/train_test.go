@@ -2,12 +2,10 @@ package train_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -234,25 +232,6 @@ func readJSON(t *testing.T, path string, v any) {
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// A failed write leaves the old file as it was and no temporary file behind.
-func TestWriteFileIsAtomic(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.json")
-	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	broken := errors.New("broken")
-	err := train.WriteFile(path, func(w io.Writer) error {
-		w.Write(bytes.Repeat([]byte("x"), 1<<20))
-		return broken
-	})
-	b, _ := os.ReadFile(path)
-	entries, _ := os.ReadDir(dir)
-	if !errors.Is(err, broken) || string(b) != "old" || len(entries) != 1 {
-		t.Errorf("error %v, content %q, %d files", err, b, len(entries))
 	}
 }
 

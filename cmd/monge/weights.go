@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/monge-ml/monge/train"
+	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -121,7 +121,7 @@ func newWeightsConvert() *cobra.Command {
 					tensors[i].DType = to
 				}
 			}
-			err = train.WriteFile(args[1], func(w io.Writer) error { return weights.WriteSafetensors(w, tensors, f.Metadata) })
+			err = atomicfile.Write(args[1], func(w io.Writer) error { return weights.WriteSafetensors(w, tensors, f.Metadata) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[1], err)
 			}
