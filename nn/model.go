@@ -1,8 +1,10 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
@@ -76,19 +78,62 @@ func (m *Model) Init(theta []float32, seed uint64) {
 	for i, p := range m.Params {
 		// a stream for each parameter: adding a layer leaves the others' numbers alone
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
-		p.init(rng, theta[p.Offset:p.Offset+p.Len()])
+		p.init(rng, p.values(theta))
 	}
+}
+
+// Freeze takes the parameters that match one of the patterns of [path.Match], or lie below
+// a name that does ("conv1", "layer[12]", "*.bias"), out of the flat vector: they keep their values, no perturbation and no
+// update reaches them, and [Model.Size] shrinks. Running statistics of batch norm still
+// move. Call it before any vector is made. A pattern that matches nothing is an error,
+// and so is one that leaves nothing to train.
+func (m *Model) Freeze(patterns ...string) error {
+	frozen := make([]bool, len(m.Params))
+	left := len(m.Params)
+	for _, pattern := range patterns {
+		hits := 0
+		for i, p := range m.Params {
+			whole, err := path.Match(pattern, p.Name)
+			if err != nil {
+				return fmt.Errorf("freeze: pattern %q: %w", pattern, err)
+			}
+			if below, _ := path.Match(pattern+".*", p.Name); !whole && !below {
+				continue
+			}
+			hits++
+			if !frozen[i] {
+				frozen[i] = true
+				left--
+			}
+		}
+		if hits == 0 {
+			return fmt.Errorf("freeze: no parameter matches %q; names are like %s and %s", pattern, m.Params[0].Name, m.Params[len(m.Params)-1].Name)
+		}
+	}
+	if left == 0 {
+		return errors.New("freeze: the patterns leave no parameter to train")
+	}
+	m.size = 0
+	for i, p := range m.Params {
+		if frozen[i] && p.frozen == nil {
+			p.frozen, p.Offset = make([]float32, p.Len()), 0
+		}
+		if !p.Frozen() {
+			p.Offset = m.size
+			m.size += p.Len()
+		}
+	}
+	return nil
 }
 
 // bind points all parameters at theta and grad.
 func (m *Model) bind(theta, grad []float32, add bool) {
 	for _, p := range m.Params {
 		var g []float32
-		end := p.Offset + p.Len()
-		if grad != nil {
-			g = grad[p.Offset:end]
+		if grad != nil && !p.Frozen() {
+			g = grad[p.Offset : p.Offset+p.Len()]
 		}
-		p.view.Bind(theta[p.Offset:end], g, add)
+		p.view.Bind(p.values(theta), g, add)
 	}
 }
 
@@ -128,9 +173,25 @@ func (m *Model) Logits(theta, x []float32) ([]float32, error) {
 	return y.Data, nil
 }
 
+// A Target says what a minibatch should be classified as.
+type Target struct {
+	Labels []int
+	// Mixed are the labels of the examples mixed into the inputs (mixup), nil for none:
+	// the loss is Lambda times that of Labels and 1-Lambda times that of Mixed.
+	Mixed  []int
+	Lambda float64
+	// Smoothing is the share of the target spread evenly over the classes.
+	Smoothing float64
+}
+
 // Gradient returns the mean cross-entropy over a batch of inputs x with integer labels
 // at theta, and writes its gradient as [sam.Objective] says.
 func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (float64, error) {
+	return m.GradientOf(Target{Labels: labels}, grad, theta, x, c)
+}
+
+// GradientOf is [Model.Gradient] for any target.
+func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (float64, error) {
 	n, err := m.inputs(theta, x)
 	if err != nil {
 		return 0, err
@@ -145,7 +206,7 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (fl
 	m.tape.Reset(mode)
 	m.tape.SetRandom(m.seed, m.step<<16|uint64(c.Micro&0xffff))
 	m.bind(theta, grad, c.Add)
-	loss := m.tape.CrossEntropy(m.forward(x, n), labels)
+	loss := y.loss(m.tape, m.forward(x, n))
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
 		return 0, err
 	}
@@ -154,6 +215,28 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (fl
 	}
 	return float64(loss.Data[0]), nil
 }
+
+// loss is the target's cross-entropy with logits.
+func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
+	of := func(labels []int) *tensor.Tensor {
+		if y.Smoothing == 0 {
+			return t.CrossEntropy(logits, labels)
+		}
+		return t.CrossEntropyWith(logits, labels, tensor.CrossEntropyOptions{LabelSmoothing: float32(y.Smoothing)})
+	}
+	if y.Mixed == nil {
+		return of(y.Labels)
+	}
+	share := func(v float64) *tensor.Tensor { return t.Input([]float32{float32(v)}, 1) }
+	return t.Add(t.Mul(of(y.Labels), share(y.Lambda)), t.Mul(of(y.Mixed), share(1-y.Lambda)))
+}
+
+// Steps returns how many steps have drawn random numbers (dropout), which is all the
+// state that a model has beside its parameters and buffers.
+func (m *Model) Steps() uint64 { return m.step }
+
+// SetSteps sets that number, to go on where another process stopped.
+func (m *Model) SetSteps(n uint64) { m.step = n }
 
 // A Minibatch is a model's loss on one minibatch, as an objective to step on.
 type Minibatch struct {

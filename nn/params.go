@@ -17,13 +17,25 @@ import (
 type Param struct {
 	Name   string
 	Shape  []int
-	Offset int // of its first element in the flat vector
+	Offset int // of its first element in the flat vector; 0 if frozen
 	// Kernel is set for the weight of a convolution, of shape [height, width, in, out] here
 	// and [out, in, height, width] in PyTorch.
 	Kernel bool
 
-	init func(rng *rand.Rand, dst []float32)
-	view *tensor.Tensor
+	init   func(rng *rand.Rand, dst []float32)
+	view   *tensor.Tensor
+	frozen []float32 // its values, where it is no part of the flat vector
+}
+
+// Frozen reports whether the parameter was taken out of the flat vector.
+func (p *Param) Frozen() bool { return p.frozen != nil }
+
+// values returns the parameter's elements, in theta unless it is frozen.
+func (p *Param) values(theta []float32) []float32 {
+	if p.frozen != nil {
+		return p.frozen
+	}
+	return theta[p.Offset : p.Offset+p.Len()]
 }
 
 // Len returns the number of elements.
@@ -139,7 +151,7 @@ func fanIn(n int) func(*rand.Rand, []float32) { return uniform(1 / math.Sqrt(flo
 // Import sets the parameter in theta from values in PyTorch's order, of which there must
 // be as many as the parameter has.
 func (p *Param) Import(theta, values []float32) error {
-	dst := theta[p.Offset : p.Offset+p.Len()]
+	dst := p.values(theta)
 	if len(values) != len(dst) {
 		return fmt.Errorf("parameter %s has %d elements, got %d", p.Name, len(dst), len(values))
 	}
@@ -153,7 +165,7 @@ func (p *Param) Import(theta, values []float32) error {
 
 // Export returns the parameter's values in theta, in PyTorch's order.
 func (p *Param) Export(theta []float32) []float32 {
-	src := theta[p.Offset : p.Offset+p.Len()]
+	src := p.values(theta)
 	out := make([]float32, len(src))
 	if !p.Kernel {
 		copy(out, src)

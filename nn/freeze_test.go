@@ -1,0 +1,137 @@
+package nn_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/sam"
+)
+
+func resnet20(t *testing.T) *nn.Model {
+	t.Helper()
+	m, err := models.Build("resnet20", models.Options{Input: []int{8, 8, 3}, Classes: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// What is left to train has the gradient that it has in the whole model, and what is
+// frozen keeps its values under every name.
+func TestFreeze(t *testing.T) {
+	whole, part := resnet20(t), resnet20(t)
+	if err := part.Freeze("conv1", "bn1", "layer[12]", "*.bn2.weight"); err != nil {
+		t.Fatal(err)
+	}
+	theta, some := make([]float32, whole.Size()), make([]float32, part.Size())
+	whole.Init(theta, 5)
+	part.Init(some, 5)
+	x, labels := numbers(6*8*8*3, 1), []int{0, 1, 2, 3, 0, 1}
+	grad, got := make([]float32, len(theta)), make([]float32, len(some))
+	want, err := whole.Gradient(grad, theta, x, labels, sam.Call{Weight: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss, err := part.Gradient(got, some, x, labels, sam.Call{Weight: 1})
+	if err != nil || loss != want {
+		t.Errorf("loss %g, %v, want %g", loss, err, want)
+	}
+	left := 0
+	for i, p := range part.Params {
+		q := whole.Params[i]
+		if p.Frozen() != !(strings.HasPrefix(p.Name, "layer3") || strings.HasPrefix(p.Name, "linear")) && !strings.HasSuffix(p.Name, "bn2.weight") {
+			t.Errorf("%s: frozen is %t", p.Name, p.Frozen())
+		}
+		if p.Frozen() {
+			continue
+		}
+		left += p.Len()
+		if !slices.Equal(got[p.Offset:p.Offset+p.Len()], grad[q.Offset:q.Offset+q.Len()]) {
+			t.Errorf("%s: the gradient differs", p.Name)
+		}
+	}
+	if left != part.Size() || left == 0 || left == whole.Size() {
+		t.Errorf("%d parameters to train, the model says %d of %d", left, part.Size(), whole.Size())
+	}
+	a, b := whole.StateDict(theta), part.StateDict(some)
+	for i := range a {
+		if a[i].Name != b[i].Name || !slices.Equal(a[i].Data, b[i].Data) {
+			t.Errorf("%s differs in the state dict", a[i].Name)
+		}
+	}
+}
+
+func TestFreezeErrors(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"stem.*": `no parameter matches "stem.*"; names are like conv1.weight and linear.bias`,
+		"[":      "syntax error",
+		"*":      "leave no parameter to train",
+	} {
+		m := resnet20(t)
+		size := m.Size()
+		if err := m.Freeze(pattern); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", pattern, err, want)
+		}
+		if m.Size() != size {
+			t.Errorf("%q: the model has changed", pattern)
+		}
+	}
+}
+
+// The loss of a mixed and smoothed target is that of its parts, computed here from the
+// logits, and its gradient that of finite differences.
+func TestTarget(t *testing.T) {
+	m := mlp(t, widths...)
+	theta, grad := make([]float32, m.Size()), make([]float32, m.Size())
+	m.Init(theta, 1)
+	x := numbers(3*widths[0], 9)
+	y := nn.Target{Labels: []int{0, 3, 2}, Mixed: []int{1, 3, 0}, Lambda: .7, Smoothing: .1}
+	logits, err := m.Logits(theta, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want float64
+	for i := range 3 {
+		row := logits[4*i : 4*i+4]
+		var sum float64
+		for _, v := range row {
+			sum += math.Exp(float64(v))
+		}
+		for j, v := range row {
+			target := .1 / 4
+			if j == y.Labels[i] {
+				target += .9 * .7
+			}
+			if j == y.Mixed[i] {
+				target += .9 * .3
+			}
+			want += target * (math.Log(sum) - float64(v)) / 3
+		}
+	}
+	at := func() float64 {
+		loss, err := m.GradientOf(y, grad, theta, x, sam.Call{Weight: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loss
+	}
+	if loss := at(); !(math.Abs(loss-want) <= 1e-6) {
+		t.Errorf("loss %g, want %g", loss, want)
+	}
+	for _, i := range []int{0, 17, len(theta) - 1} {
+		analytic, before := float64(grad[i]), theta[i]
+		theta[i] = before + 1e-2
+		up := at()
+		theta[i] = before - 1e-2
+		down := at()
+		theta[i] = before
+		if d := (up - down) / 2e-2; !(math.Abs(d-analytic) <= 1e-3) {
+			t.Errorf("gradient %d is %g, differences say %g", i, analytic, d)
+		}
+		at()
+	}
+}
