@@ -34,7 +34,7 @@ var scheduleKeys = map[string][]string{
 func ParseSchedule(text string, value float64, steps int) (Schedule, error) {
 	p := scheduleParser{value: value, steps: steps, set: map[string]string{}}
 	name, settings, _ := strings.Cut(text, ",")
-	if name == "" && settings == "" {
+	if text == "" {
 		name = "constant"
 	}
 	keys, known := scheduleKeys[name]
