@@ -1,7 +1,6 @@
 package data
 
 import (
-	"context"
 	"math"
 	"reflect"
 	"slices"
@@ -111,48 +110,6 @@ func TestLabelNoise(t *testing.T) {
 		if _, err := d.WithLabelNoise(share, 1); err == nil {
 			t.Errorf("a share of %g was accepted", share)
 		}
-	}
-}
-
-func TestLoader(t *testing.T) {
-	d, _ := Digits()
-	l, err := NewLoader(d.Val, LoaderSettings{Batch: 64, Seed: 7, Shuffle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	order := func(epoch int) (labels []int, sizes []int) {
-		l.Start(epoch, 0)
-		for {
-			b, err := l.Next(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b == nil {
-				return labels, sizes
-			}
-			labels = append(labels, b.Labels...)
-			sizes = append(sizes, len(b.Labels))
-			if len(b.X) != 64*len(b.Labels) {
-				t.Fatalf("%d numbers for %d examples", len(b.X), len(b.Labels))
-			}
-		}
-	}
-	first, sizes := order(1)
-	if !slices.Equal(sizes, []int{64, 64, 64, 64, 44}) || l.PerEpoch() != 5 {
-		t.Errorf("sizes %v", sizes)
-	}
-	second, _ := order(2)
-	again, _ := order(1)
-	if slices.Equal(first, second) || !slices.Equal(first, again) {
-		t.Error("the order is not a function of the epoch")
-	}
-	slices.Sort(first)
-	want := slices.Sorted(slices.Values(d.Val.Labels))
-	if !slices.Equal(first, want) {
-		t.Error("an epoch does not see every example once")
-	}
-	if big, _ := NewLoader(d.Val, LoaderSettings{Batch: 1000}); big.PerEpoch() != 1 {
-		t.Errorf("a batch larger than the set: %d batches", big.PerEpoch())
 	}
 }
 

@@ -4,6 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/monge-ml/monge/internal/kernel"
+	"github.com/monge-ml/monge/internal/par"
 )
 
 // LoaderSettings say how a set becomes minibatches.
@@ -13,27 +19,51 @@ type LoaderSettings struct {
 	Seed      uint64
 	Augment   Augment
 	Normalize Normalization
-	Ahead     int // minibatches to prepare ahead; 0 prepares each when asked for
+	Ahead     int // minibatches to prepare ahead, in idle moments; 0 prepares each when asked for
 }
 
 // A Batch is a minibatch. It is valid until the loader's next call.
 type Batch struct {
 	X      []float32 // examples, one after the other
 	Labels []int
-	// With mixup, X holds share Lambda of the example of Labels and 1-Lambda of an example
-	// of Mixed; without it Mixed is nil and Lambda 1.
+	// With mixup, an example of X is float32(Lambda) times the example of Labels plus
+	// float32(1-Lambda) times an example of Mixed; without it Mixed is nil and Lambda 1.
 	Mixed  []int
 	Lambda float64
 }
 
 // A Loader goes through a set in minibatches, epoch after epoch. A minibatch is a
 // function of the settings, the epoch and its place in it alone.
+//
+// A minibatch is prepared in pieces. While the caller computes, a goroutine for each
+// minibatch ahead does pieces and yields the processor after each; Next does the pieces
+// that are left, on all threads. A loader is for one goroutine.
 type Loader struct {
 	set   *Set
 	s     LoaderSettings
-	batch Batch
-	order []int
-	at    int
+	order []int // of the epoch
+	epoch int
+	at    int    // the minibatch that Next returns
+	begun int    // the first minibatch that no job has
+	jobs  []*job // minibatch n is prepared by job n % len(jobs)
+	stop  atomic.Bool
+	ahead sync.WaitGroup // goroutines that prepare
+
+	batch  Batch
+	mixing mixing
+}
+
+// A job prepares one minibatch.
+type job struct {
+	l      *Loader
+	ctx    context.Context // of the call of Next that helps
+	n      int             // the minibatch
+	x      []float32
+	labels []int
+	pieces int
+	next   atomic.Int64   // the first piece that nobody does
+	done   sync.WaitGroup // for the goroutine that works ahead
+	errs   []error        // by piece
 }
 
 // NewLoader returns a loader, at the start of epoch 1. Minibatches have at most
@@ -42,12 +72,30 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if settings.Batch <= 0 {
 		return nil, fmt.Errorf("batch is %d; it must be at least 1", settings.Batch)
 	}
+	if settings.Ahead < 0 {
+		return nil, fmt.Errorf("ahead is %d; it must be 0 or more minibatches", settings.Ahead)
+	}
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("the set is empty")
 	}
+	if err := settings.Augment.check(set.Shape); err != nil {
+		return nil, err
+	}
+	if err := settings.Normalize.checkFor(set.Shape); err != nil {
+		return nil, err
+	}
 	settings.Batch = min(settings.Batch, set.Len())
+	settings.Normalize = settings.Normalize.clone()
 	l := &Loader{set: set, s: settings, order: make([]int, set.Len())}
-	l.batch = Batch{X: make([]float32, set.ExampleLen()*settings.Batch), Labels: make([]int, settings.Batch), Lambda: 1}
+	numbers := settings.Batch * set.ExampleLen()
+	l.jobs = make([]*job, min(settings.Ahead+1, l.PerEpoch()))
+	for i := range l.jobs {
+		l.jobs[i] = &job{l: l, x: make([]float32, numbers), labels: make([]int, settings.Batch)}
+	}
+	if settings.Augment.Mixup > 0 {
+		l.batch.Mixed = make([]int, settings.Batch)
+		l.mixing = mixing{partner: make([]int, settings.Batch), x: make([]float32, numbers), per: set.ExampleLen()}
+	}
 	l.Start(1, 0)
 	return l, nil
 }
@@ -57,6 +105,7 @@ func (l *Loader) PerEpoch() int { return (l.set.Len() + l.s.Batch - 1) / l.s.Bat
 
 // Start goes to minibatch number at, counted from 0, of an epoch.
 func (l *Loader) Start(epoch, at int) {
+	l.Close()
 	for i := range l.order {
 		l.order[i] = i
 	}
@@ -64,26 +113,147 @@ func (l *Loader) Start(epoch, at int) {
 		rng := rand.New(rand.NewPCG(l.s.Seed, uint64(epoch)+1))
 		rng.Shuffle(len(l.order), func(i, j int) { l.order[i], l.order[j] = l.order[j], l.order[i] })
 	}
-	l.at = at * l.s.Batch
+	l.epoch, l.at, l.begun = epoch, at, at
 }
 
-// Next returns the next minibatch of the epoch, or nil at its end.
+// Next returns the next minibatch of the epoch, or nil at its end. An error of reading
+// an example is that of the first example that has one, and comes again until Start.
+// When ctx is done Next returns its error, and the minibatch is that of the next call.
 func (l *Loader) Next(ctx context.Context) (*Batch, error) {
-	n := min(l.s.Batch, len(l.order)-l.at)
-	if n <= 0 {
-		return nil, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	per := l.set.ExampleLen()
-	l.batch.X, l.batch.Labels = l.batch.X[:n*per], l.batch.Labels[:n]
-	for i, j := range l.order[l.at : l.at+n] {
-		if err := l.set.Read(l.batch.X[i*per:(i+1)*per], j); err != nil {
-			return nil, err
+	if l.at >= l.PerEpoch() {
+		return nil, nil
+	}
+	for ; l.begun < min(l.at+len(l.jobs), l.PerEpoch()); l.begun++ {
+		j := l.jobs[l.begun%len(l.jobs)]
+		j.begin(l.begun)
+		if l.begun > l.at {
+			l.workAhead(j)
 		}
-		l.batch.Labels[i] = l.set.Labels[j]
 	}
-	l.at += n
-	return &l.batch, ctx.Err()
+	j := l.jobs[l.at%len(l.jobs)]
+	if err := j.finish(ctx); err != nil {
+		return nil, err
+	}
+	l.batch.X, l.batch.Labels, l.batch.Lambda = j.x, j.labels, 1
+	if l.s.Augment.Mixup > 0 {
+		l.mixup(j)
+	}
+	l.at++
+	return &l.batch, nil
 }
 
-// Close stops the work ahead.
-func (l *Loader) Close() {}
+// Close stops the work ahead and waits for it to end. Start begins anew.
+func (l *Loader) Close() {
+	l.stop.Store(true)
+	l.ahead.Wait()
+	l.stop.Store(false)
+	l.begun = l.at
+}
+
+// pieceNumbers is the least size of a piece, in numbers of X: smaller ones cost more to
+// hand out than to do.
+const pieceNumbers = 2048
+
+// perPiece returns the number of examples of a piece.
+func (l *Loader) perPiece() int {
+	per := l.set.ExampleLen()
+	return (pieceNumbers + per - 1) / per
+}
+
+// begin sets the job to minibatch n.
+func (j *job) begin(n int) {
+	size, per := min(j.l.s.Batch, len(j.l.order)-n*j.l.s.Batch), j.l.perPiece()
+	j.n, j.x, j.labels = n, j.x[:size*j.l.set.ExampleLen()], j.labels[:size]
+	j.pieces = (size + per - 1) / per
+	j.errs = append(j.errs[:0], make([]error, j.pieces)...)
+	j.next.Store(0)
+}
+
+// workAhead starts a goroutine that does pieces of j where it disturbs nobody.
+func (l *Loader) workAhead(j *job) {
+	j.done.Add(1)
+	l.ahead.Add(1)
+	go func() {
+		defer l.ahead.Done()
+		defer j.done.Done()
+		for !l.stop.Load() && j.one() {
+			runtime.Gosched()
+		}
+	}()
+}
+
+// finish does what is left of the minibatch and returns the error of its first example
+// that has one.
+func (j *job) finish(ctx context.Context) error {
+	j.ctx = ctx
+	par.Run(j.pieces-min(int(j.next.Load()), j.pieces), j)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j.done.Wait()
+	for _, err := range j.errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Do does one piece if one is left: any, as others take pieces at the same time.
+func (j *job) Do(int) {
+	if j.ctx.Err() == nil {
+		j.one()
+	}
+}
+
+// one does the next piece; it reports false when none is left.
+func (j *job) one() bool {
+	i := int(j.next.Add(1)) - 1
+	if i >= j.pieces {
+		return false
+	}
+	per := j.l.perPiece()
+	for k := i * per; k < min((i+1)*per, len(j.labels)); k++ {
+		if err := j.example(k); err != nil {
+			j.errs[i] = err
+			break
+		}
+	}
+	return true
+}
+
+// example prepares example k of the minibatch.
+func (j *job) example(k int) error {
+	l := j.l
+	place := j.n*l.s.Batch + k
+	i := l.order[place]
+	per := l.set.ExampleLen()
+	x := j.x[k*per : (k+1)*per]
+	if err := l.set.Read(x, i); err != nil {
+		return err
+	}
+	j.labels[k] = l.set.Labels[i]
+	if !l.s.Augment.moves() {
+		l.s.Normalize.apply(x)
+		return nil
+	}
+	h, w, c := l.set.Shape[0], l.set.Shape[1], l.set.Shape[2]
+	key := kernel.Mix(epochKey(l.s.Seed, augmentStream, l.epoch), uint64(place))
+	l.s.Augment.vary(x, h, w, c, l.s.Augment.draw(key, h, w), l.s.Normalize)
+	return nil
+}
+
+// mixup mixes the minibatch of j with itself.
+func (l *Loader) mixup(j *job) {
+	m, n := &l.mixing, len(j.labels)
+	m.draw(l.s.Augment.Mixup, n, kernel.Mix(epochKey(l.s.Seed, mixupStream, l.epoch), uint64(j.n)))
+	m.from = j.x
+	par.Run(n, m)
+	l.batch.X, l.batch.Mixed, l.batch.Lambda = m.x[:len(j.x)], l.batch.Mixed[:n], m.lambda
+	for i, p := range m.partner {
+		l.batch.Mixed[i] = j.labels[p]
+	}
+}
