@@ -165,7 +165,7 @@ func (v *view) bestRadii() string {
 }
 
 // curves are the methods' means over seeds by epoch of one number.
-func (v *view) curves(s scene, value func(train.Epoch) float64) (all []series, values []float64) {
+func (v *view) curves(s scene, value func(train.Record) float64) (all []series, values []float64) {
 	for _, m := range v.methods {
 		c := series{look: m.look, line: true, marks: markLast}
 		for _, e := range byEpoch(m.at(s.rho(m)), value) {
@@ -183,8 +183,8 @@ func (v *view) epochAxis() axis {
 	last := 2
 	for _, m := range v.methods {
 		for _, r := range m.rows {
-			if n := len(r.Epochs); n > 0 {
-				last = max(last, r.Epochs[n-1].Epoch)
+			if n := len(r.Records); n > 0 {
+				last = max(last, r.Records[n-1].Epoch)
 			}
 		}
 	}
@@ -197,7 +197,7 @@ func (v *view) trainingFigures() (figures []figure) {
 	for _, s := range v.scenes() {
 		for _, kind := range []struct {
 			title string
-			value func(train.Epoch) float64
+			value func(train.Record) float64
 			y     func([]float64) axis
 		}{
 			{"Validation accuracy", valAccuracy, shareAxis},
@@ -217,7 +217,7 @@ func (v *view) trainingFigures() (figures []figure) {
 }
 
 // ends says where the curves of a scene end.
-func (v *view) ends(s scene, value func(train.Epoch) float64) string {
+func (v *view) ends(s scene, value func(train.Record) float64) string {
 	var said []string
 	for _, m := range v.methods {
 		if e := byEpoch(m.at(s.rho(m)), value); len(e) > 0 {

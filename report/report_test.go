@@ -209,13 +209,13 @@ func TestPageOfWildNumbers(t *testing.T) {
 	for i := range c.Rows {
 		r := &c.Rows[i]
 		r.Diverged, r.Failure = i%2 == 0, "step 12: ascent gradient at theta: the loss is not finite"
-		r.Epochs = r.Epochs[:i%30]
-		for j := range r.Epochs {
+		r.Records = r.Records[:i%30]
+		for j := range r.Records {
 			if (i+j)%3 > 0 {
 				continue
 			}
 			x := wild[(i+j)%len(wild)]
-			r.Epochs[j] = train.Epoch{Epoch: j + 1, TrainLoss: x, ValLoss: train.Real(x), GradNorm: x, PredictedAscent: x, Ascent: x}
+			r.Records[j] = train.Record{Epoch: j + 1, TrainLoss: x, ValLoss: train.Real(x), GradNorm: x, PredictedAscent: x, Ascent: x}
 		}
 	}
 	c.Summary[1].StepRatio = math.NaN()

@@ -77,7 +77,7 @@ func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
 	}
 	for n := 1; n <= 30; n++ {
 		part := 1 - math.Exp(-float64(n)/6)
-		e := train.Epoch{Epoch: n, TrainLoss: 2.3 - part, ValLoss: 1, ValAccuracy: .1 + (r.TestAccuracy-.1)*part, GradNorm: g * (.4 + .6*part)}
+		e := train.Record{Epoch: n, TrainLoss: 2.3 - part, ValLoss: 1, ValAccuracy: train.Real(.1 + (r.TestAccuracy-.1)*part), GradNorm: g * (.4 + .6*part)}
 		if r.Diverged {
 			e.TrainLoss = 2.3
 		}
@@ -86,9 +86,9 @@ func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
 			e.PredictedAscent = e.DeltaNorm * e.GradNorm
 			e.Ascent = rise * e.PredictedAscent
 		}
-		r.Epochs = append(r.Epochs, e)
+		r.Records = append(r.Records, e)
 	}
-	loss := r.Epochs[len(r.Epochs)-1].TrainLoss
+	loss := r.Records[len(r.Records)-1].TrainLoss
 	r.TrainLoss = &loss
 	return r
 }

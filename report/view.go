@@ -178,11 +178,11 @@ type mean struct {
 
 // byEpoch returns the mean over runs of a number of every epoch. Values that are not
 // finite, as just before a run breaks, are left out.
-func byEpoch(rows []study.Row, value func(train.Epoch) float64) (means []mean) {
+func byEpoch(rows []study.Row, value func(train.Record) float64) (means []mean) {
 	values := map[int][]float64{}
 	last := 0
 	for _, r := range rows {
-		for _, e := range r.Epochs {
+		for _, e := range r.Records {
 			last = max(last, e.Epoch)
 			if v := value(e); finite(v) {
 				values[e.Epoch] = append(values[e.Epoch], v)
@@ -207,12 +207,12 @@ func meanOf(v []float64) mean {
 	return m
 }
 
-func gradNorm(e train.Epoch) float64  { return e.GradNorm }
-func ascent(e train.Epoch) float64    { return e.Ascent }
-func predicted(e train.Epoch) float64 { return e.PredictedAscent }
-func trainLoss(e train.Epoch) float64 { return e.TrainLoss }
-func valAccuracy(e train.Epoch) float64 {
-	return e.ValAccuracy
+func gradNorm(e train.Record) float64  { return e.GradNorm }
+func ascent(e train.Record) float64    { return e.Ascent }
+func predicted(e train.Record) float64 { return e.PredictedAscent }
+func trainLoss(e train.Record) float64 { return e.TrainLoss }
+func valAccuracy(e train.Record) float64 {
+	return float64(e.ValAccuracy)
 }
 
 // most is the largest value of means.

@@ -38,7 +38,7 @@ type Plan struct {
 // radii that reach well past where SAM breaks.
 func DefaultPlan() Plan {
 	base := train.Default()
-	base.LabelNoise = .4
+	base.LabelNoise, base.Momentum = .4, new(.9)
 	return Plan{
 		Base:    base,
 		Methods: []string{"sgd", "sam", "m-sam", Budgeted},
@@ -64,7 +64,7 @@ type Row struct {
 	Failure   string  `json:"failure,omitempty"`
 	StepS     float64 `json:"step_s"` // median seconds of a step
 
-	Epochs []train.Epoch `json:"epochs"`
+	Records []train.Record `json:"records"`
 }
 
 // A Summary is what the runs of one method say together.
@@ -282,16 +282,17 @@ func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := run.Do(ctx, nil, nil)
+	res, err := run.Do(ctx, nil, train.Watch{})
 	r := &Row{
 		Method: c.method, AscentBudget: c.budget, Rho: c.rho, Seed: c.seed,
-		TestAccuracy: res.TestAccuracy, ValAccuracy: res.ValAccuracy, StepS: res.StepSeconds, Epochs: res.Epochs,
+		TestAccuracy: orZero(res.TestAccuracy), ValAccuracy: orZero(res.ValAccuracy), StepS: res.StepSeconds, Records: res.Records,
 	}
 	var nf *sam.NonFiniteError
 	switch {
 	case errors.As(err, &nf):
 		r.Diverged, r.Failure = true, err.Error()
-		_, r.TestAccuracy, err = run.Evaluate(res.Theta, run.Data.Test)
+		_, accuracy, err := run.Evaluate(ctx, res.Theta, run.Data.Test)
+		r.TestAccuracy = float64(accuracy)
 		return r, err
 	case err != nil:
 		return nil, err
@@ -302,9 +303,17 @@ func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
 	return r, nil
 }
 
+// orZero is an accuracy, 0 if the run did not get so far as to measure it.
+func orZero(a train.Real) float64 {
+	if math.IsNaN(float64(a)) {
+		return 0
+	}
+	return float64(a)
+}
+
 // collapsed reports whether a run ended at the constant predictor: a validation
 // accuracy near chance, and a loss no better than that of saying nothing.
 func collapsed(res train.Result, classes int) bool {
 	c := float64(classes)
-	return res.ValAccuracy < 3/c && float64(res.ValLoss) > .95*math.Log(c)
+	return float64(res.ValAccuracy) < 3/c && float64(res.ValLoss) > .95*math.Log(c)
 }

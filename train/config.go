@@ -1,154 +1,187 @@
 // Package train runs the training loop: minibatches of a data set through a model and a
-// sharpness-aware step, with metrics, and a run directory that holds all that is needed
-// to repeat it.
+// sharpness-aware step, with metrics, checkpoints, and a run directory that holds all
+// that is needed to repeat or resume it.
 package train
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/nn/models"
-	"github.com/monge-ml/monge/optim"
-	"github.com/monge-ml/monge/sam"
 )
 
 // Bases are the names of base optimizers that a Config may have.
 var Bases = []string{"sgd", "adam", "adamw", "rmsprop", "lion"}
 
-// A Config is everything that decides a run's result.
+// A Config is everything that decides a run's result, and when it saves. Its fields are
+// named in JSON, in TOML and as flags alike (see [Settings]).
 type Config struct {
-	Data       string  `json:"data"`
-	LabelNoise float64 `json:"label_noise"`    // share of training labels replaced by uniform ones
-	Model      string  `json:"model"`          // one of models.Names
-	Norm       string  `json:"norm,omitempty"` // of residual networks: batch (default) or group
+	DataConfig
+	ModelConfig
+	MethodConfig
+	BaseConfig
+	LoopConfig
+}
 
-	Method       string   `json:"method"` // one of sam.Methods
-	Rho          Real     `json:"rho"`
-	Alpha        *float64 `json:"alpha,omitempty"`
-	AscentBudget *float64 `json:"ascent_budget"`
-	Eta          *float64 `json:"eta,omitempty"`
+// DataConfig says which examples a run sees.
+type DataConfig struct {
+	Data       string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ..."`
+	Size       int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs)"`
+	Crop       bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
+	Classes    []string `json:"classes,omitempty" help:"keep these classes alone"`
+	Val        float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
+	Subset     int      `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
+	TestSubset int      `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
+	DataSeed   uint64   `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
+	LabelNoise float64  `json:"label_noise" help:"share of training labels replaced by uniform ones"`
+	Normalize  string   `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)"`
 
-	Base        string  `json:"base"`
-	LR          float64 `json:"lr"`
-	Momentum    float64 `json:"momentum"` // sgd and rmsprop only
-	WeightDecay float64 `json:"weight_decay"`
+	Pad    int     `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
+	Flip   bool    `json:"flip,omitempty" help:"augment by mirroring half of the images"`
+	Cutout int     `json:"cutout,omitempty" help:"augment by blanking a square of this side"`
+	Mixup  float64 `json:"mixup,omitempty" help:"augment by mixing examples, by a share drawn from Beta(mixup, mixup)"`
+}
 
-	Epochs int    `json:"epochs"`
-	Batch  int    `json:"batch"`
-	Seed   uint64 `json:"seed"`
+// ModelConfig says which network is trained, and from where.
+type ModelConfig struct {
+	Model  string   `json:"model" help:"model, see 'monge models'"`
+	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
+	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint)"`
+	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start"`
+	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+}
+
+// MethodConfig says how a step perturbs.
+type MethodConfig struct {
+	Method          string   `json:"method" help:"method"`
+	Rho             Real     `json:"rho" help:"radius of the perturbation; inf is allowed with --ascent-budget"`
+	RhoSchedule     string   `json:"rho_schedule,omitempty" help:"schedule of rho, like --lr-schedule"`
+	Alpha           *float64 `json:"alpha,omitempty" help:"loss-axis scale of m-sam: 0 is SAM, 1 the paper's (default 1)"`
+	AscentBudget    *float64 `json:"ascent_budget" help:"ascent budget rho/alpha of m-sam, in nats, in place of --alpha"`
+	BudgetSchedule  string   `json:"budget_schedule,omitempty" help:"schedule of the ascent budget, like --lr-schedule"`
+	Eta             *float64 `json:"eta,omitempty" help:"eta of fisher (default 1) or asam (default 0.01)"`
+	Interval        int      `json:"interval,omitempty" help:"perturb at every so manieth step only (default each)"`
+	PerMicrobatch   bool     `json:"per_microbatch,omitempty" help:"perturb each microbatch by its own gradient (m-sharpness)"`
+	PreconditionAll bool     `json:"precondition_descent,omitempty" help:"multiply the descent gradient by the metric's inverse as well (asam)"`
+	ClipNorm        float64  `json:"clip_norm,omitempty" help:"scale a descent gradient of a larger norm down to it"`
+}
+
+// BaseConfig says how the base optimizer steps.
+type BaseConfig struct {
+	Base        string   `json:"base" help:"base optimizer"`
+	LR          float64  `json:"lr" help:"learning rate"`
+	LRSchedule  string   `json:"lr_schedule,omitempty" help:"schedule of the learning rate: constant, linear, cosine, step, one-cycle, with settings like 'cosine,warmup=5%,end=0.01'"`
+	Momentum    *float64 `json:"momentum,omitempty" help:"momentum, for sgd and rmsprop (default 0.9 for sgd)"`
+	Dampening   float64  `json:"dampening,omitempty" help:"dampening of sgd's momentum"`
+	Nesterov    bool     `json:"nesterov,omitempty" help:"Nesterov momentum, for sgd"`
+	WeightDecay float64  `json:"weight_decay" help:"weight decay"`
+	Beta1       *float64 `json:"beta1,omitempty" help:"decay of the first moment, for adam, adamw, lion (default 0.9)"`
+	Beta2       *float64 `json:"beta2,omitempty" help:"decay of the second moment, for adam, adamw (default 0.999), lion (0.99)"`
+	Eps         *float64 `json:"eps,omitempty" help:"term of the denominator, for adam, adamw, rmsprop (default 1e-8)"`
+	Decay       *float64 `json:"decay,omitempty" help:"decay of the mean square, for rmsprop (default 0.99)"`
+	Centered    bool     `json:"centered,omitempty" help:"centred rmsprop"`
+}
+
+// LoopConfig says how long a run goes on, and what it does beside stepping.
+type LoopConfig struct {
+	Epochs     int     `json:"epochs" help:"epochs"`
+	MaxSteps   int     `json:"max_steps,omitempty" help:"stop after so many steps"`
+	Batch      int     `json:"batch" help:"minibatch size"`
+	Microbatch int     `json:"microbatch,omitempty" help:"compute a minibatch's gradient in parts of so many examples, for less memory"`
+	Smoothing  float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes"`
+	Seed       uint64  `json:"seed" help:"seed of initialisation, order, augmentation and label noise"`
+	EvalEvery  int     `json:"eval_every,omitempty" help:"evaluate every so many steps (default each epoch)"`
+	Patience   int     `json:"patience,omitempty" help:"stop when so many evaluations in a row are no better on the validation split"`
+	DirectConv bool    `json:"direct_conv,omitempty" help:"convolve directly, without Winograd's algorithm (slower, smaller rounding errors)"`
+	OnNaN      string  `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times"`
+
+	// These change nothing of what is computed.
+	CheckpointEvery int      `json:"checkpoint_every,omitempty" help:"save every so many steps (default at evaluations, as far as it costs less than 2% of the time)"`
+	Keep            int      `json:"keep,omitempty" help:"checkpoints to keep (default 2)"`
+	Deadline        Duration `json:"deadline,omitempty" help:"stop, evaluate and save after this long, like 2h30m"`
 }
 
 // Default returns the settings of the digits experiment: the MLP on clean labels,
-// trained by SGD with momentum.
+// trained by SGD with momentum 0.9.
 func Default() Config {
-	return Config{Data: "digits", Model: "mlp", Method: "none", Base: "sgd",
-		LR: .05, Momentum: .9, Epochs: 30, Batch: 64}
-}
-
-// A Real is a float64 whose infinities are the strings "inf" and "-inf" in JSON.
-type Real float64
-
-// MarshalJSON writes the number, or null for NaN.
-func (r Real) MarshalJSON() ([]byte, error) {
-	switch v := float64(r); {
-	case math.IsInf(v, 1):
-		return []byte(`"inf"`), nil
-	case math.IsInf(v, -1):
-		return []byte(`"-inf"`), nil
-	case math.IsNaN(v):
-		return []byte("null"), nil
-	default:
-		return json.Marshal(v)
+	return Config{
+		DataConfig:   DataConfig{Data: "digits", Val: .1},
+		ModelConfig:  ModelConfig{Model: "mlp"},
+		MethodConfig: MethodConfig{Method: "none"},
+		BaseConfig:   BaseConfig{Base: "sgd", LR: .05},
+		LoopConfig:   LoopConfig{Epochs: 30, Batch: 64, Seed: 1},
 	}
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
-func (r *Real) UnmarshalJSON(b []byte) error {
-	switch string(b) {
-	case `"inf"`:
-		*r = Real(math.Inf(1))
-	case `"-inf"`:
-		*r = Real(math.Inf(-1))
-	case "null":
-		*r = Real(math.NaN())
-	default:
-		return json.Unmarshal(b, (*float64)(r))
+// momentum returns the base optimizer's: what is set, else .9 for sgd.
+func (c *Config) momentum() float64 {
+	switch {
+	case c.Momentum != nil:
+		return *c.Momentum
+	case c.Base == "sgd":
+		return .9
 	}
-	return nil
+	return 0
 }
 
 // check returns an error for settings that the parts they configure would not see.
 func (c *Config) check() error {
-	if c.Epochs <= 0 {
-		return fmt.Errorf("epochs is %d; it must be at least 1", c.Epochs)
+	for _, s := range []struct {
+		name  string
+		value int
+		least int
+	}{
+		{"epochs", c.Epochs, 1}, {"batch", c.Batch, 1}, {"microbatch", c.Microbatch, 0}, {"max-steps", c.MaxSteps, 0},
+		{"eval-every", c.EvalEvery, 0}, {"patience", c.Patience, 0}, {"checkpoint-every", c.CheckpointEvery, 0},
+		{"keep", c.Keep, 0}, {"interval", c.Interval, 0},
+	} {
+		if s.value < s.least {
+			return fmt.Errorf("%s is %d; it must be at least %d", s.name, s.value, s.least)
+		}
 	}
-	if c.Batch <= 0 {
-		return fmt.Errorf("batch is %d; it must be at least 1", c.Batch)
+	switch {
+	case !(c.Smoothing >= 0 && c.Smoothing <= 1):
+		return fmt.Errorf("label-smoothing is %g; it must be from 0 to 1", c.Smoothing)
+	case c.Deadline < 0:
+		return fmt.Errorf("deadline is %v; it must be positive", c.Deadline)
+	case c.Head != "" && c.Head != "new":
+		return fmt.Errorf("unknown head %q; there is new", c.Head)
+	case c.Head != "" && c.Init == "":
+		return errors.New("head is for a network that starts from a file: give init as well")
+	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
+		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
 	}
+	return c.checkBase()
+}
+
+// baseUses lists the base optimizers that each setting of only some is for.
+var baseUses = map[string][]string{
+	"momentum":  {"sgd", "rmsprop"},
+	"dampening": {"sgd"},
+	"nesterov":  {"sgd"},
+	"beta1":     {"adam", "adamw", "lion"},
+	"beta2":     {"adam", "adamw", "lion"},
+	"eps":       {"adam", "adamw", "rmsprop"},
+	"decay":     {"rmsprop"},
+	"centered":  {"rmsprop"},
+}
+
+// checkBase returns an error for settings that the base optimizer has no use for.
+func (c *Config) checkBase() error {
 	if !slices.Contains(Bases, c.Base) {
 		return fmt.Errorf("unknown base optimizer %q; there are %s", c.Base, strings.Join(Bases, ", "))
 	}
-	if c.Momentum != 0 && c.Base != "sgd" && c.Base != "rmsprop" {
-		return fmt.Errorf("base %s takes no momentum; it is for sgd and rmsprop", c.Base)
+	for _, s := range []struct {
+		name string
+		set  bool
+	}{
+		{"momentum", c.Momentum != nil && *c.Momentum != 0}, {"dampening", c.Dampening != 0}, {"nesterov", c.Nesterov},
+		{"beta1", c.Beta1 != nil}, {"beta2", c.Beta2 != nil}, {"eps", c.Eps != nil},
+		{"decay", c.Decay != nil}, {"centered", c.Centered},
+	} {
+		if uses := baseUses[s.name]; s.set && !slices.Contains(uses, c.Base) {
+			return fmt.Errorf("base %s takes no %s; it is for %s", c.Base, s.name, strings.Join(uses, ", "))
+		}
 	}
 	return nil
-}
-
-// open returns the data that the config names, with its label noise.
-func (c *Config) open() (*data.Splits, error) {
-	splits, err := data.Open(c.Data, data.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return splits.WithLabelNoise(c.LabelNoise, c.Seed)
-}
-
-// model builds the network for a data set.
-func (c *Config) model(d *data.Splits) (*nn.Model, error) {
-	return models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
-}
-
-// stepper builds the optimizer for n parameters.
-func (c *Config) stepper(n int) (*sam.Stepper[float32], error) {
-	base, err := c.base(n)
-	if err != nil {
-		return nil, err
-	}
-	p := sam.FamilyParams{Alpha: c.Alpha, Eta: c.Eta, Rho: sam.Constant(c.Rho)}
-	if c.AscentBudget != nil {
-		p.AscentBudget = sam.Constant(*c.AscentBudget)
-	}
-	settings, err := sam.Family[float32](c.Method, p)
-	if err != nil {
-		return nil, err
-	}
-	return sam.New(n, base, settings)
-}
-
-func (c *Config) base(n int) (optim.Optimizer[float32], error) {
-	lr := optim.Constant(c.LR)
-	switch c.Base {
-	case "sgd":
-		return optim.NewSGD[float32](n, optim.SGDSettings{LR: lr, Momentum: c.Momentum, WeightDecay: c.WeightDecay})
-	case "adam", "adamw":
-		s := optim.DefaultAdam(lr)
-		s.WeightDecay = c.WeightDecay
-		if c.Base == "adamw" {
-			return optim.NewAdamW[float32](n, s)
-		}
-		return optim.NewAdam[float32](n, s)
-	case "lion":
-		s := optim.DefaultLion(lr)
-		s.WeightDecay = c.WeightDecay
-		return optim.NewLion[float32](n, s)
-	default: // rmsprop: check knows the others
-		s := optim.DefaultRMSprop(lr)
-		s.Momentum, s.WeightDecay = c.Momentum, c.WeightDecay
-		return optim.NewRMSprop[float32](n, s)
-	}
 }

@@ -17,7 +17,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	result, err := run.Do(context.Background(), nil, nil)
+	result, err := run.Do(context.Background(), nil, train.Watch{})
 	fmt.Println("test accuracy above 90%:", result.TestAccuracy > .9, err)
 	// Output: test accuracy above 90%: true <nil>
 }

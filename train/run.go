@@ -5,56 +5,79 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
+	"strings"
 
+	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/sam"
 )
 
-// Epoch is what one epoch of training saw. Values of steps are means over the epoch.
-type Epoch struct {
-	Epoch           int     `json:"epoch"` // counted from 1
-	TrainLoss       float64 `json:"train_loss"`
-	ValLoss         Real    `json:"val_loss"`
-	ValAccuracy     float64 `json:"val_accuracy"`
-	GradNorm        float64 `json:"grad_norm"`        // |g|
-	DeltaNorm       float64 `json:"delta_norm"`       // |delta|
-	PredictedAscent float64 `json:"predicted_ascent"` // gᵀdelta
-	Ascent          float64 `json:"ascent"`           // loss at theta+delta minus loss at theta
-	Seconds         float64 `json:"seconds"`          // of its steps
-}
-
-// Result is the outcome of a run.
+// Result is the outcome of a run. What has no split to be measured on is NaN, null in
+// JSON.
 type Result struct {
-	TestAccuracy  float64 `json:"test_accuracy"`
+	TestAccuracy  Real    `json:"test_accuracy"`
 	TestLoss      Real    `json:"test_loss"`
-	ValAccuracy   float64 `json:"val_accuracy"`
+	ValAccuracy   Real    `json:"val_accuracy"`
 	ValLoss       Real    `json:"val_loss"`
-	TrainLoss     float64 `json:"train_loss"` // mean over the last epoch's steps
+	TrainLoss     float64 `json:"train_loss"` // mean over the steps of the last record
+	Best          *Best   `json:"best"`       // null without a validation split
 	Steps         int     `json:"steps"`
-	StepSeconds   float64 `json:"step_s"` // median
-	WeightsSHA256 string  `json:"weights_sha256"`
+	StoppedBy     string  `json:"stopped_by"`     // "epochs", "max-steps", "patience" or "deadline"
+	StepSeconds   float64 `json:"step_s"`         // median
+	Seconds       float64 `json:"seconds"`        // of training and evaluation, over all processes
+	WeightsSHA256 string  `json:"weights_sha256"` // of the trained parameters
+	Kernels       string  `json:"kernels"`        // that computed it
 
-	Theta  []float32 `json:"-"`
-	Epochs []Epoch   `json:"-"`
+	Theta   []float32 `json:"-"`
+	Records []Record  `json:"-"`
 }
 
-// Progress is called after every step with the number of steps done and of all steps,
-// and what the step saw.
-type Progress func(done, all int, r sam.Result)
+// Best is the evaluation with the highest validation accuracy, of equal ones the one of
+// the lowest loss.
+type Best struct {
+	Step         int  `json:"step"`
+	ValAccuracy  Real `json:"val_accuracy"`
+	ValLoss      Real `json:"val_loss"`
+	TestAccuracy Real `json:"test_accuracy"` // of its weights, once the run is over
+}
+
+// Progress is what a run shows of a step.
+type Progress struct {
+	Step, Steps    int // done, and of the whole run
+	Epoch          int // counted from 1
+	ValAccuracy    Real
+	ExamplesPerSec float64 // over the steps since the last record
+	sam.Result
+}
+
+// Watch is told of a run's course. Each may be nil.
+type Watch struct {
+	Step   func(Progress)
+	Record func(Record)
+	Warn   func(string)
+}
 
 // A Run is a configured training run, ready to start.
 type Run struct {
-	Config Config
-	Model  *nn.Model
-	Data   *data.Splits
+	Config    Config // with its normalisation decided
+	Model     *nn.Model
+	Data      *data.Splits
+	Normalize data.Normalization
+	Kept      []string // parameters that did not come from the file to start from
 
+	theta   []float32
 	stepper *sam.Stepper[float32]
 	loader  *data.Loader
+	rates   schedules
+	lrScale *float64 // of the learning rate, which rolling back halves
+	steps   int
+	data    string // fingerprint
 }
 
 // New checks a config and builds its parts.
@@ -62,192 +85,161 @@ func New(c Config) (*Run, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	d, err := c.open()
-	if err != nil {
+	r := &Run{lrScale: new(float64)}
+	*r.lrScale = 1
+	var err error
+	if r.Data, err = c.open(); err != nil {
 		return nil, err
 	}
-	m, err := c.model(d)
-	if err != nil {
+	if r.data, err = r.Data.Fingerprint(); err != nil {
 		return nil, err
 	}
-	st, err := c.stepper(m.Size())
-	if err != nil {
+	if r.Normalize, err = c.normalization(); err != nil {
 		return nil, err
 	}
-	l, err := data.NewLoader(d.Train, data.LoaderSettings{Batch: c.Batch, Shuffle: true, Seed: c.Seed})
-	if err != nil {
+	c.Normalize = r.Normalize.String()
+	if m := c.momentum(); m != 0 {
+		c.Momentum = &m
+	}
+	if r.Model, r.theta, err = c.network(r.Data); err != nil {
 		return nil, err
 	}
-	return &Run{Config: c, Model: m, Data: d, stepper: st, loader: l}, nil
+	if c.Init != "" {
+		if r.Kept, err = classifier.Init(r.Model, r.theta, c.Init, c.Head == "new"); err != nil {
+			return nil, err
+		}
+	}
+	if r.loader, err = c.loader(r.Data.Train, r.Normalize); err != nil {
+		return nil, err
+	}
+	r.steps = c.Epochs * r.loader.PerEpoch()
+	if c.MaxSteps > 0 {
+		r.steps = min(r.steps, c.MaxSteps)
+	}
+	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
+		return nil, err
+	}
+	if r.stepper, err = c.stepper(r.Model.Size(), r.rates); err != nil {
+		return nil, err
+	}
+	r.Config = c
+	return r, nil
 }
 
 // Steps returns the number of steps of the whole run.
-func (r *Run) Steps() int { return r.Config.Epochs * r.loader.PerEpoch() }
+func (r *Run) Steps() int { return r.steps }
 
-// Do trains from the initial parameters and evaluates the end. It calls each (which may
-// be nil) after every epoch, and stops when ctx is done or each returns an error. A NaN
-// or infinite loss is a [sam.NonFiniteError], with what was reached in the Result.
-func (r *Run) Do(ctx context.Context, each func(Epoch) error, progress Progress) (Result, error) {
-	res := Result{Theta: make([]float32, r.Model.Size())}
-	r.Model.Init(res.Theta, r.Config.Seed)
-	l := loop{run: r, theta: res.Theta, all: r.Steps(), progress: progress}
-	for n := 1; n <= r.Config.Epochs; n++ {
-		e, err := l.epoch(ctx, n)
-		if err != nil {
-			return l.finish(res), err
-		}
-		res.Epochs = append(res.Epochs, e)
-		if each != nil {
-			if err := each(e); err != nil {
-				return l.finish(res), err
-			}
-		}
+// Do trains and evaluates the end. With a directory it goes on where that was left, and
+// keeps there what it does. It may be called once.
+//
+// When ctx is done it finishes the step, saves, and returns ctx's error. A NaN or
+// infinite loss that no rollback gets past is a [DivergedError]. Either comes with what
+// was reached in the Result.
+func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
+	kernel.SetWinograd(!r.Config.DirectConv)
+	defer r.loader.Close()
+	l, err := newLoop(r, dir, w)
+	if err != nil {
+		return Result{}, err
 	}
-	res = l.finish(res)
-	var err error
-	if res.TestLoss, res.TestAccuracy, err = r.Evaluate(res.Theta, r.Data.Test); err != nil {
-		return res, err
+	if err := l.run(ctx); err != nil {
+		return l.result(), l.failed(err)
 	}
-	return res, nil
-}
-
-// loop is the state of a running loop.
-type loop struct {
-	run      *Run
-	theta    []float32
-	batch    *data.Batch
-	done     int
-	all      int
-	times    []float64
-	progress Progress
-}
-
-// Gradient is the objective of the current minibatch.
-func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	return l.run.Model.Gradient(grad, theta, l.batch.X, l.batch.Labels, c)
-}
-
-func (l *loop) epoch(ctx context.Context, number int) (Epoch, error) {
-	e := Epoch{Epoch: number}
-	l.run.loader.Start(number, 0)
-	steps := 0.
-	for {
-		var err error
-		if l.batch, err = l.run.loader.Next(ctx); err != nil {
-			return e, err
-		}
-		if l.batch == nil {
-			break
-		}
-		begin := time.Now()
-		r, err := l.run.stepper.Step(l.theta, l)
-		if err != nil {
-			return e, err
-		}
-		took := time.Since(begin).Seconds()
-		l.times = append(l.times, took)
-		l.done++
-		steps++
-		e.add(r, took)
-		if l.progress != nil {
-			l.progress(l.done, l.all, r)
-		}
+	res := l.result()
+	if err := l.test(ctx, &res); err != nil {
+		return res, l.failed(errors.Join(err, l.save(true)))
 	}
-	e.mean(steps)
-	var err error
-	e.ValLoss, e.ValAccuracy, err = l.run.Evaluate(l.theta, l.run.Data.Val)
-	return e, err
-}
-
-func (e *Epoch) add(r sam.Result, seconds float64) {
-	e.TrainLoss += r.Loss
-	e.GradNorm += r.GradNorm
-	e.DeltaNorm += r.DeltaNorm
-	e.PredictedAscent += r.PredictedAscent
-	e.Ascent += r.Ascent()
-	e.Seconds += seconds
-}
-
-func (e *Epoch) mean(steps float64) {
-	for _, v := range []*float64{&e.TrainLoss, &e.GradNorm, &e.DeltaNorm, &e.PredictedAscent, &e.Ascent} {
-		*v /= steps
+	if dir == nil {
+		return res, nil
 	}
-}
-
-// finish fills in what the run has reached.
-func (l *loop) finish(res Result) Result {
-	res.Steps = l.done
-	if n := len(l.times); n > 0 {
-		slices.Sort(l.times)
-		res.StepSeconds = l.times[n/2]
-	}
-	if n := len(res.Epochs); n > 0 {
-		last := res.Epochs[n-1]
-		res.TrainLoss, res.ValLoss, res.ValAccuracy = last.TrainLoss, last.ValLoss, last.ValAccuracy
-	}
-	res.WeightsSHA256 = hash(res.Theta)
-	return res
-}
-
-// hash is the SHA-256 of the little-endian bytes of a parameter vector.
-func hash(theta []float32) string {
-	b := make([]byte, 0, 4*len(theta))
-	for _, v := range theta {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return res, dir.finish(r, l, res)
 }
 
 // Evaluate returns the mean cross-entropy and the accuracy of the model on a set.
-func (r *Run) Evaluate(theta []float32, s *data.Set) (loss Real, accuracy float64, err error) {
-	const batch = 256
-	loader, err := data.NewLoader(s, data.LoaderSettings{Batch: batch})
-	if err != nil {
-		return 0, 0, fmt.Errorf("evaluate: %w", err)
-	}
-	var sum float64
-	right := 0
-	for {
-		b, err := loader.Next(context.Background())
-		if err != nil {
-			return 0, 0, fmt.Errorf("evaluate: %w", err)
-		}
-		if b == nil {
-			break
-		}
-		logits, err := r.Model.Logits(theta, b.X)
-		if err != nil {
-			return 0, 0, fmt.Errorf("evaluate: %w", err)
-		}
-		classes := len(logits) / len(b.Labels)
-		for j, label := range b.Labels {
-			row := logits[j*classes : (j+1)*classes]
-			sum += crossEntropy(row, label)
-			if argmax(row) == label {
-				right++
-			}
-		}
-	}
-	return Real(sum / float64(s.Len())), float64(right) / float64(s.Len()), nil
+func (r *Run) Evaluate(ctx context.Context, theta []float32, s *data.Set) (loss, accuracy Real, err error) {
+	e, err := classifier.Evaluate(ctx, r.Model, theta, s, r.Normalize)
+	return Real(e.Loss), Real(e.Accuracy), err
 }
 
-// crossEntropy is -log softmax(x)[label] in nats.
-func crossEntropy(x []float32, label int) float64 {
-	top := float64(slices.Max(x))
-	var sum float64
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return math.Log(sum) - (float64(x[label]) - top)
+// Classifier returns the network at theta, with what it takes to use it.
+func (r *Run) Classifier(theta []float32) *classifier.Classifier {
+	return &classifier.Classifier{Net: r.Model, Theta: theta, Info: classifier.Info{
+		Model: r.Config.Model, Norm: r.Config.Norm, Input: r.Data.Train.Shape, Classes: r.Data.Classes, Normalize: r.Normalize,
+	}}
 }
 
-func argmax(x []float32) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
+// kernelsInUse names what decides the rounding of a run's arithmetic.
+func kernelsInUse(c *Config) string {
+	s := kernel.Active().String()
+	if c.DirectConv {
+		s += ", direct convolution"
+	}
+	return s
+}
+
+// fits returns an error for a checkpoint of other settings or other data.
+func (r *Run) fits(c *checkpoint, warn func(string)) error {
+	if err := sameConfig(c.Config, r.Config); err != nil {
+		return err
+	}
+	if c.Data != r.data {
+		return fmt.Errorf("the data have changed since the run began (%s); put them back, or start a new run", r.Config.Data)
+	}
+	if len(c.theta) != len(r.theta) {
+		return fmt.Errorf("the checkpoint has %d parameters, the model %d: the run was begun by another version", len(c.theta), len(r.theta))
+	}
+	if now := kernelsInUse(&r.Config); c.Kernels != now {
+		warn(fmt.Sprintf("the run was computed at level %s and goes on at %s: the bits will differ from an uninterrupted run's", c.Kernels, now))
+	}
+	return nil
+}
+
+// sameConfig returns an error that lists the settings in which a run's saved config
+// differs, but for those that change nothing of what is computed.
+func sameConfig(saved, now Config) error {
+	var differ []string
+	a, b := Settings(&saved), Settings(&now)
+	for i, s := range a {
+		switch s.Name {
+		case "checkpoint-every", "keep", "deadline":
+			continue
+		}
+		if was, is := s.String(), b[i].String(); was != is {
+			differ = append(differ, fmt.Sprintf("%s was %s, is %s", s.Name, orNone(was), orNone(is)))
 		}
 	}
-	return best
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("the run has other settings: %s; resume it with its own, or choose another directory", strings.Join(differ, "; "))
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "not set"
+	}
+	return s
+}
+
+// median of a list, which it sorts; 0 if empty.
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// digest is the SHA-256 of the little-endian bytes of a parameter vector.
+func digest(theta []float32) string {
+	sum := sha256.New()
+	b := make([]byte, 0, 4*chunk)
+	for part := range slices.Chunk(theta, chunk) {
+		b = b[:0]
+		for _, v := range part {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		sum.Write(b)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }

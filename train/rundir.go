@@ -1,80 +1,418 @@
 package train
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/gofrs/flock"
+
+	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/internal/atomicfile"
-	"github.com/monge-ml/monge/weights"
+	"github.com/monge-ml/monge/internal/tfevents"
 )
 
 // The files of a run directory.
 const (
-	ConfigFile  = "config.json"         // everything needed to repeat the run
-	MetricsFile = "metrics.jsonl"       // an Epoch a line
-	ResultFile  = "result.json"         // the Result, once the run is over
-	WeightsFile = "weights.safetensors" // the final weights
+	ConfigFile    = "config.json"         // everything needed to repeat the run
+	StatusFile    = "status.json"         // a Status
+	MetricsFile   = "metrics.jsonl"       // a Record a line
+	ResultFile    = "result.json"         // the Result, once the run is over
+	WeightsFile   = "weights.safetensors" // the final weights
+	BestFile      = "best.safetensors"    // the best weights on the validation split
+	CheckpointDir = "checkpoints"         // the newest states to resume from
+	lockFile      = "lock"                // locked while a process works on the run
 )
 
-// A Dir is the directory of a run in progress.
+// The states of a run.
+const (
+	Running     = "running"
+	Interrupted = "interrupted"
+	Diverged    = "diverged"
+	Failed      = "failed"
+	Finished    = "finished"
+)
+
+// A Status says how far a run is.
+type Status struct {
+	State string `json:"state"`
+	Step  int    `json:"step"`
+	Steps int    `json:"steps"` // of the whole run
+	Error string `json:"error,omitempty"`
+}
+
+// A Dir is the directory of a run, locked for this process.
 type Dir struct {
 	path    string
+	lock    *flock.Flock
 	metrics *os.File
+	events  *tfevents.Writer // nil without TensorBoard
+	from    *checkpoint      // to resume from, nil to start
+	keep    int
+	began   time.Time // of this process's work on it
+	spent   time.Duration
 }
 
-// CreateDir makes a run's directory, which must not hold a run already, and writes its
-// config.
-func CreateDir(path string, c Config) (*Dir, error) {
-	if _, err := os.Stat(filepath.Join(path, ConfigFile)); err == nil {
-		return nil, fmt.Errorf("%s holds a run already; choose another directory or remove it", path)
-	}
-	if err := os.MkdirAll(path, 0o777); err != nil {
-		return nil, err
-	}
-	if err := writeJSON(filepath.Join(path, ConfigFile), c); err != nil {
-		return nil, err
-	}
-	f, err := os.Create(filepath.Join(path, MetricsFile))
-	if err != nil {
-		return nil, err
-	}
-	return &Dir{path: path, metrics: f}, nil
+// DirOptions say how to open a run's directory.
+type DirOptions struct {
+	Resume        bool         // go on with the run that is there, or start one
+	NoTensorBoard bool         // write no event file
+	Warn          func(string) // is told of what was put right
 }
 
-// Epoch appends a line to the metrics.
-func (d *Dir) Epoch(e Epoch) error {
-	b, err := json.Marshal(e)
+// OpenDir makes a run's directory, or with Resume opens the one that is there, and locks
+// it. A directory that holds a run already is an error without Resume, and so is one
+// whose run has other settings or other data, or that another process works on.
+func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	if err := os.MkdirAll(filepath.Join(path, CheckpointDir), 0o777); err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, lock: flock.New(filepath.Join(path, lockFile)), keep: r.Config.Keep, began: time.Now()}
+	if d.keep == 0 {
+		d.keep = 2
+	}
+	switch locked, err := d.lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	case !locked:
+		return nil, fmt.Errorf("%s: another process is working on this run; wait for it, or choose another directory", path)
+	}
+	if err := d.open(r, o); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) open(r *Run, o DirOptions) error {
+	_, err := os.Stat(filepath.Join(d.path, ConfigFile))
+	switch there := err == nil; {
+	case there && !o.Resume:
+		return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", d.path)
+	case there:
+		if err := d.resume(r, o.Warn); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := d.write(ConfigFile, r.Config); err != nil {
+		return err
+	}
+	if err := d.openMetrics(); err != nil {
+		return err
+	}
+	if o.NoTensorBoard {
+		return nil
+	}
+	return d.openEvents()
+}
+
+// resume finds the newest checkpoint that is whole, and holds its run against r.
+func (d *Dir) resume(r *Run, warn func(string)) error {
+	d.removeTemporary()
+	files, err := d.checkpoints()
 	if err != nil {
 		return err
 	}
-	_, err = d.metrics.Write(append(b, '\n'))
+	for _, file := range slices.Backward(files) {
+		c, err := readCheckpoint(file)
+		if err == nil {
+			if err := r.fits(c, warn); err != nil {
+				return fmt.Errorf("%s: %w", d.path, err)
+			}
+			d.from = c
+			return nil
+		}
+		warn(fmt.Sprintf("checkpoint passed over: %v", err))
+	}
+	if len(files) > 0 {
+		warn("no checkpoint is whole: the run starts from the beginning")
+		return nil
+	}
+	var saved Config
+	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
+		return err
+	}
+	if err := sameConfig(saved, r.Config); err != nil {
+		return fmt.Errorf("%s: %w", d.path, err)
+	}
+	return nil
+}
+
+// removeTemporary removes what writes that were cut off have left.
+func (d *Dir) removeTemporary() {
+	for _, name := range []string{ConfigFile, StatusFile, ResultFile, WeightsFile, BestFile, filepath.Join(CheckpointDir, "step-*.ckpt")} {
+		dir, base := filepath.Split(name)
+		files, _ := filepath.Glob(filepath.Join(globEscape(d.path), dir, "."+base+".*"))
+		for _, f := range files {
+			os.Remove(f)
+		}
+	}
+}
+
+// checkpoints lists the checkpoint files, oldest first.
+func (d *Dir) checkpoints() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(globEscape(d.path), CheckpointDir, "step-*.ckpt"))
+	slices.Sort(files)
+	return files, err
+}
+
+// globEscape keeps a path's own characters from being read as a pattern.
+func globEscape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// openMetrics opens the metrics where the checkpoint left them.
+func (d *Dir) openMetrics() (err error) {
+	if d.metrics, err = os.OpenFile(filepath.Join(d.path, MetricsFile), os.O_CREATE|os.O_RDWR, 0o666); err != nil {
+		return err
+	}
+	var size int64
+	if d.from != nil {
+		size = d.from.MetricsSize
+		if info, err := d.metrics.Stat(); err != nil || info.Size() < size {
+			return errors.Join(err, fmt.Errorf("%s is shorter than the checkpoint says: it was changed", d.metrics.Name()))
+		}
+	}
+	if err := d.metrics.Truncate(size); err != nil {
+		return err
+	}
+	_, err = d.metrics.Seek(size, io.SeekStart)
 	return err
 }
 
-// Finish writes the result and the final weights.
-func (d *Dir) Finish(r *Run, res Result) error {
-	tensors := r.Model.StateDict(res.Theta)
-	return errors.Join(
-		atomicfile.Write(filepath.Join(d.path, WeightsFile), func(w io.Writer) error {
-			return weights.WriteSafetensors(w, tensors, map[string]string{"model": r.Config.Model, "sha256": res.WeightsSHA256})
-		}),
-		writeJSON(filepath.Join(d.path, ResultFile), res))
+// openEvents opens the event file where the checkpoint left it. One that is gone is
+// begun anew: nothing depends on it.
+func (d *Dir) openEvents() (err error) {
+	if d.from != nil && d.from.EventsFile != "" {
+		if d.events, err = tfevents.Append(filepath.Join(d.path, d.from.EventsFile), d.from.EventsSize); err == nil {
+			return nil
+		}
+	}
+	old, _ := filepath.Glob(filepath.Join(globEscape(d.path), "events.out.tfevents.*"))
+	for _, f := range old {
+		os.Remove(f)
+	}
+	d.events, err = tfevents.Create(d.path, time.Now())
+	return err
 }
 
-// Close closes the metrics file.
-func (d *Dir) Close() error { return d.metrics.Close() }
+// records reads the metrics up to where they are now.
+func (d *Dir) records() (list []Record, err error) {
+	at, err := d.metrics.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, at)
+	if _, err := d.metrics.ReadAt(b, 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return ParseRecords(bytes.NewReader(b))
+}
 
-func writeJSON(path string, v any) error {
+// ParseRecords reads the lines of a metrics file. A last line that was cut off is left
+// out.
+func ParseRecords(r io.Reader) (list []Record, err error) {
+	s := bufio.NewScanner(r)
+	for s.Scan() {
+		var rec Record
+		if err := json.Unmarshal(s.Bytes(), &rec); err != nil {
+			if s.Scan() {
+				return list, fmt.Errorf("metrics line %d: %w", len(list)+1, err)
+			}
+			break
+		}
+		list = append(list, rec)
+	}
+	return list, s.Err()
+}
+
+// record appends a line to the metrics, and a point to each curve of TensorBoard.
+func (d *Dir) record(r Record) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := d.metrics.Write(append(b, '\n')); err != nil {
+		return err
+	}
+	if d.events == nil {
+		return nil
+	}
+	return errors.Join(d.events.Scalars(int64(r.Step), time.Now(), scalars(r)), d.events.Flush())
+}
+
+// scalars are a record's points of curves.
+func scalars(r Record) []tfevents.Scalar {
+	return []tfevents.Scalar{
+		{Tag: "loss/train", Value: r.TrainLoss},
+		{Tag: "loss/val", Value: float64(r.ValLoss)},
+		{Tag: "accuracy/val", Value: float64(r.ValAccuracy)},
+		{Tag: "sharpness/ascent", Value: r.Ascent},
+		{Tag: "sharpness/predicted_ascent", Value: r.PredictedAscent},
+		{Tag: "norm/gradient", Value: r.GradNorm},
+		{Tag: "norm/perturbed_gradient", Value: r.PerturbedGradNorm},
+		{Tag: "norm/delta", Value: r.DeltaNorm},
+		{Tag: "schedule/lr", Value: r.LR},
+		{Tag: "schedule/rho", Value: float64(r.Rho)},
+	}
+}
+
+// due reports whether a checkpoint that nobody asked for would keep the time for them
+// below a fiftieth.
+func (d *Dir) due() bool {
+	return d.spent < time.Since(d.began)/50
+}
+
+// save writes a checkpoint, removes those that are too old, and notes the status.
+func (d *Dir) save(c *checkpoint, s Status) error {
+	begin := time.Now()
+	defer func() { d.spent += time.Since(begin) }()
+	var err error
+	if c.MetricsSize, err = d.metrics.Seek(0, io.SeekCurrent); err != nil {
+		return err
+	}
+	if err := d.metrics.Sync(); err != nil {
+		return err
+	}
+	if d.events != nil {
+		c.EventsFile, c.EventsSize = filepath.Base(d.events.Path()), d.events.Offset()
+	}
+	path := filepath.Join(d.path, CheckpointDir, fmt.Sprintf("step-%010d.ckpt", c.Step))
+	if err := c.write(path); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := d.removeCheckpoints(d.keep); err != nil {
+		return err
+	}
+	return d.status(s)
+}
+
+// newest returns the newest checkpoint that is whole, and its file.
+func (d *Dir) newest() (*checkpoint, string) {
+	files, _ := d.checkpoints()
+	for _, f := range slices.Backward(files) {
+		if c, err := readCheckpoint(f); err == nil {
+			return c, f
+		}
+	}
+	return nil, ""
+}
+
+// rewind drops what was written after a checkpoint.
+func (d *Dir) rewind(c *checkpoint) error {
+	d.from = c
+	err := d.metrics.Close()
+	if d.events != nil {
+		err = errors.Join(err, d.events.Close(), d.openEvents())
+	}
+	return errors.Join(err, d.openMetrics())
+}
+
+func (d *Dir) status(s Status) error { return d.write(StatusFile, s) }
+
+// write writes a value as a JSON file of the run.
+func (d *Dir) write(name string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
+}
+
+// Close closes the run's files and unlocks it.
+func (d *Dir) Close() error {
+	var err error
+	if d.metrics != nil {
+		err = d.metrics.Close()
+	}
+	if d.events != nil {
+		err = errors.Join(err, d.events.Close())
+	}
+	return errors.Join(err, d.lock.Close())
+}
+
+// finish writes the weights, the result and the last status.
+func (d *Dir) finish(r *Run, l *loop, res Result) error {
+	save := func(name string, theta []float32) error {
+		return classifier.Save(filepath.Join(d.path, name), r.Classifier(theta), map[string]string{"sha256": digest(theta)})
+	}
+	if err := save(WeightsFile, l.theta); err != nil {
+		return err
+	}
+	if l.state.Best != nil {
+		if err := l.atBest(func() error { return save(BestFile, l.state.bestTheta) }); err != nil {
+			return err
+		}
+	}
+	if res.StoppedBy == "deadline" { // more time may be given to it
+		if err := l.save(true); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(d.write(ResultFile, res), d.status(l.status(Finished))); err != nil {
+		return err
+	}
+	if res.StoppedBy == "deadline" {
+		return nil
+	}
+	return d.removeCheckpoints(0)
+}
+
+// removeCheckpoints removes all but the newest.
+func (d *Dir) removeCheckpoints(keep int) error {
+	files, err := d.checkpoints()
+	if err != nil {
+		return err
+	}
+	for _, f := range files[:max(0, len(files)-keep)] {
+		if err := os.Remove(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadResult returns the result of the run in a directory, or nil if it is not over: it
+// never ended, or a deadline ended it and the config leaves more time. A config with
+// other settings is an error.
+func ReadResult(path string, c Config) (*Result, error) {
+	b, err := os.ReadFile(filepath.Join(path, ResultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var res Result
+	if err := json.Unmarshal(b, &res); err != nil {
+		return nil, fmt.Errorf("%s: %w; remove it to evaluate the run again", filepath.Join(path, ResultFile), err)
+	}
+	var saved Config
+	if err := ReadConfig(filepath.Join(path, ConfigFile), &saved); err != nil {
+		return nil, err
+	}
+	if err := sameConfig(saved, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	limit := time.Duration(c.Deadline).Seconds()
+	if res.StoppedBy == "deadline" && (limit == 0 || limit > res.Seconds) {
+		return nil, nil
+	}
+	return &res, nil
 }

@@ -1,14 +1,11 @@
 package train_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -29,7 +26,7 @@ func do(t testing.TB, c train.Config) (*train.Run, train.Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := r.Do(context.Background(), nil, nil)
+	res, err := r.Do(context.Background(), nil, train.Watch{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +45,7 @@ func TestTrainingLearns(t *testing.T) {
 		if !(res.TestAccuracy > .8) || !(res.ValAccuracy > .8) || !(res.TrainLoss < .7) {
 			t.Errorf("%s: test accuracy %.3f, val %.3f, loss %.3f after four epochs", method, res.TestAccuracy, res.ValAccuracy, res.TrainLoss)
 		}
-		last := res.Epochs[len(res.Epochs)-1]
+		last := res.Records[len(res.Records)-1]
 		if perturbed := method != "none"; (last.DeltaNorm > 0) != perturbed || (last.Ascent > 0) != perturbed {
 			t.Errorf("%s: %+v", method, last)
 		}
@@ -97,9 +94,6 @@ func TestBases(t *testing.T) {
 	for base, lr := range map[string]float64{"sgd": .05, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "lion": 1e-3} {
 		c := short("m-sam", .1)
 		c.Base, c.LR, c.Epochs = base, lr, 4
-		if base != "sgd" {
-			c.Momentum = 0
-		}
 		if _, res := do(t, c); !(res.TestAccuracy > .8) {
 			t.Errorf("%s: test accuracy %.3f after four epochs", base, res.TestAccuracy)
 		}
@@ -115,7 +109,7 @@ func TestDivergence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := r.Do(context.Background(), nil, nil)
+	res, err := r.Do(context.Background(), nil, train.Watch{})
 	var nf *sam.NonFiniteError
 	if !errors.As(err, &nf) || res.Steps == 0 {
 		t.Fatalf("error %v after %d steps", err, res.Steps)
@@ -128,11 +122,11 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	res, err := r.Do(ctx, nil, func(done, all int, _ sam.Result) {
-		if done == 5 {
+	res, err := r.Do(ctx, nil, train.Watch{Step: func(p train.Progress) {
+		if p.Step == 5 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) || res.Steps != 5 {
 		t.Errorf("error %v after %d steps", err, res.Steps)
 	}
@@ -144,7 +138,7 @@ func TestConfigErrors(t *testing.T) {
 		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { c.Model = "lenet" },
 		`unknown method "adam"; there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
 		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
-		"base adam takes no momentum":                                     func(c *train.Config) { c.Base = "adam" },
+		"base adam takes no momentum":                                     func(c *train.Config) { c.Base, c.Momentum = "adam", new(.9) },
 		"epochs is 0":                                                     func(c *train.Config) { c.Epochs = 0 },
 		"batch is -1":                                                     func(c *train.Config) { c.Batch = -1 },
 		"learning rate is NaN":                                            func(c *train.Config) { c.LR = math.NaN() },
@@ -158,69 +152,6 @@ func TestConfigErrors(t *testing.T) {
 		if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
-	}
-}
-
-// A run directory holds what repeats the run, its metrics, and its weights.
-func TestDir(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "run")
-	c := short("m-sam", math.Inf(1))
-	budget := .05
-	c.AscentBudget = &budget
-	d, err := train.CreateDir(path, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := train.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := r.Do(context.Background(), d.Epoch, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(d.Finish(r, res), d.Close()); err != nil {
-		t.Fatal(err)
-	}
-	var again train.Config
-	readJSON(t, filepath.Join(path, train.ConfigFile), &again)
-	if _, repeated := do(t, again); repeated.WeightsSHA256 != res.WeightsSHA256 {
-		t.Error("the saved config does not repeat the run")
-	}
-	var saved train.Result
-	readJSON(t, filepath.Join(path, train.ResultFile), &saved)
-	if saved.TestAccuracy != res.TestAccuracy || saved.WeightsSHA256 != res.WeightsSHA256 {
-		t.Errorf("saved result %+v", saved)
-	}
-	f, err := os.Open(filepath.Join(path, train.MetricsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := 0
-	for s := bufio.NewScanner(f); s.Scan(); lines++ {
-		var e train.Epoch
-		if err := json.Unmarshal(s.Bytes(), &e); err != nil || e != res.Epochs[lines] {
-			t.Errorf("metrics line %d: %+v, %v", lines+1, e, err)
-		}
-		if !(e.PredictedAscent <= budget*1.001) {
-			t.Errorf("epoch %d: predicted ascent %g above the budget", e.Epoch, e.PredictedAscent)
-		}
-	}
-	if lines != c.Epochs {
-		t.Errorf("%d lines of metrics, want %d", lines, c.Epochs)
-	}
-	b, err := os.ReadFile(filepath.Join(path, train.WeightsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := b[8+binary.LittleEndian.Uint64(b):]
-	first := math.Float32frombits(binary.LittleEndian.Uint32(data))
-	if len(data) != 4*len(res.Theta) || first != res.Theta[0] {
-		t.Errorf("the weights file holds %d bytes from %g", len(data), first)
-	}
-	if _, err := train.CreateDir(path, c); err == nil || !strings.Contains(err.Error(), "holds a run already") {
-		t.Errorf("a second run in the same directory: %v", err)
 	}
 }
 
@@ -266,7 +197,7 @@ func BenchmarkDigitsEpoch(b *testing.B) {
 			}
 			b.ReportAllocs()
 			b.ResetTimer()
-			if _, err := r.Do(context.Background(), nil, nil); err != nil {
+			if _, err := r.Do(context.Background(), nil, train.Watch{}); err != nil {
 				b.Fatal(err)
 			}
 		})

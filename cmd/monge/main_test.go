@@ -54,8 +54,13 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"trian", `unknown command "trian"; there are bench, compare,`},
 		{"train extra", `monge train takes no argument, got "extra"`},
-		{"train --lrr 1", "unknown flag: --lrr; monge train has --alpha, --ascent-budget,"},
-		{"train --lr x", `invalid argument "x" for "--lr"`},
+		{"train --lrr 1", "unknown flag: --lrr; monge train has --data, --size,"},
+		{"train --lr x", `invalid argument "x" for "--lr" flag: "x" is no float`},
+		{"train --config nowhere.toml", "nowhere.toml: no such file"},
+		{"train --lr-schedule cosin", `unknown schedule "cosin"; there are constant,`},
+		{"train --resume", "need the run's directory: --out"},
+		{"train --freeze stem", `no parameter matches "stem"`},
+		{"train --deadline soon", `"soon" is no duration`},
 		{"train --method adam", `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
 		{"train --model lenet", `unknown model "lenet"; there are mlp,`},
 		{"train --data mnist", `unknown data set "mnist"; there is digits`},
@@ -65,7 +70,7 @@ func TestUsageErrors(t *testing.T) {
 		{"train --method m-sam --rho inf", "an infinite rho needs a finite ascent budget"},
 		{"train --method sam --rho .1 --alpha 1", "method sam has no loss axis"},
 		{"train --method m-sam --rho .1 --alpha 1 --ascent-budget 1", "give one"},
-		{"train --rho .1", "--rho has no use with --method none"},
+		{"train --rho .1", "method none takes no perturbation: rho 0.1 has no use"},
 		{"train --epochs 0", "epochs is 0"},
 		{"train --json --batch -3", "batch is -3"},
 		{"compare --methods sgd,adam", `unknown method "adam"; there are sgd, sam, m-sam, m-sam-budget, fisher, asam`},
@@ -155,9 +160,85 @@ func TestTrainJSON(t *testing.T) {
 	}
 }
 
+// A dry run says what the run would take and writes nothing.
+func TestTrainDryRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var got struct {
+		Parameters, Steps int
+		Seconds           float64
+	}
+	decode(t, mustCall(t, "train", "--dry-run", "--json", "--out", dir), &got)
+	if got.Parameters != 26122 || got.Steps != 480 || !(got.Seconds > 0) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("a dry run made a directory")
+	}
+	if out := mustCall(t, "train", "--dry-run", "--epochs", "1"); !strings.Contains(out, "16 steps an epoch, 16 in all") {
+		t.Error(out)
+	}
+}
+
+// Flags win over a file of settings, and a run's config.json repeats the run.
+func TestTrainConfig(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.toml")
+	if err := os.WriteFile(file, []byte("method = \"sam\"\nrho = 0.2\nepochs = 9\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "run")
+	var first, again trainResult
+	decode(t, mustCall(t, "train", "--config", file, "--epochs", "1", "--json", "--out", out), &first)
+	if c := first.Config; c.Method != "sam" || c.Rho != .2 || c.Epochs != 1 {
+		t.Errorf("config %+v", c)
+	}
+	decode(t, mustCall(t, "train", "--config", filepath.Join(out, "config.json"), "--json"), &again)
+	if first.WeightsSHA256 != again.WeightsSHA256 {
+		t.Error("config.json does not repeat the run")
+	}
+}
+
+// An interrupted run exits with 130 and says how to go on; resumed it gives the weights
+// of the whole run, and resumed again its result.
+func TestTrainInterrupt(t *testing.T) {
+	dir := t.TempDir()
+	args := func(name string, more ...string) []string {
+		return append(strings.Fields("train --method sam --rho .1 --model cnn --epochs 3 --json --out "+filepath.Join(dir, name)), more...)
+	}
+	var want, got, again trainResult
+	decode(t, mustCall(t, args("whole")...), &want)
+	cmd := exec.Command(os.Args[0], args("cut")...)
+	cmd.Env = append(os.Environ(), "MONGE_TEST_MAIN=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for status := filepath.Join(dir, "cut", "status.json"); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(status); err == nil {
+			break
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "go on with: monge train --resume --out ") {
+		t.Fatalf("exit code %d, stderr %q", code, stderr.String())
+	}
+	decode(t, mustCall(t, "train", "--resume", "--json", "--out", filepath.Join(dir, "cut")), &got)
+	if got.WeightsSHA256 != want.WeightsSHA256 || got.TestAccuracy != want.TestAccuracy {
+		t.Errorf("weights %.8s, want %.8s", got.WeightsSHA256, want.WeightsSHA256)
+	}
+	decode(t, mustCall(t, args("cut", "--resume")...), &again)
+	if again.WeightsSHA256 != got.WeightsSHA256 || again.StepSeconds != got.StepSeconds {
+		t.Errorf("the finished run's result is %+v, want %+v", again.Result, got.Result)
+	}
+}
+
 func TestTrainDiverges(t *testing.T) {
 	code, out, stderr := call(strings.Fields("train --lr 1e30 --epochs 1")...)
-	if code != exitFailed || out != "" || !strings.Contains(stderr, "training diverged before the first epoch ended: step ") || !strings.Contains(stderr, "lower --lr") {
+	if code != exitFailed || out != "" || !strings.Contains(stderr, "training diverged: step ") || !strings.Contains(stderr, "lower --lr") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, out, stderr)
 	}
 }

@@ -11,15 +11,20 @@ import (
 	"path/filepath"
 )
 
-// Write writes a file whole or not at all: to a temporary file beside it, synced,
-// then renamed.
-func Write(path string, write func(io.Writer) error) (err error) {
+// Write writes a file whole or not at all: to a temporary file beside it, synced, then
+// renamed. Errors of the file system name the file, not the temporary one.
+func Write(path string, write func(io.Writer) error) error {
+	err := writeAndRename(path, write)
+	var inFile *fs.PathError
+	if errors.As(err, &inFile) {
+		return fmt.Errorf("%s: %w", path, inFile.Err)
+	}
+	return err
+}
+
+func writeAndRename(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			return fmt.Errorf("%s: %w", path, pe.Err)
-		}
 		return err
 	}
 	defer func() {
@@ -37,5 +42,18 @@ func Write(path string, write func(io.Writer) error) (err error) {
 			return err
 		}
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(path))
+	return nil
+}
+
+// syncDir makes a rename outlive a power failure, on systems where a directory can be
+// synced; the others do it by themselves or not at all.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		d.Sync()
+		d.Close()
+	}
 }

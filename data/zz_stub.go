@@ -1,0 +1,3 @@
+package data
+
+func (s *Splits) Fingerprint() (string, error) { return s.Name, nil }

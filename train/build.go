@@ -1,0 +1,156 @@
+package train
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/optim"
+	"github.com/monge-ml/monge/sam"
+)
+
+// open returns the data that the config names, with its label noise.
+func (c *Config) open() (*data.Splits, error) {
+	splits, err := data.Open(c.Data, data.Options{
+		Size: c.Size, Crop: c.Crop, Classes: c.Classes,
+		Val: c.Val, Subset: c.Subset, TestSubset: c.TestSubset, Seed: c.DataSeed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if splits.Train.Len() == 0 {
+		return nil, fmt.Errorf("%s has no training split", c.Data)
+	}
+	return splits.WithLabelNoise(c.LabelNoise, c.Seed)
+}
+
+// normalization returns that of the pixels: what the config says, or what the file to
+// start from was trained with, or the data set's own.
+func (c *Config) normalization() (data.Normalization, error) {
+	text := c.Normalize
+	if name, _, _ := strings.Cut(c.Data, ":"); text == "" {
+		switch name {
+		case "cifar10", "cifar100":
+			text = name
+		default:
+			text = "none"
+		}
+	}
+	return data.ParseNormalization(text)
+}
+
+// network builds the model for a data set and its initial parameters.
+func (c *Config) network(d *data.Splits) (*nn.Model, []float32, error) {
+	m, err := models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(c.Freeze) > 0 {
+		if err := m.Freeze(c.Freeze...); err != nil {
+			return nil, nil, err
+		}
+	}
+	theta := make([]float32, m.Size())
+	m.Init(theta, c.Seed)
+	return m, theta, nil
+}
+
+// loader returns the training minibatches.
+func (c *Config) loader(s *data.Set, n data.Normalization) (*data.Loader, error) {
+	return data.NewLoader(s, data.LoaderSettings{
+		Batch: c.Batch, Shuffle: true, Seed: c.Seed, Normalize: n, Ahead: ahead,
+		Augment: data.Augment{Pad: c.Pad, Flip: c.Flip, Cutout: c.Cutout, Mixup: c.Mixup},
+	})
+}
+
+// ahead is how many minibatches are prepared ahead of the one that is computed.
+const ahead = 2
+
+// schedules are the values of a run that may change from step to step.
+type schedules struct{ lr, rho, budget optim.Schedule }
+
+// schedules returns them over a number of steps. The learning rate is also scaled by
+// what scale points at, which rolling back halves.
+func (c *Config) schedules(steps int, scale *float64) (s schedules, err error) {
+	lr, err := optim.ParseSchedule(c.LRSchedule, c.LR, steps)
+	if err != nil {
+		return s, fmt.Errorf("lr-schedule: %w", err)
+	}
+	s.lr = scaled{lr, scale}
+	if s.rho, err = optim.ParseSchedule(c.RhoSchedule, float64(c.Rho), steps); err != nil {
+		return s, fmt.Errorf("rho-schedule: %w", err)
+	}
+	switch {
+	case c.AscentBudget != nil:
+		if s.budget, err = optim.ParseSchedule(c.BudgetSchedule, *c.AscentBudget, steps); err != nil {
+			return s, fmt.Errorf("budget-schedule: %w", err)
+		}
+	case c.BudgetSchedule != "":
+		return s, fmt.Errorf("budget-schedule has no use without an ascent-budget")
+	}
+	return s, nil
+}
+
+// scaled is a schedule times a number.
+type scaled struct {
+	optim.Schedule
+	by *float64
+}
+
+func (s scaled) At(step int) float64 { return s.Schedule.At(step) * *s.by }
+
+// stepper builds the optimizer for n parameters.
+func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
+	base, err := c.base(n, s.lr)
+	if err != nil {
+		return nil, err
+	}
+	p := sam.FamilyParams{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho}
+	if s.budget != nil {
+		p.AscentBudget = s.budget
+	}
+	settings, err := sam.Family[float32](c.Method, p)
+	if err != nil {
+		return nil, err
+	}
+	settings.Interval, settings.PerMicrobatch = c.Interval, c.PerMicrobatch
+	settings.PreconditionDescent, settings.ClipNorm = c.PreconditionAll, c.ClipNorm
+	return sam.New(n, base, settings)
+}
+
+func (c *Config) base(n int, lr optim.Schedule) (optim.Optimizer[float32], error) {
+	set := func(dst *float64, v *float64) {
+		if v != nil {
+			*dst = *v
+		}
+	}
+	switch c.Base {
+	case "sgd":
+		return optim.NewSGD[float32](n, optim.SGDSettings{
+			LR: lr, Momentum: c.momentum(), Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay})
+	case "adam", "adamw":
+		s := optim.DefaultAdam(lr)
+		s.WeightDecay = c.WeightDecay
+		set(&s.Beta1, c.Beta1)
+		set(&s.Beta2, c.Beta2)
+		set(&s.Eps, c.Eps)
+		if c.Base == "adamw" {
+			return optim.NewAdamW[float32](n, s)
+		}
+		return optim.NewAdam[float32](n, s)
+	case "lion":
+		s := optim.DefaultLion(lr)
+		s.WeightDecay = c.WeightDecay
+		set(&s.Beta1, c.Beta1)
+		set(&s.Beta2, c.Beta2)
+		return optim.NewLion[float32](n, s)
+	default: // rmsprop: check knows the others
+		s := optim.DefaultRMSprop(lr)
+		s.Momentum, s.WeightDecay, s.Centered = c.momentum(), c.WeightDecay, c.Centered
+		set(&s.Alpha, c.Decay)
+		set(&s.Eps, c.Eps)
+		return optim.NewRMSprop[float32](n, s)
+	}
+}

@@ -1,0 +1,81 @@
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func sample() *checkpoint {
+	c := Default()
+	return &checkpoint{
+		Config: c, Data: "d", Kernels: "k", Step: 7, Best: &Best{Step: 3}, LRScale: 1,
+		theta: []float32{1, 2, 3}, buffers: []float32{4}, bestTheta: []float32{5, 6, 7}, bestBuffers: []float32{8}, stepper: []byte("state"),
+	}
+}
+
+func encoded(t testing.TB, c *checkpoint) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.ckpt")
+	if err := c.write(path); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestCheckpointRoundTrip(t *testing.T) {
+	want := sample()
+	b := encoded(t, want)
+	got, err := decodeCheckpoint(bytes.NewReader(b), int64(len(b)))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+}
+
+// Cut anywhere, or with any bit of it turned, a checkpoint is an error.
+func TestCheckpointDamage(t *testing.T) {
+	b := encoded(t, sample())
+	for n := range b {
+		if _, err := decodeCheckpoint(bytes.NewReader(b[:n]), int64(n)); err == nil {
+			t.Fatalf("cut at %d it was read", n)
+		}
+		b[n] ^= 1
+		if _, err := decodeCheckpoint(bytes.NewReader(b), int64(len(b))); err == nil {
+			t.Fatalf("with byte %d changed it was read", n)
+		}
+		b[n] ^= 1
+	}
+}
+
+// FuzzCheckpoint gives each file the checksum that it should have, so that changes
+// reach what comes after it.
+func FuzzCheckpoint(f *testing.F) {
+	b := encoded(f, sample())
+	f.Add(b[:len(b)-32])
+	f.Add([]byte(checkpointMagic + "\xff\xff\xff\xff\xff\xff\xff\xff{}"))
+	f.Add([]byte(strings.Replace(string(b[:len(b)-32]), `"bytes":12`, `"bytes":99`, 1)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = signed(b)
+		c, err := decodeCheckpoint(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		if n := 4*(len(c.theta)+len(c.buffers)+len(c.bestTheta)+len(c.bestBuffers)) + len(c.stepper); n > len(b) {
+			t.Errorf("%d bytes came out of %d", n, len(b))
+		}
+	})
+}
+
+// signed appends the checksum.
+func signed(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(b[:len(b):len(b)], sum[:]...)
+}

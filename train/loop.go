@@ -1,0 +1,401 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/sam"
+)
+
+// rollback is the OnNaN that goes back to the last checkpoint with half the learning
+// rate.
+const rollback = "rollback"
+
+// maxRollbacks is how often.
+const maxRollbacks = 3
+
+// A DivergedError says where a run met a NaN or an infinity, and what is left of it.
+type DivergedError struct {
+	*sam.NonFiniteError
+	Last       *Record // before it, or nil
+	Checkpoint string  // the last good one, "" if there is none
+	Rollbacks  int
+}
+
+func (e *DivergedError) Error() string {
+	s := "training diverged: " + e.NonFiniteError.Error()
+	if e.Last != nil {
+		s += fmt.Sprintf("; after step %d the loss was %.4g and |g| %.4g", e.Last.Step, e.Last.TrainLoss, e.Last.GradNorm)
+	}
+	if e.Rollbacks > 0 {
+		s += fmt.Sprintf("; rolled back %d times", e.Rollbacks)
+	}
+	if e.Checkpoint != "" {
+		s += "; the last good checkpoint is " + e.Checkpoint
+	}
+	return s
+}
+
+func (e *DivergedError) Unwrap() error { return e.NonFiniteError }
+
+// loop is a running run.
+type loop struct {
+	*Run
+	dir   *Dir // nil if nothing is kept
+	watch Watch
+	state checkpoint
+
+	perEpoch int
+	batch    *data.Batch
+	weights  []float64 // of the microbatches of the batch
+	records  []Record
+	times    []float64 // seconds of this process's steps
+	began    time.Time
+	before   float64 // seconds of earlier processes
+	stopped  string
+	saved    int // step of the newest checkpoint
+}
+
+func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
+	l := &loop{Run: r, dir: dir, watch: w, perEpoch: r.loader.PerEpoch(), began: time.Now(), saved: -1}
+	l.state = checkpoint{Config: r.Config, Data: r.data, Kernels: kernelsInUse(&r.Config), LRScale: 1}
+	if dir == nil {
+		l.seek()
+		return l, nil
+	}
+	if dir.from != nil {
+		if err := l.restore(dir.from); err != nil {
+			return nil, fmt.Errorf("%s: %w", dir.path, err)
+		}
+	}
+	l.seek()
+	var err error
+	if l.records, err = dir.records(); err != nil {
+		return nil, err
+	}
+	return l, dir.status(l.status(Running))
+}
+
+// seek moves the loader to the next step's minibatch.
+func (l *loop) seek() { l.loader.Start(l.state.Step/l.perEpoch+1, l.state.Step%l.perEpoch) }
+
+// run steps until the run is over.
+func (l *loop) run(ctx context.Context) error {
+	for {
+		l.over()
+		err := l.evaluate(ctx)
+		if p := l.Config.Patience; p > 0 && l.state.Stale >= p && l.stopped == "" {
+			l.stopped = "patience"
+		}
+		if err == nil && l.stopped != "" {
+			return nil
+		}
+		if err == nil {
+			err = l.save(false)
+		}
+		if err == nil && ctx.Err() == nil {
+			err = l.step(ctx)
+		}
+		var nonFinite *sam.NonFiniteError
+		switch {
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), l.save(true))
+		case errors.As(err, &nonFinite):
+			err = l.diverged(nonFinite)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// step takes one step.
+func (l *loop) step(ctx context.Context) (err error) {
+	if l.batch, err = l.loader.Next(ctx); err != nil {
+		return err
+	}
+	if l.batch == nil {
+		l.seek()
+		if l.batch, err = l.loader.Next(ctx); err != nil {
+			return err
+		}
+	}
+	n := len(l.batch.Labels)
+	l.split(n)
+	begin := time.Now()
+	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin).Seconds()
+	l.times = append(l.times, took)
+	l.state.Window.add(res, n, took)
+	l.state.Step++
+	if l.watch.Step != nil {
+		l.watch.Step(l.progress(res))
+	}
+	return nil
+}
+
+func (l *loop) progress(res sam.Result) Progress {
+	p := Progress{
+		Step: l.state.Step, Steps: l.steps, Epoch: l.epoch(), Result: res, ValAccuracy: Real(math.NaN()),
+		ExamplesPerSec: float64(l.state.Window.Examples) / l.state.Window.Seconds,
+	}
+	if n := len(l.records); n > 0 {
+		p.ValAccuracy = l.records[n-1].ValAccuracy
+	}
+	return p
+}
+
+// epoch is that of the last step.
+func (l *loop) epoch() int { return (l.state.Step-1)/l.perEpoch + 1 }
+
+// split cuts a batch of n examples into microbatches, by their weights.
+func (l *loop) split(n int) {
+	size := l.Config.Microbatch
+	if size == 0 {
+		size = n
+	}
+	l.weights = l.weights[:0]
+	for at := 0; at < n; at += size {
+		l.weights = append(l.weights, float64(min(size, n-at))/float64(n))
+	}
+}
+
+// Gradient is the objective of the current minibatch.
+func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+	n := len(l.batch.Labels)
+	lo, hi := 0, n
+	if size := l.Config.Microbatch; size > 0 {
+		lo, hi = c.Micro*size, min(n, (c.Micro+1)*size)
+	}
+	y := nn.Target{Labels: l.batch.Labels[lo:hi], Lambda: l.batch.Lambda, Smoothing: l.Config.Smoothing}
+	if l.batch.Mixed != nil {
+		y.Mixed = l.batch.Mixed[lo:hi]
+	}
+	one := len(l.batch.X) / n
+	return l.Model.GradientOf(y, grad, theta, l.batch.X[lo*one:hi*one], c)
+}
+
+// over finds out whether the run has ended, but for what the next evaluation decides.
+func (l *loop) over() {
+	switch deadline := time.Duration(l.Config.Deadline); {
+	case l.state.Step == l.steps && l.steps == l.Config.MaxSteps:
+		l.stopped = "max-steps"
+	case l.state.Step == l.steps:
+		l.stopped = "epochs"
+	case deadline > 0 && l.elapsed() >= deadline.Seconds():
+		l.stopped = "deadline"
+	}
+}
+
+func (l *loop) elapsed() float64 { return l.before + time.Since(l.began).Seconds() }
+
+// evaluate makes a record if it is time for one.
+func (l *loop) evaluate(ctx context.Context) error {
+	s := &l.state
+	every := l.Config.EvalEvery
+	if every == 0 {
+		every = l.perEpoch
+	}
+	due := s.Step%every == 0 || l.stopped != ""
+	if s.Step == s.Evaluated || !due {
+		return nil
+	}
+	r := s.Window.record()
+	r.Step, r.Epoch = s.Step, l.epoch()
+	r.LR, r.Rho = l.rates.lr.At(s.Step-1), Real(l.rates.rho.At(s.Step-1))
+	r.ValLoss, r.ValAccuracy = Real(math.NaN()), Real(math.NaN())
+	if l.Data.Val.Len() > 0 {
+		var err error
+		if r.ValLoss, r.ValAccuracy, err = l.Evaluate(ctx, l.theta, l.Data.Val); err != nil {
+			return err
+		}
+		l.compare(r)
+	}
+	if l.dir != nil {
+		if err := l.dir.record(r); err != nil {
+			return err
+		}
+	}
+	s.Evaluated, s.Window = s.Step, window{}
+	l.records = append(l.records, r)
+	if l.watch.Record != nil {
+		l.watch.Record(r)
+	}
+	return nil
+}
+
+// compare keeps the weights of a record that is the best so far.
+func (l *loop) compare(r Record) {
+	s := &l.state
+	if b := s.Best; b != nil && !(r.ValAccuracy > b.ValAccuracy || r.ValAccuracy == b.ValAccuracy && r.ValLoss < b.ValLoss) {
+		s.Stale++
+		return
+	}
+	s.Stale = 0
+	s.Best = &Best{Step: r.Step, ValAccuracy: r.ValAccuracy, ValLoss: r.ValLoss, TestAccuracy: Real(math.NaN())}
+	s.bestTheta = append(s.bestTheta[:0], l.theta...)
+	s.bestBuffers = l.buffers(s.bestBuffers[:0])
+}
+
+// buffers appends the model's buffers to dst.
+func (l *loop) buffers(dst []float32) []float32 {
+	for _, b := range l.Model.Buffers {
+		dst = append(dst, b.Data...)
+	}
+	return dst
+}
+
+func (l *loop) setBuffers(src []float32) {
+	for _, b := range l.Model.Buffers {
+		src = src[copy(b.Data, src):]
+	}
+}
+
+// save writes a checkpoint if it is time for one, or in any case.
+func (l *loop) save(now bool) error {
+	s := &l.state
+	if l.dir == nil || s.Step == l.saved {
+		return nil
+	}
+	switch every := l.Config.CheckpointEvery; {
+	case now:
+	case s.Step == 0 || every > 0 && s.Step%every != 0:
+		return nil
+	case every == 0 && (s.Step != s.Evaluated || !l.dir.due()):
+		return nil
+	}
+	return l.write(Running)
+}
+
+func (l *loop) write(state string) error {
+	s := &l.state
+	s.ModelSteps, s.Elapsed, s.LRScale = l.Model.Steps(), l.elapsed(), *l.lrScale
+	s.theta, s.buffers = l.theta, l.buffers(s.buffers[:0])
+	var err error
+	if s.stepper, err = l.stepper.MarshalBinary(); err != nil {
+		return err
+	}
+	if err := l.dir.save(s, l.status(state)); err != nil {
+		return err
+	}
+	l.saved = s.Step
+	return nil
+}
+
+// restore goes to where a checkpoint was written.
+func (l *loop) restore(c *checkpoint) error {
+	if len(c.theta) != len(l.theta) || len(c.buffers) != len(l.buffers(nil)) {
+		return fmt.Errorf("the checkpoint has %d parameters and %d buffers, the model %d and %d",
+			len(c.theta), len(c.buffers), len(l.theta), len(l.buffers(nil)))
+	}
+	if err := l.stepper.UnmarshalBinary(c.stepper); err != nil {
+		return err
+	}
+	copy(l.theta, c.theta)
+	l.setBuffers(c.buffers)
+	l.Model.SetSteps(c.ModelSteps)
+	*l.lrScale = c.LRScale
+	l.before, l.began = c.Elapsed, time.Now()
+	config, kernels := l.state.Config, l.state.Kernels
+	l.state, l.saved = *c, c.Step
+	l.state.Config, l.state.Kernels = config, kernels
+	return nil
+}
+
+// diverged rolls back, or says why not.
+func (l *loop) diverged(cause *sam.NonFiniteError) error {
+	e := &DivergedError{NonFiniteError: cause, Rollbacks: l.state.Rollbacks}
+	if n := len(l.records); n > 0 {
+		e.Last = &l.records[n-1]
+	}
+	if l.dir == nil {
+		return e
+	}
+	var c *checkpoint
+	c, e.Checkpoint = l.dir.newest()
+	if l.Config.OnNaN != rollback || l.state.Rollbacks == maxRollbacks || c == nil {
+		return e
+	}
+	times, scale, elapsed := l.state.Rollbacks+1, *l.lrScale/2, l.elapsed()
+	if err := l.restore(c); err != nil {
+		return err
+	}
+	l.state.Rollbacks, *l.lrScale, l.before = times, scale, elapsed
+	if err := l.dir.rewind(c); err != nil {
+		return err
+	}
+	l.records = slices.DeleteFunc(l.records, func(r Record) bool { return r.Step > c.Step })
+	l.seek()
+	if l.watch.Warn != nil {
+		l.watch.Warn(fmt.Sprintf("%v; rolled back to step %d, learning rate halved (%d of %d)", cause, c.Step, times, maxRollbacks))
+	}
+	return l.write(Running) // so that the halved rate outlives this process
+}
+
+func (l *loop) status(state string) Status {
+	return Status{State: state, Step: l.state.Step, Steps: l.steps}
+}
+
+// failed notes in the directory why the run has ended, and returns the error.
+func (l *loop) failed(err error) error {
+	if l.dir == nil {
+		return err
+	}
+	s := l.status(Failed)
+	var diverged *DivergedError
+	switch {
+	case errors.Is(err, context.Canceled):
+		s.State = Interrupted
+	case errors.As(err, &diverged):
+		s.State, s.Error = Diverged, err.Error()
+	default:
+		s.Error = err.Error()
+	}
+	return errors.Join(err, l.dir.status(s))
+}
+
+// result is what the run has reached.
+func (l *loop) result() Result {
+	nan := Real(math.NaN())
+	res := Result{
+		TestAccuracy: nan, TestLoss: nan, ValAccuracy: nan, ValLoss: nan,
+		Best: l.state.Best, Steps: l.state.Step, StoppedBy: l.stopped, StepSeconds: median(l.times), Seconds: l.elapsed(),
+		WeightsSHA256: digest(l.theta), Kernels: l.state.Kernels, Theta: l.theta, Records: l.records,
+	}
+	if n := len(l.records); n > 0 {
+		last := l.records[n-1]
+		res.TrainLoss, res.ValLoss, res.ValAccuracy = last.TrainLoss, last.ValLoss, last.ValAccuracy
+	}
+	return res
+}
+
+// test evaluates the last and the best weights on the test split.
+func (l *loop) test(ctx context.Context, res *Result) (err error) {
+	if l.Data.Test.Len() == 0 {
+		return nil
+	}
+	if res.TestLoss, res.TestAccuracy, err = l.Evaluate(ctx, l.theta, l.Data.Test); err != nil || res.Best == nil {
+		return err
+	}
+	return l.atBest(func() error {
+		_, res.Best.TestAccuracy, err = l.Evaluate(ctx, l.state.bestTheta, l.Data.Test)
+		return err
+	})
+}
+
+// atBest calls f with the buffers of the best weights in the model.
+func (l *loop) atBest(f func() error) error {
+	last := l.buffers(nil)
+	defer l.setBuffers(last)
+	l.setBuffers(l.state.bestBuffers)
+	return f()
+}
