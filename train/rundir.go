@@ -59,7 +59,8 @@ type Dir struct {
 	from    *checkpoint      // to resume from, nil to start
 	keep    int
 	began   time.Time // of this process's work on it
-	spent   time.Duration
+	spent   time.Duration // on checkpoints
+	flushed time.Time     // the events
 }
 
 // DirOptions say how to open a run's directory.
@@ -251,8 +252,18 @@ func (d *Dir) record(r Record) error {
 	if d.events == nil {
 		return nil
 	}
-	return errors.Join(d.events.Scalars(int64(r.Step), time.Now(), scalars(r)), d.events.Flush())
+	if err := d.events.Scalars(int64(r.Step), time.Now(), scalars(r)); err != nil {
+		return err
+	}
+	if time.Since(d.flushed) < flushEvery {
+		return nil
+	}
+	d.flushed = time.Now()
+	return d.events.Flush()
 }
+
+// flushEvery is how long TensorBoard may wait for a point: a flush waits for the disk.
+const flushEvery = 2 * time.Second
 
 // scalars are a record's points of curves.
 func scalars(r Record) []tfevents.Scalar {
@@ -288,6 +299,9 @@ func (d *Dir) save(c *checkpoint, s Status) error {
 		return err
 	}
 	if d.events != nil {
+		if err := d.events.Flush(); err != nil {
+			return err
+		}
 		c.EventsFile, c.EventsSize = filepath.Base(d.events.Path()), d.events.Offset()
 	}
 	path := filepath.Join(d.path, CheckpointDir, fmt.Sprintf("step-%010d.ckpt", c.Step))
