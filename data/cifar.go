@@ -112,7 +112,7 @@ func readCIFAR(dir string, files []string, parse func(b []byte) ([]byte, []int, 
 		x = appendInterleaved(x, planes)
 		labels = append(labels, l...)
 	}
-	return &Set{Labels: labels, Shape: []int{cifarSize, cifarSize, 3}, source: pixels{x, 3 * cifarPixels}}, nil
+	return &Set{Labels: labels, Shape: []int{cifarSize, cifarSize, 3}, source: octets{x, 3 * cifarPixels}}, nil
 }
 
 // appendInterleaved appends images that are a plane a channel as a channel a pixel.

@@ -45,7 +45,7 @@ func parseCSVFormat(query string) (f csvFormat, err error) {
 	f = csvFormat{label: "label", scale: 1}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return f, fmt.Errorf("%q is not like label=NAME&shape=28x28x1&scale=255", query)
+		return f, usage("%q is not like label=NAME&shape=28x28x1&scale=255", query)
 	}
 	for key, v := range values {
 		switch key {
@@ -55,21 +55,21 @@ func parseCSVFormat(query string) (f csvFormat, err error) {
 			for _, d := range strings.Split(v[0], "x") {
 				n, err := strconv.Atoi(d)
 				if err != nil || n < 1 || n > maxSize {
-					return f, fmt.Errorf("shape %q is not HEIGHTxWIDTHxCHANNELS", v[0])
+					return f, usage("shape %q is not HEIGHTxWIDTHxCHANNELS", v[0])
 				}
 				f.shape = append(f.shape, n)
 			}
 			if len(f.shape) != 3 {
-				return f, fmt.Errorf("shape %q is not HEIGHTxWIDTHxCHANNELS", v[0])
+				return f, usage("shape %q is not HEIGHTxWIDTHxCHANNELS", v[0])
 			}
 		case "scale":
 			s, err := strconv.ParseFloat(v[0], 32)
 			if err != nil || !(s > 0) || math.IsInf(s, 0) {
-				return f, fmt.Errorf("scale %q is not a number above 0", v[0])
+				return f, usage("scale %q is not a number above 0", v[0])
 			}
 			f.scale = float32(s)
 		default:
-			return f, fmt.Errorf("unknown setting %q; there are label, shape, scale", key)
+			return f, usage("unknown setting %q; there are label, shape, scale", key)
 		}
 	}
 	return f, nil

@@ -44,20 +44,20 @@ func (x floats) read(dst []float32, i int) error {
 	return nil
 }
 
-// pixels are examples of each bytes in memory.
-type pixels struct {
+// octets are examples of each bytes in memory.
+type octets struct {
 	x    []uint8
 	each int
 }
 
-func (p pixels) at(i int) []uint8 { return p.x[i*p.each : (i+1)*p.each] }
+func (p octets) at(i int) []uint8 { return p.x[i*p.each : (i+1)*p.each] }
 
-func (p pixels) read(dst []float32, i int) error {
+func (p octets) read(dst []float32, i int) error {
 	toFloats(dst, p.at(i))
 	return nil
 }
 
-func (p pixels) identify(w io.Writer, i int) { w.Write(p.at(i)) }
+func (p octets) identify(w io.Writer, i int) { w.Write(p.at(i)) }
 
 // level is a byte's value in [0, 1].
 var level = func() (level [256]float32) {

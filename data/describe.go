@@ -24,12 +24,17 @@ func (s *Set) Counts(classes int) []int {
 
 // Moments returns the mean and the standard deviation of each channel over all pixels
 // of all examples. They are read once, by as many workers as there are processors; the
-// result does not depend on their number.
-func (s *Set) Moments(ctx context.Context) (mean, std []float64, err error) {
+// result does not depend on their number. Progress, if not nil, is told how many examples
+// were read.
+func (s *Set) Moments(ctx context.Context, progress func(done int)) (mean, std []float64, err error) {
 	const chunk = 256
 	channels := s.Shape[len(s.Shape)-1]
 	sums := make([][]float64, (s.Len()+chunk-1)/chunk) // of a chunk's values, then of their squares
-	var next atomic.Int64
+	var (
+		next atomic.Int64
+		told sync.Mutex
+		done int
+	)
 	errs := make([]error, runtime.GOMAXPROCS(0))
 	var wg sync.WaitGroup
 	for w := range errs {
@@ -52,6 +57,12 @@ func (s *Set) Moments(ctx context.Context) (mean, std []float64, err error) {
 					addMoments(sum, x)
 				}
 				sums[c] = sum
+				if progress != nil {
+					told.Lock()
+					done = min(done+chunk, s.Len())
+					progress(done)
+					told.Unlock()
+				}
 			}
 		})
 	}

@@ -117,7 +117,7 @@ func readIDX(images, labels string) (*Set, error) {
 	if dims[0] != n[0] {
 		return nil, fmt.Errorf("%s has %d images, but %s has %d labels; they must be of one data set", images, dims[0], labels, n[0])
 	}
-	s := &Set{Labels: make([]int, len(y)), Shape: []int{dims[1], dims[2], 1}, source: pixels{x, dims[1] * dims[2]}}
+	s := &Set{Labels: make([]int, len(y)), Shape: []int{dims[1], dims[2], 1}, source: octets{x, dims[1] * dims[2]}}
 	for i, l := range y {
 		s.Labels[i] = int(l)
 	}

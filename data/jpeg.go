@@ -44,7 +44,7 @@ func vp8Colours(y, cb, cr uint8) (r, g, b uint8) {
 func clamp(v int) uint8 { return uint8(min(max(v, 0), 255)) }
 
 // fromYCbCr converts an image whose planes start at the origin.
-func (p *picture) fromYCbCr(img *image.YCbCr, convert conversion) {
+func (p *bitmap) fromYCbCr(img *image.YCbCr, convert conversion) {
 	w, h := min(p.w, img.Rect.Dx()), min(p.h, img.Rect.Dy())
 	cb := chroma{plane: img.Cb, ratio: img.SubsampleRatio}
 	cr := chroma{plane: img.Cr, ratio: img.SubsampleRatio}

@@ -30,6 +30,13 @@ type Options struct {
 // DefaultCacheBytes is the memory that decoded images may take.
 const DefaultCacheBytes = 2 << 30
 
+// A UsageError is a spec or an option that is wrong whatever the files hold.
+type UsageError string
+
+func (e UsageError) Error() string { return string(e) }
+
+func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(format, args...)) }
+
 // A format opens the data sets of one kind.
 type format struct {
 	name  string
@@ -69,18 +76,18 @@ func Specs() []string {
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers
 //
-// Errors name the file.
+// Errors name the file; those of the spec and the options are a [UsageError].
 func Open(spec string, o Options) (*Splits, error) {
 	name, place, _ := strings.Cut(spec, ":")
 	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
+		return nil, usage("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
 	}
 	if f := formats[i]; (f.place == "") != (place == "") {
-		return nil, fmt.Errorf("data set %q: it is written %s", spec, Specs()[i])
+		return nil, usage("data set %q: it is written %s", spec, Specs()[i])
 	}
 	if o.Size < 0 || o.Size > maxSize {
-		return nil, fmt.Errorf("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
+		return nil, usage("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
 	}
 	s, err := formats[i].open(place, &o)
 	if err != nil {
@@ -95,7 +102,7 @@ func Open(spec string, o Options) (*Splits, error) {
 func (s *Splits) choose(o *Options) error {
 	for _, p := range s.Parts() {
 		if h, w := p.Shape[0], p.Shape[1]; o.Size != 0 && (h != o.Size || w != o.Size) {
-			return fmt.Errorf("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
+			return usage("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
 		}
 	}
 	if o.Classes != nil {
@@ -134,10 +141,10 @@ func (s *Splits) keepClasses(names []string) error {
 	for i, name := range names {
 		old := slices.Index(s.Classes, name)
 		if old < 0 {
-			return fmt.Errorf("no class %q; there are %s", name, someOf(s.Classes))
+			return usage("no class %q; there are %s", name, someOf(s.Classes))
 		}
 		if number[old] >= 0 {
-			return fmt.Errorf("class %q is named twice", name)
+			return usage("class %q is named twice", name)
 		}
 		number[old] = i
 	}
@@ -180,7 +187,7 @@ func (s *Splits) holdOut(val float64, seed uint64) error {
 	if val > 0 && val < 1 {
 		n = int(math.Round(val * float64(s.Train.Len())))
 	} else if !(val >= 1 && val == math.Trunc(val)) {
-		return fmt.Errorf("the validation part is %g; it must be a share below 1 or a whole number of examples", val)
+		return usage("the validation part is %g; it must be a share below 1 or a whole number of examples", val)
 	}
 	if n == 0 || n >= s.Train.Len() {
 		return fmt.Errorf("%g of %d training examples to validate would leave one of the two empty", val, s.Train.Len())

@@ -17,8 +17,8 @@ import (
 	_ "golang.org/x/image/webp"
 )
 
-// A picture is a decoded image: rows of red, green and blue.
-type picture struct {
+// A bitmap is a decoded image: rows of red, green and blue.
+type bitmap struct {
 	w, h int
 	rgb  []uint8
 }
@@ -46,10 +46,10 @@ func DecodeImage(path string, size int, crop bool) (x []float32, shape []int, er
 	return x, []int{p.h, p.w, 3}, nil
 }
 
-func readPicture(path string) (picture, error) {
+func readPicture(path string) (bitmap, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return picture{}, err
+		return bitmap{}, err
 	}
 	p, err := decodePicture(b)
 	if err != nil {
@@ -60,16 +60,16 @@ func readPicture(path string) (picture, error) {
 
 // decodePicture decodes to what Pillow's convert("RGB") gives: transparency is dropped,
 // the orientation that a camera noted too, and of an animation there is the first frame.
-func decodePicture(b []byte) (picture, error) {
+func decodePicture(b []byte) (bitmap, error) {
 	c, err := checkPicture(bytes.NewReader(b))
 	if err != nil {
-		return picture{}, err
+		return bitmap{}, err
 	}
 	img, format, err := image.Decode(bytes.NewReader(b))
 	if err != nil {
-		return picture{}, pictureError(err)
+		return bitmap{}, pictureError(err)
 	}
-	p := picture{c.Width, c.Height, make([]uint8, 3*c.Width*c.Height)}
+	p := bitmap{c.Width, c.Height, make([]uint8, 3*c.Width*c.Height)}
 	switch img := img.(type) {
 	case *image.YCbCr:
 		p.fromYCbCr(img, colours(format))
@@ -107,7 +107,7 @@ func pictureError(err error) error {
 }
 
 // fromImage takes the colours of any image, without its transparency.
-func (p *picture) fromImage(img image.Image) {
+func (p *bitmap) fromImage(img image.Image) {
 	// A GIF's frame can be smaller than the canvas.
 	r := img.Bounds().Intersect(image.Rect(0, 0, p.w, p.h))
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -140,7 +140,7 @@ func opaque(img image.Image, x, y int) (r, g, b uint8) {
 }
 
 // fromCMYK converts as Pillow does.
-func (p *picture) fromCMYK(img *image.CMYK) {
+func (p *bitmap) fromCMYK(img *image.CMYK) {
 	for y := range p.h {
 		in, out := img.Pix[y*img.Stride:], p.rgb[3*y*p.w:]
 		for x := range p.w {
@@ -155,7 +155,7 @@ func (p *picture) fromCMYK(img *image.CMYK) {
 
 // fit brings a picture to size x size: with crop the shorter side, and the centre is cut
 // out, as torchvision's Resize and CenterCrop do; else both sides, whatever the shape.
-func (p picture) fit(size int, crop bool) (picture, error) {
+func (p bitmap) fit(size int, crop bool) (bitmap, error) {
 	if size == 0 || p.w == size && p.h == size {
 		return p, nil
 	}
@@ -173,11 +173,11 @@ func (p picture) fit(size int, crop bool) (picture, error) {
 func middle(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 
 // cut returns the square of side size at x, y.
-func (p picture) cut(x, y, size int) picture {
+func (p bitmap) cut(x, y, size int) bitmap {
 	if p.w == size && p.h == size {
 		return p
 	}
-	out := picture{size, size, make([]uint8, 0, 3*size*size)}
+	out := bitmap{size, size, make([]uint8, 0, 3*size*size)}
 	for row := range size {
 		at := 3 * ((y+row)*p.w + x)
 		out.rgb = append(out.rgb, p.rgb[at:at+3*size]...)

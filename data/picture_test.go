@@ -130,7 +130,7 @@ func TestDecodeImageErrors(t *testing.T) {
 		}
 	}
 	// A picture a pixel wide would be resized to millions of pixels.
-	thin := picture{1, 100000, make([]uint8, 300000)}
+	thin := bitmap{1, 100000, make([]uint8, 300000)}
 	if _, err := thin.fit(1000, true); err == nil || !strings.Contains(err.Error(), "too narrow") {
 		t.Errorf("error %v", err)
 	}

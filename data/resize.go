@@ -5,7 +5,7 @@ import "math"
 // resize is Pillow's bilinear resizing (src/libImaging/Resample.c), to the bit: a
 // triangle as wide as the step between pixels where images shrink, which is what
 // antialiasing means; first rows, then columns, each rounded to bytes.
-func (p picture) resize(w, h int) picture {
+func (p bitmap) resize(w, h int) bitmap {
 	if w != p.w {
 		p = p.resizeRows(w)
 	}
@@ -51,8 +51,8 @@ func windows(in, out int) []window {
 	return all
 }
 
-func (p picture) resizeRows(w int) picture {
-	out := picture{w, p.h, make([]uint8, 3*w*p.h)}
+func (p bitmap) resizeRows(w int) bitmap {
+	out := bitmap{w, p.h, make([]uint8, 3*w*p.h)}
 	all := windows(p.w, w)
 	for y := range p.h {
 		row := p.rgb[3*y*p.w : 3*(y+1)*p.w]
@@ -63,8 +63,8 @@ func (p picture) resizeRows(w int) picture {
 	return out
 }
 
-func (p picture) resizeColumns(h int) picture {
-	out := picture{p.w, h, make([]uint8, 3*p.w*h)}
+func (p bitmap) resizeColumns(h int) bitmap {
+	out := bitmap{p.w, h, make([]uint8, 3*p.w*h)}
 	for y, win := range windows(p.h, h) {
 		for x := range p.w {
 			weigh(out.rgb[3*(y*p.w+x):], p.rgb[3*(win.first*p.w+x):], 3*p.w, win.weights)
