@@ -5,6 +5,7 @@ package data
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 )
 
@@ -43,6 +44,35 @@ func (x floats) read(dst []float32, i int) error {
 	return nil
 }
 
+// octets are examples of each bytes in memory.
+type octets struct {
+	x    []uint8
+	each int
+}
+
+func (p octets) at(i int) []uint8 { return p.x[i*p.each : (i+1)*p.each] }
+
+func (p octets) read(dst []float32, i int) error {
+	toFloats(dst, p.at(i))
+	return nil
+}
+
+func (p octets) identify(w io.Writer, i int) { w.Write(p.at(i)) }
+
+// level is a byte's value in [0, 1].
+var level = func() (level [256]float32) {
+	for v := range level {
+		level[v] = float32(v) / 255
+	}
+	return level
+}()
+
+func toFloats(dst []float32, x []uint8) {
+	for i, v := range x {
+		dst[i] = level[v]
+	}
+}
+
 // Len returns the number of examples; a nil set has none.
 func (s *Set) Len() int {
 	if s == nil {
@@ -63,10 +93,15 @@ func (s *Set) ExampleLen() int {
 // Read writes example i to dst, which must have room for [Set.ExampleLen] numbers.
 // Errors name the file.
 func (s *Set) Read(dst []float32, i int) error {
+	return s.source.read(dst[:s.ExampleLen()], s.number(i))
+}
+
+// number returns the source's number of example i.
+func (s *Set) number(i int) int {
 	if s.index != nil {
-		i = s.index[i]
+		return s.index[i]
 	}
-	return s.source.read(dst[:s.ExampleLen()], i)
+	return i
 }
 
 // Select returns the examples at idx, in that order. They are not copied.
@@ -77,10 +112,7 @@ func (s *Set) Select(idx []int) *Set {
 	}
 	for i, j := range idx {
 		out.Labels[i] = s.Labels[j]
-		out.index[i] = j
-		if s.index != nil {
-			out.index[i] = s.index[j]
-		}
+		out.index[i] = s.number(j)
 		if s.Paths != nil {
 			out.Paths[i] = s.Paths[j]
 		}
@@ -91,9 +123,27 @@ func (s *Set) Select(idx []int) *Set {
 // Splits is a data set in three parts that share no example. A part that the data set
 // does not have is nil.
 type Splits struct {
-	Name             string
+	Name             string // the spec that it was opened by
 	Classes          []string
 	Train, Val, Test *Set
+	Ignored          int // files of an image folder that are no images by their names
+}
+
+// A Part is a split with its name.
+type Part struct {
+	Name string // "train", "val" or "test"
+	*Set
+}
+
+// Parts returns the splits that the data set has.
+func (s *Splits) Parts() []Part {
+	var parts []Part
+	for _, p := range []Part{{"train", s.Train}, {"val", s.Val}, {"test", s.Test}} {
+		if p.Set != nil {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 // WithLabelNoise returns the splits with a share of the training labels replaced by
@@ -115,34 +165,4 @@ func (s *Splits) WithLabelNoise(share float64, seed uint64) (*Splits, error) {
 	}
 	noisy.Train = &train
 	return &noisy, nil
-}
-
-// Options say how to open a data set.
-type Options struct {
-	// Size is the height and width that images of files are brought to; 0 keeps theirs,
-	// which must then agree. Crop cuts the centre out where the shape differs, else
-	// images are squeezed.
-	Size int
-	Crop bool
-	// Classes keeps these classes alone, in this order; nil keeps all.
-	Classes []string
-	// Val is the part of the training examples that validates where the data set has
-	// no validation split of its own: a share below 1 or a number of examples, by class
-	// alike; 0 is none. Subset and TestSubset keep so many examples of the training and
-	// test splits, by class alike; 0 keeps all.
-	Val                float64
-	Subset, TestSubset int
-	Seed               uint64 // of what is drawn: Val, Subset, TestSubset
-	CacheBytes         int64  // of decoded images to keep in memory; 0 is DefaultCacheBytes
-}
-
-// DefaultCacheBytes is the memory that decoded images may take.
-const DefaultCacheBytes = 2 << 30
-
-// Open returns a data set by its spec: a name, or a format and a place ("idx:DIR").
-func Open(spec string, o Options) (*Splits, error) {
-	if spec == "digits" {
-		return Digits()
-	}
-	return nil, fmt.Errorf("unknown data set %q; there is digits", spec)
 }

@@ -114,7 +114,7 @@ func TestLabelNoise(t *testing.T) {
 }
 
 func TestOpenUnknown(t *testing.T) {
-	if _, err := Open("mnist", Options{}); err == nil || !strings.Contains(err.Error(), `"mnist"; there is digits`) {
+	if _, err := Open("mnist", Options{}); err == nil || !strings.Contains(err.Error(), `"mnist"; there are digits, idx:DIR`) {
 		t.Errorf("error %v", err)
 	}
 }

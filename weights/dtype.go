@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // A DType is the type of a tensor's elements, by safetensors' name.
@@ -91,7 +93,7 @@ func (d *decoder) read(t *Tensor, r io.ReaderAt, off, n int64) error {
 	for i := int64(0); i < n; {
 		k := min(n-i, decodeChunk/size)
 		b := d.buf[:k*size]
-		if err := readFull(r, b, off+i*size); err != nil {
+		if err := pickle.ReadFull(r, b, off+i*size); err != nil {
 			return err
 		}
 		decode(t, i, b)

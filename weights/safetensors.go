@@ -8,6 +8,8 @@ import (
 	"io"
 	"sort"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // A safetensors file is the length of a JSON header (8 bytes, little-endian), the header,
@@ -36,7 +38,7 @@ type placed struct {
 
 func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
 	var b [8]byte
-	if err := readFull(r, b[:], 0); err != nil {
+	if err := pickle.ReadFull(r, b[:], 0); err != nil {
 		return nil, err
 	}
 	n := int64(binary.LittleEndian.Uint64(b[:]))
@@ -44,7 +46,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("cut short: the header needs %s bytes at offset 8, the file ends at %s: download it again", commas(n), commas(size))
 	}
 	header := make([]byte, n)
-	if err := readFull(r, header, 8); err != nil {
+	if err := pickle.ReadFull(r, header, 8); err != nil {
 		return nil, err
 	}
 	f := &File{Format: FormatSafetensors}

@@ -4,31 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
-// show makes a name from a file fit for an error: short, and quoted unless it is of the
-// plain characters that names are made of. A name could hold a terminal's commands.
-func show(name string) string {
-	const most = 120
-	if len(name) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(name[cut]) {
-			cut--
-		}
-		name = name[:cut] + "..."
-	}
-	plain := name != ""
-	for _, r := range name {
-		if r <= ' ' || r > '~' || r == '"' {
-			plain = false
-		}
-	}
-	if plain {
-		return name
-	}
-	return strconv.QuoteToASCII(name)
-}
+// show makes a name from a file fit for an error.
+func show(name string) string { return pickle.Show(name) }
 
 // commas spells a number with a comma between thousands.
 func commas(n int64) string {

@@ -6,50 +6,65 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // What a checkpoint's pickle may name (torch/serialization.py and torch/_utils.py of
 // PyTorch; tensors appear as calls of _rebuild_tensor_v2 on storages, which are
 // persistent ids).
 var (
-	rebuildTensor    = global{"torch._utils", "_rebuild_tensor"}
-	rebuildTensorV2  = global{"torch._utils", "_rebuild_tensor_v2"}
-	rebuildParameter = global{"torch._utils", "_rebuild_parameter"}
-	orderedDict      = global{"collections", "OrderedDict"}
-	encodeBytes      = global{"_codecs", "encode"} // how protocol 2 spells bytes
-	emptyBytes       = global{"builtins", "bytes"}
+	rebuildTensor    = pickle.Global("torch._utils._rebuild_tensor")
+	rebuildTensorV2  = pickle.Global("torch._utils._rebuild_tensor_v2")
+	rebuildParameter = pickle.Global("torch._utils._rebuild_parameter")
 )
 
-var torchGlobals = map[global]bool{
-	rebuildTensor: true, rebuildTensorV2: true, rebuildParameter: true,
-	orderedDict: true, encodeBytes: true, emptyBytes: true,
-}
+var torchGlobals = map[pickle.Global]bool{rebuildTensor: true, rebuildTensorV2: true, rebuildParameter: true}
 
 // storageTypes are names only: what they say is the type of the elements.
-var storageTypes = map[global]DType{
-	{"torch", "DoubleStorage"}:   F64,
-	{"torch", "FloatStorage"}:    F32,
-	{"torch", "HalfStorage"}:     F16,
-	{"torch", "BFloat16Storage"}: BF16,
-	{"torch", "LongStorage"}:     I64,
-	{"torch", "IntStorage"}:      I32,
-	{"torch", "ShortStorage"}:    I16,
-	{"torch", "CharStorage"}:     I8,
-	{"torch", "ByteStorage"}:     U8,
-	{"torch", "BoolStorage"}:     Bool,
+var storageTypes = map[pickle.Global]DType{
+	"torch.DoubleStorage":   F64,
+	"torch.FloatStorage":    F32,
+	"torch.HalfStorage":     F16,
+	"torch.BFloat16Storage": BF16,
+	"torch.LongStorage":     I64,
+	"torch.IntStorage":      I32,
+	"torch.ShortStorage":    I16,
+	"torch.CharStorage":     I8,
+	"torch.ByteStorage":     U8,
+	"torch.BoolStorage":     Bool,
 }
 
-func findGlobal(g global) (any, error) {
+// torchWords are for the errors of a checkpoint's pickle.
+var torchWords = pickle.Words{
+	Reads:  "tensors",
+	Writer: "PyTorch",
+	Advice: "where it is trusted, save it again with torch.save(model.state_dict(), file) or as safetensors",
+}
+
+// The limits of a pickle: maxPickle bytes, for those of the largest real checkpoints are
+// a few megabytes (tensors' elements lie outside), and maxOps operations.
+const (
+	maxPickle = 64 << 20
+	maxOps    = pickle.MaxOps
+)
+
+// newMachine returns a machine for a checkpoint's pickle; load is its persistent ids.
+func newMachine(src *pickle.Source, load func(id *pickle.Seq) (any, error)) *pickle.Machine {
+	return &pickle.Machine{Src: src, Words: torchWords, Find: findGlobal, Call: callGlobal, Load: load}
+}
+
+func findGlobal(g pickle.Global) (any, error) {
 	if _, ok := storageTypes[g]; ok || torchGlobals[g] {
 		return g, nil
 	}
-	if g.module == "__torch__" || strings.HasPrefix(g.module, "__torch__.") {
-		return nil, fmt.Errorf("a TorchScript program, not weights alone (it asks for %s): save the model's state_dict() with torch.save instead", show(g.String()))
+	if strings.HasPrefix(string(g), "__torch__.") {
+		return nil, fmt.Errorf("a TorchScript program, not weights alone (it asks for %s): save the model's state_dict() with torch.save instead", show(string(g)))
 	}
-	if g.module == "torch" && strings.HasSuffix(g.name, "Storage") {
-		return nil, fmt.Errorf("a tensor of torch.%s, which can't be read: convert it to float32 before saving", show(g.name))
+	if strings.HasPrefix(string(g), "torch.") && strings.HasSuffix(string(g), "Storage") {
+		return nil, fmt.Errorf("a tensor of %s, which can't be read: convert it to float32 before saving", show(string(g)))
 	}
-	return nil, refused(g)
+	return nil, torchWords.Refused(g)
 }
 
 // A storage is a run of elements that tensors are views of.
@@ -67,12 +82,16 @@ type storage struct {
 	uses int // views left to read
 }
 
+func (*storage) Kind() string { return "a storage" }
+
 // A view is a tensor: element (i, j, ...) is at offset + i stride[0] + j stride[1] + ...
 type view struct {
 	st            *storage
 	offset        int64
 	shape, stride []int64
 }
+
+func (*view) Kind() string { return "a tensor" }
 
 // span returns how many elements lie from the view's first to its last.
 func (v *view) span() int64 {
@@ -98,64 +117,18 @@ func (v *view) contiguous() bool {
 }
 
 // callGlobal carries out a REDUCE.
-func callGlobal(f global, args *seq) (any, error) {
+func callGlobal(f pickle.Global, args []any) (any, error) {
 	switch f {
 	case rebuildTensor, rebuildTensorV2:
-		return makeView(args.items)
+		return makeView(args)
 	case rebuildParameter: // data, requires_grad, backward_hooks
-		if len(args.items) == 3 {
-			if v, ok := args.items[0].(*view); ok {
+		if len(args) == 3 {
+			if v, ok := args[0].(*view); ok {
 				return v, nil
 			}
 		}
-	case orderedDict:
-		return makeOrderedDict(args.items)
-	case encodeBytes:
-		if len(args.items) == 2 {
-			s, ok := args.items[0].(string)
-			if enc, ok2 := args.items[1].(string); ok && ok2 && (enc == "latin1" || enc == "latin-1") {
-				return latin1(s)
-			}
-		}
-	case emptyBytes:
-		if len(args.items) == 0 {
-			return pybytes(""), nil
-		}
 	}
 	return nil, damaged("the pickle calls %s with arguments that PyTorch never gives it", f)
-}
-
-func latin1(s string) (any, error) {
-	b := make([]byte, 0, len(s))
-	for _, r := range s {
-		if r > 0xff {
-			return nil, damaged("the pickle holds bytes that are none (%q)", r)
-		}
-		b = append(b, byte(r))
-	}
-	return pybytes(b), nil
-}
-
-// makeOrderedDict takes nothing, or Python 2's list of pairs.
-func makeOrderedDict(args []any) (any, error) {
-	d := &dict{ordered: true}
-	if len(args) == 0 {
-		return d, nil
-	}
-	l, ok := args[0].(*seq)
-	if !ok || len(args) != 1 {
-		return nil, damaged("an OrderedDict is not made from a list of pairs")
-	}
-	for _, p := range l.items {
-		pair, ok := p.(*seq)
-		if !ok || len(pair.items) != 2 {
-			return nil, damaged("an OrderedDict is not made from a list of pairs")
-		}
-		if err := d.set(pair.items[0], pair.items[1]); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
 }
 
 // makeView takes storage, offset, shape, stride, and then, of _rebuild_tensor_v2,
@@ -169,7 +142,7 @@ func makeView(args []any) (any, error) {
 		return bad("description")
 	}
 	if len(args) > 6 {
-		if m, ok := args[6].(*dict); ok && len(m.items) > 0 {
+		if m, ok := args[6].(*pickle.Dict); ok && len(m.Items) > 0 {
 			return nil, fmt.Errorf("a tensor is a lazily conjugated or negated view: call resolve_neg() on it before saving")
 		}
 	}
@@ -214,12 +187,12 @@ func (v *view) inside() bool {
 
 // ints returns a tuple of ints, at most maxRank.
 func ints(v any) ([]int64, bool) {
-	s, ok := v.(*seq)
-	if !ok || len(s.items) > maxRank {
+	s, ok := v.(*pickle.Seq)
+	if !ok || len(s.Items) > maxRank {
 		return nil, false
 	}
-	out := make([]int64, len(s.items))
-	for i, v := range s.items {
+	out := make([]int64, len(s.Items))
+	for i, v := range s.Items {
 		if out[i], ok = v.(int64); !ok {
 			return nil, false
 		}
@@ -236,29 +209,29 @@ type storageID struct {
 	part  any
 }
 
-func parseStorageID(id *seq) (s storageID, err error) {
+func parseStorageID(id *pickle.Seq) (s storageID, err error) {
 	bad := damaged("the pickle's description of a storage is none")
-	if len(id.items) != 5 && len(id.items) != 6 {
+	if len(id.Items) != 5 && len(id.Items) != 6 {
 		return s, bad
 	}
-	if id.items[0] != "storage" {
+	if id.Items[0] != "storage" {
 		return s, bad
 	}
-	g, ok := id.items[1].(global)
+	g, ok := id.Items[1].(pickle.Global)
 	if !ok {
 		return s, bad
 	}
 	if s.dtype, ok = storageTypes[g]; !ok {
 		return s, bad
 	}
-	if s.key, ok = id.items[2].(string); !ok {
+	if s.key, ok = id.Items[2].(string); !ok {
 		return s, bad
 	}
-	if s.numel, ok = id.items[4].(int64); !ok || s.numel < 0 || s.numel > 1<<56 {
+	if s.numel, ok = id.Items[4].(int64); !ok || s.numel < 0 || s.numel > 1<<56 {
 		return s, bad
 	}
-	if len(id.items) == 6 {
-		s.part = id.items[5]
+	if len(id.Items) == 6 {
+		s.part = id.Items[5]
 	}
 	return s, nil
 }
@@ -299,20 +272,20 @@ func (c *collector) walk(name string, v any, depth int) error {
 	switch v := v.(type) {
 	case *view:
 		return c.add(name, v)
-	case *dict:
-		if err := c.visit(len(v.items)); err != nil {
+	case *pickle.Dict:
+		if err := c.visit(len(v.Items)); err != nil {
 			return err
 		}
-		for _, it := range v.items {
-			if err := c.step(name, it.key, it.value, depth); err != nil {
+		for _, it := range v.Items {
+			if err := c.step(name, it.Key, it.Value, depth); err != nil {
 				return err
 			}
 		}
-	case *seq:
-		if err := c.visit(len(v.items)); err != nil {
+	case *pickle.Seq:
+		if err := c.visit(len(v.Items)); err != nil {
 			return err
 		}
-		for i, e := range v.items {
+		for i, e := range v.Items {
 			if err := c.step(name, int64(i), e, depth); err != nil {
 				return err
 			}
@@ -337,7 +310,7 @@ func (c *collector) step(name string, k, v any, depth int) error {
 
 func container(v any) bool {
 	switch v.(type) {
-	case *view, *dict, *seq:
+	case *view, *pickle.Dict, *pickle.Seq:
 		return true
 	}
 	return false
@@ -355,7 +328,7 @@ func key(k any) string {
 	switch k := k.(type) {
 	case string:
 		return k
-	case pybytes:
+	case pickle.Bytes:
 		return string(k)
 	}
 	s, _ := scalar(k)
@@ -407,7 +380,7 @@ func collect(v any, size int64) ([]namedView, error) {
 		return nil, err
 	}
 	if len(c.views) == 0 {
-		return nil, fmt.Errorf("a PyTorch file without a tensor in it (%s): name a checkpoint with a state_dict", kind(v))
+		return nil, fmt.Errorf("a PyTorch file without a tensor in it (%s): name a checkpoint with a state_dict", pickle.Kind(v))
 	}
 	return c.views, nil
 }
@@ -419,14 +392,14 @@ var wrappers = []string{"state_dict", "model_state_dict", "model", "net"}
 func wrapper(v any) string {
 	prefix := ""
 	for range maxDepth {
-		d, ok := v.(*dict)
+		d, ok := v.(*pickle.Dict)
 		if !ok {
 			return prefix
 		}
 		inner := ""
 		for _, k := range wrappers {
-			if w, ok := d.get(k); ok {
-				if w, ok := w.(*dict); ok && holdsTensor(w) {
+			if w, ok := d.Get(k); ok {
+				if w, ok := w.(*pickle.Dict); ok && holdsTensor(w) {
 					v, inner = w, k+"."
 					break
 				}
@@ -441,15 +414,15 @@ func wrapper(v any) string {
 }
 
 // holdsTensor reports whether a dict has a tensor, or a wrapper's key.
-func holdsTensor(d *dict) bool {
-	for _, it := range d.items {
-		if _, ok := it.value.(*view); ok {
+func holdsTensor(d *pickle.Dict) bool {
+	for _, it := range d.Items {
+		if _, ok := it.Value.(*view); ok {
 			return true
 		}
 	}
 	for _, k := range wrappers {
-		if w, ok := d.get(k); ok {
-			if _, ok := w.(*dict); ok {
+		if w, ok := d.Get(k); ok {
+			if _, ok := w.(*pickle.Dict); ok {
 				return true
 			}
 		}
@@ -460,13 +433,13 @@ func holdsTensor(d *dict) bool {
 // torchFile reads the tensors that were found, once their storages have their place.
 func torchFile(format string, v any, views []namedView) (*File, error) {
 	f := &File{Format: format, wrapper: wrapper(v)}
-	if d, ok := v.(*dict); ok {
-		for _, it := range d.items {
-			if s, ok := scalar(it.value); ok {
+	if d, ok := v.(*pickle.Dict); ok {
+		for _, it := range d.Items {
+			if s, ok := scalar(it.Value); ok {
 				if f.Metadata == nil {
 					f.Metadata = map[string]string{}
 				}
-				f.Metadata[key(it.key)] = s
+				f.Metadata[key(it.Key)] = s
 			}
 		}
 	}
@@ -513,7 +486,7 @@ func (v *view) read(t *Tensor, dec *decoder) error {
 func (v *view) gather(t *Tensor, r io.ReaderAt, off, n int64) error {
 	size := int64(t.DType.Size())
 	b := make([]byte, v.span()*size)
-	if err := readFull(r, b, off); err != nil {
+	if err := pickle.ReadFull(r, b, off); err != nil {
 		return err
 	}
 	allocate(t, n)

@@ -3,6 +3,8 @@ package weights
 import (
 	"fmt"
 	"io"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // A legacy checkpoint is five pickles one behind the other (torch/serialization.py,
@@ -11,12 +13,12 @@ import (
 // as int64 and the elements.
 
 // legacyMagic is 0x1950a86a20f9469cfc6c.
-const legacyMagic = long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
+const legacyMagic = pickle.Long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
 
 const legacyVersion = int64(1001)
 
 type legacyFile struct {
-	src      *source
+	src      *pickle.Source
 	r        io.ReaderAt
 	size     int64
 	storages map[string]*storage
@@ -25,7 +27,7 @@ type legacyFile struct {
 
 func readTorchLegacy(r io.ReaderAt, size int64) (*File, error) {
 	l := &legacyFile{
-		src: newSource(r, 0, min(size, maxPickle)), r: r, size: size,
+		src: pickle.NewSource(r, 0, min(size, maxPickle)), r: r, size: size,
 		storages: map[string]*storage{}, parts: map[string]*storage{},
 	}
 	if err := l.header(); err != nil {
@@ -50,8 +52,7 @@ func readTorchLegacy(r io.ReaderAt, size int64) (*File, error) {
 }
 
 func (l *legacyFile) pickle() (any, error) {
-	m := &machine{src: l.src, find: findGlobal, call: callGlobal, load: l.load}
-	return m.run()
+	return newMachine(l.src, l.load).Run()
 }
 
 func (l *legacyFile) header() error {
@@ -73,11 +74,11 @@ func (l *legacyFile) header() error {
 	if err != nil {
 		return err
 	}
-	d, ok := info.(*dict)
+	d, ok := info.(*pickle.Dict)
 	if !ok {
 		return damaged("the facts about the machine that saved it are no dict")
 	}
-	if little, _ := d.get("little_endian"); little != true {
+	if little, _ := d.Get("little_endian"); little != true {
 		return fmt.Errorf("it doesn't say that its numbers are little-endian: save it again on a little-endian machine")
 	}
 	return nil
@@ -85,7 +86,7 @@ func (l *legacyFile) header() error {
 
 // load is the machine's persistent ids. A storage can be a part of another one: then the
 // id ends in (the part's key, its first element, its number of elements).
-func (l *legacyFile) load(id *seq) (any, error) {
+func (l *legacyFile) load(id *pickle.Seq) (any, error) {
 	s, err := parseStorageID(id)
 	if err != nil {
 		return nil, err
@@ -102,13 +103,13 @@ func (l *legacyFile) load(id *seq) (any, error) {
 		return st, nil
 	}
 	bad := damaged("the pickle's description of a part of storage %s is none", show(s.key))
-	p, ok := s.part.(*seq)
-	if !ok || len(p.items) != 3 {
+	p, ok := s.part.(*pickle.Seq)
+	if !ok || len(p.Items) != 3 {
 		return nil, bad
 	}
-	key, ok := p.items[0].(string)
-	off, ok2 := p.items[1].(int64)
-	n, ok3 := p.items[2].(int64)
+	key, ok := p.Items[0].(string)
+	off, ok2 := p.Items[1].(int64)
+	n, ok3 := p.Items[2].(int64)
 	if !ok || !ok2 || !ok3 || off < 0 || n < 0 || off > st.numel || n > st.numel-off {
 		return nil, bad
 	}
@@ -125,9 +126,9 @@ func (l *legacyFile) load(id *seq) (any, error) {
 
 // place finds where each storage's elements lie, and checks that they are in the file.
 func (l *legacyFile) place(keys any, views []namedView) error {
-	list, ok := keys.(*seq)
+	list, ok := keys.(*pickle.Seq)
 	if !ok {
-		return damaged("the list of storages is %s", kind(keys))
+		return damaged("the list of storages is %s", pickle.Kind(keys))
 	}
 	user := map[*storage]string{}
 	for _, v := range views {
@@ -139,8 +140,8 @@ func (l *legacyFile) place(keys any, views []namedView) error {
 			user[st] = v.name
 		}
 	}
-	at := l.src.offset()
-	for _, k := range list.items {
+	at := l.src.Offset()
+	for _, k := range list.Items {
 		name, ok := k.(string)
 		st := l.storages[name]
 		if !ok || st == nil || st.r != nil {
@@ -162,7 +163,7 @@ func (l *legacyFile) placeOne(st *storage, at int64, user string) (end int64, er
 		return 0, fmt.Errorf("cut short: tensor %s needs %s bytes at offset %s, the file ends at %s: download it again",
 			show(user), commas(need), commas(at), commas(l.size))
 	}
-	n, err := newSource(l.r, at, at+8).uint(8)
+	n, err := pickle.NewSource(l.r, at, at+8).Uint(8)
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,8 @@ import (
 	"math"
 	"sort"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // A zip checkpoint (torch.save since 1.6) holds <root>/data.pkl, the pickle, and
@@ -42,8 +44,7 @@ func readTorchZip(r io.ReaderAt, size int64) (*File, error) {
 	if n > maxPickle {
 		return nil, fmt.Errorf("%sdata.pkl has %d bytes, over the limit of %d: save the model's state_dict() alone", z.root, n, maxPickle)
 	}
-	m := &machine{src: newSource(data, at, at+n), find: findGlobal, call: callGlobal, load: z.load}
-	v, err := m.run()
+	v, err := newMachine(pickle.NewSource(data, at, at+n), z.load).Run()
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (z *zipFile) checkByteOrder() error {
 		return err
 	}
 	b := make([]byte, min(n, 16))
-	if err := readFull(r, b, at); err != nil {
+	if err := pickle.ReadFull(r, b, at); err != nil {
 		return err
 	}
 	if string(b) != "little" {
@@ -208,7 +209,7 @@ func (z *zipFile) unpack(f *zip.File) (io.ReaderAt, error) {
 }
 
 // load is the machine's persistent ids.
-func (z *zipFile) load(id *seq) (any, error) {
+func (z *zipFile) load(id *pickle.Seq) (any, error) {
 	s, err := parseStorageID(id)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/pickle"
 )
 
 // A Tensor is a named array of parameters, its elements in row-major order.
@@ -116,7 +118,7 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("the file is empty: download it again")
 	}
 	head := make([]byte, min(size, 512))
-	if err := readFull(r, head, 0); err != nil {
+	if err := pickle.ReadFull(r, head, 0); err != nil {
 		return nil, err
 	}
 	switch {
@@ -124,7 +126,7 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 		return readSafetensors(r, size)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return readTorchZip(r, size)
-	case head[0] == opProto:
+	case head[0] == pickle.OpProto:
 		return readTorchLegacy(r, size)
 	}
 	return nil, unknownFormat(head)

@@ -63,7 +63,7 @@ func TestUsageErrors(t *testing.T) {
 		{"train --deadline soon", `"soon" is no duration`},
 		{"train --method adam", `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
 		{"train --model lenet", `unknown model "lenet"; there are mlp,`},
-		{"train --data mnist", `unknown data set "mnist"; there is digits`},
+		{"train --data mnist", `unknown data set "mnist"; there are digits, idx:DIR`},
 		{"train --base adagrad", `unknown base optimizer "adagrad"; there are sgd,`},
 		{"train --method sam --rho -1", "rho at step 0 is -1; it must be >= 0"},
 		{"train --method sam --rho nan", "rho at step 0 is NaN"},

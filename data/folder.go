@@ -1,0 +1,270 @@
+package data
+
+import (
+	"fmt"
+	"image"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// imageTypes are the endings of the files that an image folder takes for images.
+var imageTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+
+// splitFolders are the names of a split's folder.
+var splitFolders = [][]string{{"train"}, {"val", "valid", "validation"}, {"test"}}
+
+// maxDepth bounds folders in folders, and stops at links that lead back.
+const maxDepth = 16
+
+// A folder is images in files, decoded when they are first read and kept as far as
+// memory is given.
+type folder struct {
+	root  string
+	paths []string
+	sizes []int64
+	size  int // 0 keeps the images' own, which agree
+	crop  bool
+	shape []int
+	kept  []atomic.Pointer[[]uint8]
+	room  *atomic.Int64 // of the cache, of all splits together
+}
+
+// openFolder lists a folder for each class, or a folder for each split with those in it.
+// Classes are those of the training split, in the alphabet's order. Names that start with
+// a dot are passed over, other files that are no images by their names are counted.
+func openFolder(dir string, o *Options) (*Splits, error) {
+	s := &Splits{}
+	room := &atomic.Int64{}
+	room.Store(o.CacheBytes)
+	if o.CacheBytes == 0 {
+		room.Store(DefaultCacheBytes)
+	}
+	sets := []**Set{&s.Train, &s.Val, &s.Test}
+	split := false
+	for i, names := range splitFolders {
+		for _, name := range names {
+			root := filepath.Join(dir, name)
+			if !holdsFolders(root) {
+				continue
+			}
+			if *sets[i] != nil {
+				return nil, fmt.Errorf("%s: two folders for the same split; %s is one of them: keep one", dir, name)
+			}
+			var err error
+			if *sets[i], err = s.list(root, o, room); err != nil {
+				return nil, err
+			}
+			split = true
+		}
+	}
+	if split {
+		return s, s.sameShape()
+	}
+	var err error
+	s.Train, err = s.list(dir, o, room)
+	return s, err
+}
+
+// holdsFolders reports whether a folder is a split's: one of a class that is called
+// "train" has images in it, not folders.
+func holdsFolders(dir string) bool {
+	entries, _ := os.ReadDir(dir)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		if hidden(e.Name()) {
+			return false
+		}
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		return err == nil && info.IsDir()
+	})
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// list returns the set of the images below root/CLASS. The first call names the classes.
+func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{root: root, size: o.Size, crop: o.Crop, room: room}
+	set := &Set{source: f}
+	first := s.Classes == nil
+	for _, e := range entries {
+		path := filepath.Join(root, e.Name())
+		if hidden(e.Name()) {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			if isImage(e.Name()) {
+				return nil, fmt.Errorf("%s: an image outside the folders of the classes; put it into one of them", path)
+			}
+			s.Ignored++
+			continue
+		}
+		class := slices.Index(s.Classes, e.Name())
+		if first {
+			class = len(s.Classes)
+			s.Classes = append(s.Classes, e.Name())
+		}
+		if class < 0 {
+			return nil, fmt.Errorf("%s: class %q is not one of the training split's, which are %s", path, e.Name(), someOf(s.Classes))
+		}
+		n := len(f.paths)
+		ignored, err := f.add(path, 1)
+		if err != nil {
+			return nil, err
+		}
+		s.Ignored += ignored
+		if len(f.paths) == n {
+			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(imageTypes, " "))
+		}
+		for range len(f.paths) - n {
+			set.Labels = append(set.Labels, class)
+		}
+	}
+	if len(f.paths) == 0 {
+		return nil, fmt.Errorf("%s: no folders of classes with images in them", root)
+	}
+	set.Paths = f.paths
+	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
+	f.shape = []int{f.size, f.size, 3}
+	if f.size == 0 {
+		if f.shape, err = f.ownShape(); err != nil {
+			return nil, err
+		}
+	}
+	set.Shape = f.shape
+	return set, nil
+}
+
+func isImage(name string) bool {
+	return slices.Contains(imageTypes, strings.ToLower(filepath.Ext(name)))
+}
+
+// add lists the images of a folder and of those in it, in the order of their names.
+func (f *folder) add(dir string, depth int) (ignored int, err error) {
+	if depth > maxDepth {
+		return 0, fmt.Errorf("%s: folders are nested deeper than %d, or a link leads back", dir, maxDepth)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		info, err := e.Info()
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(path)
+		}
+		if err != nil {
+			return ignored, err
+		}
+		switch {
+		case info.IsDir():
+			n, err := f.add(path, depth+1)
+			if err != nil {
+				return ignored, err
+			}
+			ignored += n
+		case isImage(e.Name()) && info.Mode().IsRegular():
+			f.paths = append(f.paths, path)
+			f.sizes = append(f.sizes, info.Size())
+		default:
+			ignored++
+		}
+	}
+	return ignored, nil
+}
+
+// ownShape reads all headers: the images must be of one size.
+func (f *folder) ownShape() ([]int, error) {
+	var first image.Config
+	for i, path := range f.paths {
+		c, err := readHeader(path)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			first = c
+		}
+		if c.Width != first.Width || c.Height != first.Height {
+			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
+		}
+	}
+	return []int{first.Height, first.Width, 3}, nil
+}
+
+func readHeader(path string) (image.Config, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return image.Config{}, err
+	}
+	defer r.Close()
+	c, err := checkPicture(r)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// sameShape checks the splits against one another.
+func (s *Splits) sameShape() error {
+	parts := s.Parts()
+	for _, p := range parts[1:] {
+		if !slices.Equal(p.Shape, parts[0].Shape) {
+			return fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size what to bring them to",
+				parts[0].Paths[0], parts[0].Shape[1], parts[0].Shape[0], p.Paths[0], p.Shape[1], p.Shape[0])
+		}
+	}
+	return nil
+}
+
+func (f *folder) read(dst []float32, i int) error {
+	if kept := f.kept[i].Load(); kept != nil {
+		toFloats(dst, *kept)
+		return nil
+	}
+	p, err := readPicture(f.paths[i])
+	if err == nil {
+		if p, err = p.fit(f.size, f.crop); err != nil {
+			err = fmt.Errorf("%s: %w", f.paths[i], err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(p.rgb) != len(dst) {
+		return fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], p.w, p.h, f.shape[1], f.shape[0])
+	}
+	toFloats(dst, p.rgb)
+	f.keep(i, p.rgb)
+	return nil
+}
+
+// keep remembers an image while there is room.
+func (f *folder) keep(i int, rgb []uint8) {
+	n := int64(len(rgb))
+	if f.room.Add(-n) < 0 || !f.kept[i].CompareAndSwap(nil, &rgb) {
+		f.room.Add(n)
+	}
+}
+
+// identify writes what stands for an image: its path below the folder, the file's size,
+// and what becomes of its shape.
+func (f *folder) identify(w io.Writer, i int) {
+	rel, _ := filepath.Rel(f.root, f.paths[i])
+	io.WriteString(w, filepath.ToSlash(rel)+"\x00"+strconv.FormatInt(f.sizes[i], 10)+"\x00"+strconv.FormatBool(f.crop)+"\x00")
+}

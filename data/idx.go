@@ -1,0 +1,193 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// maxMemory bounds what a data set that is read whole may take. Compressed files and
+// headers can claim more than a machine has.
+const maxMemory = 1<<31 - 1
+
+// openIDX reads MNIST's files (yann.lecun.com/exdb/mnist): images and labels of a
+// training and of a test split, either of which may be missing. classes.txt beside them,
+// a line a class, names the classes; else they are numbers.
+func openIDX(dir string, _ *Options) (*Splits, error) {
+	s := &Splits{}
+	classes := 0
+	for _, part := range []struct {
+		set   **Set
+		names []string
+	}{{&s.Train, []string{"train"}}, {&s.Test, []string{"t10k", "test"}}} {
+		images, err := findIDX(dir, part.names, "images", 3)
+		if err != nil {
+			return nil, err
+		}
+		labels, err := findIDX(dir, part.names, "labels", 1)
+		if err != nil {
+			return nil, err
+		}
+		if images == "" && labels == "" {
+			continue
+		}
+		if images == "" || labels == "" {
+			return nil, fmt.Errorf("%s: it has %s%s but not the other of images and labels; copy both there", dir, images, labels)
+		}
+		if *part.set, err = readIDX(images, labels); err != nil {
+			return nil, err
+		}
+		for _, l := range (*part.set).Labels {
+			classes = max(classes, l+1)
+		}
+	}
+	if s.Train == nil && s.Test == nil {
+		return nil, fmt.Errorf("%s: no idx files there; they are named train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., with or without .gz", dir)
+	}
+	var err error
+	s.Classes, err = classNames(filepath.Join(dir, "classes.txt"), classes)
+	return s, err
+}
+
+// findIDX returns the path of "train-images-idx3-ubyte" or alike, or "".
+func findIDX(dir string, parts []string, what string, rank int) (string, error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return "", err
+	}
+	for _, part := range parts {
+		for _, dot := range []string{"-", "."} {
+			for _, gz := range []string{"", ".gz"} {
+				path := filepath.Join(dir, fmt.Sprintf("%s-%s%sidx%d-ubyte%s", part, what, dot, rank, gz))
+				if isFile(path) {
+					return path, nil
+				}
+			}
+		}
+	}
+	return "", nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// classNames reads a file with a line for each of n classes; without one, or without
+// enough lines for the labels there are, they are numbers.
+func classNames(path string, n int) ([]string, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		names := make([]string, n)
+		for i := range names {
+			names[i] = strconv.Itoa(i)
+		}
+		return names, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	if len(names) < n {
+		return nil, fmt.Errorf("%s: it names %d classes, but there are labels up to %d; a line names a class", path, len(names), n-1)
+	}
+	return names, nil
+}
+
+func readIDX(images, labels string) (*Set, error) {
+	x, dims, err := readIDXFile(images, 3)
+	if err != nil {
+		return nil, err
+	}
+	y, n, err := readIDXFile(labels, 1)
+	if err != nil {
+		return nil, err
+	}
+	if dims[0] != n[0] {
+		return nil, fmt.Errorf("%s has %d images, but %s has %d labels; they must be of one data set", images, dims[0], labels, n[0])
+	}
+	s := &Set{Labels: make([]int, len(y)), Shape: []int{dims[1], dims[2], 1}, source: octets{x, dims[1] * dims[2]}}
+	for i, l := range y {
+		s.Labels[i] = int(l)
+	}
+	return s, nil
+}
+
+func readIDXFile(path string, rank int) (data []byte, dims []int, err error) {
+	r, err := openPlain(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	if data, dims, err = parseIDX(r, rank); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, dims, nil
+}
+
+// parseIDX reads bytes with their dimensions: two zeros, the type (8 is a byte), the
+// number of dimensions, each as big-endian uint32, then the elements.
+func parseIDX(r io.Reader, rank int) (data []byte, dims []int, err error) {
+	head := make([]byte, 4+4*rank)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, nil, fmt.Errorf("an idx file's header is %d bytes long, this file is shorter or damaged (%w); get it again", len(head), err)
+	}
+	if head[0] != 0 || head[1] != 0 || head[2] != 8 || int(head[3]) != rank {
+		return nil, nil, fmt.Errorf("it starts with % x, but an idx file of bytes in %d dimensions with 00 00 08 %02x", head[:4], rank, rank)
+	}
+	n := 1
+	for i := range rank {
+		d := int(binary.BigEndian.Uint32(head[4+4*i:]))
+		if d == 0 || d > maxMemory/n {
+			return nil, nil, fmt.Errorf("dimension %d is %d, which is nothing or over the limit of %d bytes in all", i+1, d, maxMemory)
+		}
+		dims = append(dims, d)
+		n *= d
+	}
+	// Memory follows what is there, not what the header claims.
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, io.LimitReader(r, int64(n)+1)); err != nil {
+		return nil, nil, fmt.Errorf("cut short or damaged (%w); get it again", err)
+	}
+	if b.Len() > n {
+		return nil, nil, fmt.Errorf("its header says %v, but more than %d bytes follow; get it again", dims, n)
+	}
+	if b.Len() < n {
+		return nil, nil, fmt.Errorf("its header says %v, but only %d bytes follow; get it again", dims, b.Len())
+	}
+	return b.Bytes(), dims, nil
+}
+
+// openPlain opens a file, and unpacks what gzip packed.
+func openPlain(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b := bufio.NewReaderSize(f, 1<<16)
+	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
+		return plain{b, f}, nil
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return plain{z, f}, nil
+}
+
+type plain struct {
+	io.Reader
+	io.Closer
+}

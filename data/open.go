@@ -1,0 +1,247 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// Options say how to open a data set.
+type Options struct {
+	// Size is the height and width that images of files are brought to; 0 keeps theirs,
+	// which must then agree. With Crop the shorter side is brought to Size and the centre
+	// cut out, else images are squeezed. Resizing is Pillow's bilinear one, to the bit.
+	Size int
+	Crop bool
+	// Classes keeps these classes alone, in this order; nil keeps all.
+	Classes []string
+	// Val is the part of the training examples that validates where the data set has
+	// no validation split of its own: a share below 1 or a number of examples, by class
+	// alike; 0 is none. Subset and TestSubset keep so many examples of the training and
+	// test splits, by class alike; 0 keeps all.
+	Val                float64
+	Subset, TestSubset int
+	Seed               uint64 // of what is drawn: Val, Subset, TestSubset
+	CacheBytes         int64  // of decoded images to keep in memory; 0 is DefaultCacheBytes, below 0 none
+}
+
+// DefaultCacheBytes is the memory that decoded images may take.
+const DefaultCacheBytes = 2 << 30
+
+// A UsageError is a spec or an option that is wrong whatever the files hold.
+type UsageError string
+
+func (e UsageError) Error() string { return string(e) }
+
+func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(format, args...)) }
+
+// A format opens the data sets of one kind.
+type format struct {
+	name  string
+	place string // what follows the colon: "DIR", or "" if nothing does
+	open  func(place string, o *Options) (*Splits, error)
+}
+
+var formats = []format{
+	{"digits", "", func(string, *Options) (*Splits, error) { return Digits() }},
+	{"idx", "DIR", openIDX},
+	{"cifar10", "DIR", cifar10.open},
+	{"cifar100", "DIR", cifar100.open},
+	{"imagefolder", "DIR", openFolder},
+	{"csv", "FILE", openCSV},
+}
+
+// Specs returns what [Open] takes: "digits", "idx:DIR" and so on.
+func Specs() []string {
+	var specs []string
+	for _, f := range formats {
+		if f.place == "" {
+			specs = append(specs, f.name)
+		} else {
+			specs = append(specs, f.name+":"+f.place)
+		}
+	}
+	return specs
+}
+
+// Open returns a data set by its spec: a name, or a format and a place.
+//
+//	digits                          the embedded digits, see [Digits]
+//	idx:DIR                         MNIST's format, gzipped or not
+//	cifar10:DIR, cifar100:DIR       the binary version, or the one for Python
+//	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
+//	                                jpeg, png, gif, webp, bmp
+//	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
+//	                                &shape=28x28x1 and &scale=255, which divides the numbers
+//
+// Errors name the file; those of the spec and the options are a [UsageError].
+func Open(spec string, o Options) (*Splits, error) {
+	name, place, _ := strings.Cut(spec, ":")
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+	if i < 0 {
+		return nil, usage("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
+	}
+	if f := formats[i]; (f.place == "") != (place == "") {
+		return nil, usage("data set %q: it is written %s", spec, Specs()[i])
+	}
+	if o.Size < 0 || o.Size > maxSize {
+		return nil, usage("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
+	}
+	s, err := formats[i].open(place, &o)
+	if err != nil {
+		return nil, err
+	}
+	chosen := *s
+	chosen.Name = spec
+	return &chosen, chosen.choose(&o)
+}
+
+// choose applies the options that are the same for all formats.
+func (s *Splits) choose(o *Options) error {
+	for _, p := range s.Parts() {
+		if h, w := p.Shape[0], p.Shape[1]; o.Size != 0 && (h != o.Size || w != o.Size) {
+			return usage("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
+		}
+	}
+	if o.Classes != nil {
+		if err := s.keepClasses(o.Classes); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
+	if o.Val != 0 && s.Val == nil {
+		if err := s.holdOut(o.Val, o.Seed); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
+	for _, p := range []struct {
+		set  **Set
+		name string
+		n    int
+	}{{&s.Train, "training", o.Subset}, {&s.Test, "test", o.TestSubset}} {
+		if p.n == 0 {
+			continue
+		}
+		subset, err := (*p.set).Stratified(p.n, len(s.Classes), o.Seed)
+		if err != nil {
+			return fmt.Errorf("%s: a subset of the %s split: %w", s.Name, p.name, err)
+		}
+		*p.set = subset
+	}
+	return nil
+}
+
+// keepClasses drops the examples of all other classes, and numbers these anew.
+func (s *Splits) keepClasses(names []string) error {
+	number := make([]int, len(s.Classes)) // a class's new number, or -1
+	for i := range number {
+		number[i] = -1
+	}
+	for i, name := range names {
+		old := slices.Index(s.Classes, name)
+		if old < 0 {
+			return usage("no class %q; there are %s", name, someOf(s.Classes))
+		}
+		if number[old] >= 0 {
+			return usage("class %q is named twice", name)
+		}
+		number[old] = i
+	}
+	for _, set := range []**Set{&s.Train, &s.Val, &s.Test} {
+		if *set == nil {
+			continue
+		}
+		var idx []int
+		for i, l := range (*set).Labels {
+			if number[l] >= 0 {
+				idx = append(idx, i)
+			}
+		}
+		if len(idx) == 0 {
+			*set = nil
+			continue
+		}
+		*set = (*set).Select(idx)
+		for i, l := range (*set).Labels {
+			(*set).Labels[i] = number[l]
+		}
+	}
+	s.Classes = slices.Clone(names)
+	return nil
+}
+
+// someOf lists names, the first of them if there are many.
+func someOf(names []string) string {
+	const most = 20
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// holdOut makes a validation split of a share below 1, or a number, of the training
+// examples.
+func (s *Splits) holdOut(val float64, seed uint64) error {
+	n := int(min(val, math.MaxInt32))
+	if val > 0 && val < 1 {
+		n = int(math.Round(val * float64(s.Train.Len())))
+	} else if !(val >= 1 && val == math.Trunc(val)) {
+		return usage("the validation part is %g; it must be a share below 1 or a whole number of examples", val)
+	}
+	if n == 0 || n >= s.Train.Len() {
+		return fmt.Errorf("%g of %d training examples to validate would leave one of the two empty", val, s.Train.Len())
+	}
+	held, rest, err := s.Train.stratify(n, len(s.Classes), rand.New(rand.NewPCG(seed, 0x76616c))) // "val"
+	if err != nil {
+		return err
+	}
+	s.Train, s.Val = s.Train.Select(rest), s.Train.Select(held)
+	return nil
+}
+
+// Stratified returns n examples drawn as a function of the seed, of each class as many
+// as its share of the set (largest remainders first), in the order of the set. A larger
+// n keeps what a smaller one drew, but for rounding.
+func (s *Set) Stratified(n, classes int, seed uint64) (*Set, error) {
+	drawn, _, err := s.stratify(n, classes, rand.New(rand.NewPCG(seed, 0x737562736574))) // "subset"
+	if err != nil {
+		return nil, err
+	}
+	return s.Select(drawn), nil
+}
+
+// stratify returns the numbers of the examples that are drawn, and of the others.
+func (s *Set) stratify(n, classes int, rng *rand.Rand) (drawn, rest []int, err error) {
+	if n <= 0 || n > s.Len() {
+		return nil, nil, fmt.Errorf("%d examples are asked for; there are %d", n, s.Len())
+	}
+	members := make([][]int, classes)
+	for i, l := range s.Labels {
+		if l < 0 || l >= classes {
+			return nil, nil, fmt.Errorf("example %d has label %d; there are %d classes", i, l, classes)
+		}
+		members[l] = append(members[l], i)
+	}
+	// A class's share is n*len/total; what the fractions leave goes to the largest.
+	take, byRemainder, left := make([]int, classes), make([]int, classes), n
+	for c, m := range members {
+		take[c] = n * len(m) / s.Len()
+		left -= take[c]
+		byRemainder[c] = c
+	}
+	slices.SortStableFunc(byRemainder, func(a, b int) int {
+		return n*len(members[b])%s.Len() - n*len(members[a])%s.Len()
+	})
+	for _, c := range byRemainder[:left] {
+		take[c]++
+	}
+	for c, m := range members {
+		rng.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
+		drawn = append(drawn, m[:take[c]]...)
+		rest = append(rest, m[take[c]:]...)
+	}
+	slices.Sort(drawn)
+	slices.Sort(rest)
+	return drawn, rest, nil
+}
