@@ -1,3 +1,0 @@
-package data
-
-func (s *Splits) Fingerprint() (string, error) { return s.Name, nil }
