@@ -1,6 +1,12 @@
 package nn
 
 import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -20,17 +26,78 @@ func (m *Model) StateDict(theta []float32) (tensors []weights.Tensor) {
 	return tensors
 }
 
+// LoadOptions allow a state dict to differ from the model.
+type LoadOptions struct {
+	// NewHead lets the model's head, see [Model.Head], keep its values where the state
+	// dict's has another number of classes, or none is there.
+	NewHead bool
+}
+
 // LoadStateDict sets theta and the buffers from tensors in PyTorch's names and shapes.
-// Names that are missing, unexpected or of another shape are one error, and nothing
-// is set. Counts of batches, which old checkpoints lack, may be missing.
+// Names that are missing, unexpected or of another shape are one error, and so are
+// values that are NaN or infinite; nothing is set then. Counts of batches, which old
+// checkpoints lack, may be missing.
 func (m *Model) LoadStateDict(theta []float32, tensors []weights.Tensor) error {
-	counts := map[string]int64{}
+	_, err := m.LoadStateDictWith(theta, tensors, LoadOptions{})
+	return err
+}
+
+// LoadStateDictWith is [Model.LoadStateDict] with options. It returns the names of the
+// parameters that kept their values.
+func (m *Model) LoadStateDictWith(theta []float32, tensors []weights.Tensor, o LoadOptions) (kept []string, err error) {
+	if len(theta) != m.size {
+		return nil, fmt.Errorf("the model has %d parameters, got %d", m.size, len(theta))
+	}
+	if o.NewHead {
+		kept = m.otherHead(tensors)
+	}
+	counts, tensors := m.splitCounts(tensors)
+	tensors = slices.DeleteFunc(tensors, func(t weights.Tensor) bool { return slices.Contains(kept, t.Name) })
+	var want []weights.Spec
+	var params []*Param
+	for _, p := range m.Params {
+		if !slices.Contains(kept, p.Name) {
+			params = append(params, p)
+			want = append(want, weights.Spec{Name: p.Name, Shape: p.TorchShape()})
+		}
+	}
+	for _, b := range m.Buffers {
+		if !b.Count {
+			want = append(want, weights.Spec{Name: b.Name, Shape: []int{len(b.Data)}})
+		}
+	}
+	plan, err := weights.Match(want, tensors)
+	if err != nil {
+		return nil, err
+	}
+	if err := finite(tensors); err != nil {
+		return nil, err
+	}
+	for i, p := range params {
+		if err := p.Import(theta, tensors[plan.From[i]].Data); err != nil {
+			return nil, err
+		}
+	}
+	next := len(params)
+	for _, b := range m.Buffers {
+		if b.Count {
+			b.Data[0] = float32(counts[b.Name])
+			continue
+		}
+		copy(b.Data, tensors[plan.From[next]].Data)
+		next++
+	}
+	return kept, nil
+}
+
+// splitCounts takes the counts of batches out of a state dict.
+func (m *Model) splitCounts(tensors []weights.Tensor) (counts map[string]int64, rest []weights.Tensor) {
+	counts = map[string]int64{}
 	for _, b := range m.Buffers {
 		if b.Count {
 			counts[b.Name] = 0
 		}
 	}
-	var rest []weights.Tensor
 	for _, t := range tensors {
 		if _, known := counts[t.Name]; known && len(t.Ints) == 1 {
 			counts[t.Name] = t.Ints[0]
@@ -38,32 +105,64 @@ func (m *Model) LoadStateDict(theta []float32, tensors []weights.Tensor) error {
 			rest = append(rest, t)
 		}
 	}
-	var want []weights.Spec
-	for _, p := range m.Params {
-		want = append(want, weights.Spec{Name: p.Name, Shape: p.TorchShape()})
+	return counts, rest
+}
+
+// Head returns the parameters of the layer that makes the logits: those of the last
+// linear layer, its weight [classes, features] first. A model that ends otherwise has
+// none.
+func (m *Model) Head() []*Param {
+	i := len(m.Params) - 1
+	for i >= 0 && (len(m.Params[i].Shape) != 2 || m.Params[i].Shape[0] != m.classes) {
+		i--
 	}
-	for _, b := range m.Buffers {
-		if !b.Count {
-			want = append(want, weights.Spec{Name: b.Name, Shape: []int{len(b.Data)}})
+	if i < 0 {
+		return nil
+	}
+	scope := strings.TrimSuffix(m.Params[i].Name, "weight")
+	head := m.Params[i : i+1]
+	if i+1 < len(m.Params) && m.Params[i+1].Name == scope+"bias" {
+		head = m.Params[i : i+2]
+	}
+	return head
+}
+
+// otherHead returns the names of the head's parameters if a state dict has a head for
+// another number of classes in their place, or none.
+func (m *Model) otherHead(tensors []weights.Tensor) (names []string) {
+	head := m.Head()
+	if head == nil {
+		return nil
+	}
+	there := 0
+	for _, p := range head {
+		i := slices.IndexFunc(tensors, func(t weights.Tensor) bool { return t.Name == p.Name })
+		if i >= 0 {
+			there++
+			shape := tensors[i].Shape
+			if len(shape) != len(p.Shape) || shape[0] == p.Shape[0] || !slices.Equal(shape[1:], p.Shape[1:]) {
+				return nil // it is the same number of classes, or no head
+			}
 		}
+		names = append(names, p.Name)
 	}
-	plan, err := weights.Match(want, rest)
-	if err != nil {
-		return err
+	if there != 0 && there != len(head) {
+		return nil
 	}
-	for i, p := range m.Params {
-		if err := p.Import(theta, rest[plan.From[i]].Data); err != nil {
-			return err
+	return names
+}
+
+// finite returns an error that names the first tensor with a value that is NaN or
+// infinite.
+func finite(tensors []weights.Tensor) error {
+	for _, t := range tensors {
+		for i, v := range t.Data {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("%s is %g at element %d of %d: %w", t.Name, v, i, len(t.Data), errNotFinite)
+			}
 		}
-	}
-	next := len(m.Params)
-	for _, b := range m.Buffers {
-		if b.Count {
-			b.Data[0] = float32(counts[b.Name])
-			continue
-		}
-		copy(b.Data, rest[plan.From[next]].Data)
-		next++
 	}
 	return nil
 }
+
+var errNotFinite = errors.New("weights must be finite; the training diverged, or the numbers are too large for float32: take an earlier checkpoint")

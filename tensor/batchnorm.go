@@ -82,7 +82,7 @@ func element(x *Tensor, i int, other float32) float32 {
 // batchNormFits checks the shapes.
 func (t *Tape) batchNormFits(x, res, gamma, beta *Tensor, s *BatchNormState) bool {
 	const op = "batch norm"
-	if t.stop(op, x) {
+	if t.stop(op, x) || res != nil && t.stop(op, res) {
 		return false
 	}
 	channels := x.Dim(-1)

@@ -427,3 +427,56 @@ func TestLevelsAgree(t *testing.T) {
 		}
 	})
 }
+
+// In mode Eval the memory of what was released serves what follows, with the same
+// results; what is shared, given or kept stays, and nothing can be done with what is gone.
+func TestRelease(t *testing.T) {
+	x := numbers(2*8*8*4, 1)
+	w, err := tensor.New(numbers(3*3*4*4, 2), 3, 3, 4, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(tape *tensor.Tape, mode tensor.Mode, release bool) []float32 {
+		tape.Reset(mode)
+		in := tape.Input(x, 2, 8, 8, 4)
+		y := in
+		for range 6 {
+			c := tape.Conv2d(y, w, nil, tensor.ConvOptions{Pad: 1})
+			z := tape.ReLU(c)
+			if release {
+				tape.Release(c)
+				tape.Release(y)
+			}
+			y = z
+		}
+		if in.Data == nil {
+			t.Fatal("an input was released")
+		}
+		return append([]float32(nil), y.Data...)
+	}
+	all, some := tensor.NewTape(), tensor.NewTape()
+	want, got := run(all, tensor.Eval, false), run(some, tensor.Eval, true)
+	if !slices.Equal(want, got) {
+		t.Error("results differ once memory is released")
+	}
+	if a, b := tensor.ArenaSize(all), tensor.ArenaSize(some); 2*b > a {
+		t.Errorf("%d floats with releases, %d without", b, a)
+	}
+	trained := tensor.NewTape()
+	run(trained, tensor.Train, true)
+	if a, b := tensor.ArenaSize(all), tensor.ArenaSize(trained); a != b {
+		t.Errorf("%d floats in mode Train, %d without releases: what backward needs was released", b, a)
+	}
+	tape := tensor.NewTape()
+	a := tape.Add(tape.Input(x, len(x)), tape.Input(x, len(x)))
+	view := tape.Reshape(a, 4, -1)
+	tape.Release(a)
+	if a.Data == nil || view.Data == nil {
+		t.Error("memory that a view shares was released")
+	}
+	b := tape.Add(a, a)
+	tape.Release(b)
+	if tape.ReLU(b); tape.Err() == nil || !strings.Contains(tape.Err().Error(), "it was released") {
+		t.Errorf("an operation on what was released: error %v", tape.Err())
+	}
+}

@@ -127,11 +127,13 @@ func (e *ShapeError) Error() string {
 }
 
 // stop reports whether an operation can't start: after an error, or for want of an
-// input.
+// input or of its memory.
 func (t *Tape) stop(op string, inputs ...*Tensor) bool {
 	for i, x := range inputs {
 		if x == nil && t.err == nil {
 			t.fail(op, "input %d is nil", i)
+		} else if t.err == nil && x.Data == nil {
+			t.fail(op, "input %d, %v, has no memory: it was released, or never bound", i, x.shape())
 		}
 	}
 	return t.err != nil
@@ -148,7 +150,7 @@ func (t *Tape) float64s(n int) []float64 {
 // result returns a tensor of the tape with memory of its own, not cleared.
 func (t *Tape) result(shape ...int) *Tensor {
 	x := t.header(shape...)
-	x.Data = t.arena.get(size(shape))
+	x.Data, x.own = t.arena.get(size(shape)), true
 	return x
 }
 
@@ -167,6 +169,7 @@ func (t *Tape) view(x *Tensor, shape ...int) *Tensor {
 	if x.base != nil {
 		y.base = x.base
 	}
+	y.base.own = false
 	return y
 }
 
@@ -202,6 +205,7 @@ func (t *Tape) Input(data []float32, shape ...int) *Tensor {
 // gradient.
 func (t *Tape) record(n node) *Tensor {
 	if t.mode == Eval {
+		t.arena.put(n.buf)
 		return n.out
 	}
 	for _, x := range n.in {
@@ -271,6 +275,18 @@ func (t *Tape) release(n *node) {
 		t.arena.put(n.out.Data)
 	}
 	n.out.Grad, n.out.Data = nil, nil
+}
+
+// Release says that nothing will look at x again. In mode Eval its memory goes to the
+// results that follow; in other modes Backward still needs it, and takes it back itself.
+// Inputs, parameters, and results that share memory with a view stay until Reset. An
+// operation on a released tensor is an error.
+func (t *Tape) Release(x *Tensor) {
+	if t.mode != Eval || x == nil || !x.own || x.kept {
+		return
+	}
+	t.arena.put(x.Data)
+	x.Data, x.own = nil, false
 }
 
 // Keep makes x's values and gradient outlive Backward, which otherwise takes the memory

@@ -24,6 +24,7 @@ type Tensor struct {
 	rank    int
 	needs   bool // takes part in the gradient
 	written bool // Grad holds a value that later contributions add to
+	own     bool // Data is a block of the arena that no view shares
 	kept    bool // Backward leaves Data and Grad in place
 
 	base *Tensor // whose memory Data is; nil if x has its own

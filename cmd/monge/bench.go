@@ -59,7 +59,7 @@ func newBenchCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchCost(), newBenchLayers(), newBenchVersus())
+	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchEval(), newBenchCost(), newBenchLayers(), newBenchVersus())
 	return cmd
 }
 
@@ -195,6 +195,37 @@ func newBenchStep() *cobra.Command {
 	b.add(cmd, 5)
 	complete(cmd, "model", models.Names()...)
 	complete(cmd, "method", "sgd", "sam", "m-sam", "fisher", "asam")
+	return cmd
+}
+
+func newBenchEval() *cobra.Command {
+	var b benchFlags
+	var model string
+	var batch int
+	cmd := &cobra.Command{
+		Use:     "eval",
+		Short:   "The logits of a minibatch, without gradients",
+		Example: "  monge bench eval --model resnet18 --batch 128",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			r, err := bench.Eval(model, batch, b.repeats)
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, r, func(w io.Writer) {
+				fmt.Fprintf(w, "%s, batch %d: %.2f ms (min %.2f, max %.2f), %.0f images/s, %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations\n%s, %d threads\n",
+					r.Model, r.Batch, 1e3*r.MedianS, 1e3*r.MinS, 1e3*r.MaxS, r.ImagesPerS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.Level, r.Threads)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&batch, "batch", 128, "minibatch size")
+	b.add(cmd, 5)
+	complete(cmd, "model", models.Names()...)
 	return cmd
 }
 

@@ -89,7 +89,7 @@ func mlp(hidden ...int) func(nn.Builder, Options) nn.Layer {
 
 // cnn is three stages of convolution, batch norm, ReLU and pooling, and a linear head.
 func cnn(b nn.Builder, o Options) nn.Layer {
-	var net nn.Sequential
+	var net chain
 	in := o.Input[2]
 	for i, width := range []int{32, 64, 128} {
 		p := b.In(fmt.Sprintf("stage%d", i+1))

@@ -18,8 +18,7 @@ type resnet struct {
 
 func (r *resnet) build(b nn.Builder, o Options) nn.Layer {
 	g := &resnetBuilder{resnet: r, in: r.widths[0], options: o}
-	var net nn.Sequential
-	net = append(net, g.stem(b))
+	net := chain{g.stem(b)}
 	for stage, n := range r.blocks {
 		for i := range n {
 			stride := 1
@@ -62,7 +61,7 @@ func (g *resnetBuilder) normalize(b nn.Builder, name string, channels int) nn.No
 
 func (g *resnetBuilder) stem(b nn.Builder) nn.Layer {
 	if g.imageNet {
-		return nn.Sequential{
+		return chain{
 			convNorm{g.conv(b, "conv1", g.options.Input[2], g.in, 7, 2, 3), g.normalize(b, "bn1", g.in)},
 			nn.MaxPool(3, 2, 1),
 		}
@@ -93,10 +92,24 @@ func (g *resnetBuilder) block(b nn.Builder, width, stride int) nn.Layer {
 		blk.shortcut = optionA(out)
 	default:
 		d := b.In("downsample")
-		blk.shortcut = nn.Sequential{g.conv(d, "0", in, out, 1, stride, 0), g.normalize(d, "1", out)}
+		blk.shortcut = chain{g.conv(d, "0", in, out, 1, stride, 0), g.normalize(d, "1", out)}
 	}
 	g.in = out
 	return blk
+}
+
+// chain applies layers one after the other, none of which returns or keeps its input.
+type chain []nn.Layer
+
+func (c chain) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	for i, l := range c {
+		y := l.Forward(t, x)
+		if i > 0 { // the first input is the caller's
+			t.Release(x)
+		}
+		x = y
+	}
+	return x
 }
 
 // convNorm is relu(norm(conv(x))).
@@ -106,7 +119,15 @@ type convNorm struct {
 }
 
 func (c convNorm) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
-	return c.norm.ReLU(t, c.conv.Forward(t, x), nil)
+	return c.normalized(t, x, nil)
+}
+
+// normalized returns relu(norm(conv(x)) + residual).
+func (c convNorm) normalized(t *tensor.Tape, x, residual *tensor.Tensor) *tensor.Tensor {
+	y := c.conv.Forward(t, x)
+	z := c.norm.ReLU(t, y, residual)
+	t.Release(y)
+	return z
 }
 
 // block is a residual block: relu(body(x) + shortcut(x)).
@@ -120,11 +141,18 @@ func (b *block) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	if b.shortcut != nil {
 		residual = b.shortcut.Forward(t, x)
 	}
-	y, last := x, len(b.body)-1
-	for _, c := range b.body[:last] {
-		y = c.Forward(t, y)
+	y, last := b.body[0].Forward(t, x), len(b.body)-1
+	for _, c := range b.body[1:last] {
+		z := c.Forward(t, y)
+		t.Release(y)
+		y = z
 	}
-	return b.body[last].norm.ReLU(t, b.body[last].conv.Forward(t, y), residual)
+	out := b.body[last].normalized(t, y, residual)
+	t.Release(y)
+	if b.shortcut != nil {
+		t.Release(residual)
+	}
+	return out
 }
 
 // optionA is the shortcut of the CIFAR ResNets: every second pixel, with zeros for the

@@ -1,0 +1,46 @@
+package bench
+
+import (
+	"runtime"
+)
+
+// An EvalResult is the cost of the logits of one minibatch in mode Eval.
+type EvalResult struct {
+	Model        string  `json:"model"`
+	Batch        int     `json:"batch"`
+	ImagesPerS   float64 `json:"images_per_s"`
+	GFLOPS       float64 `json:"gflops"` // of the operations that a direct computation takes
+	PeakRSSBytes int64   `json:"peak_rss_bytes"`
+	Allocations  float64 `json:"allocations"` // on Go's heap, a batch
+	Times
+	Machine
+}
+
+// Eval measures the logits of a model on one minibatch.
+func Eval(model string, batch, repeats int) (EvalResult, error) {
+	s, err := newStepper(model, batch, "sgd")
+	if err != nil {
+		return EvalResult{}, err
+	}
+	logits := func() error {
+		_, err := s.model.Logits(s.theta, s.x)
+		return err
+	}
+	if _, err := measure(1, 2, logits); err != nil {
+		return EvalResult{}, err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	t, err := measure(repeats, 0, logits)
+	if err != nil {
+		return EvalResult{}, err
+	}
+	runtime.ReadMemStats(&after)
+	return EvalResult{
+		Model: model, Batch: batch, ImagesPerS: float64(batch) / t.MedianS,
+		GFLOPS:       float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
+		PeakRSSBytes: usage().peakRSS,
+		Allocations:  float64(after.Mallocs-before.Mallocs) / float64(repeats),
+		Times:        t, Machine: ThisMachine(),
+	}, nil
+}

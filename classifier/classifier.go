@@ -1,0 +1,139 @@
+// Package classifier holds trained networks together with what it takes to use them:
+// the names of their classes, the size of their inputs, and how pixels are normalized.
+//
+// [Load] reads a file of weights, [Classifier.Predict] classifies images,
+// [Evaluate] measures accuracy and loss on a data set. Files that this package wrote
+// say all of it themselves; published checkpoints are known by their content or name.
+package classifier
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/weights"
+)
+
+// Info is what a file of weights says of itself, as safetensors metadata.
+type Info struct {
+	Model     string             // one of models.Names
+	Norm      string             // of residual networks: batch, group, or "" for batch
+	Input     []int              // shape of one input: height, width, channels
+	Classes   []string           // in the order of the logits
+	Normalize data.Normalization // of pixels in [0, 1]
+}
+
+// A Classifier is a network with its weights.
+type Classifier struct {
+	Info
+	Net    *nn.Model
+	Theta  []float32
+	Source string // how Normalize was chosen, to print
+}
+
+// The keys of the metadata.
+const (
+	keyModel     = "model"
+	keyNorm      = "norm"
+	keyInput     = "input"
+	keyClasses   = "classes"
+	keyNormalize = "normalize"
+)
+
+// Save writes a classifier as safetensors, whole or not at all: PyTorch's names and
+// shapes, and metadata model, norm, input and classes (both JSON) and normalize. Extra
+// metadata must have other keys.
+func Save(path string, c *Classifier, extra map[string]string) error {
+	if len(c.Theta) != c.Net.Size() || len(c.Classes) != c.Net.Classes() {
+		return fmt.Errorf("%s: %d parameters and %d classes for a network of %d and %d", path, len(c.Theta), len(c.Classes), c.Net.Size(), c.Net.Classes())
+	}
+	metadata, err := c.metadata()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for k, v := range extra {
+		if _, taken := metadata[k]; taken {
+			return fmt.Errorf("%s: metadata %q is the classifier's own; choose another key", path, k)
+		}
+		metadata[k] = v
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		return weights.WriteSafetensors(w, c.Net.StateDict(c.Theta), metadata)
+	})
+}
+
+func (i *Info) metadata() (map[string]string, error) {
+	input, err := json.Marshal(i.Input)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := json.Marshal(i.Classes)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), keyClasses: string(classes),
+		keyNormalize: i.Normalize.String()}, nil
+}
+
+// Predict returns the probability of each class for one image or more, one after the
+// other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
+// image. Logits that are NaN or infinite are an error.
+func (c *Classifier) Predict(x []float32) ([]float32, error) {
+	one := c.Net.InputLen()
+	if len(x) == 0 || len(x)%one != 0 {
+		return nil, fmt.Errorf("%d numbers are no images of shape %v", len(x), c.Input)
+	}
+	set, err := data.NewSet(x, make([]int, len(x)/one), c.Input)
+	if err != nil {
+		return nil, err
+	}
+	loader, err := data.NewLoader(set, data.LoaderSettings{Batch: defaultBatch, Normalize: c.Normalize})
+	if err != nil {
+		return nil, err
+	}
+	defer loader.Close()
+	var out []float32
+	for {
+		b, err := loader.Next(context.Background())
+		if err != nil || b == nil {
+			return out, err
+		}
+		logits, err := c.Net.Logits(c.Theta, b.X)
+		if err != nil {
+			return nil, err
+		}
+		for row := range slices.Chunk(logits, c.Net.Classes()) {
+			if out, err = appendSoftmax(out, row); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// appendSoftmax appends exp(x) over its sum.
+func appendSoftmax(dst, x []float32) ([]float32, error) {
+	sum := logSumExp(x)
+	if math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return nil, fmt.Errorf("the network's outputs are NaN or infinite: its weights or the normalization are wrong")
+	}
+	for _, v := range x {
+		dst = append(dst, float32(math.Exp(float64(v)-sum)))
+	}
+	return dst, nil
+}
+
+// logSumExp is the logarithm of the sum of exp(x).
+func logSumExp(x []float32) float64 {
+	top := float64(slices.Max(x))
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}

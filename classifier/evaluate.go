@@ -1,0 +1,168 @@
+package classifier
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+)
+
+// defaultBatch is how many images a network sees at a time: enough to keep all threads
+// busy, few enough to keep what passes between layers small.
+const defaultBatch = 128
+
+// Evaluation is how well a network does on a data set. In JSON, numbers that JSON lacks
+// are "inf", "-inf" and null (NaN).
+type Evaluation struct {
+	Accuracy   float64   `json:"accuracy"` // share of the examples whose largest logit is their label's
+	Loss       float64   `json:"loss"`     // mean cross-entropy in nats
+	N          int       `json:"n"`
+	PerClass   []float64 `json:"per_class"` // accuracy on the examples of each class, NaN for a class without
+	ImagesPerS float64   `json:"images_per_s"`
+}
+
+// Evaluate runs a network in mode Eval over a set, whose pixels it normalizes. An example
+// without a largest logit (NaN) counts as wrong.
+func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, norm data.Normalization) (Evaluation, error) {
+	return EvaluateBatches(ctx, m, theta, set, data.LoaderSettings{Batch: defaultBatch, Normalize: norm, Ahead: 1}, nil)
+}
+
+// EvaluateBatches is [Evaluate] with the loader's settings given. It calls progress,
+// which may be nil, with the number of examples done after each minibatch. The settings
+// change no result, but by normalization and augmentation.
+func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int)) (Evaluation, error) {
+	if set.Len() > 0 && set.ExampleLen() != m.InputLen() {
+		return Evaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
+	}
+	loader, err := data.NewLoader(set, s)
+	if err != nil {
+		return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+	}
+	defer loader.Close()
+	t := newTally(m.Classes())
+	begin := time.Now()
+	for {
+		b, err := loader.Next(ctx)
+		if err != nil {
+			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+		}
+		if b == nil {
+			return t.evaluation(time.Since(begin)), nil
+		}
+		logits, err := m.Logits(theta, b.X)
+		if err != nil {
+			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+		}
+		if err := t.add(logits, b.Labels); err != nil {
+			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+		}
+		if progress != nil {
+			progress(t.n)
+		}
+	}
+}
+
+// A tally counts by class.
+type tally struct {
+	n          int
+	loss       float64 // sum
+	all, right []int   // by class
+}
+
+func newTally(classes int) *tally {
+	return &tally{all: make([]int, classes), right: make([]int, classes)}
+}
+
+func (t *tally) add(logits []float32, labels []int) error {
+	classes := len(t.all)
+	for i, label := range labels {
+		if label < 0 || label >= classes {
+			return fmt.Errorf("label %d of example %d; the network has %d classes", label, t.n, classes)
+		}
+		row := logits[i*classes : (i+1)*classes]
+		t.loss += logSumExp(row) - float64(row[label])
+		t.all[label]++
+		t.n++
+		if best := slices.Max(row); best == row[label] && slices.Index(row, best) == label { // the first of equals, as in PyTorch
+			t.right[label]++
+		}
+	}
+	return nil
+}
+
+func (t *tally) evaluation(took time.Duration) Evaluation {
+	e := Evaluation{N: t.n, Loss: t.loss / float64(t.n), ImagesPerS: float64(t.n) / took.Seconds()}
+	right := 0
+	for c, n := range t.all {
+		right += t.right[c]
+		e.PerClass = append(e.PerClass, float64(t.right[c])/float64(n))
+	}
+	e.Accuracy = float64(right) / float64(t.n)
+	return e
+}
+
+// number is a float64 that JSON can hold.
+type number float64
+
+func (v number) MarshalJSON() ([]byte, error) {
+	switch f := float64(v); {
+	case math.IsNaN(f):
+		return []byte("null"), nil
+	case math.IsInf(f, 1):
+		return []byte(`"inf"`), nil
+	case math.IsInf(f, -1):
+		return []byte(`"-inf"`), nil
+	default:
+		return json.Marshal(f)
+	}
+}
+
+func (v *number) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "null":
+		*v = number(math.NaN())
+	case `"inf"`:
+		*v = number(math.Inf(1))
+	case `"-inf"`:
+		*v = number(math.Inf(-1))
+	default:
+		return json.Unmarshal(b, (*float64)(v))
+	}
+	return nil
+}
+
+// jsonEvaluation is Evaluation as JSON can hold it.
+type jsonEvaluation struct {
+	Accuracy   number   `json:"accuracy"`
+	Loss       number   `json:"loss"`
+	N          int      `json:"n"`
+	PerClass   []number `json:"per_class"`
+	ImagesPerS number   `json:"images_per_s"`
+}
+
+// MarshalJSON writes "inf", "-inf" and null for numbers that JSON lacks.
+func (e Evaluation) MarshalJSON() ([]byte, error) {
+	j := jsonEvaluation{number(e.Accuracy), number(e.Loss), e.N, make([]number, len(e.PerClass)), number(e.ImagesPerS)}
+	for i, v := range e.PerClass {
+		j.PerClass[i] = number(v)
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (e *Evaluation) UnmarshalJSON(b []byte) error {
+	var j jsonEvaluation
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*e = Evaluation{float64(j.Accuracy), float64(j.Loss), j.N, make([]float64, len(j.PerClass)), float64(j.ImagesPerS)}
+	for i, v := range j.PerClass {
+		e.PerClass[i] = float64(v)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package classifier
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/weights"
+)
+
+// Options say what a file of weights does not, or otherwise. What is empty is what the
+// file says, or what is known of it.
+type Options struct {
+	Model, Norm string
+	Normalize   string // as data.ParseNormalization reads it
+	Classes     []string
+	Input       []int // height, width, channels
+	// NewHead lets the last linear layer start anew where the file's is for another number
+	// of classes than Classes.
+	NewHead bool
+}
+
+// SourceUnknown is the source of a normalization that is none for want of knowledge.
+const SourceUnknown = "nothing is known of the file"
+
+// A File is a file of weights that was read, and what it says of itself.
+type File struct {
+	Path string
+	// Info is what the file's metadata say, or what is known of a published checkpoint;
+	// what neither tells is empty.
+	Info   Info
+	Source string // where Info is from; "" if there is none
+
+	tensors []weights.Tensor
+}
+
+// Open reads a file of weights. Errors name the file.
+func Open(path string) (*File, error) {
+	file, err := weights.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Path: path, tensors: file.StateDict()}
+	if _, ours := file.Metadata[keyModel]; ours && file.Format == weights.FormatSafetensors {
+		if f.Info, err = parseInfo(file.Metadata); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		f.Source = "the file says so"
+		return f, nil
+	}
+	sum, err := hashFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f.Info, f.Source, _ = known(path, sum)
+	return f, nil
+}
+
+// hashFile returns a file's SHA-256 in hexadecimal.
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// parseInfo reads the metadata that [Save] writes; what is missing is empty.
+func parseInfo(metadata map[string]string) (Info, error) {
+	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm]}
+	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes} {
+		if s := metadata[key]; s != "" {
+			if err := json.Unmarshal([]byte(s), to); err != nil {
+				return i, fmt.Errorf("metadata %s is %.60q: it must be a JSON array: %w", key, s, err)
+			}
+		}
+	}
+	if s := metadata[keyNormalize]; s != "" {
+		var err error
+		if i.Normalize, err = data.ParseNormalization(s); err != nil {
+			return i, fmt.Errorf("metadata %s: %w", keyNormalize, err)
+		}
+	}
+	return i, nil
+}
+
+// Load reads a file of weights and builds its network. Errors name the file; names of
+// tensors that don't fit are one error with those nearest.
+func Load(path string, o Options) (*Classifier, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Load(o)
+}
+
+// Load builds the network and sets its weights.
+func (f *File) Load(o Options) (*Classifier, error) {
+	c, err := f.load(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return c, nil
+}
+
+func (f *File) load(o Options) (*Classifier, error) {
+	c := &Classifier{Info: f.Info}
+	if o.Model != "" {
+		c.Model = o.Model
+	}
+	if o.Norm != "" {
+		c.Norm = o.Norm
+	}
+	if c.Model == "" {
+		return nil, errors.New("the file does not say which model it is of: choose one of " + strings.Join(models.Names(), ", "))
+	}
+	if o.Input != nil {
+		c.Input = o.Input
+	} else if c.Input == nil {
+		c.Input = usualInput(c.Model)
+	}
+	if err := c.chooseNormalization(f, o.Normalize); err != nil {
+		return nil, err
+	}
+	if o.Classes != nil {
+		c.Classes = o.Classes
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := c.nameClasses(f, o.NewHead); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Net, err = c.build(len(c.Classes)); err != nil {
+		return nil, err
+	}
+	c.Theta = make([]float32, c.Net.Size())
+	c.Net.Init(c.Theta, 1)
+	_, err = c.Net.LoadStateDictWith(c.Theta, f.tensors, nn.LoadOptions{NewHead: o.NewHead})
+	return c, err
+}
+
+// usualInput returns the input that a model is usually used with, nil for an unknown one.
+func usualInput(model string) []int {
+	for _, e := range models.List {
+		if e.Name == model {
+			return slices.Clone(e.Input)
+		}
+	}
+	return nil
+}
+
+func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
+	switch {
+	case option != "":
+		c.Normalize, err = data.ParseNormalization(option)
+		c.Source = "chosen"
+	case f.Source != "":
+		c.Source = f.Source
+	default:
+		c.Source = SourceUnknown
+	}
+	return err
+}
+
+func (c *Classifier) build(classes int) (*nn.Model, error) {
+	return models.Build(c.Model, models.Options{Input: c.Input, Classes: classes, Norm: c.Norm})
+}
+
+// Bounds on what a file's metadata may ask for.
+const (
+	maxInput   = 1 << 22 // numbers of an input
+	maxClasses = 1 << 16
+)
+
+// check bounds what the network is built for.
+func (i *Info) check() error {
+	n := 1
+	for _, d := range i.Input {
+		if d <= 0 || d > maxInput/n {
+			return fmt.Errorf("inputs of shape %v; height, width and channels must be positive, and at most %d numbers", i.Input, maxInput)
+		}
+		n *= d
+	}
+	if len(i.Classes) > maxClasses {
+		return fmt.Errorf("%d classes; there may be %d", len(i.Classes), maxClasses)
+	}
+	return nil
+}
+
+// nameClasses numbers the classes if nobody names them, and holds their count against the
+// file's head.
+func (c *Classifier) nameClasses(f *File, newHead bool) error {
+	trial, err := c.build(2)
+	if err != nil {
+		return err
+	}
+	n := f.classes(trial.Head())
+	switch {
+	case n == 0 && c.Classes == nil:
+		c.Classes = numbered(2) // the file is of another model, whose names the error will list
+	case c.Classes == nil:
+		c.Classes = numbered(n)
+	case n != 0 && n != len(c.Classes) && !newHead:
+		return fmt.Errorf("the weights tell %d classes apart, not the %d of %s", n, len(c.Classes), quoted(c.Classes))
+	}
+	return nil
+}
+
+// classes returns for how many classes the file's head is, 0 if it has none.
+func (f *File) classes(head []*nn.Param) int {
+	for _, p := range head {
+		for _, t := range f.tensors {
+			if t.Name == p.Name && len(t.Shape) > 0 && len(t.Data) >= t.Shape[0] {
+				return t.Shape[0]
+			}
+		}
+	}
+	return 0
+}
+
+// quoted lists the first of some names.
+func quoted(names []string) string {
+	const most = 5
+	s := fmt.Sprintf("%q", names[:min(len(names), most)])
+	if len(names) > most {
+		s = strings.TrimSuffix(s, "]") + " ...]"
+	}
+	return s
+}
+
+// Init sets a model's parameters and buffers from a file of weights. With newHead the
+// last linear layer keeps its values where the file's has another number of classes or
+// is missing. It returns the names of the parameters that kept theirs. Errors name the
+// file and change nothing.
+func Init(m *nn.Model, theta []float32, path string, newHead bool) (kept []string, err error) {
+	file, err := weights.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	kept, err = m.LoadStateDictWith(theta, file.StateDict(), nn.LoadOptions{NewHead: newHead})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return kept, nil
+}
