@@ -249,13 +249,18 @@ func quoted(names []string) string {
 // is missing. It returns the names of the parameters that kept theirs. Errors name the
 // file and change nothing.
 func Init(m *nn.Model, theta []float32, path string, newHead bool) (kept []string, err error) {
-	file, err := weights.Read(path)
+	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	kept, err = m.LoadStateDictWith(theta, file.StateDict(), nn.LoadOptions{NewHead: newHead})
+	return f.Init(m, theta, newHead)
+}
+
+// Init is the function Init, of a file that was read.
+func (f *File) Init(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
+	kept, err = m.LoadStateDictWith(theta, f.tensors, nn.LoadOptions{NewHead: newHead})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return kept, nil
 }

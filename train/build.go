@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
@@ -27,18 +28,18 @@ func (c *Config) open() (*data.Splits, error) {
 }
 
 // normalization returns that of the pixels: what the config says, or what the file to
-// start from was trained with, or the data set's own.
-func (c *Config) normalization() (data.Normalization, error) {
-	text := c.Normalize
-	if name, _, _ := strings.Cut(c.Data, ":"); text == "" {
-		switch name {
-		case "cifar10", "cifar100":
-			text = name
-		default:
-			text = "none"
-		}
+// start from (which may be nil) was trained with, or the data set's own.
+func (c *Config) normalization(start *classifier.File) (data.Normalization, error) {
+	name, _, _ := strings.Cut(c.Data, ":")
+	switch {
+	case c.Normalize != "":
+		return data.ParseNormalization(c.Normalize)
+	case start != nil && start.Source != "":
+		return start.Info.Normalize, nil
+	case name == "cifar10" || name == "cifar100":
+		return data.ParseNormalization(name)
 	}
-	return data.ParseNormalization(text)
+	return data.Normalization{}, nil
 }
 
 // network builds the model for a data set and its initial parameters.

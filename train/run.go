@@ -94,7 +94,13 @@ func New(c Config) (*Run, error) {
 	if r.data, err = r.Data.Fingerprint(); err != nil {
 		return nil, err
 	}
-	if r.Normalize, err = c.normalization(); err != nil {
+	var start *classifier.File
+	if c.Init != "" {
+		if start, err = classifier.Open(c.Init); err != nil {
+			return nil, err
+		}
+	}
+	if r.Normalize, err = c.normalization(start); err != nil {
 		return nil, err
 	}
 	c.Normalize = r.Normalize.String()
@@ -104,8 +110,8 @@ func New(c Config) (*Run, error) {
 	if r.Model, r.theta, err = c.network(r.Data); err != nil {
 		return nil, err
 	}
-	if c.Init != "" {
-		if r.Kept, err = classifier.Init(r.Model, r.theta, c.Init, c.Head == "new"); err != nil {
+	if start != nil {
+		if r.Kept, err = start.Init(r.Model, r.theta, c.Head == "new"); err != nil {
 			return nil, err
 		}
 	}
