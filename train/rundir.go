@@ -58,7 +58,7 @@ type Dir struct {
 	events  *tfevents.Writer // nil without TensorBoard
 	from    *checkpoint      // to resume from, nil to start
 	keep    int
-	began   time.Time // of this process's work on it
+	began   time.Time     // of this process's work on it
 	spent   time.Duration // on checkpoints
 	flushed time.Time     // the events
 }
