@@ -136,7 +136,7 @@ func TestDrawsAreUniform(t *testing.T) {
 			if d.flip {
 				flip = 1
 			}
-			flips[[2]int{flip, place % 2}]++ // neighbours are flipped independently
+			flips[[2]int{flip, d.down}]++ // independently of the crop
 			n++
 			if max(d.down, d.right, -d.down, -d.right) > pad {
 				t.Fatalf("a crop at %d, %d with padding %d", d.down, d.right, pad)
@@ -145,7 +145,7 @@ func TestDrawsAreUniform(t *testing.T) {
 	}
 	chiSquare(t, "crops", crops, (2*pad+1)*(2*pad+1), n)
 	chiSquare(t, "centres", centres, h*w, n)
-	chiSquare(t, "flips", flips, 4, n)
+	chiSquare(t, "flips", flips, 2*(2*pad+1), n)
 }
 
 // What one augmentation draws does not depend on the others.

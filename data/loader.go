@@ -19,7 +19,10 @@ type LoaderSettings struct {
 	Seed      uint64
 	Augment   Augment
 	Normalize Normalization
-	Ahead     int // minibatches to prepare ahead, in idle moments; 0 prepares each when asked for
+	// Ahead is the number of minibatches to prepare while the caller computes. It hides
+	// waiting for storage; reading from memory costs the same processor time sooner or
+	// later, and 0 (prepare each when asked for, on all threads) is as fast.
+	Ahead int
 }
 
 // A Batch is a minibatch. It is valid until the loader's next call.
@@ -116,9 +119,9 @@ func (l *Loader) Start(epoch, at int) {
 	l.epoch, l.at, l.begun = epoch, at, at
 }
 
-// Next returns the next minibatch of the epoch, or nil at its end. An error of reading
-// an example is that of the first example that has one, and comes again until Start.
-// When ctx is done Next returns its error, and the minibatch is that of the next call.
+// Next returns the next minibatch of the epoch, or nil at its end. If examples cannot
+// be read, the error is that of the first of them, and comes again until Start. When ctx
+// is done Next returns its error; the next call then returns this minibatch.
 func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -145,7 +148,8 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	return &l.batch, nil
 }
 
-// Close stops the work ahead and waits for it to end. Start begins anew.
+// Close stops the work ahead and waits for the examples being read. A loader that has
+// nothing ahead needs none, nor does one at the end of an epoch; Start and Next go on.
 func (l *Loader) Close() {
 	l.stop.Store(true)
 	l.ahead.Wait()
@@ -172,7 +176,9 @@ func (j *job) begin(n int) {
 	j.next.Store(0)
 }
 
-// workAhead starts a goroutine that does pieces of j where it disturbs nobody.
+// workAhead starts a goroutine that does pieces of j. It yields the processor after
+// each, so that a thread of the caller's computation waits for one piece at most and
+// not for the scheduler's 10 ms.
 func (l *Loader) workAhead(j *job) {
 	j.done.Add(1)
 	l.ahead.Add(1)

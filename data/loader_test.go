@@ -188,11 +188,18 @@ func TestLoaderBatchSize(t *testing.T) {
 func TestLoaderEpochsDiffer(t *testing.T) {
 	s := everything(t)
 	s.Shuffle = false
-	l := newLoader(t, images(16, 12, 16, 3), s)
-	first := rest(t, l)[0]
-	l.Start(2, 0)
-	if second := rest(t, l)[0]; slices.Equal(first.X, second.X) || first.Lambda == second.Lambda || slices.Equal(first.Mixed, second.Mixed) {
-		t.Error("two epochs draw the same numbers")
+	for _, mixup := range []float64{0, .4} {
+		s.Augment.Mixup = mixup
+		l := newLoader(t, images(16, 12, 16, 3), s)
+		first := rest(t, l)[0]
+		l.Start(2, 0)
+		second := rest(t, l)[0]
+		if slices.Equal(first.X, second.X) {
+			t.Errorf("mixup %g: two epochs have the same images", mixup)
+		}
+		if mixup > 0 && (first.Lambda == second.Lambda || slices.Equal(first.Mixed, second.Mixed)) {
+			t.Error("two epochs mix alike")
+		}
 	}
 }
 
@@ -438,10 +445,12 @@ func (w *work) step() {
 	}
 }
 
-// A minibatch as of CIFAR-10 in memory with the usual augmentation: alone, and what it
-// adds to a step of computing (step less bare).
+// A minibatch as of CIFAR-10 with the usual augmentation: alone, and what it adds to a
+// step of computing (step less bare), from memory and from storage that lets one wait.
 func BenchmarkLoader(b *testing.B) {
-	set := images(128*8, 32, 32, 3)
+	memory := images(128*8, 32, 32, 3)
+	storage := *memory
+	storage.source = slow{memory.source.(floats), new(atomic.Int64), func(int64) { time.Sleep(200 * time.Microsecond) }}
 	s := everything(b)
 	s.Batch, s.Augment = 128, Augment{Pad: 4, Flip: true}
 	next := func(l *Loader) {
@@ -455,7 +464,7 @@ func BenchmarkLoader(b *testing.B) {
 	}
 	w := new(work)
 	b.Run("alone", func(b *testing.B) {
-		for l := newLoader(b, set, s); b.Loop(); {
+		for l := newLoader(b, memory, s); b.Loop(); {
 			next(l)
 		}
 	})
@@ -464,13 +473,15 @@ func BenchmarkLoader(b *testing.B) {
 			w.step()
 		}
 	})
-	for _, ahead := range []int{0, 1, 2} {
-		b.Run(fmt.Sprintf("step/ahead=%d", ahead), func(b *testing.B) {
-			s.Ahead = ahead
-			for l := newLoader(b, set, s); b.Loop(); {
-				next(l)
-				w.step()
-			}
-		})
+	for name, set := range map[string]*Set{"memory": memory, "storage": &storage} {
+		for _, ahead := range []int{0, 1, 2} {
+			b.Run(fmt.Sprintf("step/%s/ahead=%d", name, ahead), func(b *testing.B) {
+				s.Ahead = ahead
+				for l := newLoader(b, set, s); b.Loop(); {
+					next(l)
+					w.step()
+				}
+			})
+		}
 	}
 }
