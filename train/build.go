@@ -66,8 +66,8 @@ func (c *Config) loader(s *data.Set, n data.Normalization) (*data.Loader, error)
 	})
 }
 
-// ahead is how many minibatches are prepared ahead of the one that is computed.
-const ahead = 2
+// ahead is how many minibatches are prepared while one is computed.
+const ahead = 1
 
 // schedules are the values of a run that may change from step to step.
 type schedules struct{ lr, rho, budget optim.Schedule }
