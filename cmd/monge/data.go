@@ -17,12 +17,12 @@ import (
 func newDataCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "data",
-		Short:   "Describe data sets",
-		Example: "  monge data info digits",
+		Short:   "Describe and download data sets",
+		Example: "  monge data info digits\n  monge data get cifar10 --out cifar10",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDataInfo())
+	cmd.AddCommand(newDataInfo(), newDataGetCommand())
 	return cmd
 }
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -78,6 +79,13 @@ var (
 			c.Close()
 		}
 	}
+	steady = func(w http.ResponseWriter, r *http.Request) { // longer than a stall, without one
+		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+		for part := range slices.Chunk(content, len(content)/8) {
+			sendChunked(w, part)
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
 	endless = func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			if _, err := w.Write(content); err != nil {
@@ -111,7 +119,7 @@ func sendChunked(w http.ResponseWriter, b []byte) {
 	http.NewResponseController(w).Flush()
 }
 
-func testClient() *Client { return &Client{stall: 200 * time.Millisecond, pause: time.Millisecond} }
+func testClient() *Client { return &Client{pause: time.Millisecond} }
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
@@ -124,37 +132,41 @@ func TestGet(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		answers []http.HandlerFunc
+		stall   time.Duration
 		ranges  []string
 		want    string // in the error; "" is success
 		part    int    // bytes kept
 	}{
-		{"good", []http.HandlerFunc{good}, []string{""}, "", 0},
-		{"closed early, then continued", []http.HandlerFunc{half, good}, []string{"", rest}, "", 0},
-		{"closed early, no ranges", []http.HandlerFunc{half, whole}, []string{"", rest}, "", 0},
-		{"closed early, another range", []http.HandlerFunc{half, elsewhere, good}, []string{"", rest, ""}, "", 0},
-		{"closed early, range refused", []http.HandlerFunc{half, status(416), good}, []string{"", rest, ""}, "", 0},
-		{"closed early, then gone", []http.HandlerFunc{half, status(404)}, []string{"", rest}, "404 Not Found", len(content) / 2},
-		{"ends early", []http.HandlerFunc{short, good}, []string{"", "bytes=100-"}, "", 0},
-		{"always ends early", []http.HandlerFunc{half, half}, []string{"", rest, rest, rest, rest}, "gave up after 5 tries", len(content) / 2},
-		{"stalls, then good", []http.HandlerFunc{stall, good}, []string{"", rest}, "", 0},
-		{"stalls", []http.HandlerFunc{mute}, make([]string, tries), "no bytes for 200ms", 0},
-		{"5xx, then good", []http.HandlerFunc{status(500), status(503), good}, make([]string, 3), "", 0},
-		{"always 5xx", []http.HandlerFunc{status(502)}, make([]string, tries), "502 Bad Gateway", 0},
-		{"reset, then good", []http.HandlerFunc{reset, reset, good}, make([]string, 3), "", 0},
-		{"not found", []http.HandlerFunc{status(404)}, []string{""}, "404 Not Found", 0},
-		{"forbidden", []http.HandlerFunc{status(403)}, []string{""}, "403 Forbidden", 0},
-		{"other bytes", []http.HandlerFunc{wrong}, []string{""}, "what was downloaded is removed", 0},
-		{"larger", []http.HandlerFunc{large}, []string{""}, "offers 262145 bytes; the published file has 262144", 0},
-		{"empty", []http.HandlerFunc{status(200)}, []string{""}, "offers 0 bytes; the published file has 262144", 0},
-		{"endless", []http.HandlerFunc{endless}, []string{""}, "", 0}, // starts with the right bytes
-		{"content encoding", []http.HandlerFunc{compressed}, []string{""}, "", 0},
+		{"good", []http.HandlerFunc{good}, 0, []string{""}, "", 0},
+		{"closed early, then continued", []http.HandlerFunc{half, good}, 0, []string{"", rest}, "", 0},
+		{"closed early, no ranges", []http.HandlerFunc{half, whole}, 0, []string{"", rest}, "", 0},
+		{"closed early, another range", []http.HandlerFunc{half, elsewhere, good}, 0, []string{"", rest, ""}, "", 0},
+		{"closed early, range refused", []http.HandlerFunc{half, status(416), good}, 0, []string{"", rest, ""}, "", 0},
+		{"closed early, then gone", []http.HandlerFunc{half, status(404)}, 0, []string{"", rest}, "404 Not Found", len(content) / 2},
+		{"ends early", []http.HandlerFunc{short, good}, 0, []string{"", "bytes=100-"}, "", 0},
+		{"always ends early", []http.HandlerFunc{half, half}, 0, []string{"", rest, rest, rest, rest}, "gave up after 5 tries", len(content) / 2},
+		{"stalls, then good", []http.HandlerFunc{stall, good}, time.Second, []string{"", rest}, "", 0},
+		{"stalls", []http.HandlerFunc{mute}, 200 * time.Millisecond, make([]string, tries), "no bytes for 200ms", 0},
+		{"slow", []http.HandlerFunc{steady}, time.Second, []string{""}, "", 0},
+		{"5xx, then good", []http.HandlerFunc{status(500), status(503), good}, 0, make([]string, 3), "", 0},
+		{"always 5xx", []http.HandlerFunc{status(502)}, 0, make([]string, tries), "502 Bad Gateway", 0},
+		{"reset, then good", []http.HandlerFunc{reset, reset, good}, 0, make([]string, 3), "", 0},
+		{"not found", []http.HandlerFunc{status(404)}, 0, []string{""}, "404 Not Found", 0},
+		{"forbidden", []http.HandlerFunc{status(403)}, 0, []string{""}, "403 Forbidden", 0},
+		{"other bytes", []http.HandlerFunc{wrong}, 0, []string{""}, "what was downloaded is removed", 0},
+		{"larger", []http.HandlerFunc{large}, 0, []string{""}, "offers 262145 bytes; the published file has 262144", 0},
+		{"empty", []http.HandlerFunc{status(200)}, 0, []string{""}, "offers 0 bytes; the published file has 262144", 0},
+		{"endless", []http.HandlerFunc{endless}, 0, []string{""}, "", 0}, // starts with the right bytes
+		{"content encoding", []http.HandlerFunc{compressed}, 0, []string{""}, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPublisher(t, tt.answers...)
 			dir := filepath.Join(t.TempDir(), "new", "dir")
 			set := &Set{Name: "x", Files: []File{fileOf(content, p.URL+"/x.gz")}}
-			fetched, err := testClient().Get(t.Context(), set, dir)
+			c := testClient()
+			c.stall = tt.stall
+			fetched, err := c.Get(t.Context(), set, dir)
 			got, _ := os.ReadFile(filepath.Join(dir, "x.gz"))
 			part, _ := os.ReadFile(filepath.Join(dir, "x.gz.part"))
 			if !slices.Equal(p.asked(), tt.ranges) {
@@ -248,17 +260,50 @@ func TestGetInterruptedPause(t *testing.T) {
 	}
 }
 
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// How long a client waits: after failures a second, then twice as long each time; for a
+// server that says nothing 30 seconds.
+func TestGetPatience(t *testing.T) {
+	for _, tt := range []struct {
+		answer roundTripper
+		want   string
+		waited time.Duration
+	}{
+		{func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 500, Status: "500 Internal Server Error", Body: http.NoBody}, nil
+		}, "gave up after 5 tries: http://x/: 500", 15 * time.Second},
+		{func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, "gave up after 5 tries: http://x/: no bytes for 30s", (5*30 + 15) * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			from := time.Now()
+			c := &Client{http: http.Client{Transport: tt.answer}}
+			_, err := c.Get(t.Context(), &Set{Files: []File{fileOf(content, "http://x/")}}, t.TempDir())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || time.Since(from) != tt.waited {
+				t.Errorf("after %v: %v; want %v, %q", time.Since(from), err, tt.waited, tt.want)
+			}
+		})
+	}
+}
+
 // A part of an earlier version, complete or too long, does no harm.
 func TestGetStaleParts(t *testing.T) {
+	const removed = "what was downloaded is removed"
 	for _, tt := range []struct {
-		part []byte
-		want string
+		part   []byte
+		ranges []string // asked for
+		want   string
 	}{
-		{content[:1000], ""},
-		{content, ""},
-		{append(content[:len(content):len(content)], 1), ""},
-		{bytes.ToUpper(content[:1000]), "what was downloaded is removed"},
-		{bytes.ToUpper(content), "what was downloaded is removed"},
+		{content[:1000], []string{"bytes=1000-"}, ""},
+		{content, nil, ""},
+		{append(content[:len(content):len(content)], 1), []string{""}, ""},
+		{bytes.ToUpper(content[:1000]), []string{"bytes=1000-"}, removed},
+		{bytes.ToUpper(content), nil, removed},
 	} {
 		p := newPublisher(t, good)
 		dir := t.TempDir()
@@ -267,6 +312,9 @@ func TestGetStaleParts(t *testing.T) {
 		_, err := testClient().Get(t.Context(), set, dir)
 		if (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("part of %d bytes: error %v, want %q", len(tt.part), err, tt.want)
+		}
+		if got := p.asked(); !slices.Equal(got, tt.ranges) {
+			t.Errorf("part of %d bytes: requests for %q, want %q", len(tt.part), got, tt.ranges)
 		}
 		if _, err := testClient().Get(t.Context(), set, dir); err != nil {
 			t.Errorf("part of %d bytes: second call: %v", len(tt.part), err)
@@ -286,10 +334,14 @@ func TestGetExisting(t *testing.T) {
 	if fetched, err := c.Get(t.Context(), set, dir); fetched != 0 || err != nil || last != set.Size() {
 		t.Errorf("%d fetched, progress %d, error %v", fetched, last, err)
 	}
-	for _, other := range [][]byte{{}, content[1:], bytes.ToUpper(content)} {
+	for want, other := range map[string][]byte{
+		"0 bytes, expected 262144":          {},
+		"262143 bytes, expected 262144":     content[1:],
+		", expected " + set.Files[0].SHA256: bytes.ToUpper(content),
+	} {
 		os.WriteFile(file, other, 0o666)
 		_, err := c.Get(t.Context(), set, dir)
-		if err == nil || !strings.Contains(err.Error(), file+" is there already") || !strings.Contains(err.Error(), "remove it") {
+		if err == nil || !strings.Contains(err.Error(), file+" is there already") || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "remove it") {
 			t.Error(err)
 		}
 		if got, _ := os.ReadFile(file); !bytes.Equal(got, other) {

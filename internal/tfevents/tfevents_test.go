@@ -172,6 +172,9 @@ func TestAppend(t *testing.T) {
 	if err != nil || second.Offset() != offset {
 		t.Fatal(err)
 	}
+	if size := int64(len(read(t, first.Path()))); size != offset {
+		t.Errorf("%d bytes, want the first %d", size, offset)
+	}
 	write(second, 6, 10)
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
