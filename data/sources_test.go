@@ -390,6 +390,11 @@ func TestOptions(t *testing.T) {
 			}
 		}
 	}
+	// Shares of 1.4, 2.1 and 3.5: the largest remainder is rounded up.
+	three, _ := NewSet(make([]float32, 10), []int{0, 0, 1, 1, 1, 2, 2, 2, 2, 2}, []int{1, 1, 1})
+	if s, err := three.Stratified(7, 3, 1); err != nil || !slices.Equal(s.Counts(3), []int{1, 2, 4}) {
+		t.Errorf("%v, %v", s.Counts(3), err)
+	}
 	if _, err := set.Stratified(5, 1, 0); err == nil || !strings.Contains(err.Error(), "label 1; there are 1 classes") {
 		t.Errorf("error %v", err)
 	}
