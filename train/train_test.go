@@ -140,7 +140,7 @@ func TestCancel(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
-		`unknown data set "mnist"; there is digits`:                       func(c *train.Config) { c.Data = "mnist" },
+		`unknown data set "mnist"; there are digits, idx:DIR`:                       func(c *train.Config) { c.Data = "mnist" },
 		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { c.Model = "lenet" },
 		`unknown method "adam"; there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
 		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
