@@ -36,57 +36,84 @@ type folder struct {
 }
 
 // openFolder lists a folder for each class, or a folder for each split with those in it.
-// Classes are those of the training split, in the alphabet's order. Names that start with
-// a dot are passed over, other files that are no images by their names are counted.
+// Classes are those of the training split (without one, of the others), in the alphabet's
+// order. Names that start with a dot are passed over, other files that are no images by
+// their names are counted.
 func openFolder(dir string, o *Options) (*Splits, error) {
+	roots, err := splitRoots(dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Splits{}
+	for i, root := range roots {
+		if i == 0 || roots[0] == "" {
+			s.Classes = append(s.Classes, folders(root)...)
+		}
+	}
+	slices.Sort(s.Classes)
+	s.Classes = slices.Compact(s.Classes)
 	room := &atomic.Int64{}
 	room.Store(o.CacheBytes)
 	if o.CacheBytes == 0 {
 		room.Store(DefaultCacheBytes)
 	}
-	sets := []**Set{&s.Train, &s.Val, &s.Test}
-	split := false
+	for i, set := range []**Set{&s.Train, &s.Val, &s.Test} {
+		if roots[i] == "" {
+			continue
+		}
+		if *set, err = s.list(roots[i], o, room); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.sameShape()
+}
+
+// splitRoots returns the folder of each split, "" where there is none: the whole is for
+// training if no folder is a split's. One of a class that is called "train" has images in
+// it, not folders.
+func splitRoots(dir string) (roots [3]string, err error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return roots, err
+	}
 	for i, names := range splitFolders {
 		for _, name := range names {
 			root := filepath.Join(dir, name)
-			if !holdsFolders(root) {
+			if len(folders(root)) == 0 {
 				continue
 			}
-			if *sets[i] != nil {
-				return nil, fmt.Errorf("%s: two folders for the same split; %s is one of them: keep one", dir, name)
+			if roots[i] != "" {
+				return roots, fmt.Errorf("%s and %s are two folders for the same split: keep one", roots[i], root)
 			}
-			var err error
-			if *sets[i], err = s.list(root, o, room); err != nil {
-				return nil, err
-			}
-			split = true
+			roots[i] = root
 		}
 	}
-	if split {
-		return s, s.sameShape()
+	if roots == [3]string{} {
+		roots[0] = dir
 	}
-	var err error
-	s.Train, err = s.list(dir, o, room)
-	return s, err
+	return roots, nil
 }
 
-// holdsFolders reports whether a folder is a split's: one of a class that is called
-// "train" has images in it, not folders.
-func holdsFolders(dir string) bool {
-	entries, _ := os.ReadDir(dir)
-	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+// folders returns the names of the folders in a folder, of links to some too.
+func folders(dir string) []string {
+	if dir == "" {
+		return nil
+	}
+	var names []string
+	entries, _ := os.ReadDir(dir) // what can't be read has none
+	for _, e := range entries {
 		if hidden(e.Name()) {
-			return false
+			continue
 		}
-		info, err := os.Stat(filepath.Join(dir, e.Name()))
-		return err == nil && info.IsDir()
-	})
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// list returns the set of the images below root/CLASS. The first call names the classes.
+// list returns the set of the images below root/CLASS.
 func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
@@ -94,7 +121,6 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	}
 	f := &folder{root: root, size: o.Size, crop: o.Crop, room: room}
 	set := &Set{source: f}
-	first := s.Classes == nil
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
 		if hidden(e.Name()) {
@@ -112,10 +138,6 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 			continue
 		}
 		class := slices.Index(s.Classes, e.Name())
-		if first {
-			class = len(s.Classes)
-			s.Classes = append(s.Classes, e.Name())
-		}
 		if class < 0 {
 			return nil, fmt.Errorf("%s: class %q is not one of the training split's, which are %s", path, e.Name(), someOf(s.Classes))
 		}

@@ -86,7 +86,7 @@ add("lossless.webp", save(seen, "WEBP", lossless=True, exact=True))
 
 wide = photo(50, 33)
 add("wide.png", save(wide, "PNG"))
-for size in 8, 40:
+for size in 8, 10, 40:
     want["wide.png"].append(entry(wide.resize((size, size), Image.BILINEAR), size=size))
     # torchvision's Resize (the shorter side) and CenterCrop
     w = int(size * 50 / 33)

@@ -1,0 +1,32 @@
+package data_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/monge-ml/monge/data"
+)
+
+func ExampleOpen() {
+	// Or "idx:mnist", "cifar10:DIR", "imagefolder:photos", "csv:FILE?label=kind".
+	d, err := data.Open("digits", data.Options{Subset: 200})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range d.Parts() {
+		fmt.Println(p.Name, p.Len(), p.Shape)
+	}
+	// Output:
+	// train 200 [8 8 1]
+	// val 300 [8 8 1]
+	// test 497 [8 8 1]
+}
+
+func ExampleDecodeImage() {
+	x, shape, err := data.DecodeImage("testdata/images/wide.png", 8, true)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(x), shape)
+	// Output: 192 [8 8 3]
+}

@@ -1,0 +1,157 @@
+package data
+
+import (
+	"bytes"
+	"image"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// fuzzSize is the most that fuzzing looks at: larger files find nothing new.
+const fuzzSize = 1 << 16
+
+func FuzzIDX(f *testing.F) {
+	f.Add(idxOf([]int{2, 1, 3}, 0, 51, 255, 1, 2, 3))
+	f.Add(idxOf([]int{1 << 31, 1 << 31, 1 << 31}))
+	f.Add(idxOf([]int{3}, 1, 2, 3))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		data, dims, err := parseIDX(bytes.NewReader(b), 3)
+		if err != nil {
+			return
+		}
+		if n := dims[0] * dims[1] * dims[2]; n != len(data) || n != len(b)-16 {
+			t.Errorf("%v: %d bytes of %d", dims, len(data), len(b))
+		}
+	})
+}
+
+// checkPlanes checks what holds of every file of CIFAR that was read.
+func checkPlanes(t *testing.T, c cifar, planes []byte, labels []int) {
+	if len(labels) == 0 || len(planes) != 3*cifarPixels*len(labels) {
+		t.Errorf("%d bytes, %d labels", len(planes), len(labels))
+	}
+	for _, l := range labels {
+		if l < 0 || l >= c.classes {
+			t.Errorf("label %d", l)
+		}
+	}
+}
+
+func FuzzCIFARBinary(f *testing.F) {
+	f.Add(cifarRecords([]byte{3}, []byte{7}))
+	f.Add(cifarRecords([]byte{1, 99}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, c := range []cifar{cifar10, cifar100} {
+			if planes, labels, err := c.parseBinary(b); err == nil {
+				checkPlanes(t, c, planes, labels)
+			}
+		}
+	})
+}
+
+func FuzzCIFARPickle(f *testing.F) {
+	for _, p := range cifarPickles(f) {
+		f.Add(p)
+	}
+	f.Add([]byte("\x80\x02cposix\nsystem\n(X\x01\x00\x00\x00atR."))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > fuzzSize {
+			return
+		}
+		if planes, labels, err := cifar10.parsePickle(b); err == nil {
+			checkPlanes(t, cifar10, planes, labels)
+		}
+	})
+}
+
+func FuzzCSV(f *testing.F) {
+	f.Add("label=kind", "x, kind ,y\n1,10,-2.5\n0.5,9,1e3\n")
+	f.Add("shape=2x2x1&scale=255", "label,a,b,c,d\nno,0,51,255,0\n\"y\"\"es\",1,2,3,4\n")
+	f.Add("scale=0", "")
+	f.Fuzz(func(t *testing.T, query, text string) {
+		format, err := parseCSVFormat(query)
+		if err != nil {
+			return
+		}
+		s, classes, err := format.parse(bytes.NewReader([]byte(text)))
+		if err != nil {
+			return
+		}
+		seen := make([]bool, len(classes))
+		for i, l := range s.Labels {
+			seen[l] = true
+			for _, v := range example(t, s, i) {
+				if v != v {
+					t.Errorf("NaN of %q, %q", query, text)
+				}
+			}
+		}
+		for c, ok := range seen {
+			if !ok {
+				t.Errorf("no example of class %q", classes[c])
+			}
+		}
+	})
+}
+
+func FuzzPicture(f *testing.F) {
+	names, err := filepath.Glob("testdata/images/*")
+	if err != nil || len(names) == 0 {
+		f.Fatal(names, err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, 8, true)
+		f.Add(b, 0, false)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, size int, crop bool) {
+		c, _, err := image.DecodeConfig(bytes.NewReader(b))
+		if err != nil || c.Width > 1024 || c.Height > 1024 || size < 0 || size > 64 || len(b) > fuzzSize {
+			return
+		}
+		p, err := decodePicture(b)
+		if err != nil {
+			return
+		}
+		if p, err = p.fit(size, crop); err != nil {
+			return
+		}
+		if len(p.rgb) != 3*p.w*p.h || size != 0 && (p.w != size || p.h != size) {
+			t.Errorf("%dx%d with %d bytes", p.w, p.h, len(p.rgb))
+		}
+	})
+}
+
+// FuzzChroma interpolates planes of any shape, which files of the corpus seldom have.
+func FuzzChroma(f *testing.F) {
+	for ratio := range 6 {
+		f.Add(uint8(ratio), uint8(5), uint8(3), []byte{1, 200, 3})
+	}
+	f.Fuzz(func(t *testing.T, ratio, w, h uint8, seed []byte) {
+		if w == 0 || h == 0 || len(seed) == 0 || ratio > 5 {
+			return
+		}
+		img := image.NewYCbCr(image.Rect(0, 0, int(w), int(h)), image.YCbCrSubsampleRatio(ratio))
+		for i := range img.Cb {
+			img.Cb[i], img.Cr[i] = seed[i%len(seed)], seed[i%len(seed)]
+		}
+		p := bitmap{int(w), int(h), make([]uint8, 3*int(w)*int(h))}
+		p.fromYCbCr(img, jpegColours)
+		lo, hi := seed[0], seed[0]
+		for _, v := range img.Cb {
+			lo, hi = min(lo, v), max(hi, v)
+		}
+		for i := 0; i < len(p.rgb); i += 3 {
+			// Interpolation stays between the smallest and the largest sample.
+			_, _, low := jpegColours(0, lo, 128)
+			_, _, high := jpegColours(0, hi, 128)
+			if b := p.rgb[i+2]; b < low || b > high {
+				t.Fatalf("blue %d is not between %d and %d", b, low, high)
+			}
+		}
+	})
+}
