@@ -267,6 +267,9 @@ func TestThin(t *testing.T) {
 	if thin(nil, 1) != nil {
 		t.Error("thin of no path")
 	}
+	if got := upTo([][]float64{{1, 0}, {3e170, 4e170}, {0, 0}}, 10); len(got) != 2 || math.Hypot(got[1][0]-6, got[1][1]-8) > 1e-12 {
+		t.Errorf("upTo: %v; want the first and a point 10 away, on the way to the second", got)
+	}
 }
 
 func TestDrawRuns(t *testing.T) {

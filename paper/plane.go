@@ -74,6 +74,20 @@ func (p panel) landscape(loss toy.Loss) {
 	}
 }
 
+// upTo cuts a path where it first comes to a distance d from the origin: farther points
+// would lose their place when lines are clipped to the view.
+func upTo(path [][]float64, d float64) [][]float64 {
+	for i, q := range path {
+		far := math.Hypot(q[0], q[1])
+		if far <= d {
+			continue
+		}
+		end := []float64{q[0] / far * d, q[1] / far * d}
+		return append(path[:i:i], end)
+	}
+	return path
+}
+
 // thin drops the points of a path that are nearer than d to the last one kept, but for the
 // end.
 func thin(path [][]float64, d float64) [][]float64 {

@@ -33,7 +33,7 @@ func DrawRuns(dir, name, title, method string, loss toy.Loss, runs []toy.Run) ([
 		if i%every != 0 {
 			continue
 		}
-		path := thin(inPlane(loss, r.Path), (view.x1-view.x0)/500)
+		path := thin(upTo(inPlane(loss, r.Path), 1000*view.x1), (view.x1-view.x0)/500)
 		if len(path) == 0 {
 			continue
 		}

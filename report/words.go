@@ -31,7 +31,7 @@ type Finding struct {
 const (
 	fewSeeds = 3   // with fewer, no difference is called one
 	mild     = .3  // alpha·|g| below which M-SAM is nearly SAM
-	kept     = 1.2 // actual over allowed ascent up to which a budget counts as kept
+	kept     = 1.2 // actual over allowed ascent up to which a budget counts as nearly kept
 )
 
 // Describe says what a comparison shows.
@@ -714,8 +714,10 @@ func (m *method) sayBudget() string {
 	switch {
 	case math.IsInf(top, -1):
 		return ""
-	case top <= kept*b:
+	case top <= b:
 		return fmt.Sprintf("The budget of %s nats was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), num(top), num(at))
+	case top <= kept*b:
+		return fmt.Sprintf("The budget of %s nats was nearly kept: the loss rose by %s at most, %.1f%% more (rho %s, mean of the training).", num(b), num(top), 100*(top/b-1), num(at))
 	}
 	return fmt.Sprintf("The budget of %s nats bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), num(at), num(top), num(top/b))
 }

@@ -176,9 +176,15 @@ func TestDescribe(t *testing.T) {
 			headline: "M-SAM does not win here.",
 		},
 		{
-			name:     "a budget kept",
+			name:     "a budget nearly kept",
 			c:        comparison(samAt(good...), arm{method: "m-sam", budget: .01, acc: both(good, good), grad: 4, rise: 1.1}),
-			has:      []string{"The budget of 0.01 nats was kept at every radius: the loss rose by 0.011 at most (rho 1, mean of the training)."},
+			has:      []string{"The budget of 0.01 nats was nearly kept: the loss rose by 0.011 at most, 10.0% more (rho 1, mean of the training)."},
+			headline: "M-SAM does not win here.",
+		},
+		{
+			name:     "a budget not used up",
+			c:        comparison(samAt(good...), arm{method: "m-sam", budget: .01, acc: both(good, good), grad: 4, rise: .9}),
+			has:      []string{"The budget of 0.01 nats was kept at every radius: the loss rose by 0.009 at most (rho 1, mean of the training)."},
 			headline: "M-SAM does not win here.",
 		},
 		{

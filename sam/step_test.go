@@ -353,6 +353,9 @@ func TestNonFinite(t *testing.T) {
 				if mode == "plain" {
 					want = "gradient at theta"
 				}
+				if !strings.HasSuffix(what, " "+nf.What) {
+					t.Errorf("%s, %s, perturbed %v: says that the %s is not finite", mode, what, perturbed, nf.What)
+				}
 				if nf.Pass != want || nf.Step != 2 || !strings.HasPrefix(err.Error(), "step 2: "+want+": the ") {
 					t.Errorf("%s, %s, perturbed %v: %v", mode, what, perturbed, err)
 				}

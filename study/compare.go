@@ -122,6 +122,9 @@ type DataInfo struct {
 	LabelNoise float64 `json:"label_noise"`
 }
 
+// maxRuns keeps a mistyped number from filling the memory.
+const maxRuns = 1_000_000
+
 // Check returns an error for a plan that names unknown methods or impossible settings.
 func (p *Plan) Check() error {
 	if len(p.Methods) == 0 {
@@ -157,8 +160,11 @@ func (p *Plan) Check() error {
 			return fmt.Errorf("ascent budget is %g; it must be finite and > 0", b)
 		}
 	}
+	if all := float64(p.Seeds) * float64(len(p.seed(1))); all > maxRuns {
+		return fmt.Errorf("%d seeds make %.0f runs; at most %d are possible", p.Seeds, all, maxRuns)
+	}
 	// The runs share all settings but those checked above: one stands for all.
-	_, err := train.New(p.cells()[0].Config(p))
+	_, err := train.New(p.seed(1)[0].Config(p))
 	return err
 }
 
@@ -173,20 +179,26 @@ type cell struct {
 // cells lists the runs, seed by seed, so that an interrupted comparison has whole seeds.
 func (p *Plan) cells() (cells []cell) {
 	for seed := 1; seed <= p.Seeds; seed++ {
-		for _, m := range p.Methods {
-			switch m {
-			case "sgd":
-				cells = append(cells, cell{method: m, seed: uint64(seed)})
-			case Budgeted:
-				for _, b := range p.Budgets {
-					for _, r := range p.Rhos {
-						cells = append(cells, cell{method: "m-sam", budget: &b, rho: r, seed: uint64(seed)})
-					}
-				}
-			default:
+		cells = append(cells, p.seed(uint64(seed))...)
+	}
+	return cells
+}
+
+// seed lists the runs of one seed.
+func (p *Plan) seed(seed uint64) (cells []cell) {
+	for _, m := range p.Methods {
+		switch m {
+		case "sgd":
+			cells = append(cells, cell{method: m, seed: seed})
+		case Budgeted:
+			for _, b := range p.Budgets {
 				for _, r := range p.Rhos {
-					cells = append(cells, cell{method: m, rho: r, seed: uint64(seed)})
+					cells = append(cells, cell{method: "m-sam", budget: &b, rho: r, seed: seed})
 				}
+			}
+		default:
+			for _, r := range p.Rhos {
+				cells = append(cells, cell{method: m, rho: r, seed: seed})
 			}
 		}
 	}

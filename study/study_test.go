@@ -107,6 +107,7 @@ func TestPlanErrors(t *testing.T) {
 		"rho is NaN":                                func(p *Plan) { p.Rhos = []float64{math.NaN()} },
 		"out of order":                              func(p *Plan) { p.Rhos = []float64{1, .1} },
 		"0 seeds":                                   func(p *Plan) { p.Seeds = 0 },
+		"1000000000 seeds make":                     func(p *Plan) { p.Seeds = 1e9 },
 		"ascent budget is 0":                        func(p *Plan) { p.Budgets = []float64{0} },
 		"needs an ascent budget":                    func(p *Plan) { p.Budgets = nil },
 		"epochs is 0":                               func(p *Plan) { p.Base.Epochs = 0 },

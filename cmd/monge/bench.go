@@ -295,6 +295,9 @@ beside it where PyTorch is there.`,
 	return cmd
 }
 
+// versusModels are the models of versus-pytorch.
+var versusModels = []string{"resnet18", "resnet20", "mlp-512"}
+
 func newBenchVersus() *cobra.Command {
 	var b benchFlags
 	var only []string
@@ -314,14 +317,16 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 			if err := b.begin(); err != nil {
 				return err
 			}
+			for _, m := range only {
+				if !slices.Contains(versusModels, m) {
+					return usage("--only: unknown model %q; there are %s", m, strings.Join(versusModels, ", "))
+				}
+			}
 			var workloads []bench.Workload
 			for _, w := range bench.Workloads {
 				if len(only) == 0 || slices.Contains(only, w.Model) {
 					workloads = append(workloads, w)
 				}
-			}
-			if len(workloads) == 0 {
-				return usage("--only %s: no such model in the comparison; there are resnet18, resnet20, mlp-512", strings.Join(only, ","))
 			}
 			var line *bar
 			v, err := bench.VersusPyTorch(cmd.Context(), workloads, b.repeats, b.threads, func(done, all int, what string) {
@@ -340,8 +345,9 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 			return b.print(cmd, v, func(w io.Writer) { printVersus(w, v) })
 		},
 	}
-	cmd.Flags().StringSliceVar(&only, "only", nil, "models to compare: resnet18, resnet20, mlp-512 (default all)")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "models to compare: "+strings.Join(versusModels, ", ")+" (default all)")
 	b.add(cmd, 5)
+	complete(cmd, "only", versusModels...)
 	cmd.Flags().Lookup("repeats").Usage = "rounds to take the median of"
 	return cmd
 }

@@ -155,7 +155,11 @@ func printComparison(w io.Writer, c *study.Comparison, path string) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "Test accuracy in %%, mean ± standard error over %d seeds; !n counts runs that diverged or collapsed.\n\n", c.Plan.Seeds)
+	what := "of one seed"
+	if c.Plan.Seeds > 1 {
+		what = fmt.Sprintf("mean ± standard error over %d seeds", c.Plan.Seeds)
+	}
+	fmt.Fprintf(w, "Test accuracy in %%, %s; !n counts runs that diverged or collapsed.\n\n", what)
 	fmt.Fprint(t, "rho")
 	for _, s := range c.Summary {
 		fmt.Fprintf(t, "\t%s", label(s.Method, s.AscentBudget, 0))
@@ -181,7 +185,7 @@ func printPoints(w io.Writer, c *study.Comparison, rho float64) {
 		cell := ""
 		for _, p := range s.Points {
 			if p.Rho == rho {
-				cell, any = fmt.Sprintf("%.1f ± %.1f%s", 100*p.TestAccuracy, 100*p.TestStderr, broken(p)), true
+				cell, any = percent(p)+broken(p), true
 			}
 		}
 		line += "\t" + cell
@@ -189,6 +193,14 @@ func printPoints(w io.Writer, c *study.Comparison, rho float64) {
 	if any {
 		fmt.Fprintln(w, line)
 	}
+}
+
+// percent is a test accuracy with its standard error, which one run does not give.
+func percent(p study.Point) string {
+	if p.Runs < 2 {
+		return fmt.Sprintf("%.1f", 100*p.TestAccuracy)
+	}
+	return fmt.Sprintf("%.1f ± %.1f", 100*p.TestAccuracy, 100*p.TestStderr)
 }
 
 // broken marks a point some of whose runs diverged or collapsed.
@@ -212,6 +224,12 @@ func printSummary(w io.Writer, s study.Summary) {
 	if s.StepRatio > 0 && !math.IsNaN(s.StepRatio) {
 		ratio = fmt.Sprintf("%.2f", s.StepRatio)
 	}
-	fmt.Fprintf(w, "%s\t%g\t%.1f\t%.1f ± %.1f\t%s\t%s\t%d/%d\t%s\n", label(s.Method, s.AscentBudget, 0), s.BestRho,
-		100*s.ValAccuracy, 100*s.TestAccuracy, 100*s.TestStderr, span, decades, s.Diverged, s.Runs, ratio)
+	var best study.Point
+	for _, p := range s.Points {
+		if p.Rho == s.BestRho {
+			best = p
+		}
+	}
+	fmt.Fprintf(w, "%s\t%g\t%.1f\t%s\t%s\t%s\t%d/%d\t%s\n", label(s.Method, s.AscentBudget, 0), s.BestRho,
+		100*s.ValAccuracy, percent(best), span, decades, s.Diverged, s.Runs, ratio)
 }

@@ -78,6 +78,7 @@ func TestUsageErrors(t *testing.T) {
 		{"compare --rho 1,.1", "out of order"},
 		{"compare --ascent-budget 0", "ascent budget is 0"},
 		{"compare --seeds 0", "0 seeds"},
+		{"bench versus-pytorch --only resnet20,vgg", `unknown model "vgg"; there are resnet18, resnet20, mlp-512`},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {
@@ -291,6 +292,14 @@ func TestCompareTable(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+// One seed has no standard error, and the table prints none.
+func TestCompareOneSeed(t *testing.T) {
+	out := mustCall(t, "compare", "--methods", "sgd,sam", "--rho", "0.1", "--seeds", "1", "--epochs", "1", "--out", t.TempDir())
+	if strings.Contains(out, "±") || !strings.Contains(out, "of one seed") {
+		t.Errorf("of one seed:\n%s", out)
 	}
 }
 

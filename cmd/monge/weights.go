@@ -33,7 +33,7 @@ else) and safetensors.`,
 func files(n int, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usage("%s takes %s, got %d arguments", cmd.CommandPath(), names, len(args))
+			return usage("%s takes %s, got %d", cmd.CommandPath(), names, len(args))
 		}
 		return nil
 	}
