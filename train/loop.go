@@ -57,9 +57,13 @@ type loop struct {
 	records  []Record
 	times    []float64 // seconds of this process's steps
 	began    time.Time
-	before   float64 // seconds of earlier processes
-	stopped  string
-	saved    int // step of the newest checkpoint
+	earlier  float64  // seconds of earlier processes
+	before   struct { // the step at hand, of the model's state beside theta
+		buffers []float32
+		steps   uint64
+	}
+	stopped string
+	saved   int // step of the newest checkpoint
 }
 
 func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
@@ -129,8 +133,12 @@ func (l *loop) step(ctx context.Context) (err error) {
 	n := len(l.batch.Labels)
 	l.split(n)
 	begin := time.Now()
+	l.before.buffers, l.before.steps = l.buffers(l.before.buffers[:0]), l.Model.Steps()
 	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
 	if err != nil {
+		// its first pass may have moved running statistics, with a NaN's
+		l.setBuffers(l.before.buffers)
+		l.Model.SetSteps(l.before.steps)
 		return err
 	}
 	took := time.Since(begin).Seconds()
@@ -196,7 +204,7 @@ func (l *loop) over() {
 	}
 }
 
-func (l *loop) elapsed() float64 { return l.before + time.Since(l.began).Seconds() }
+func (l *loop) elapsed() float64 { return l.earlier + time.Since(l.began).Seconds() }
 
 // evaluate makes a record if it is time for one.
 func (l *loop) evaluate(ctx context.Context) error {
@@ -304,7 +312,7 @@ func (l *loop) restore(c *checkpoint) error {
 	l.setBuffers(c.buffers)
 	l.Model.SetSteps(c.ModelSteps)
 	*l.lrScale = c.LRScale
-	l.before, l.began = c.Elapsed, time.Now()
+	l.earlier, l.began = c.Elapsed, time.Now()
 	config, kernels := l.state.Config, l.state.Kernels
 	l.state, l.saved = *c, c.Step
 	l.state.Config, l.state.Kernels = config, kernels
@@ -329,7 +337,7 @@ func (l *loop) diverged(cause *sam.NonFiniteError) error {
 	if err := l.restore(c); err != nil {
 		return err
 	}
-	l.state.Rollbacks, *l.lrScale, l.before = times, scale, elapsed
+	l.state.Rollbacks, *l.lrScale, l.earlier = times, scale, elapsed
 	if err := l.dir.rewind(c); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,29 @@ func TestDivergence(t *testing.T) {
 	var nf *sam.NonFiniteError
 	if !errors.As(err, &nf) || res.Steps == 0 {
 		t.Fatalf("error %v after %d steps", err, res.Steps)
+	}
+}
+
+// A step that meets an infinity leaves the model as it was, running statistics included.
+func TestFailedStepChangesNothing(t *testing.T) {
+	c := short("sam", .1)
+	c.Model, c.LR, c.MaxSteps = "cnn", 1e30, 2
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := r.Do(context.Background(), nil, train.Watch{})
+	var nf *sam.NonFiniteError
+	if !errors.As(err, &nf) || res.Steps != 1 {
+		t.Fatalf("error %v after %d steps", err, res.Steps)
+	}
+	got := r.Model.StateDict(res.Theta)
+	c.MaxSteps = 1
+	want, res := do(t, c)
+	for i, w := range want.Model.StateDict(res.Theta) {
+		if !slices.Equal(got[i].Data, w.Data) || !slices.Equal(got[i].Ints, w.Ints) {
+			t.Errorf("%s has changed", w.Name)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -135,6 +136,9 @@ func readSettings(cmd *cobra.Command, c *train.Config, o trainOptions) error {
 		if err := train.ReadConfig(o.config, c); err != nil {
 			return usageError{err}
 		}
+	}
+	if _, ok := given["rho"]; !ok && c.Rho == 0 && given["method"] != "none" && slices.Contains(sam.Methods, given["method"]) {
+		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", given["method"])
 	}
 	for _, s := range train.Settings(c) {
 		if text, ok := given[s.Name]; ok {
