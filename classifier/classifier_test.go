@@ -241,6 +241,7 @@ func TestNewHead(t *testing.T) {
 		{without, 7, true, []string{"linear.weight", "linear.bias"}, ""},
 		{without, 10, false, nil, "missing"},
 		{halved, 10, true, nil, "linear.bias"},
+		{halved, 7, true, nil, "linear.bias"},
 	} {
 		m, err := models.Build("resnet20", models.Options{Input: []int{8, 8, 3}, Classes: tt.classes})
 		if err != nil {
