@@ -45,6 +45,16 @@ func TestStep(t *testing.T) {
 
 func second(_ StepResult, err error) error { return err }
 
+func TestEval(t *testing.T) {
+	r, err := Eval("resnet20", 4, 3)
+	if err != nil || !(r.MedianS > 0) || r.ImagesPerS != 4/r.MedianS || r.Repeats != 3 || r.PeakRSSBytes == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := Eval("mlp", 0, 1); err == nil || !strings.Contains(err.Error(), "batch is 0") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestCosts(t *testing.T) {
 	costs, err := Costs("mlp", 8, []string{"m-sam"}, 3)
 	if err != nil || len(costs) != 2 || costs[0].Method != "sgd" || costs[0].OverSGD != 1 || !(costs[1].OverSGD > 1) || costs[1].Repeats != 3 {
@@ -77,7 +87,7 @@ func TestPyTorchScript(t *testing.T) {
 		if w.Method == "sgd" || w.Model == "resnet18" {
 			continue
 		}
-		r, err := pytorchOnce(context.Background(), variant{}, 1, "step", w.Model, "2", w.Method, "1")
+		r, err := pytorchOnce(context.Background(), variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
 		if err != nil || len(r.Times) != 1 || !(r.Times[0] > 0) || r.PeakRSSBytes == 0 {
 			t.Errorf("%s: %+v, %v", w.Model, r, err)
 		}

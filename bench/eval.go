@@ -1,8 +1,6 @@
 package bench
 
-import (
-	"runtime"
-)
+import "runtime"
 
 // An EvalResult is the cost of the logits of one minibatch in mode Eval.
 type EvalResult struct {
@@ -18,7 +16,7 @@ type EvalResult struct {
 
 // Eval measures the logits of a model on one minibatch.
 func Eval(model string, batch, repeats int) (EvalResult, error) {
-	s, err := newStepper(model, batch, "sgd")
+	s, err := newMinibatch(model, batch)
 	if err != nil {
 		return EvalResult{}, err
 	}

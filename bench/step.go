@@ -94,6 +94,16 @@ func perturbation(method string, n int) (seconds float64, err error) {
 }
 
 func newStepper(model string, batch int, method string) (*stepper, error) {
+	s, err := newMinibatch(model, batch)
+	if err != nil {
+		return nil, err
+	}
+	s.opt, err = newOptimizer(method, s.model.Size())
+	return s, err
+}
+
+// newMinibatch makes a stepper without an optimizer.
+func newMinibatch(model string, batch int) (*stepper, error) {
 	m, err := build(model)
 	if err != nil {
 		return nil, err
@@ -106,8 +116,7 @@ func newStepper(model string, batch int, method string) (*stepper, error) {
 		s.labels[i] = i % m.Classes()
 	}
 	m.Init(s.theta, 1)
-	s.opt, err = newOptimizer(method, m.Size())
-	return s, err
+	return s, nil
 }
 
 // build returns a model of the list at its usual input, with ten classes.

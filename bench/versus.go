@@ -21,18 +21,23 @@ var pytorchScript string
 // python is the interpreter that Debian's python3-torch serves.
 const python = "/usr/bin/python3"
 
-// A Workload is a training step to compare.
+// A Workload is a training step to compare, or with method "eval" the logits of a
+// minibatch without gradients.
 type Workload struct {
 	Model  string `json:"model"`
 	Batch  int    `json:"batch"`
 	Method string `json:"method"`
 }
 
-// Workloads are the steps that a comparison runs.
+// methodEval is the method of a workload that does not train.
+const methodEval = "eval"
+
+// Workloads are what a comparison runs.
 var Workloads = []Workload{
 	{"resnet18", 32, "m-sam"}, {"resnet18", 32, "sgd"},
 	{"resnet20", 128, "m-sam"}, {"resnet20", 128, "sgd"},
 	{"mlp-512", 128, "m-sam"}, {"mlp-512", 128, "sgd"},
+	{"resnet18", 128, methodEval}, {"resnet20", 128, methodEval},
 }
 
 // A variant is a way to run PyTorch.
@@ -139,7 +144,7 @@ func VersusPyTorch(ctx context.Context, workloads []Workload, rounds, threads in
 			c.Ours.add(times, rss)
 			tell(w.Model + " monge")
 			for i, way := range ways {
-				out, err := pytorchOnce(ctx, way, threads, "step", w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
+				out, err := pytorchOnce(ctx, way, threads, w.what(), w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
 				if err != nil {
 					return v, err
 				}
@@ -162,25 +167,43 @@ func compare(a, b float64) int {
 	return 1
 }
 
+// what is what pytorch.py calls the workload's kind.
+func (w Workload) what() string {
+	if w.Method == methodEval {
+		return "eval"
+	}
+	return "step"
+}
+
 // repeatsFor is how many steps a round times: a second's worth or so.
 func repeatsFor(w Workload) string {
-	if strings.HasPrefix(w.Model, "mlp") {
+	switch {
+	case strings.HasPrefix(w.Model, "mlp"):
 		return "50"
+	case w.Method == methodEval:
+		return "5"
 	}
 	return "3"
 }
 
 func oursOnce(ctx context.Context, self string, w Workload, threads int) ([]float64, int64, error) {
-	out, err := output(exec.CommandContext(ctx, self, "bench", "step", "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
-		"--method", w.Method, "--threads", strconv.Itoa(threads), "--repeats", repeatsFor(w)))
+	args := []string{"bench", w.what(), "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
+		"--threads", strconv.Itoa(threads), "--repeats", repeatsFor(w)}
+	if w.Method != methodEval {
+		args = append(args, "--method", w.Method)
+	}
+	out, err := output(exec.CommandContext(ctx, self, args...))
 	if err != nil {
 		return nil, 0, err
 	}
-	var r StepResult
-	if err := json.Unmarshal(out, &r); err != nil {
-		return nil, 0, fmt.Errorf("monge bench step: %w", err)
+	var r struct {
+		PeakRSSBytes int64 `json:"peak_rss_bytes"`
+		Times
 	}
-	return []float64{r.StepS}, r.PeakRSSBytes, nil
+	if err := json.Unmarshal(out, &r); err != nil {
+		return nil, 0, fmt.Errorf("monge bench %s: %w", w.what(), err)
+	}
+	return []float64{r.MedianS}, r.PeakRSSBytes, nil
 }
 
 // pytorchResult is what pytorch.py prints.

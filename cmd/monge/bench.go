@@ -303,10 +303,11 @@ func newBenchVersus() *cobra.Command {
 	var only []string
 	cmd := &cobra.Command{
 		Use:   "versus-pytorch",
-		Short: "Training steps beside PyTorch's on the same processors, in turn",
-		Long: `Run training steps here and in PyTorch 1.13 or later, in turn, each time in a
-fresh process, and compare medians. PyTorch runs plain, with channels_last, and with
-channels_last and jemalloc preloaded (libjemalloc2); the ratio is to its best.
+		Short: "Training steps and evaluation beside PyTorch's on the same processors, in turn",
+		Long: `Run training steps, and evaluation without gradients, here and in PyTorch 1.13 or
+later, in turn, each time in a fresh process, and compare medians. PyTorch runs plain,
+with channels_last, and with channels_last and jemalloc preloaded (libjemalloc2); the
+ratio is to its best.
 On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 		Example: "  monge bench versus-pytorch\n  monge bench versus-pytorch --only resnet20 --repeats 3",
 		Args:    noArgs,
@@ -354,7 +355,7 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 
 func printVersus(w io.Writer, v *bench.Versus) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "step\tmonge ms\tspread\tPyTorch ms\tspread\tvariant\tratio\tmemory MB\tPyTorch's")
+	fmt.Fprintln(t, "workload\tmonge ms\tspread\tPyTorch ms\tspread\tvariant\tratio\tmemory MB\tPyTorch's")
 	for _, c := range v.Results {
 		for _, p := range c.PyTorch {
 			ratio := fmt.Sprintf("%.2fx", p.MedianS/c.Ours.MedianS)

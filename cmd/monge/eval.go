@@ -94,40 +94,21 @@ stderr.`,
 	}
 	w.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&e.data, "data", "digits", "data set: digits")
-	f.StringVar(&e.split, "split", e.split, "split: "+strings.Join(splitNames, ", "))
+	f.StringVar(&e.data, "data", "digits", "data set: "+strings.Join(data.Specs(), ", "))
+	f.StringVar(&e.split, "split", e.split, "split: train, val, test")
 	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
+	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
 	f.IntVar(&e.batch, "batch", 128, "images at a time")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")
-	complete(cmd, "split", splitNames...)
+	complete(cmd, "split", "train", "val", "test")
 	return cmd
-}
-
-var splitNames = []string{"train", "val", "test"}
-
-// split returns a split by name; where the data set lacks it the error names those it has.
-func split(d *data.Splits, name string) (*data.Set, error) {
-	sets := []*data.Set{d.Train, d.Val, d.Test}
-	i := slices.Index(splitNames, name)
-	if i < 0 {
-		return nil, usage("--split %q; there are %s", name, strings.Join(splitNames, ", "))
-	}
-	if sets[i].Len() > 0 {
-		return sets[i], nil
-	}
-	var have []string
-	for k, s := range sets {
-		if s.Len() > 0 {
-			have = append(have, splitNames[k])
-		}
-	}
-	return nil, fmt.Errorf("%s has no %s split; choose with --split %s", d.Name, name, strings.Join(have, ", "))
 }
 
 // evaluation is what eval was asked for.
 type evaluation struct {
 	data, split   string
+	crop          bool
 	subset, batch int
 }
 
@@ -162,25 +143,26 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	return nil
 }
 
-// open opens the data, with images of files brought to the size of the network's input.
+// open opens the data, with an image folder's images brought to the size of the network's
+// input if the file of weights says that.
 func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
-	o := data.Options{}
-	if len(input) == 3 && input[0] == input[1] {
+	o := data.Options{Crop: e.crop}
+	if len(input) == 3 && input[0] == input[1] && strings.HasPrefix(e.data, "imagefolder:") {
 		o.Size = input[0]
 	}
-	switch e.split {
-	case "train":
-		o.Subset = e.subset
-	case "test":
-		o.TestSubset = e.subset
-	}
 	d, err := data.Open(e.data, o)
-	if err != nil {
+	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return nil, nil, usageError{err}
-	}
-	set, err := split(d, e.split)
-	if err != nil {
+	} else if err != nil {
 		return nil, nil, err
+	}
+	part, err := choosePart(d, e.split)
+	if err != nil || e.subset == 0 {
+		return d, part.Set, err
+	}
+	set, err := part.Stratified(e.subset, len(d.Classes), 0)
+	if err != nil {
+		return nil, nil, usage("--subset: %v", err)
 	}
 	return d, set, nil
 }
