@@ -34,8 +34,8 @@ func ThisMachine() Machine {
 
 // SetThreads sets the number of threads of all work that follows; 0 leaves it.
 func SetThreads(n int) error {
-	if n < 0 {
-		return fmt.Errorf("%d threads; there must be at least one", n)
+	if most := 8 * runtime.NumCPU(); n < 0 || n > most {
+		return fmt.Errorf("%d threads; there must be at least one, and at most %d on this machine", n, most)
 	}
 	if n > 0 {
 		runtime.GOMAXPROCS(n)
@@ -113,6 +113,9 @@ func Peak(repeats int) (Rate, error) {
 	return rate(t, float64(flops)), err
 }
 
+// maxNumbers bounds an array to measure on: 2 GB.
+const maxNumbers = 1 << 29
+
 // A GemmRate is the rate of a matrix product and its share of the peak, which is
 // measured in between.
 type GemmRate struct {
@@ -128,6 +131,9 @@ type GemmRate struct {
 func Gemm(m, n, k int, op string, repeats int) (GemmRate, error) {
 	if m <= 0 || n <= 0 || k <= 0 || repeats <= 0 {
 		return GemmRate{}, fmt.Errorf("a product of %d x %d x %d, %d times: all must be positive", m, n, k, repeats)
+	}
+	if max(m, n, k) > maxNumbers || max(m*k, k*n, m*n) > maxNumbers {
+		return GemmRate{}, fmt.Errorf("a product of %d x %d x %d: its matrices may have %d numbers each", m, n, k, maxNumbers)
 	}
 	transA, transB := op == "tn", op == "nt"
 	lda, ldb := k, n

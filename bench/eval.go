@@ -1,6 +1,10 @@
 package bench
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/monge-ml/monge/internal/usage"
+)
 
 // An EvalResult is the cost of the logits of one minibatch in mode Eval.
 type EvalResult struct {
@@ -37,7 +41,7 @@ func Eval(model string, batch, repeats int) (EvalResult, error) {
 	return EvalResult{
 		Model: model, Batch: batch, ImagesPerS: float64(batch) / t.MedianS,
 		GFLOPS:       float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
-		PeakRSSBytes: usage().peakRSS,
+		PeakRSSBytes: usage.Now().PeakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / float64(repeats),
 		Times:        t, Machine: ThisMachine(),
 	}, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/monge-ml/monge/internal/usage"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
@@ -111,6 +112,9 @@ func newMinibatch(model string, batch int) (*stepper, error) {
 	if batch <= 0 {
 		return nil, fmt.Errorf("batch is %d; it must be at least 1", batch)
 	}
+	if batch > maxNumbers/m.InputLen() {
+		return nil, fmt.Errorf("a batch of %d inputs of %d numbers; there may be %d numbers", batch, m.InputLen(), maxNumbers)
+	}
 	s := &stepper{model: m, theta: make([]float32, m.Size()), x: random(batch * m.InputLen()), labels: make([]int, batch)}
 	for i := range s.labels {
 		s.labels[i] = i % m.Classes()
@@ -147,12 +151,12 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	faults := usage().faults
+	faults := usage.Now().Faults
 	t, err := measure(repeats, 0, s.step)
 	if err != nil {
 		return StepResult{}, err
 	}
-	now := usage()
+	now := usage.Now()
 	runtime.ReadMemStats(&after)
 	overhead, err := perturbation(method, len(s.theta))
 	if err != nil {
@@ -167,9 +171,9 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 		Model: model, Batch: batch, Method: method, StepS: t.MedianS,
 		GFLOPS:       gradients * 3 * float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
 		OverheadS:    overhead,
-		PeakRSSBytes: now.peakRSS,
+		PeakRSSBytes: now.PeakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / n,
-		PageFaults:   float64(now.faults-faults) / n,
+		PageFaults:   float64(now.Faults-faults) / n,
 		Times:        t, Machine: ThisMachine(),
 	}, nil
 }

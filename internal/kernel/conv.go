@@ -6,12 +6,17 @@ import "fmt"
 // N x H x W x C and N x OutH x OutW x O, weights as KH x KW x C/Groups x O, all
 // dense and row-major. Group g maps channels g*C/Groups... to g*O/Groups....
 type Conv struct {
-	N, H, W, C int // input images, their size and channels
-	KH, KW, O  int // size of the kernel, output channels
-	Stride     int // 0 means 1
-	Pad        int // zeros around the input, on each side
-	Dilation   int // 0 means 1
-	Groups     int // 0 means 1
+	N        int `json:"n"` // input images
+	H        int `json:"h"` // their size
+	W        int `json:"w"`
+	C        int `json:"c"`  // and channels
+	KH       int `json:"kh"` // size of the kernel
+	KW       int `json:"kw"`
+	O        int `json:"o"`        // output channels
+	Stride   int `json:"stride"`   // 0 means 1
+	Pad      int `json:"pad"`      // zeros around the input, on each side
+	Dilation int `json:"dilation"` // 0 means 1
+	Groups   int `json:"groups"`   // 0 means 1
 }
 
 // OutH returns the height of the output.
