@@ -169,7 +169,7 @@ func (v *view) curves(s scene, value func(train.Record) float64) (all []series, 
 	for _, m := range v.methods {
 		c := series{look: m.look, line: true, marks: markLast}
 		for _, e := range byEpoch(m.at(s.rho(m)), value) {
-			c.points = append(c.points, spot{x: float64(e.epoch), y: e.value, se: e.se})
+			c.points = append(c.points, spot{x: float64(e.at), y: e.value, se: e.se})
 			values = append(values, e.value)
 		}
 		if len(c.points) > 0 {

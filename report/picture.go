@@ -60,6 +60,7 @@ type marking int
 const (
 	markAll marking = iota
 	markLast
+	markNone
 )
 
 // rule is a straight line across the picture, at a height or, if upright, at an x. A
@@ -267,6 +268,9 @@ func (p *picture) addSeries(pl *plot.Plot, s series) {
 	}
 	if s.marks == markLast && len(inside) > 1 {
 		inside = inside[len(inside)-1:]
+	}
+	if s.marks == markNone {
+		inside = nil
 	}
 	for _, t := range inside {
 		pl.Add(bare{&plotter.Scatter{XYs: plotter.XYs{{X: t.x, Y: t.y}}, GlyphStyle: s.look.mark(t.broken)}})

@@ -1,9 +1,10 @@
-// Package report writes what a comparison found as one self-contained page.
+// Package report writes what a comparison, or runs one by one, found as one self-contained
+// page.
 package report
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -18,10 +19,12 @@ import (
 	"github.com/monge-ml/monge/train"
 )
 
-//go:embed page.html
-var pageHTML string
+// The pages, and the parts that they share.
+//
+//go:embed compare.html runs.html parts.html
+var pagesHTML embed.FS
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"whole": whole}).ParseFS(pagesHTML, "*.html"))
 
 // whole escapes text and keeps M-SAM, and ± with its number, on one line.
 func whole(text string) template.HTML {
@@ -30,7 +33,7 @@ func whole(text string) template.HTML {
 	return template.HTML(strings.ReplaceAll(s, " ± ", "\u00a0±\u00a0"))
 }
 
-// page is what the template shows.
+// page is what compare.html shows.
 type page struct {
 	Title    string
 	Lede     string
@@ -86,6 +89,10 @@ func Write(path string, c *study.Comparison, command string) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
+	return write(path, b)
+}
+
+func write(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
@@ -93,6 +100,15 @@ func Write(path string, c *study.Comparison, command string) error {
 		_, err := w.Write(b)
 		return err
 	})
+}
+
+// render fills in one of the pages.
+func render(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // Page returns the page: HTML that needs nothing beside it. The same comparison gives the
@@ -124,11 +140,7 @@ func Page(c *study.Comparison, command string) ([]byte, error) {
 		return nil, err
 	}
 	p.Plan = string(plan)
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return render("compare.html", p)
 }
 
 func (m *method) key() key { return key{m.name, swatch(m.look)} }
@@ -159,16 +171,23 @@ func (v *view) lede() string {
 }
 
 func (v *view) duration() string {
-	s := v.Seconds
-	switch {
-	case !finite(s) || s <= 0:
+	if !finite(v.Seconds) || v.Seconds <= 0 {
 		return "time not known"
-	case s < 100:
-		return fmt.Sprintf("%.3g s in all", s)
-	case s < 6000:
-		return fmt.Sprintf("%.0f min in all", s/60)
 	}
-	return fmt.Sprintf("%.1f h in all", s/3600)
+	return elapsed(v.Seconds) + " in all"
+}
+
+// elapsed writes a time in the unit that suits it.
+func elapsed(s float64) string {
+	switch {
+	case s < 1:
+		return fmt.Sprintf("%.3g ms", 1e3*s)
+	case s < 100:
+		return fmt.Sprintf("%.3g s", s)
+	case s < 6000:
+		return fmt.Sprintf("%.0f min", s/60)
+	}
+	return fmt.Sprintf("%.1f h", s/3600)
 }
 
 func (v *view) summaryRows() (rows []summaryRow) {

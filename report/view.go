@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -170,31 +171,36 @@ func (m *method) whole(rho float64) []study.Row {
 
 // mean is a mean over seeds with its standard error, 0 for a single one.
 type mean struct {
-	epoch int
+	at    int // epoch or step
 	value float64
 	se    float64
 	n     int
 }
 
-// byEpoch returns the mean over runs of a number of every epoch. Values that are not
-// finite, as just before a run breaks, are left out.
-func byEpoch(rows []study.Row, value func(train.Record) float64) (means []mean) {
+// byEpoch returns the mean over runs of a number of every epoch.
+func byEpoch(rows []study.Row, value func(train.Record) float64) []mean {
+	runs := make([][]train.Record, len(rows))
+	for i, r := range rows {
+		runs[i] = r.Records
+	}
+	return meansAt(runs, func(r train.Record) int { return r.Epoch }, value)
+}
+
+// meansAt returns the mean over runs of a number wherever they recorded it. Values that
+// are not finite, as just before a run breaks, are left out.
+func meansAt(runs [][]train.Record, at func(train.Record) int, value func(train.Record) float64) (means []mean) {
 	values := map[int][]float64{}
-	last := 0
-	for _, r := range rows {
-		for _, e := range r.Records {
-			last = max(last, e.Epoch)
-			if v := value(e); finite(v) {
-				values[e.Epoch] = append(values[e.Epoch], v)
+	for _, records := range runs {
+		for _, r := range records {
+			if v := value(r); finite(v) {
+				values[at(r)] = append(values[at(r)], v)
 			}
 		}
 	}
-	for n := 1; n <= last; n++ {
-		if v := values[n]; len(v) > 0 {
-			m := meanOf(v)
-			m.epoch = n
-			means = append(means, m)
-		}
+	for _, n := range slices.Sorted(maps.Keys(values)) {
+		m := meanOf(values[n])
+		m.at = n
+		means = append(means, m)
 	}
 	return means
 }

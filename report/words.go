@@ -81,8 +81,7 @@ type contrast struct {
 	verdict  verdict
 }
 
-// against compares m with r. A difference counts if Student's t, which asks for more than
-// two standard errors and for far more with few seeds, puts it beyond chance at 5%.
+// against compares m with r.
 func (m *method) against(r *method) contrast {
 	var d []float64
 	for _, a := range m.at(m.BestRho) {
@@ -92,6 +91,12 @@ func (m *method) against(r *method) contrast {
 			}
 		}
 	}
+	return contrastOf(d)
+}
+
+// contrastOf judges paired differences. They count if Student's t, which asks for more than
+// two standard errors and for far more with few seeds, puts their mean beyond chance at 5%.
+func contrastOf(d []float64) contrast {
 	c := contrast{n: len(d)}
 	if c.n == 0 {
 		return c
@@ -136,17 +141,17 @@ func (c contrast) say(m, r *method) string {
 	return fmt.Sprintf("%s and %s can't be told apart in accuracy with so few seeds (%s)", m.name, r.name, c)
 }
 
-// beside is a contrast with r in few words. It says the number of seeds where that is not
-// the plan's.
-func (c contrast) beside(r *method, seeds int) string {
+// beside is a contrast with a rival in few words. It says the number of seeds where that is
+// not the one expected.
+func (c contrast) beside(rival string, seeds int) string {
 	if c.n == 0 {
-		return "no seed in common with " + r.name
+		return "no seed in common with " + rival
 	}
 	s := points(c.diff)
 	if c.n > 1 {
 		s += fmt.Sprintf(" ± %.1f", 100*c.se)
 	}
-	s += " points beside " + r.name
+	s += " points beside " + rival
 	if c.n != seeds || c.n == 1 {
 		s += fmt.Sprintf(" (n = %d)", c.n)
 	}
@@ -425,7 +430,7 @@ func (v *view) sayPairs(ranked []*method) (text []string) {
 			own := m.Method == "m-sam" && r.Method != "m-sam"
 			other := m.Method != "m-sam" && m.perturbs() && !r.perturbs()
 			if (own || other) && slices.Contains(ranked, m) && slices.Contains(ranked, r) {
-				said = append(said, m.against(r).beside(r, v.Plan.Seeds))
+				said = append(said, m.against(r).beside(r.name, v.Plan.Seeds))
 			}
 		}
 		if len(said) > 0 {

@@ -244,12 +244,12 @@ func (l *loop) evaluate(ctx context.Context) error {
 // compare keeps the weights of a record that is the best so far.
 func (l *loop) compare(r Record) {
 	s := &l.state
-	if b := s.Best; b != nil && !(r.ValAccuracy > b.ValAccuracy || r.ValAccuracy == b.ValAccuracy && r.ValLoss < b.ValLoss) {
+	if !r.better(s.Best) {
 		s.Stale++
 		return
 	}
 	s.Stale = 0
-	s.Best = &Best{Step: r.Step, ValAccuracy: r.ValAccuracy, ValLoss: r.ValLoss, TestAccuracy: Real(math.NaN())}
+	s.Best = r.best()
 	s.bestTheta = append(s.bestTheta[:0], l.theta...)
 	s.bestBuffers = l.buffers(s.bestBuffers[:0])
 }

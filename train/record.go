@@ -1,6 +1,10 @@
 package train
 
-import "github.com/monge-ml/monge/sam"
+import (
+	"math"
+
+	"github.com/monge-ml/monge/sam"
+)
 
 // A Record is what a run saw since the record before, up to an evaluation. Values of
 // steps are means over these steps.
@@ -19,6 +23,16 @@ type Record struct {
 	Ascent            float64 `json:"ascent"`           // loss at theta+delta minus loss at theta
 	Seconds           float64 `json:"seconds"`          // of its steps
 	Examples          int     `json:"examples"`         // of its steps
+}
+
+// better reports whether the evaluation is better than the best so far, which may be nil.
+func (r *Record) better(b *Best) bool {
+	return b == nil || r.ValAccuracy > b.ValAccuracy || r.ValAccuracy == b.ValAccuracy && r.ValLoss < b.ValLoss
+}
+
+// best is the evaluation as the best, before its weights are tested.
+func (r *Record) best() *Best {
+	return &Best{Step: r.Step, ValAccuracy: r.ValAccuracy, ValLoss: r.ValLoss, TestAccuracy: Real(math.NaN())}
 }
 
 // window sums what steps saw since the last record.

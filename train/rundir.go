@@ -3,6 +3,7 @@ package train
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,11 @@ const (
 	Diverged    = "diverged"
 	Failed      = "failed"
 	Finished    = "finished"
+	Killed      = "killed" // found by [ReadRun], never written
 )
+
+// lockWait is how long a run's lock is waited for: much longer than [ReadRun] holds it.
+const lockWait = 500 * time.Millisecond
 
 // A Status says how far a run is.
 type Status struct {
@@ -84,11 +89,13 @@ func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
 	if d.keep == 0 {
 		d.keep = 2
 	}
-	switch locked, err := d.lock.TryLock(); {
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	switch _, err := d.lock.TryLockContext(ctx, lockWait/50); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s: another process is working on this run; wait for it, or choose another directory", path)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
-	case !locked:
-		return nil, fmt.Errorf("%s: another process is working on this run; wait for it, or choose another directory", path)
 	}
 	if err := d.open(r, o); err != nil {
 		return nil, errors.Join(err, d.Close())

@@ -132,7 +132,10 @@ func label(method string, budget *float64, rho float64) string {
 	if budget != nil {
 		method += fmt.Sprintf(" budget %g", *budget)
 	}
-	if rho != 0 {
+	switch {
+	case math.IsInf(rho, 1):
+		method += " rho inf"
+	case rho != 0:
 		method += fmt.Sprintf(" rho %g", rho)
 	}
 	return method
