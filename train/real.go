@@ -12,6 +12,18 @@ import (
 // and "-inf", NaN is null.
 type Real float64
 
+// String writes the number as JSON has it, without quotes.
+func (r Real) String() string {
+	switch v := float64(r); {
+	case math.IsInf(v, 1):
+		return "inf"
+	case math.IsInf(v, -1):
+		return "-inf"
+	default:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+}
+
 // MarshalJSON writes the number.
 func (r Real) MarshalJSON() ([]byte, error) {
 	switch v := float64(r); {
