@@ -39,6 +39,8 @@ type checkpoint struct {
 	Best        *Best     `json:"best"`
 	Stale       int       `json:"stale"` // evaluations since the best
 	Rollbacks   int       `json:"rollbacks"`
+	FailedAt    int       `json:"failed_at"` // step that the last rollback was for
+	RolledTo    int       `json:"rolled_to"` // and that it went to
 	LRScale     float64   `json:"lr_scale"`
 	Elapsed     float64   `json:"elapsed"` // seconds
 	MetricsSize int64     `json:"metrics_size"`

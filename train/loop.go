@@ -276,6 +276,8 @@ func (l *loop) save(now bool) error {
 	}
 	switch every := l.Config.CheckpointEvery; {
 	case now:
+	case s.Step == 0 && l.Config.OnNaN == rollback:
+		// the last resort of rolling back; it stays
 	case s.Step == 0 || every > 0 && s.Step%every != 0:
 		return nil
 	case every == 0 && (s.Step != s.Evaluated || !l.dir.due()):
@@ -319,7 +321,9 @@ func (l *loop) restore(c *checkpoint) error {
 	return nil
 }
 
-// diverged rolls back, or says why not.
+// diverged rolls back, or says why not. A checkpoint of the failing step itself would
+// fail again, and so would the one that the last rollback went to if the run got no
+// farther since.
 func (l *loop) diverged(cause *sam.NonFiniteError) error {
 	e := &DivergedError{NonFiniteError: cause, Rollbacks: l.state.Rollbacks}
 	if n := len(l.records); n > 0 {
@@ -328,8 +332,14 @@ func (l *loop) diverged(cause *sam.NonFiniteError) error {
 	if l.dir == nil {
 		return e
 	}
+	failed, limit := l.state.Step, l.state.Step
+	if l.state.Rollbacks > 0 && failed <= l.state.FailedAt {
+		limit = l.state.RolledTo
+	}
 	var c *checkpoint
-	c, e.Checkpoint = l.dir.newest()
+	if c, e.Checkpoint = l.dir.before(limit); c == nil {
+		c, e.Checkpoint = l.dir.before(1) // of step 0: again, but more slowly
+	}
 	if l.Config.OnNaN != rollback || l.state.Rollbacks == maxRollbacks || c == nil {
 		return e
 	}
@@ -338,6 +348,7 @@ func (l *loop) diverged(cause *sam.NonFiniteError) error {
 		return err
 	}
 	l.state.Rollbacks, *l.lrScale, l.earlier = times, scale, elapsed
+	l.state.FailedAt, l.state.RolledTo = failed, c.Step
 	if err := l.dir.rewind(c); err != nil {
 		return err
 	}
@@ -346,7 +357,7 @@ func (l *loop) diverged(cause *sam.NonFiniteError) error {
 	if l.watch.Warn != nil {
 		l.watch.Warn(fmt.Sprintf("%v; rolled back to step %d, learning rate halved (%d of %d)", cause, c.Step, times, maxRollbacks))
 	}
-	return l.write(Running) // so that the halved rate outlives this process
+	return errors.Join(l.write(Running), l.dir.removeAfter(c.Step)) // so that the halved rate outlives this process
 }
 
 func (l *loop) status(state string) Status {

@@ -311,7 +311,7 @@ func (d *Dir) save(c *checkpoint, s Status) error {
 		}
 		c.EventsFile, c.EventsSize = filepath.Base(d.events.Path()), d.events.Offset()
 	}
-	path := filepath.Join(d.path, CheckpointDir, fmt.Sprintf("step-%010d.ckpt", c.Step))
+	path := filepath.Join(d.path, CheckpointDir, checkpointName(c.Step))
 	if err := c.write(path); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
@@ -321,16 +321,30 @@ func (d *Dir) save(c *checkpoint, s Status) error {
 	return d.status(s)
 }
 
-// newest returns the newest checkpoint that is whole, and its file.
-func (d *Dir) newest() (*checkpoint, string) {
+// before returns the newest whole checkpoint of a step before one, and its file.
+func (d *Dir) before(step int) (*checkpoint, string) {
 	files, _ := d.checkpoints()
 	for _, f := range slices.Backward(files) {
-		if c, err := readCheckpoint(f); err == nil {
+		if c, err := readCheckpoint(f); err == nil && c.Step < step {
 			return c, f
 		}
 	}
 	return nil, ""
 }
+
+// removeAfter removes the checkpoints of steps after one.
+func (d *Dir) removeAfter(step int) error {
+	files, err := d.checkpoints()
+	for _, f := range files {
+		if filepath.Base(f) > checkpointName(step) {
+			err = errors.Join(err, os.Remove(f))
+		}
+	}
+	return err
+}
+
+// checkpointName is the file of a step's checkpoint; names sort as steps do.
+func checkpointName(step int) string { return fmt.Sprintf("step-%010d.ckpt", step) }
 
 // rewind drops what was written after a checkpoint.
 func (d *Dir) rewind(c *checkpoint) error {
@@ -395,11 +409,15 @@ func (d *Dir) finish(r *Run, l *loop, res Result) error {
 	return d.removeCheckpoints(0)
 }
 
-// removeCheckpoints removes all but the newest.
+// removeCheckpoints removes all but the newest, and but the first step's if any are
+// kept.
 func (d *Dir) removeCheckpoints(keep int) error {
 	files, err := d.checkpoints()
 	if err != nil {
 		return err
+	}
+	if keep > 0 && len(files) > 0 && filepath.Base(files[0]) == checkpointName(0) {
+		files = files[1:]
 	}
 	for _, f := range files[:max(0, len(files)-keep)] {
 		if err := os.Remove(f); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -281,6 +282,29 @@ func TestDivergenceInDir(t *testing.T) {
 	}
 }
 
+// A rolled back run goes on with half the learning rate to its end, and does so too when
+// another process resumes it.
+func TestRollback(t *testing.T) {
+	c := short("none", 0)
+	c.LR, c.Momentum, c.OnNaN, c.CheckpointEvery = 8192, new(.99), "rollback", 2
+	want, err := runIn(t, filepath.Join(t.TempDir(), "whole"), c, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := want.Records[len(want.Records)-1]
+	if want.Steps != 32 || !(last.LR < c.LR) || last.LR < c.LR/8 {
+		t.Errorf("%d steps, the last at learning rate %g", want.Steps, last.LR)
+	}
+	path := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, path, c, 12); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	got, err := runIn(t, path, c, 0)
+	if err != nil || got.WeightsSHA256 != want.WeightsSHA256 || got.Records[len(got.Records)-1].LR != last.LR {
+		t.Errorf("resumed: weights %.8s, want %.8s, %v", got.WeightsSHA256, want.WeightsSHA256, err)
+	}
+}
+
 // A deadline ends the run in order, and a later one lets it go on to the same end.
 func TestDeadline(t *testing.T) {
 	c := short("sam", .1)
@@ -343,5 +367,40 @@ func TestEstimate(t *testing.T) {
 	}
 	if least := 32*e.StepS + 7*e.EvalS; !(e.StepS > 0 && e.EvalS > 0 && e.Seconds > least && e.Seconds < 2*least) {
 		t.Errorf("%+v: the seconds are not those of 32 steps, 7 evaluations and the test", e)
+	}
+}
+
+// Data that changed under a run are an error, and put back they let it go on.
+func TestChangedData(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.csv")
+	table := "x,y,label\n"
+	for i := range 40 {
+		table += fmt.Sprintf("%d,%d,%c\n", i%7, i%5, 'a'+i%2)
+	}
+	save := func(s string) {
+		if err := os.WriteFile(file, []byte(s), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(table)
+	c := short("sam", .1)
+	c.Data, c.Val = "csv:"+file, 0
+	path := filepath.Join(t.TempDir(), "run")
+	c.Batch = 8
+	if _, err := runIn(t, path, c, 3); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	save(strings.Replace(table, "3,3,", "3,4,", 1))
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.OpenDir(path, r, train.DirOptions{Resume: true}); err == nil || !strings.Contains(err.Error(), "the data have changed since the run began (csv:") {
+		t.Errorf("changed data: %v", err)
+	}
+	save(table)
+	res, err := runIn(t, path, c, 0)
+	if err != nil || res.Steps != 10 || !math.IsNaN(float64(res.TestAccuracy)) || res.Best != nil {
+		t.Errorf("%d steps, test accuracy %g, best %v, %v", res.Steps, float64(res.TestAccuracy), res.Best, err)
 	}
 }
