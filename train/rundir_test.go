@@ -42,6 +42,9 @@ func runIn(t *testing.T, path string, c train.Config, steps int) (train.Result, 
 			cancel()
 		}
 	}})
+	if got := r.Model.Steps(); got != uint64(res.Steps) {
+		t.Errorf("the model has drawn random numbers for %d steps, the run has taken %d", got, res.Steps)
+	}
 	return res, errors.Join(err, d.Close())
 }
 
@@ -87,6 +90,32 @@ func TestDir(t *testing.T) {
 	r, _ := train.New(c)
 	if _, err := train.OpenDir(path, r, train.DirOptions{}); err == nil || !strings.Contains(err.Error(), "holds a run already; resume it") {
 		t.Errorf("a second run in the same directory: %v", err)
+	}
+}
+
+// A record has the means over the steps since the one before.
+func TestRecords(t *testing.T) {
+	c := short("sam", .1)
+	c.EvalEvery = 5
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loss, ascent float64
+	steps, records := 0, 0
+	_, err = r.Do(context.Background(), nil, train.Watch{
+		Step: func(p train.Progress) { loss += p.Loss; ascent += p.Ascent(); steps++ },
+		Record: func(r train.Record) {
+			n := float64(steps)
+			if math.Abs(r.TrainLoss-loss/n) > 1e-12 || math.Abs(r.Ascent-ascent/n) > 1e-12 || r.Step%5 != 0 && r.Step != 32 {
+				t.Errorf("step %d: loss %g, want %g; ascent %g, want %g", r.Step, r.TrainLoss, loss/n, r.Ascent, ascent/n)
+			}
+			loss, ascent, steps = 0, 0, 0
+			records++
+		},
+	})
+	if err != nil || records != 7 {
+		t.Errorf("%d records, %v", records, err)
 	}
 }
 
