@@ -58,7 +58,8 @@ func (p *Packed) Pack(batch int, transB bool, k, n int, b []float32, ldb, stride
 	j.packInto(p)
 }
 
-// GemmPacked is Gemm with op(B), n and k as they were packed, for a batch of 1.
+// GemmPacked is Gemm with op(B), n and k as they were packed, for a batch of 1. If
+// n is small, the order of a sum and so its rounding may be another.
 func GemmPacked(transA bool, m int, a []float32, lda int, b *Packed, c []float32, ldc int, accumulate bool) {
 	if b.batch != 1 {
 		panic(fmt.Sprintf("kernel: GemmPacked: B is a batch of %d, not 1", b.batch))

@@ -22,29 +22,31 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func gemm1x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), CX
+	MOVQ       a+16(FP), CX
 	VXORPS     Y1, Y1, Y1
-	MOVQ       c+64(FP), DI
-	MOVQ       ldc+72(FP), R8
+	MOVQ       c+80(FP), DI
+	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+32(FP), DI
-	MOVQ       step+40(FP), R8
+	MOVQ       ahead+40(FP), DI
+	MOVQ       step+48(FP), R8
 	LEAQ       (CX)(DI*4), DI
 
 loop:
@@ -57,9 +59,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -71,33 +73,44 @@ loop:
 store:
 	VMASKMOVPS Y1, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), CX
+	MOVQ       a+16(FP), CX
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	MOVQ       c+64(FP), DI
-	MOVQ       ldc+72(FP), R8
+	MOVQ       c+80(FP), DI
+	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+32(FP), DI
-	MOVQ       step+40(FP), R8
+	MOVQ       ahead+40(FP), DI
+	MOVQ       step+48(FP), R8
 	LEAQ       (CX)(DI*4), DI
 
 loop:
@@ -112,9 +125,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -128,29 +141,39 @@ store:
 	VMOVUPS    Y1, (AX)
 	VMASKMOVPS Y2, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), CX
+	MOVQ       a+16(FP), CX
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	MOVQ       c+64(FP), DI
-	MOVQ       ldc+72(FP), R8
+	MOVQ       c+80(FP), DI
+	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+32(FP), DI
-	MOVQ       step+40(FP), R8
+	MOVQ       ahead+40(FP), DI
+	MOVQ       step+48(FP), R8
 	LEAQ       (CX)(DI*4), DI
 
 loop:
@@ -165,9 +188,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -180,35 +203,46 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -223,9 +257,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -242,37 +276,48 @@ store:
 	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -290,9 +335,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -313,33 +358,43 @@ store:
 	VMOVUPS    Y3, (AX)
 	VMASKMOVPS Y4, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -357,9 +412,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -378,38 +433,49 @@ store:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -426,9 +492,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -450,41 +516,52 @@ store:
 	ADDQ       CX, AX
 	VMASKMOVPS Y3, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -505,9 +582,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -535,37 +612,47 @@ store:
 	VMOVUPS    Y5, (AX)
 	VMASKMOVPS Y6, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -586,9 +673,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -613,33 +700,44 @@ store:
 	VMOVUPS Y4, (AX)
 	VMOVUPS Y5, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -648,8 +746,8 @@ TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -669,9 +767,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -698,25 +796,36 @@ store:
 	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
@@ -727,8 +836,8 @@ TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -737,8 +846,8 @@ TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -763,9 +872,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -800,21 +909,31 @@ store:
 	VMOVUPS    Y7, (AX)
 	VMASKMOVPS Y8, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y0, Y0, Y0
@@ -825,8 +944,8 @@ TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -835,8 +954,8 @@ TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -861,9 +980,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -894,25 +1013,36 @@ store:
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y7, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
@@ -920,8 +1050,8 @@ TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -932,8 +1062,8 @@ TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -955,9 +1085,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -989,25 +1119,36 @@ store:
 	ADDQ       CX, AX
 	VMASKMOVPS Y5, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
@@ -1020,8 +1161,8 @@ TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1032,8 +1173,8 @@ TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -1061,9 +1202,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1105,21 +1246,31 @@ store:
 	VMOVUPS    Y9, (AX)
 	VMASKMOVPS Y10, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1132,8 +1283,8 @@ TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1144,8 +1295,8 @@ TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -1173,9 +1324,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1212,25 +1363,36 @@ store:
 	VMOVUPS Y8, (AX)
 	VMOVUPS Y9, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
@@ -1239,8 +1401,8 @@ TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1253,8 +1415,8 @@ TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -1278,9 +1440,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1317,25 +1479,36 @@ store:
 	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y0, (AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x20, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	LEAQ       tailMasks<>+0(SB), CX
-	NEGQ       AX
-	VMOVUPS    32(CX)(AX*4), Y0
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-112
+	MOVQ    tail+96(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	NEGQ    AX
+	VMOVUPS 32(CX)(AX*4), Y0
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y1, Y1, Y1
@@ -1350,8 +1523,8 @@ TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1364,8 +1537,8 @@ TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -1396,9 +1569,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1447,21 +1620,31 @@ store:
 	VMOVUPS    Y11, (AX)
 	VMASKMOVPS Y12, Y0, 32(AX)
 	ADDQ       CX, AX
+	DECQ       strips+0(FP)
+	JEQ        done
+	MOVQ       next+72(FP), AX
+	SHLQ       $0x02, AX
+	ADDQ       AX, b+56(FP)
+	ADDQ       $0x40, c+80(FP)
+	JMP        strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2fullAVX2(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-96
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-112
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1476,8 +1659,8 @@ TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-96
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1490,8 +1673,8 @@ TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -1522,9 +1705,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1567,6 +1750,357 @@ store:
 	VMOVUPS Y10, (AX)
 	VMOVUPS Y11, 32(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot1AVX2(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·gemmDot1AVX2(SB), NOSPLIT, $0-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+
+tile:
+	MOVQ    lda+24(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    CX, R8
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R9
+	XORQ    DI, DI
+	CMPQ    AX, $0x02
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R10
+	XORQ    DI, DI
+	CMPQ    AX, $0x03
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    k+8(FP), SI
+	ANDQ    $-16, SI
+	NEGQ    SI
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(SI*4), Y6
+	VMOVUPS     (R8)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     (R9)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     (R10)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(DX)(SI*4), Y6
+	VMOVUPS     32(R8)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMOVUPS     32(R9)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMOVUPS     32(R10)(SI*4), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $0x10, SI
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), SI
+	ANDQ        $0x0f, SI
+	JEQ         sums
+	MOVQ        SI, DI
+	MOVQ        $+8, R11
+	CMPQ        DI, R11
+	CMOVQGT     R11, DI
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        DI
+	VMOVUPS     32(R11)(DI*4), Y6
+	VMASKMOVPS  (DX), Y6, Y7
+	VMASKMOVPS  (R8), Y6, Y8
+	VFMADD231PS Y8, Y7, Y0
+	VMASKMOVPS  (R9), Y6, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R10), Y6, Y6
+	VFMADD231PS Y6, Y7, Y4
+	XORQ        DI, DI
+	SUBQ        $0x08, SI
+	CMOVQLT     DI, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVUPS     32(DI)(SI*4), Y6
+	VMASKMOVPS  32(DX), Y6, Y7
+	VMASKMOVPS  32(R8), Y6, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  32(R9), Y6, Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  32(R10), Y6, Y6
+	VFMADD231PS Y6, Y7, Y5
+
+sums:
+	MOVQ         ldc+56(FP), SI
+	MOVQ         add+64(FP), DI
+	SHLQ         $0x02, SI
+	VADDPS       Y1, Y0, Y0
+	VSHUFPS      $0x88, Y0, Y0, Y1
+	VSHUFPS      $0xdd, Y0, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSHUFPS      $0x88, Y1, Y1, Y0
+	VSHUFPS      $0xdd, Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        DI, DI
+	JEQ          store0
+	VMOVSS       (BX), X0
+	VADDPS       X0, X1, X1
+
+store0:
+	VMOVSS       X1, (BX)
+	ADDQ         SI, BX
+	DECQ         AX
+	JEQ          done
+	VADDPS       Y3, Y2, Y0
+	VSHUFPS      $0x88, Y0, Y0, Y1
+	VSHUFPS      $0xdd, Y0, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSHUFPS      $0x88, Y1, Y1, Y0
+	VSHUFPS      $0xdd, Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        DI, DI
+	JEQ          store1
+	VMOVSS       (BX), X0
+	VADDPS       X0, X1, X1
+
+store1:
+	VMOVSS       X1, (BX)
+	ADDQ         SI, BX
+	DECQ         AX
+	JEQ          done
+	VADDPS       Y5, Y4, Y0
+	VSHUFPS      $0x88, Y0, Y0, Y1
+	VSHUFPS      $0xdd, Y0, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSHUFPS      $0x88, Y1, Y1, Y0
+	VSHUFPS      $0xdd, Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        DI, DI
+	JEQ          store2
+	VMOVSS       (BX), X0
+	VADDPS       X0, X1, X1
+
+store2:
+	VMOVSS X1, (BX)
+	ADDQ   SI, BX
+	DECQ   AX
+	JNE    tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot2AVX2(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·gemmDot2AVX2(SB), NOSPLIT, $0-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+	LEAQ (DX)(SI*4), SI
+
+tile:
+	MOVQ    lda+24(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    CX, R9
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R10
+	XORQ    R8, R8
+	CMPQ    AX, $0x02
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R11
+	XORQ    R8, R8
+	CMPQ    AX, $0x03
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    k+8(FP), DI
+	ANDQ    $-16, DI
+	NEGQ    DI
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(DI*4), Y12
+	VMOVUPS     (SI)(DI*4), Y13
+	VMOVUPS     (R9)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y0
+	VFMADD231PS Y14, Y13, Y2
+	VMOVUPS     (R10)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y4
+	VFMADD231PS Y14, Y13, Y6
+	VMOVUPS     (R11)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y8
+	VFMADD231PS Y14, Y13, Y10
+	VMOVUPS     32(DX)(DI*4), Y12
+	VMOVUPS     32(SI)(DI*4), Y13
+	VMOVUPS     32(R9)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y1
+	VFMADD231PS Y14, Y13, Y3
+	VMOVUPS     32(R10)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y5
+	VFMADD231PS Y14, Y13, Y7
+	VMOVUPS     32(R11)(DI*4), Y14
+	VFMADD231PS Y14, Y12, Y9
+	VFMADD231PS Y14, Y13, Y11
+	ADDQ        $0x10, DI
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), DI
+	ANDQ        $0x0f, DI
+	JEQ         sums
+	MOVQ        DI, R8
+	MOVQ        $+8, R12
+	CMPQ        R8, R12
+	CMOVQGT     R12, R8
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R8
+	VMOVUPS     32(R12)(R8*4), Y12
+	VMASKMOVPS  (DX), Y12, Y13
+	VMASKMOVPS  (SI), Y12, Y14
+	VMASKMOVPS  (R9), Y12, Y15
+	VFMADD231PS Y15, Y13, Y0
+	VFMADD231PS Y15, Y14, Y2
+	VMASKMOVPS  (R10), Y12, Y15
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y6
+	VMASKMOVPS  (R11), Y12, Y12
+	VFMADD231PS Y12, Y13, Y8
+	VFMADD231PS Y12, Y14, Y10
+	XORQ        R8, R8
+	SUBQ        $0x08, DI
+	CMOVQLT     R8, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVUPS     32(R8)(DI*4), Y12
+	VMASKMOVPS  32(DX), Y12, Y13
+	VMASKMOVPS  32(SI), Y12, Y14
+	VMASKMOVPS  32(R9), Y12, Y15
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y3
+	VMASKMOVPS  32(R10), Y12, Y15
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y7
+	VMASKMOVPS  32(R11), Y12, Y12
+	VFMADD231PS Y12, Y13, Y9
+	VFMADD231PS Y12, Y14, Y11
+
+sums:
+	MOVQ         ldc+56(FP), DI
+	MOVQ         add+64(FP), R8
+	SHLQ         $0x02, DI
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y2, Y0
+	VSHUFPS      $0xdd, Y2, Y2, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        R8, R8
+	JEQ          store0
+	VMOVSD       (BX), X0
+	VADDPS       X0, X1, X1
+
+store0:
+	VMOVSD       X1, (BX)
+	ADDQ         DI, BX
+	DECQ         AX
+	JEQ          done
+	VADDPS       Y5, Y4, Y0
+	VADDPS       Y7, Y6, Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y2, Y0
+	VSHUFPS      $0xdd, Y2, Y2, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        R8, R8
+	JEQ          store1
+	VMOVSD       (BX), X0
+	VADDPS       X0, X1, X1
+
+store1:
+	VMOVSD       X1, (BX)
+	ADDQ         DI, BX
+	DECQ         AX
+	JEQ          done
+	VADDPS       Y9, Y8, Y0
+	VADDPS       Y11, Y10, Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y2, Y0
+	VSHUFPS      $0xdd, Y2, Y2, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	TESTQ        R8, R8
+	JEQ          store2
+	VMOVSD       (BX), X0
+	VADDPS       X0, X1, X1
+
+store2:
+	VMOVSD X1, (BX)
+	ADDQ   DI, BX
+	DECQ   AX
+	JNE    tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1694,29 +2228,31 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemm1x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), CX
+	MOVQ       a+16(FP), CX
 	VPXORD     Z0, Z0, Z0
-	MOVQ       c+64(FP), DI
-	MOVQ       ldc+72(FP), R8
+	MOVQ       c+80(FP), DI
+	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+32(FP), DI
-	MOVQ       step+40(FP), R8
+	MOVQ       ahead+40(FP), DI
+	MOVQ       step+48(FP), R8
 	LEAQ       (CX)(DI*4), DI
 
 loop:
@@ -1729,9 +2265,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1743,34 +2279,45 @@ loop:
 store:
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), CX
+	MOVQ       a+16(FP), CX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       c+64(FP), DI
-	MOVQ       ldc+72(FP), R8
+	MOVQ       c+80(FP), DI
+	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+32(FP), DI
-	MOVQ       step+40(FP), R8
+	MOVQ       ahead+40(FP), DI
+	MOVQ       step+48(FP), R8
 	LEAQ       (CX)(DI*4), DI
 
 loop:
@@ -1785,9 +2332,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1801,35 +2348,46 @@ store:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -1844,9 +2402,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1863,39 +2421,50 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -1913,9 +2482,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1936,38 +2505,49 @@ store:
 	VMOVUPS Z2, (AX)
 	VMOVUPS Z3, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -1984,9 +2564,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2008,33 +2588,44 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       c+64(FP), R8
-	MOVQ       ldc+72(FP), R9
+	MOVQ       c+80(FP), R8
+	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
@@ -2044,8 +2635,8 @@ TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+32(FP), R8
-	MOVQ       step+40(FP), R9
+	MOVQ       ahead+40(FP), R8
+	MOVQ       step+48(FP), R9
 	LEAQ       (DI)(R8*4), R8
 
 loop:
@@ -2066,9 +2657,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2096,33 +2687,44 @@ store:
 	VMOVUPS Z4, (AX)
 	VMOVUPS Z5, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2131,8 +2733,8 @@ TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2152,9 +2754,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2181,25 +2783,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2210,8 +2823,8 @@ TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2224,8 +2837,8 @@ TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2250,9 +2863,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2287,25 +2900,36 @@ store:
 	VMOVUPS Z6, (AX)
 	VMOVUPS Z7, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2313,8 +2937,8 @@ TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2325,8 +2949,8 @@ TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2348,9 +2972,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2382,25 +3006,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z4, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2413,8 +3048,8 @@ TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2430,8 +3065,8 @@ TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2459,9 +3094,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2503,25 +3138,36 @@ store:
 	VMOVUPS Z8, (AX)
 	VMOVUPS Z9, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2530,8 +3176,8 @@ TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2544,8 +3190,8 @@ TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2569,9 +3215,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2608,25 +3254,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z5, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2641,8 +3298,8 @@ TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       c+64(FP), R9
-	MOVQ       ldc+72(FP), R10
+	MOVQ       c+80(FP), R9
+	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2661,8 +3318,8 @@ TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+32(FP), R9
-	MOVQ       step+40(FP), R10
+	MOVQ       ahead+40(FP), R9
+	MOVQ       step+48(FP), R10
 	LEAQ       (DI)(R9*4), R9
 
 loop:
@@ -2693,9 +3350,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2744,25 +3401,36 @@ store:
 	VMOVUPS Z10, (AX)
 	VMOVUPS Z11, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm7x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -2774,8 +3442,8 @@ TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -2790,8 +3458,8 @@ TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -2818,9 +3486,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2862,25 +3530,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z6, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm7x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -2899,8 +3578,8 @@ TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -2922,8 +3601,8 @@ TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -2958,9 +3637,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3016,25 +3695,36 @@ store:
 	VMOVUPS Z12, (AX)
 	VMOVUPS Z13, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm8x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3047,8 +3737,8 @@ TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -3065,8 +3755,8 @@ TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -3095,9 +3785,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3144,25 +3834,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm8x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3183,8 +3884,8 @@ TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -3209,8 +3910,8 @@ TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -3248,9 +3949,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3313,25 +4014,36 @@ store:
 	VMOVUPS Z14, (AX)
 	VMOVUPS Z15, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm9x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3345,8 +4057,8 @@ TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -3365,8 +4077,8 @@ TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -3397,9 +4109,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3451,25 +4163,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z8, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm9x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3492,8 +4215,8 @@ TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
-	MOVQ       c+64(FP), R10
-	MOVQ       ldc+72(FP), R11
+	MOVQ       c+80(FP), R10
+	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -3521,8 +4244,8 @@ TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+32(FP), R10
-	MOVQ       step+40(FP), R11
+	MOVQ       ahead+40(FP), R10
+	MOVQ       step+48(FP), R11
 	LEAQ       (DI)(R10*4), R10
 
 loop:
@@ -3563,9 +4286,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3635,25 +4358,36 @@ store:
 	VMOVUPS Z16, (AX)
 	VMOVUPS Z17, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm10x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3670,8 +4404,8 @@ TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -3692,8 +4426,8 @@ TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -3727,9 +4461,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3786,25 +4520,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z9, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm10x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -3831,8 +4576,8 @@ TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -3863,8 +4608,8 @@ TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -3909,9 +4654,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3988,25 +4733,36 @@ store:
 	VMOVUPS Z18, (AX)
 	VMOVUPS Z19, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm11x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -4024,8 +4780,8 @@ TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -4048,8 +4804,8 @@ TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -4085,9 +4841,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4149,25 +4905,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z10, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm11x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -4196,8 +4963,8 @@ TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
 	VPXORD     Z21, Z21, Z21
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -4231,8 +4998,8 @@ TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -4280,9 +5047,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4366,25 +5133,36 @@ store:
 	VMOVUPS Z20, (AX)
 	VMOVUPS Z21, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm12x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -4403,8 +5181,8 @@ TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -4429,8 +5207,8 @@ TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -4468,9 +5246,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4537,25 +5315,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z11, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm12x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -4586,8 +5375,8 @@ TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	MOVQ       c+64(FP), R11
-	MOVQ       ldc+72(FP), R12
+	MOVQ       c+80(FP), R11
+	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -4624,8 +5413,8 @@ TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+32(FP), R11
-	MOVQ       step+40(FP), R12
+	MOVQ       ahead+40(FP), R11
+	MOVQ       step+48(FP), R12
 	LEAQ       (DI)(R11*4), R11
 
 loop:
@@ -4676,9 +5465,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4769,25 +5558,36 @@ store:
 	VMOVUPS Z22, (AX)
 	VMOVUPS Z23, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm13x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -4809,8 +5609,8 @@ TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
-	MOVQ       c+64(FP), R12
-	MOVQ       ldc+72(FP), R13
+	MOVQ       c+80(FP), R12
+	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -4837,8 +5637,8 @@ TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+32(FP), R12
-	MOVQ       step+40(FP), R13
+	MOVQ       ahead+40(FP), R12
+	MOVQ       step+48(FP), R13
 	LEAQ       (DI)(R12*4), R12
 
 loop:
@@ -4879,9 +5679,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4953,25 +5753,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z12, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm13x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -5006,8 +5817,8 @@ TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z23, Z23, Z23
 	VPXORD     Z24, Z24, Z24
 	VPXORD     Z25, Z25, Z25
-	MOVQ       c+64(FP), R12
-	MOVQ       ldc+72(FP), R13
+	MOVQ       c+80(FP), R12
+	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -5047,8 +5858,8 @@ TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+32(FP), R12
-	MOVQ       step+40(FP), R13
+	MOVQ       ahead+40(FP), R12
+	MOVQ       step+48(FP), R13
 	LEAQ       (DI)(R12*4), R12
 
 loop:
@@ -5103,9 +5914,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5203,25 +6014,36 @@ store:
 	VMOVUPS Z24, (AX)
 	VMOVUPS Z25, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm14x1tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -5244,8 +6066,8 @@ TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	MOVQ       c+64(FP), R12
-	MOVQ       ldc+72(FP), R13
+	MOVQ       c+80(FP), R12
+	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -5274,8 +6096,8 @@ TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-96
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+32(FP), R12
-	MOVQ       step+40(FP), R13
+	MOVQ       ahead+40(FP), R12
+	MOVQ       step+48(FP), R13
 	LEAQ       (DI)(R12*4), R12
 
 loop:
@@ -5318,9 +6140,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5397,25 +6219,36 @@ store:
 	ADDQ    CX, AX
 	VMOVUPS Z13, K1, (AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x40, c+80(FP)
+	JMP     strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func gemm14x2tailAVX512(k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, c *float32, ldc int, tail int, add int)
+// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-96
-	MOVQ       tail+80(FP), AX
-	MOVL       $0x0000ffff, CX
-	BZHIL      AX, CX, CX
-	KMOVW      CX, K1
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	MOVQ       cs+24(FP), DX
-	MOVQ       bs+56(FP), BX
-	MOVQ       b+48(FP), SI
+TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-112
+	MOVQ  tail+96(FP), AX
+	MOVL  $0x0000ffff, CX
+	BZHIL AX, CX, CX
+	KMOVW CX, K1
+
+strip:
+	MOVQ       k+8(FP), AX
+	MOVQ       rs+24(FP), CX
+	MOVQ       cs+32(FP), DX
+	MOVQ       bs+64(FP), BX
+	MOVQ       b+56(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+8(FP), DI
+	MOVQ       a+16(FP), DI
 	LEAQ       (DI)(CX*2), R8
 	ADDQ       CX, R8
 	LEAQ       (R8)(CX*2), R9
@@ -5452,8 +6285,8 @@ TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-96
 	VPXORD     Z25, Z25, Z25
 	VPXORD     Z26, Z26, Z26
 	VPXORD     Z27, Z27, Z27
-	MOVQ       c+64(FP), R12
-	MOVQ       ldc+72(FP), R13
+	MOVQ       c+80(FP), R12
+	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -5496,8 +6329,8 @@ TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-96
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+32(FP), R12
-	MOVQ       step+40(FP), R13
+	MOVQ       ahead+40(FP), R12
+	MOVQ       step+48(FP), R13
 	LEAQ       (DI)(R12*4), R12
 
 loop:
@@ -5555,9 +6388,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+64(FP), AX
-	MOVQ         ldc+72(FP), CX
-	MOVQ         add+88(FP), DX
+	MOVQ         c+80(FP), AX
+	MOVQ         ldc+88(FP), CX
+	MOVQ         add+104(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5662,6 +6495,1157 @@ store:
 	VMOVUPS Z26, (AX)
 	VMOVUPS Z27, K1, 64(AX)
 	ADDQ    CX, AX
+	DECQ    strips+0(FP)
+	JEQ     done
+	MOVQ    next+72(FP), AX
+	SHLQ    $0x02, AX
+	ADDQ    AX, b+56(FP)
+	ADDQ    $0x80, c+80(FP)
+	JMP     strip
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot1AVX512(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemmDot1AVX512(SB), NOSPLIT, $0-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+
+tile:
+	MOVQ    lda+24(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    CX, R8
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R9
+	XORQ    DI, DI
+	CMPQ    AX, $0x02
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R10
+	XORQ    DI, DI
+	CMPQ    AX, $0x03
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R11
+	XORQ    DI, DI
+	CMPQ    AX, $0x04
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R12
+	XORQ    DI, DI
+	CMPQ    AX, $0x05
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	MOVQ    CX, R13
+	XORQ    DI, DI
+	CMPQ    AX, $0x06
+	CMOVQGT SI, DI
+	ADDQ    DI, CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    k+8(FP), SI
+	ANDQ    $-16, SI
+	NEGQ    SI
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(SI*4), Z6
+	VMOVUPS     (R8)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS     (R9)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS     (R10)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z2
+	VMOVUPS     (R11)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z3
+	VMOVUPS     (R12)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z4
+	VMOVUPS     (R13)(SI*4), Z7
+	VFMADD231PS Z7, Z6, Z5
+	ADDQ        $0x10, SI
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), SI
+	ANDQ        $0x0f, SI
+	JEQ         sums
+	MOVL        $0x0000ffff, DI
+	BZHIL       SI, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX), K1, Z6
+	VMOVUPS.Z   (R8), K1, Z7
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS.Z   (R9), K1, Z7
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS.Z   (R10), K1, Z7
+	VFMADD231PS Z7, Z6, Z2
+	VMOVUPS.Z   (R11), K1, Z7
+	VFMADD231PS Z7, Z6, Z3
+	VMOVUPS.Z   (R12), K1, Z7
+	VFMADD231PS Z7, Z6, Z4
+	VMOVUPS.Z   (R13), K1, Z7
+	VFMADD231PS Z7, Z6, Z5
+
+sums:
+	MOVQ          ldc+56(FP), SI
+	MOVQ          add+64(FP), DI
+	SHLQ          $0x02, SI
+	VEXTRACTF64X4 $0x01, Z0, Y6
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store0
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store0:
+	VMOVSS        X7, (BX)
+	ADDQ          SI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z1, Y6
+	VADDPS        Y1, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store1
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store1:
+	VMOVSS        X7, (BX)
+	ADDQ          SI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y2, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store2
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store2:
+	VMOVSS        X7, (BX)
+	ADDQ          SI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z3, Y6
+	VADDPS        Y3, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store3
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store3:
+	VMOVSS        X7, (BX)
+	ADDQ          SI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VADDPS        Y4, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store4
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store4:
+	VMOVSS        X7, (BX)
+	ADDQ          SI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VADDPS        Y5, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y6, Y7
+	VSHUFPS       $0xdd, Y6, Y6, Y6
+	VADDPS        Y6, Y7, Y7
+	VSHUFPS       $0x88, Y7, Y7, Y6
+	VSHUFPS       $0xdd, Y7, Y7, Y7
+	VADDPS        Y7, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X7
+	VADDPS        X6, X7, X7
+	TESTQ         DI, DI
+	JEQ           store5
+	VMOVSS        (BX), X6
+	VADDPS        X6, X7, X7
+
+store5:
+	VMOVSS X7, (BX)
+	ADDQ   SI, BX
+	DECQ   AX
+	JNE    tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot2AVX512(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemmDot2AVX512(SB), NOSPLIT, $0-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+	LEAQ (DX)(SI*4), SI
+
+tile:
+	MOVQ    lda+24(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    CX, R9
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R10
+	XORQ    R8, R8
+	CMPQ    AX, $0x02
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R11
+	XORQ    R8, R8
+	CMPQ    AX, $0x03
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R12
+	XORQ    R8, R8
+	CMPQ    AX, $0x04
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R13
+	XORQ    R8, R8
+	CMPQ    AX, $0x05
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	MOVQ    CX, R14
+	XORQ    R8, R8
+	CMPQ    AX, $0x06
+	CMOVQGT DI, R8
+	ADDQ    R8, CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    k+8(FP), DI
+	ANDQ    $-16, DI
+	NEGQ    DI
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(DI*4), Z12
+	VMOVUPS     (SI)(DI*4), Z13
+	VMOVUPS     (R9)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z0
+	VFMADD231PS Z14, Z13, Z1
+	VMOVUPS     (R10)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z2
+	VFMADD231PS Z14, Z13, Z3
+	VMOVUPS     (R11)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z4
+	VFMADD231PS Z14, Z13, Z5
+	VMOVUPS     (R12)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z6
+	VFMADD231PS Z14, Z13, Z7
+	VMOVUPS     (R13)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z8
+	VFMADD231PS Z14, Z13, Z9
+	VMOVUPS     (R14)(DI*4), Z14
+	VFMADD231PS Z14, Z12, Z10
+	VFMADD231PS Z14, Z13, Z11
+	ADDQ        $0x10, DI
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), DI
+	ANDQ        $0x0f, DI
+	JEQ         sums
+	MOVL        $0x0000ffff, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX), K1, Z12
+	VMOVUPS.Z   (SI), K1, Z13
+	VMOVUPS.Z   (R9), K1, Z14
+	VFMADD231PS Z14, Z12, Z0
+	VFMADD231PS Z14, Z13, Z1
+	VMOVUPS.Z   (R10), K1, Z14
+	VFMADD231PS Z14, Z12, Z2
+	VFMADD231PS Z14, Z13, Z3
+	VMOVUPS.Z   (R11), K1, Z14
+	VFMADD231PS Z14, Z12, Z4
+	VFMADD231PS Z14, Z13, Z5
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMADD231PS Z14, Z12, Z6
+	VFMADD231PS Z14, Z13, Z7
+	VMOVUPS.Z   (R13), K1, Z14
+	VFMADD231PS Z14, Z12, Z8
+	VFMADD231PS Z14, Z13, Z9
+	VMOVUPS.Z   (R14), K1, Z14
+	VFMADD231PS Z14, Z12, Z10
+	VFMADD231PS Z14, Z13, Z11
+
+sums:
+	MOVQ          ldc+56(FP), DI
+	MOVQ          add+64(FP), R8
+	SHLQ          $0x02, DI
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPS        Y0, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z1, Y13
+	VADDPS        Y1, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store0
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store0:
+	VMOVSD        X13, (BX)
+	ADDQ          DI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z2, Y12
+	VADDPS        Y2, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z3, Y13
+	VADDPS        Y3, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store1
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store1:
+	VMOVSD        X13, (BX)
+	ADDQ          DI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z4, Y12
+	VADDPS        Y4, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z5, Y13
+	VADDPS        Y5, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store2
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store2:
+	VMOVSD        X13, (BX)
+	ADDQ          DI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z6, Y12
+	VADDPS        Y6, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z7, Y13
+	VADDPS        Y7, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store3
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store3:
+	VMOVSD        X13, (BX)
+	ADDQ          DI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y8, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z9, Y13
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store4
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store4:
+	VMOVSD        X13, (BX)
+	ADDQ          DI, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z10, Y12
+	VADDPS        Y10, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z11, Y13
+	VADDPS        Y11, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y12, Y14
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y14, Y14
+	VSHUFPS       $0x88, Y14, Y14, Y12
+	VSHUFPS       $0xdd, Y14, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X13
+	VADDPS        X12, X13, X13
+	TESTQ         R8, R8
+	JEQ           store5
+	VMOVSD        (BX), X12
+	VADDPS        X12, X13, X13
+
+store5:
+	VMOVSD X13, (BX)
+	ADDQ   DI, BX
+	DECQ   AX
+	JNE    tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot3AVX512(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemmDot3AVX512(SB), NOSPLIT, $0-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+	LEAQ (DX)(SI*4), DI
+	LEAQ (DI)(SI*4), SI
+
+tile:
+	MOVQ    lda+24(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    CX, R10
+	XORQ    R9, R9
+	CMPQ    AX, $0x01
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	MOVQ    CX, R11
+	XORQ    R9, R9
+	CMPQ    AX, $0x02
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	MOVQ    CX, R12
+	XORQ    R9, R9
+	CMPQ    AX, $0x03
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	MOVQ    CX, R13
+	XORQ    R9, R9
+	CMPQ    AX, $0x04
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	MOVQ    CX, R14
+	XORQ    R9, R9
+	CMPQ    AX, $0x05
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	MOVQ    CX, R15
+	XORQ    R9, R9
+	CMPQ    AX, $0x06
+	CMOVQGT R8, R9
+	ADDQ    R9, CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	MOVQ    k+8(FP), R8
+	ANDQ    $-16, R8
+	NEGQ    R8
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(R8*4), Z18
+	VMOVUPS     (DI)(R8*4), Z19
+	VMOVUPS     (SI)(R8*4), Z20
+	VMOVUPS     (R10)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z0
+	VFMADD231PS Z21, Z19, Z1
+	VFMADD231PS Z21, Z20, Z2
+	VMOVUPS     (R11)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z3
+	VFMADD231PS Z21, Z19, Z4
+	VFMADD231PS Z21, Z20, Z5
+	VMOVUPS     (R12)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z6
+	VFMADD231PS Z21, Z19, Z7
+	VFMADD231PS Z21, Z20, Z8
+	VMOVUPS     (R13)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z9
+	VFMADD231PS Z21, Z19, Z10
+	VFMADD231PS Z21, Z20, Z11
+	VMOVUPS     (R14)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z12
+	VFMADD231PS Z21, Z19, Z13
+	VFMADD231PS Z21, Z20, Z14
+	VMOVUPS     (R15)(R8*4), Z21
+	VFMADD231PS Z21, Z18, Z15
+	VFMADD231PS Z21, Z19, Z16
+	VFMADD231PS Z21, Z20, Z17
+	ADDQ        $0x10, R8
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), R8
+	ANDQ        $0x0f, R8
+	JEQ         sums
+	MOVL        $0x0000ffff, R9
+	BZHIL       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DX), K1, Z18
+	VMOVUPS.Z   (DI), K1, Z19
+	VMOVUPS.Z   (SI), K1, Z20
+	VMOVUPS.Z   (R10), K1, Z21
+	VFMADD231PS Z21, Z18, Z0
+	VFMADD231PS Z21, Z19, Z1
+	VFMADD231PS Z21, Z20, Z2
+	VMOVUPS.Z   (R11), K1, Z21
+	VFMADD231PS Z21, Z18, Z3
+	VFMADD231PS Z21, Z19, Z4
+	VFMADD231PS Z21, Z20, Z5
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z21, Z18, Z6
+	VFMADD231PS Z21, Z19, Z7
+	VFMADD231PS Z21, Z20, Z8
+	VMOVUPS.Z   (R13), K1, Z21
+	VFMADD231PS Z21, Z18, Z9
+	VFMADD231PS Z21, Z19, Z10
+	VFMADD231PS Z21, Z20, Z11
+	VMOVUPS.Z   (R14), K1, Z21
+	VFMADD231PS Z21, Z18, Z12
+	VFMADD231PS Z21, Z19, Z13
+	VFMADD231PS Z21, Z20, Z14
+	VMOVUPS.Z   (R15), K1, Z21
+	VFMADD231PS Z21, Z18, Z15
+	VFMADD231PS Z21, Z19, Z16
+	VFMADD231PS Z21, Z20, Z17
+
+sums:
+	MOVQ          ldc+56(FP), R8
+	MOVQ          add+64(FP), R9
+	SHLQ          $0x02, R8
+	VEXTRACTF64X4 $0x01, Z0, Y18
+	VADDPS        Y0, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z1, Y19
+	VADDPS        Y1, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z2, Y20
+	VADDPS        Y2, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store0
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store0:
+	VMOVSD        X18, (BX)
+	VEXTRACTPS    $0x02, X18, 8(BX)
+	ADDQ          R8, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z3, Y18
+	VADDPS        Y3, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z4, Y19
+	VADDPS        Y4, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z5, Y20
+	VADDPS        Y5, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store1
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store1:
+	VMOVSD        X18, (BX)
+	VEXTRACTPS    $0x02, X18, 8(BX)
+	ADDQ          R8, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z6, Y18
+	VADDPS        Y6, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z7, Y19
+	VADDPS        Y7, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z8, Y20
+	VADDPS        Y8, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store2
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store2:
+	VMOVSD        X18, (BX)
+	VEXTRACTPS    $0x02, X18, 8(BX)
+	ADDQ          R8, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z9, Y18
+	VADDPS        Y9, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z10, Y19
+	VADDPS        Y10, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z11, Y20
+	VADDPS        Y11, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store3
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store3:
+	VMOVSD        X18, (BX)
+	VEXTRACTPS    $0x02, X18, 8(BX)
+	ADDQ          R8, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z12, Y18
+	VADDPS        Y12, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z13, Y19
+	VADDPS        Y13, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z14, Y20
+	VADDPS        Y14, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store4
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store4:
+	VMOVSD        X18, (BX)
+	VEXTRACTPS    $0x02, X18, 8(BX)
+	ADDQ          R8, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z15, Y18
+	VADDPS        Y15, Y18, Y18
+	VEXTRACTF64X4 $0x01, Z16, Y19
+	VADDPS        Y16, Y19, Y19
+	VEXTRACTF64X4 $0x01, Z17, Y20
+	VADDPS        Y17, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y21
+	VSHUFPS       $0xdd, Y19, Y18, Y18
+	VADDPS        Y18, Y21, Y21
+	VSHUFPS       $0x88, Y20, Y20, Y18
+	VSHUFPS       $0xdd, Y20, Y20, Y19
+	VADDPS        Y19, Y18, Y18
+	VSHUFPS       $0x88, Y18, Y21, Y19
+	VSHUFPS       $0xdd, Y18, Y21, Y18
+	VADDPS        Y18, Y19, Y19
+	VEXTRACTF32X4 $0x01, Y19, X18
+	VADDPS        X19, X18, X18
+	TESTQ         R9, R9
+	JEQ           store5
+	VMOVSD        (BX), X19
+	VINSERTPS     $0x20, 8(BX), X19, X19
+	VADDPS        X19, X18, X18
+
+store5:
+	VMOVSD     X18, (BX)
+	VEXTRACTPS $0x02, X18, 8(BX)
+	ADDQ       R8, BX
+	DECQ       AX
+	JNE        tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemmDot4AVX512(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemmDot4AVX512(SB), NOSPLIT, $8-72
+	MOVQ rows+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+48(FP), BX
+	MOVQ k+8(FP), SI
+	ANDQ $-16, SI
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	MOVQ ldb+40(FP), SI
+	LEAQ (DX)(SI*4), DI
+	LEAQ (DI)(SI*4), R8
+	LEAQ (R8)(SI*4), SI
+
+tile:
+	MOVQ    lda+24(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    CX, R11
+	XORQ    R10, R10
+	CMPQ    AX, $0x01
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	MOVQ    CX, R12
+	XORQ    R10, R10
+	CMPQ    AX, $0x02
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	MOVQ    CX, R13
+	XORQ    R10, R10
+	CMPQ    AX, $0x03
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	MOVQ    CX, R14
+	XORQ    R10, R10
+	CMPQ    AX, $0x04
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	MOVQ    CX, R15
+	XORQ    R10, R10
+	CMPQ    AX, $0x05
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	MOVQ    CX, BP
+	XORQ    R10, R10
+	CMPQ    AX, $0x06
+	CMOVQGT R9, R10
+	ADDQ    R10, CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVQ    k+8(FP), R9
+	ANDQ    $-16, R9
+	NEGQ    R9
+	JEQ     rest
+
+loop:
+	VMOVUPS     (DX)(R9*4), Z24
+	VMOVUPS     (DI)(R9*4), Z25
+	VMOVUPS     (R8)(R9*4), Z26
+	VMOVUPS     (SI)(R9*4), Z27
+	VMOVUPS     (R11)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z0
+	VFMADD231PS Z28, Z25, Z1
+	VFMADD231PS Z28, Z26, Z2
+	VFMADD231PS Z28, Z27, Z3
+	VMOVUPS     (R12)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z28, Z25, Z5
+	VFMADD231PS Z28, Z26, Z6
+	VFMADD231PS Z28, Z27, Z7
+	VMOVUPS     (R13)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z8
+	VFMADD231PS Z28, Z25, Z9
+	VFMADD231PS Z28, Z26, Z10
+	VFMADD231PS Z28, Z27, Z11
+	VMOVUPS     (R14)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z12
+	VFMADD231PS Z28, Z25, Z13
+	VFMADD231PS Z28, Z26, Z14
+	VFMADD231PS Z28, Z27, Z15
+	VMOVUPS     (R15)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z16
+	VFMADD231PS Z28, Z25, Z17
+	VFMADD231PS Z28, Z26, Z18
+	VFMADD231PS Z28, Z27, Z19
+	VMOVUPS     (BP)(R9*4), Z28
+	VFMADD231PS Z28, Z24, Z20
+	VFMADD231PS Z28, Z25, Z21
+	VFMADD231PS Z28, Z26, Z22
+	VFMADD231PS Z28, Z27, Z23
+	ADDQ        $0x10, R9
+	JNE         loop
+
+rest:
+	MOVQ        k+8(FP), R9
+	ANDQ        $0x0f, R9
+	JEQ         sums
+	MOVL        $0x0000ffff, R10
+	BZHIL       R9, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (DX), K1, Z24
+	VMOVUPS.Z   (DI), K1, Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VMOVUPS.Z   (SI), K1, Z27
+	VMOVUPS.Z   (R11), K1, Z28
+	VFMADD231PS Z28, Z24, Z0
+	VFMADD231PS Z28, Z25, Z1
+	VFMADD231PS Z28, Z26, Z2
+	VFMADD231PS Z28, Z27, Z3
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z28, Z25, Z5
+	VFMADD231PS Z28, Z26, Z6
+	VFMADD231PS Z28, Z27, Z7
+	VMOVUPS.Z   (R13), K1, Z28
+	VFMADD231PS Z28, Z24, Z8
+	VFMADD231PS Z28, Z25, Z9
+	VFMADD231PS Z28, Z26, Z10
+	VFMADD231PS Z28, Z27, Z11
+	VMOVUPS.Z   (R14), K1, Z28
+	VFMADD231PS Z28, Z24, Z12
+	VFMADD231PS Z28, Z25, Z13
+	VFMADD231PS Z28, Z26, Z14
+	VFMADD231PS Z28, Z27, Z15
+	VMOVUPS.Z   (R15), K1, Z28
+	VFMADD231PS Z28, Z24, Z16
+	VFMADD231PS Z28, Z25, Z17
+	VFMADD231PS Z28, Z26, Z18
+	VFMADD231PS Z28, Z27, Z19
+	VMOVUPS.Z   (BP), K1, Z28
+	VFMADD231PS Z28, Z24, Z20
+	VFMADD231PS Z28, Z25, Z21
+	VFMADD231PS Z28, Z26, Z22
+	VFMADD231PS Z28, Z27, Z23
+
+sums:
+	MOVQ          ldc+56(FP), R9
+	MOVQ          add+64(FP), R10
+	SHLQ          $0x02, R9
+	VEXTRACTF64X4 $0x01, Z0, Y24
+	VADDPS        Y0, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z1, Y25
+	VADDPS        Y1, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z2, Y26
+	VADDPS        Y2, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z3, Y27
+	VADDPS        Y3, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store0
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store0:
+	VMOVUPS       X24, (BX)
+	ADDQ          R9, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z4, Y24
+	VADDPS        Y4, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z5, Y25
+	VADDPS        Y5, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z6, Y26
+	VADDPS        Y6, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z7, Y27
+	VADDPS        Y7, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store1
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store1:
+	VMOVUPS       X24, (BX)
+	ADDQ          R9, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z8, Y24
+	VADDPS        Y8, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z9, Y25
+	VADDPS        Y9, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z10, Y26
+	VADDPS        Y10, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z11, Y27
+	VADDPS        Y11, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store2
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store2:
+	VMOVUPS       X24, (BX)
+	ADDQ          R9, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z12, Y24
+	VADDPS        Y12, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z13, Y25
+	VADDPS        Y13, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z14, Y26
+	VADDPS        Y14, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z15, Y27
+	VADDPS        Y15, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store3
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store3:
+	VMOVUPS       X24, (BX)
+	ADDQ          R9, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z16, Y24
+	VADDPS        Y16, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z17, Y25
+	VADDPS        Y17, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z18, Y26
+	VADDPS        Y18, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z19, Y27
+	VADDPS        Y19, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store4
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store4:
+	VMOVUPS       X24, (BX)
+	ADDQ          R9, BX
+	DECQ          AX
+	JEQ           done
+	VEXTRACTF64X4 $0x01, Z20, Y24
+	VADDPS        Y20, Y24, Y24
+	VEXTRACTF64X4 $0x01, Z21, Y25
+	VADDPS        Y21, Y25, Y25
+	VEXTRACTF64X4 $0x01, Z22, Y26
+	VADDPS        Y22, Y26, Y26
+	VEXTRACTF64X4 $0x01, Z23, Y27
+	VADDPS        Y23, Y27, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X25, X24, X24
+	TESTQ         R10, R10
+	JEQ           store5
+	VMOVUPS       (BX), X25
+	VADDPS        X25, X24, X24
+
+store5:
+	VMOVUPS X24, (BX)
+	ADDQ    R9, BX
+	DECQ    AX
+	JNE     tile
+
+done:
 	VZEROUPPER
 	RET
 

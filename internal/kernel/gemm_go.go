@@ -88,3 +88,33 @@ func peakGo(iterations int) int {
 	}
 	return 16 * iterations
 }
+
+// microDotGo is the twin of the kernels for narrow C. It adds in their order.
+func microDotGo(rows, cols, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	for i := range rows {
+		for l := range cols {
+			s := dot16(a[i*lda:][:k], b[l*ldb:][:k])
+			if add {
+				s += c[i*ldc+l]
+			}
+			c[i*ldc+l] = s
+		}
+	}
+}
+
+func dot16(x, y []float32) float32 {
+	var s [16]float32
+	for ; len(x) >= 16; x, y = x[16:], y[16:] {
+		u, v := (*[16]float32)(x), (*[16]float32)(y)
+		for l := range s {
+			s[l] += u[l] * v[l]
+		}
+	}
+	for l := range x {
+		s[l] += x[l] * y[l]
+	}
+	for l := range 8 {
+		s[l] += s[l+8]
+	}
+	return s[0] + s[1] + (s[2] + s[3]) + (s[4] + s[5] + (s[6] + s[7]))
+}

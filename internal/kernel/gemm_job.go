@@ -9,7 +9,8 @@ import "github.com/monge-ml/monge/internal/par"
 // contiguous, unless they are read too few times for that to pay.
 //
 // An element of C is the sum, in order, of its products within blocks of k of at
-// most maxBlock, and of these blocks. The blocks follow from the shape only.
+// most maxBlock, and of these blocks. The blocks follow from the shape only. Narrow
+// products are done and summed another way, see gemm_dot.go.
 
 const (
 	maxBlock = 512 // a panel of B of this length streams well from the L2 cache
@@ -92,6 +93,8 @@ func (j *gemmJob) run() {
 	case j.batch == 0 || j.m == 0 || j.n == 0:
 	case j.k == 0:
 		j.clearC()
+	case j.dots():
+		(*dotJob)(j).run()
 	case 2*j.batch*j.m*j.n*j.k <= smallFlops:
 		j.small()
 	case j.batch > 1:
@@ -128,7 +131,8 @@ func blockLength(k int) int {
 
 // cutTiles cuts C into tiles of about rows x cols or, if that gives fewer than
 // least tiles, smaller ones, but not below a size where a tile costs much less
-// than handing it to a thread.
+// than handing it to a thread. Where k is short and writing C weighs, tiles keep
+// whole rows: memory that two threads write in turns travels between their caches.
 func (j *gemmJob) cutTiles(rows, cols, least int) {
 	perRow, perCol := max(1, rows/j.mr), max(1, cols/j.nr)
 	for {
@@ -137,7 +141,7 @@ func (j *gemmJob) cutTiles(rows, cols, least int) {
 		if j.rowTiles*j.colTiles >= least || 2*h*w*j.k < smallFlops || perRow == 1 && perCol == 1 {
 			return
 		}
-		if perCol == 1 || perRow > 1 && h >= w {
+		if perCol == 1 || perRow > 1 && (h >= w || j.k*w <= innerB) {
 			perRow = ceilDiv(perRow, 2)
 		} else {
 			perCol = ceilDiv(perCol, 2)
@@ -240,8 +244,9 @@ func (j *gemmJob) packsB() bool {
 	return j.rowPanels > 2 && j.ldb > 128
 }
 
-// A tile's part of A, of B and of C together fill half of an L2 cache of 1 MiB.
-const tileRows, tileCols = 112, 256
+// A tile's part of A, of B and of C together fit an L2 cache of 1 MiB, and a batch of
+// 128 is one tile high.
+const tileRows, tileCols = 140, 256
 
 // blocked packs operands that several tiles read, as far as the limits allow,
 // and then multiplies.
@@ -249,7 +254,7 @@ func (j *gemmJob) blocked() {
 	all := j.gemmArgs
 	j.cutPanels()
 	j.chooseLocal()
-	j.cutTiles(tileRows, tileCols, 16)
+	j.cutTiles(tileRows, max(tileCols, innerB/j.k), 16)
 	alone := 1 // so many tiles pack for themselves
 	if 2*j.m*j.n*j.k < 4*smallFlops {
 		alone = 2 // as that is cheaper than waiting for each other once more
@@ -293,7 +298,7 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.c = all.c[i0*all.ldc+j0:]
 	j.add = all.add || p0 > 0
 	j.cutPanels()
-	j.cutTiles(tileRows, tileCols, 16)
+	j.cutTiles(tileRows, max(tileCols, innerB/j.k), 16)
 	j.pack(i0 == 0)
 	par.Run(j.rowTiles*j.colTiles, j)
 }
@@ -467,11 +472,11 @@ func (j *gemmJob) tile(i int) {
 		b := j.viewB(s, item, col0, col1, p0, kb)
 		t := region{row0, row1, col0, col1, kb, c, ldc, add || p0 > lo}
 		if kb*(col1-col0)*j.nr <= innerB {
-			for r := row0; r < row1; r++ {
-				t.row0, t.row1 = r, r+1
-				j.multiply(&t, &a, &b)
-			}
-		} else {
+			j.multiply(&t, &a, &b)
+			continue
+		}
+		for q := col0; q < col1; q++ {
+			t.col0, t.col1 = q, q+1
 			j.multiply(&t, &a, &b)
 		}
 	}
@@ -491,14 +496,23 @@ type region struct {
 	add                    bool
 }
 
+// multiply takes the panels of rows one by one, each with all whole panels of
+// columns and then what is left of one.
 func (j *gemmJob) multiply(t *region, a, b *view) {
-	for q := t.col0; q < t.col1; q++ {
-		j0 := q * j.nr
-		cols := min(j.nr, j.n-j0)
-		bq := b.panel(q, j0)
-		for r := t.row0; r < t.row1; r++ {
-			i0 := j.row(r)
-			j.micro(j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, a.ahead, a.step, bq, b.cs, t.c[i0*t.ldc+j0:], t.ldc, t.add)
+	whole := min(t.col1, j.n/j.nr)
+	for r := t.row0; r < t.row1; r++ {
+		if t.col0 < whole {
+			j.strips(t, a, b, r, t.col0, whole-t.col0, j.nr)
+		}
+		if whole < t.col1 {
+			j.strips(t, a, b, r, whole, 1, j.n-whole*j.nr)
 		}
 	}
+}
+
+// strips multiplies panel r of rows by n panels of columns, of cols each, from q on.
+func (j *gemmJob) strips(t *region, a, b *view, r, q, n, cols int) {
+	i0, j0 := j.row(r), q*j.nr
+	j.micro(n, j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, a.ahead, a.step,
+		b.panel(q, j0), b.cs, j.nr*b.perRow+b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
 }

@@ -6,19 +6,22 @@ type target struct {
 	mr, nr int // rows and columns of the largest micro-kernel
 	lanes  int // columns in a vector
 	pitch  int // distance between columns of a packed panel of A
+
+	dotRows, dotCols int // the largest micro-kernel of dot products
 }
 
 var targets = [numLevels]target{
-	{level: Portable, mr: 4, nr: 4, lanes: 1, pitch: 4},
-	{level: AVX2, mr: 6, nr: 16, lanes: 8, pitch: 8},
-	{level: AVX512, mr: 14, nr: 32, lanes: 16, pitch: 16},
+	{level: Portable, mr: 4, nr: 4, lanes: 1, pitch: 4, dotRows: 1, dotCols: dotCols},
+	{level: AVX2, mr: 6, nr: 16, lanes: 8, pitch: 8, dotRows: 3, dotCols: 2},
+	{level: AVX512, mr: 14, nr: 32, lanes: 16, pitch: 16, dotRows: 6, dotCols: 4},
 }
 
-// A microKernel multiplies rows x columns over k. The row stride of B is bs, the
-// strides of A are rs between rows and cs along k. What lies "ahead" elements
-// behind a is fetched into the cache, step bytes for each of k. tail counts the
-// columns in the last vector.
-type microKernel func(k int, a *float32, rs, cs, ahead, step int, b *float32, bs int, c *float32, ldc, tail, add int)
+// A microKernel multiplies rows x columns over k, for strips of columns that lie side
+// by side in C and "next" elements apart in B. The row stride of B is bs, the strides
+// of A are rs between rows and cs along k. What lies "ahead" elements behind a is
+// fetched into the cache, step bytes for each of k. tail counts the columns in the
+// last vector of a strip.
+type microKernel func(strips, k int, a *float32, rs, cs, ahead, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)
 
 // The micro-kernels by vectors of columns and rows; the last ones of AVX2 are
 // for two whole vectors.
@@ -38,9 +41,11 @@ var (
 	}
 )
 
-func (t *target) micro(rows, cols, k int, a []float32, rs, cs, ahead, step int, b []float32, bs int, c []float32, ldc int, accumulate bool) {
+func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs, ahead, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
 	if t.level == Portable {
-		microGo(rows, cols, k, a, rs, cs, b, bs, c, ldc, accumulate)
+		for s := range strips {
+			microGo(rows, cols, k, a, rs, cs, b[s*next:], bs, c[s*cols:], ldc, accumulate)
+		}
 		return
 	}
 	add := 0
@@ -58,7 +63,7 @@ func (t *target) micro(rows, cols, k int, a []float32, rs, cs, ahead, step int, 
 		}
 		f = microAVX2[vectors][rows]
 	}
-	f(k, &a[0], rs, cs, ahead, step, &b[0], bs, &c[0], ldc, tail, add)
+	f(strips, k, &a[0], rs, cs, ahead, step, &b[0], bs, next, &c[0], ldc, tail, add)
 }
 
 // transposeBlock keeps what is written in parts of cache lines in the L1 cache.

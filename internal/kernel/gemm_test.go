@@ -130,9 +130,52 @@ func TestGemmSmall(t *testing.T) {
 	})
 }
 
+// Few columns, and k long enough for dot products: all tails of the tile and of k.
+func TestGemmNarrow(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for n := 1; n <= dotCols+1; n++ {
+			for m := 1; m <= 13; m++ {
+				for _, p := range variants(m, n, dotDepth-1+(5*m+7*n)%34) {
+					if p.transB && !p.transA {
+						testProduct(t, p)
+					}
+				}
+			}
+		}
+	})
+}
+
+// Whole numbers are summed exactly in any order, so the twin has the same bits.
+func TestGemmDotTwin(t *testing.T) {
+	const rows, ld = 8, 80
+	r := rand.New(rand.NewPCG(11, 11))
+	a, b, c := make([]float32, rows*ld), make([]float32, dotCols*ld), make([]float32, rows*dotCols)
+	for _, x := range [][]float32{a, b, c} {
+		for i := range x {
+			x[i] = float32(r.IntN(201) - 100)
+		}
+	}
+	eachLevel(t, func(t *testing.T) {
+		target := &targets[Active()]
+		for cols := 1; cols <= target.dotCols; cols++ {
+			for k := 1; k <= ld; k++ {
+				for m := 1; m <= rows; m++ {
+					got, want := append([]float32(nil), c...), append([]float32(nil), c...)
+					add := (k+m)%2 == 0
+					target.microDot(m, cols, k, a, ld, b, ld, got, dotCols, add)
+					microDotGo(m, cols, k, a, ld, b, ld, want, dotCols, add)
+					if i := firstDifference(got, want); i >= 0 {
+						t.Fatalf("%d x %d x %d, add %v: element %d is %v, want %v", m, cols, k, add, i, got[i], want[i])
+					}
+				}
+			}
+		}
+	})
+}
+
 var gemmShapes = [][3]int{{128, 128, 128}, {129, 257, 65}, {300, 33, 400}, {64, 10, 128}, {128, 10, 512}, {1, 500, 700},
 	{500, 1, 700}, {700, 500, 1}, {97, 101, 1300}, {64, 64, 4500}, {10, 33, 2100}, {1, 1, 9000}, {31, 2100, 40}, {1100, 40, 30},
-	{700, 70, 1290}}
+	{700, 70, 1290}, {37, 13, 1001}, {200, 3, 1500}, {128, 512, 10}, {41, 12, 65}}
 
 func TestGemmLarge(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
@@ -300,7 +343,7 @@ func TestGemmWrongArguments(t *testing.T) {
 
 func TestGemmDoesNotAllocate(t *testing.T) {
 	useThreads(t, 2)
-	for _, s := range [][3]int{{16, 16, 16}, {300, 300, 300}, {32, 32, 8192}} {
+	for _, s := range [][3]int{{16, 16, 16}, {300, 300, 300}, {32, 32, 8192}, {128, 10, 512}} {
 		x := make([]float32, max(s[0]*s[2], s[1]*s[2]))
 		c := make([]float32, s[0]*s[1])
 		for _, transB := range []bool{false, true} {
@@ -324,6 +367,8 @@ func FuzzGemm(f *testing.F) {
 	f.Add(uint16(64), uint16(10), uint16(128), uint8(9))
 	f.Add(uint16(20), uint16(20), uint16(2100), uint8(1))
 	f.Add(uint16(129), uint16(140), uint16(350), uint8(14))
+	f.Add(uint16(128), uint16(10), uint16(512), uint8(2))
+	f.Add(uint16(29), uint16(7), uint16(77), uint8(14))
 	f.Fuzz(func(t *testing.T, m, n, k uint16, variant uint8) {
 		p := variants(int(m%300), int(n%300), int(k%3000))[variant%16]
 		if p.m*p.n*p.k > 1<<22 {

@@ -29,6 +29,7 @@ func gemmKernels(c *build.Context) {
 				tile{s, masks, rows, 2, false}.generate()
 			}
 		}
+		s.dotKernels(masks)
 		s.packRows(masks, 1)
 		s.packRows(masks, 2)
 		s.peak()
@@ -52,18 +53,22 @@ func tailMasks(c *build.Context) operand.Mem {
 
 // mask returns the mask of the first "tail" lanes.
 func (s isa) mask(masks operand.Mem) reg.Register {
-	tail := s.int("tail")
+	return s.maskOf(masks, s.int("tail"))
+}
+
+// maskOf returns the mask of the first n lanes. It changes n.
+func (s isa) maskOf(masks operand.Mem, n reg.Register) reg.Register {
 	if s.wide {
 		bits, k := s.GP32(), s.K()
 		s.MOVL(operand.U32(0xffff), bits)
-		s.BZHIL(tail.(reg.GPVirtual).As32(), bits, bits)
+		s.BZHIL(n.(reg.GPVirtual).As32(), bits, bits)
 		s.KMOVW(bits, k)
 		return k
 	}
 	base, v := s.GP64(), s.YMM()
 	s.LEAQ(masks, base)
-	s.NEGQ(tail)
-	s.VMOVUPS(operand.Mem{Base: base, Index: tail, Scale: 4, Disp: 32}, v)
+	s.NEGQ(n)
+	s.VMOVUPS(operand.Mem{Base: base, Index: n, Scale: 4, Disp: 32}, v)
 	return v
 }
 
@@ -98,14 +103,23 @@ func (t tile) generate() {
 		kind = "tail"
 	}
 	t.begin(fmt.Sprintf("gemm%dx%d%s", t.rows, t.vectors, kind),
-		"func(k int, a *float32, rs, cs, ahead, step int, b *float32, bs int, c *float32, ldc, tail, add int)",
-		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and %d vectors of columns.", t.rows, t.vectors))
+		"func(strips, k int, a *float32, rs, cs, ahead, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
+		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and strips of %d vectors of columns.", t.rows, t.vectors))
 	var mask reg.Register
 	if t.masked {
 		mask = t.mask(t.masks)
 	}
+	t.Label("strip")
 	acc := t.multiply(mask)
 	t.update(acc, mask)
+	t.DECQ(t.addr("strips"))
+	t.JEQ(operand.LabelRef("done"))
+	next := t.int("next")
+	t.SHLQ(operand.Imm(2), next)
+	t.ADDQ(next, t.addr("b"))
+	t.ADDQ(operand.Imm(uint64(4*t.lanes*t.vectors)), t.addr("c"))
+	t.JMP(operand.LabelRef("strip"))
+	t.Label("done")
 	t.end()
 }
 
