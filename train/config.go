@@ -124,6 +124,21 @@ func (c *Config) momentum() float64 {
 	return 0
 }
 
+// Check returns an error for settings that no run could have, as far as that can be seen
+// without its data and its files.
+func (c *Config) Check() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	const steps = 1000 // whatever they are
+	s, err := c.schedules(steps, new(float64))
+	if err != nil {
+		return err
+	}
+	_, err = c.stepper(1, s)
+	return err
+}
+
 // check returns an error for settings that the parts they configure would not see.
 func (c *Config) check() error {
 	for _, s := range []struct {

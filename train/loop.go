@@ -387,7 +387,7 @@ func (l *loop) result() Result {
 	nan := Real(math.NaN())
 	res := Result{
 		TestAccuracy: nan, TestLoss: nan, ValAccuracy: nan, ValLoss: nan,
-		Best: l.state.Best, Steps: l.state.Step, StoppedBy: l.stopped, StepSeconds: median(l.times), Seconds: l.elapsed(),
+		Best: l.state.Best, Data: l.Sizes(), Steps: l.state.Step, StoppedBy: l.stopped, StepSeconds: median(l.times), Seconds: l.elapsed(),
 		WeightsSHA256: digest(l.theta), Kernels: l.state.Kernels, Theta: l.theta, Records: l.records,
 	}
 	if n := len(l.records); n > 0 {

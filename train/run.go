@@ -27,6 +27,7 @@ type Result struct {
 	ValLoss       Real    `json:"val_loss"`
 	TrainLoss     float64 `json:"train_loss"` // mean over the steps of the last record
 	Best          *Best   `json:"best"`       // null without a validation split
+	Data          Sizes   `json:"data"`
 	Steps         int     `json:"steps"`
 	StoppedBy     string  `json:"stopped_by"`     // "epochs", "max-steps", "patience" or "deadline"
 	StepSeconds   float64 `json:"step_s"`         // median
@@ -36,6 +37,14 @@ type Result struct {
 
 	Theta   []float32 `json:"-"`
 	Records []Record  `json:"-"`
+}
+
+// Sizes says what data a run has seen, in examples of each split.
+type Sizes struct {
+	Train   int `json:"train"`
+	Val     int `json:"val"`
+	Test    int `json:"test"`
+	Classes int `json:"classes"`
 }
 
 // Best is the evaluation with the highest validation accuracy, of equal ones the one of
@@ -135,6 +144,11 @@ func New(c Config) (*Run, error) {
 // Steps returns the number of steps of the whole run.
 func (r *Run) Steps() int { return r.steps }
 
+// Sizes returns the number of examples of each split, and of classes.
+func (r *Run) Sizes() Sizes {
+	return Sizes{r.Data.Train.Len(), r.Data.Val.Len(), r.Data.Test.Len(), len(r.Data.Classes)}
+}
+
 // Do trains and evaluates the end. With a directory it goes on where that was left, and
 // keeps there what it does. It may be called once.
 //
@@ -185,7 +199,7 @@ func kernelsInUse(c *Config) string {
 
 // fits returns an error for a checkpoint of other settings or other data.
 func (r *Run) fits(c *checkpoint, warn func(string)) error {
-	if err := sameConfig(c.Config, r.Config); err != nil {
+	if err := SameConfig(c.Config, r.Config); err != nil {
 		return err
 	}
 	if c.Data != r.data {
@@ -200,9 +214,9 @@ func (r *Run) fits(c *checkpoint, warn func(string)) error {
 	return nil
 }
 
-// sameConfig returns an error that lists the settings in which a run's saved config
+// SameConfig returns an error that lists the settings in which a run's saved config
 // differs, but for those that change nothing of what is computed.
-func sameConfig(saved, now Config) error {
+func SameConfig(saved, now Config) error {
 	var differ []string
 	a, b := Settings(&saved), Settings(&now)
 	for i, s := range a {

@@ -47,6 +47,9 @@ const (
 // lockWait is how long a run's lock is waited for: much longer than [ReadRun] holds it.
 const lockWait = 500 * time.Millisecond
 
+// ErrBusy is wrapped by the error of a run that another process works on.
+var ErrBusy = errors.New("another process is working on this run")
+
 // A Status says how far a run is.
 type Status struct {
 	State string `json:"state"`
@@ -93,7 +96,7 @@ func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
 	defer cancel()
 	switch _, err := d.lock.TryLockContext(ctx, lockWait/50); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("%s: another process is working on this run; wait for it, or choose another directory", path)
+		return nil, fmt.Errorf("%s: %w; wait for it, or choose another directory", path, ErrBusy)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -153,7 +156,7 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
 		return err
 	}
-	if err := sameConfig(saved, r.Config); err != nil {
+	if err := SameConfig(saved, r.Config); err != nil {
 		return fmt.Errorf("%s: %w", d.path, err)
 	}
 	return nil
@@ -446,7 +449,7 @@ func ReadResult(path string, c Config) (*Result, error) {
 	if err := ReadConfig(filepath.Join(path, ConfigFile), &saved); err != nil {
 		return nil, err
 	}
-	if err := sameConfig(saved, c); err != nil {
+	if err := SameConfig(saved, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	limit := time.Duration(c.Deadline).Seconds()
