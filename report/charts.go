@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/study"
@@ -16,36 +15,54 @@ type figure struct {
 	Title   string
 	Picture template.HTML
 	Note    string
+
+	drawn picture
+	keys  []*method // that it shows
+}
+
+func newFigure(title string, p picture, note string, keys ...*method) figure {
+	return figure{title, p.svg(), note, p, keys}
 }
 
 // radii returns all radii of the comparison, ascending.
-func (v *view) radii() (rhos []float64) {
+func (v *view) radii() []float64 {
+	var ms []*method
 	for _, m := range v.methods {
-		for _, p := range m.Points {
-			if m.perturbs() && p.Rho > 0 && finite(p.Rho) {
-				rhos = append(rhos, p.Rho)
-			}
+		if m.perturbs() && m.Sweep == "" {
+			ms = append(ms, m)
 		}
 	}
-	slices.Sort(rhos)
-	return slices.Compact(rhos)
+	return places(ms)
 }
 
-func (v *view) rhoAxis() axis {
-	rhos := v.radii()
-	lo, hi := rhos[0], rhos[len(rhos)-1]
+// axisOf is a logarithmic axis of the methods' radii or budgets.
+func axisOf(ms []*method) axis {
+	xs := places(ms)
+	lo, hi := xs[0], xs[len(xs)-1]
 	room := max(math.Pow(hi/lo, .04), 1.15)
-	return axis{label: "rho (radius of the perturbation)", log: true, min: lo / room, max: hi * room}
+	label := "rho (radius of the perturbation)"
+	if ms[0].Sweep != "" {
+		label = "ascent budget (nats)"
+	}
+	return axis{label: label, log: true, min: lo / room, max: hi * room}
 }
 
-// accuracyFigures show test accuracy against rho, and its upper end once more if the
-// whole hides the differences there.
-func (v *view) accuracyFigures() []figure {
-	if len(v.radii()) == 0 {
-		return nil
+// accuracyFigures show test accuracy against rho and against the budget.
+func (v *view) accuracyFigures() (figures []figure) {
+	for _, over := range v.sweeps() {
+		if len(places(over)) > 0 {
+			figures = append(figures, v.accuracyOver(over)...)
+		}
 	}
+	return figures
+}
+
+// accuracyOver shows the methods' test accuracy, and its upper end once more if the whole
+// hides the differences there.
+func (v *view) accuracyOver(over []*method) []figure {
+	shown := append(v.unperturbed(), over...)
 	lowest, top, sgd := 1., 0., math.NaN()
-	for _, m := range v.methods {
+	for _, m := range shown {
 		for _, p := range m.Points {
 			lowest, top = min(lowest, p.TestAccuracy), max(top, p.TestAccuracy)
 		}
@@ -61,42 +78,47 @@ func (v *view) accuracyFigures() []figure {
 	if v.Plan.Seeds < 2 {
 		note = "One seed: no error bars. "
 	}
-	note += "A cross marks a radius at which at least one run broke."
+	kind, _ := over[0].kind()
+	note += "A cross marks a " + kind + " at which at least one run broke."
 	whole := axis{percent: true, min: 0, max: 1.02}
 	if lowest > .6 {
 		whole.min = math.Floor(20*lowest-.5) / 20
 	}
-	figures := []figure{v.accuracyFigure("Test accuracy against rho", note, whole)}
+	title := "Test accuracy against rho"
+	if over[0].Sweep != "" {
+		title = "Test accuracy against the ascent budget, at rho ∞"
+	}
+	figures := []figure{v.accuracyFigure(title, note, whole, over)}
 	if lowest < floor-.1 {
 		figures = append(figures, v.accuracyFigure("The upper end, enlarged", "The same values; lines leave the picture below.",
-			axis{percent: true, min: max(0, floor), max: min(1.004, top+.015)}))
+			axis{percent: true, min: max(0, floor), max: min(1.004, top+.015)}, over))
 	}
 	return figures
 }
 
-func (v *view) accuracyFigure(title, note string, y axis) figure {
-	p := picture{x: v.rhoAxis(), y: y}
+func (v *view) accuracyFigure(title, note string, y axis, over []*method) figure {
+	p := picture{x: axisOf(over), y: y}
 	var said []string
-	for _, m := range v.methods {
-		if !m.perturbs() {
-			b := m.best()
-			p.rules = append(p.rules, rule{look: m.look, at: b.TestAccuracy, se: b.TestStderr})
-			said = append(said, fmt.Sprintf("%s %s", m.name, percent(b.TestAccuracy)))
-			continue
-		}
+	for _, m := range v.unperturbed() {
+		b := m.best()
+		p.rules = append(p.rules, rule{look: m.look, at: b.TestAccuracy, se: b.TestStderr})
+		said = append(said, fmt.Sprintf("%s %s", m.name, percent(b.TestAccuracy)))
+	}
+	for _, m := range over {
 		s := series{look: m.look, line: true}
 		for _, t := range m.Points {
 			s.points = append(s.points, spot{t.Rho, t.TestAccuracy, t.TestStderr, t.Diverged > 0})
 		}
 		p.series = append(p.series, s)
 		b := m.best()
-		said = append(said, fmt.Sprintf("%s %s at rho %s", m.name, percent(b.TestAccuracy), num(b.Rho)))
+		said = append(said, fmt.Sprintf("%s %s at %s", m.name, percent(b.TestAccuracy), m.where(b.Rho)))
 	}
 	if n := v.Data.Classes; n > 1 {
 		p.rules = append(p.rules, rule{look: faint, at: 1 / float64(n), label: "chance"})
 	}
-	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in rho. At the best radius: %s.", title, strings.Join(said, ", "))
-	return figure{title, p.svg(), note}
+	kind, _ := over[0].kind()
+	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in %s. At the best %s: %s.", title, over[0].Setting(), kind, strings.Join(said, ", "))
+	return newFigure(title, p, note, append(v.unperturbed(), over...)...)
 }
 
 // faint is the look of lines that are no method's.
@@ -108,7 +130,7 @@ func (v *view) stress() (rho float64, why string) {
 	rho = math.Inf(1)
 	who := ""
 	for _, m := range v.methods {
-		if first, _ := m.breaks(); m.perturbs() && first < rho {
+		if first, _ := m.breaks(); m.perturbs() && m.Sweep == "" && first < rho {
 			rho, who = first, m.name
 		}
 	}
@@ -139,10 +161,13 @@ func (v *view) scenes() []scene {
 	scenes := []scene{{"each at its best radius", "Radii chosen on validation accuracy: " + v.bestRadii() + ".", func(m *method) float64 { return m.BestRho }}}
 	rho, why := v.stress()
 	for _, m := range v.methods {
-		if m.perturbs() && m.BestRho != rho {
+		if m.perturbs() && m.Sweep == "" && m.BestRho != rho {
 			return append(scenes, scene{"at rho " + num(rho), "Rho " + num(rho) + " is " + why + ".", func(m *method) float64 {
-				if !m.perturbs() {
+				switch {
+				case !m.perturbs():
 					return 0
+				case m.Sweep != "":
+					return math.NaN() // it has no radius
 				}
 				return rho
 			}})
@@ -164,11 +189,11 @@ func (v *view) bestRadii() string {
 	return strings.Join(s, ", ")
 }
 
-// curves are the methods' means over seeds by epoch of one number.
+// curves are the methods' means over seeds of one number in the course of training.
 func (v *view) curves(s scene, value func(train.Record) float64) (all []series, values []float64) {
 	for _, m := range v.methods {
 		c := series{look: m.look, line: true, marks: markLast}
-		for _, e := range byEpoch(m.at(s.rho(m)), value) {
+		for _, e := range v.over(m.at(s.rho(m)), value) {
 			c.points = append(c.points, spot{x: float64(e.at), y: e.value, se: e.se})
 			values = append(values, e.value)
 		}
@@ -179,17 +204,49 @@ func (v *view) curves(s scene, value func(train.Record) float64) (all []series, 
 	return all, values
 }
 
-func (v *view) epochAxis() axis {
-	last := 2
+// bySteps reports whether some run was evaluated more than once in an epoch, so that its
+// course is one of steps.
+func (v *view) bySteps() bool {
+	for _, r := range v.Rows {
+		for i, e := range r.Records {
+			if i > 0 && e.Epoch == r.Records[i-1].Epoch {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// over returns the means over runs of a number in the course of training.
+func (v *view) over(rows []study.Row, value func(train.Record) float64) []mean {
+	if !v.bySteps() {
+		return byEpoch(rows, value)
+	}
+	runs := make([][]train.Record, len(rows))
+	for i, r := range rows {
+		runs[i] = r.Records
+	}
+	return meansAt(runs, func(r train.Record) int { return r.Step }, value)
+}
+
+// courseAxis is that of the course of training.
+func (v *view) courseAxis() axis {
+	a, last := axis{label: "epoch", min: 1}, 2
+	if v.bySteps() {
+		a = axis{label: "step", min: 0}
+	}
 	for _, m := range v.methods {
 		for _, r := range m.rows {
-			if n := len(r.Records); n > 0 {
+			if n := len(r.Records); n > 0 && a.label == "step" {
+				last = max(last, r.Records[n-1].Step)
+			} else if n > 0 {
 				last = max(last, r.Records[n-1].Epoch)
 			}
 		}
 	}
 	room := .02 * float64(last)
-	return axis{label: "epoch", min: 1 - room, max: float64(last) + room}
+	a.min, a.max = a.min-room, float64(last)+room
+	return a
 }
 
 // trainingFigures show loss and accuracy by epoch.
@@ -207,10 +264,10 @@ func (v *view) trainingFigures() (figures []figure) {
 			if len(sorted(values)) == 0 {
 				continue
 			}
-			p := picture{x: v.epochAxis(), y: kind.y(values), series: curves}
+			p := picture{x: v.courseAxis(), y: kind.y(values), series: curves}
 			title := kind.title + ", " + s.title
-			p.alt = title + ". Line chart by epoch. At the end: " + v.ends(s, kind.value) + "."
-			figures = append(figures, figure{title, p.svg(), s.note})
+			p.alt = title + ". Line chart by " + p.x.label + ". At the end: " + v.ends(s, kind.value) + "."
+			figures = append(figures, newFigure(title, p, s.note, v.methods...))
 		}
 	}
 	return figures
@@ -220,7 +277,7 @@ func (v *view) trainingFigures() (figures []figure) {
 func (v *view) ends(s scene, value func(train.Record) float64) string {
 	var said []string
 	for _, m := range v.methods {
-		if e := byEpoch(m.at(s.rho(m)), value); len(e) > 0 {
+		if e := v.over(m.at(s.rho(m)), value); len(e) > 0 {
 			said = append(said, fmt.Sprintf("%s %s", m.name, num(e[len(e)-1].value)))
 		}
 	}
@@ -253,11 +310,11 @@ func lossAxis(values []float64) axis {
 func (v *view) gradientFigures() (figures []figure) {
 	for _, s := range v.scenes() {
 		curves, values := v.curves(s, gradNorm)
-		p := picture{x: v.epochAxis(), series: curves}
+		p := picture{x: v.courseAxis(), series: curves}
 		var said []string
 		for _, m := range v.monge() {
 			rho := s.rho(m)
-			if a := m.alpha(rho); a > 0 && len(m.at(rho)) > 0 {
+			if a := m.alpha(rho); a > 0 && finite(a) && len(m.at(rho)) > 0 {
 				p.rules = append(p.rules, rule{look: thin(m.look), at: 1 / a, label: "1/alpha = " + num(1/a)})
 				values = append(values, 1/a)
 				said = append(said, fmt.Sprintf("%s %s", m.name, num(1/a)))
@@ -269,11 +326,11 @@ func (v *view) gradientFigures() (figures []figure) {
 		}
 		p.y = axis{log: true, min: lo, max: hi}
 		title := "|g|, " + s.title
-		p.alt = title + ". Line chart by epoch, logarithmic. At the end: " + v.ends(s, gradNorm) + "."
+		p.alt = title + ". Line chart by " + p.x.label + ", logarithmic. At the end: " + v.ends(s, gradNorm) + "."
 		if len(said) > 0 {
 			p.alt += " 1/alpha: " + strings.Join(said, ", ") + "."
 		}
-		figures = append(figures, figure{title, p.svg(), s.note})
+		figures = append(figures, newFigure(title, p, s.note, v.methods...))
 	}
 	return figures
 }
@@ -288,8 +345,10 @@ func (v *view) ascentFigures() (figures []figure) {
 	if f, ok := v.scatter(); ok {
 		figures = append(figures, f)
 	}
-	if f, ok := v.ascentByRho(); ok {
-		figures = append(figures, f)
+	for _, over := range v.sweeps() {
+		if f, ok := ascentOver(over); ok {
+			figures = append(figures, f)
+		}
 	}
 	return figures
 }
@@ -332,8 +391,8 @@ func (v *view) scatter() (f figure, ok bool) {
 	p.y = axis{log: true, min: lo, max: hi}
 	p.slope = true
 	p.alt = fmt.Sprintf("Actual against predicted ascent. Scatter chart of %d points, logarithmic both ways, with the diagonal.", len(xs))
-	f = figure{"Actual ascent against predicted ascent", p.svg(),
-		fmt.Sprintf("Each point is a mean over the seeds and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", share(bins))}
+	f = newFigure("Actual ascent against predicted ascent", p,
+		fmt.Sprintf("Each point is a mean over the seeds and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", share(bins)), v.climbing()...)
 	if left > 0 {
 		f.Note += fmt.Sprintf(" %s without a rise of the loss left out.", plural(left, "point"))
 	}
@@ -363,18 +422,13 @@ func binned(rows []study.Row) (spots []spot) {
 	return spots
 }
 
-// ascentByRho draws the mean actual ascent against rho.
-func (v *view) ascentByRho() (f figure, ok bool) {
-	if len(v.radii()) == 0 {
-		return f, false
-	}
-	p := picture{x: v.rhoAxis()}
+// ascentOver draws the mean actual ascent against rho, or against the budget, where the
+// diagonal is what was asked for.
+func ascentOver(over []*method) (f figure, ok bool) {
+	p := picture{slope: over[0].Sweep != ""}
 	var values []float64
 	var said []string
-	for _, m := range v.methods {
-		if !m.perturbs() {
-			continue
-		}
+	for _, m := range over {
 		s := series{look: m.look, line: true}
 		for _, t := range m.Points {
 			if a := overall(byEpoch(m.whole(t.Rho), ascent)); a > 0 {
@@ -384,7 +438,7 @@ func (v *view) ascentByRho() (f figure, ok bool) {
 		}
 		if n := len(s.points); n > 0 {
 			p.series = append(p.series, s)
-			said = append(said, fmt.Sprintf("%s %s at rho %s", m.name, num(s.points[n-1].y), num(s.points[n-1].x)))
+			said = append(said, fmt.Sprintf("%s %s at %s", m.name, num(s.points[n-1].y), m.where(s.points[n-1].x)))
 		}
 		if b := m.AscentBudget; b != nil {
 			p.rules = append(p.rules, rule{look: thin(m.look), at: *b, label: "budget " + num(*b)})
@@ -395,10 +449,15 @@ func (v *view) ascentByRho() (f figure, ok bool) {
 	if !ok || len(said) == 0 {
 		return f, false
 	}
-	p.y = axis{log: true, min: lo, max: hi}
-	title := "Actual ascent against rho"
-	p.alt = title + ". Line chart, logarithmic both ways. At the largest radius, in nats: " + strings.Join(said, ", ") + "."
-	return figure{title, p.svg(), "Nats, mean over training and seeds. A cross marks a radius at which at least one run broke; the mean is then of the other runs, if there are any."}, true
+	p.x, p.y = axisOf(over), axis{log: true, min: lo, max: hi}
+	kind, _ := over[0].kind()
+	title, diagonal := "Actual ascent against rho", ""
+	if p.slope {
+		title, diagonal = "Actual ascent against the budget, at rho ∞", " On the diagonal the loss rises by what was asked for."
+	}
+	p.alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s, in nats: %s.", title, kind, strings.Join(said, ", "))
+	note := fmt.Sprintf("Nats, mean over training and seeds. A cross marks a %s at which at least one run broke; the mean is then of the other runs, if there are any.", kind)
+	return newFigure(title, p, note+diagonal, over...), true
 }
 
 // overall is the mean of means, NaN for none.

@@ -57,6 +57,9 @@ var sentinels = func() *strings.Replacer {
 // head is what an SVG file begins with and a picture inside a page has no use for.
 var head = regexp.MustCompile(`(?s)^.*<svg width="[^"]*" height="[^"]*" (viewBox="[^"]*")[^>]*>`)
 
+// svgStart is the element that an SVG file is.
+var svgStart = regexp.MustCompile(`<svg [^>]*>`)
+
 // textElement is a text of an SVG: its attributes, the size of its font, what it says.
 var textElement = regexp.MustCompile(`<text([^>]*font-size:([0-9.]+)px[^>]*)>([^<]*)</text>`)
 
@@ -92,6 +95,15 @@ func budgetLook(i int) look {
 	n := len(budgetLooks)
 	l := budgetLooks[(i+i/n)%n]
 	l.ink = budgetLooks[i%n].ink
+	return l
+}
+
+// variantLook is that of a method's variant number i, in none of the colours of the base
+// optimizer and of M-SAM itself.
+func variantLook(i int) look {
+	inks := []ink{4, 5, 7, 1, 6, 3}
+	l := runLook(i)
+	l.ink = inkMethod + inks[i%len(inks)]
 	return l
 }
 

@@ -88,6 +88,13 @@ func (a *axis) clamp(v float64) float64 {
 
 // svg draws the picture as an SVG element.
 func (p *picture) svg() template.HTML {
+	c := vgsvg.New(pictureWidth, pictureHeight)
+	p.draw(draw.New(c))
+	return inline(c, fmt.Sprintf(`class="chart" role="img" aria-label="%s"`, html.EscapeString(p.alt)))
+}
+
+// draw draws the picture on a canvas.
+func (p *picture) draw(dc draw.Canvas) {
 	pl := plot.New()
 	pl.BackgroundColor = nil
 	p.x.set(&pl.X)
@@ -112,15 +119,12 @@ func (p *picture) svg() template.HTML {
 	for _, r := range p.rules {
 		p.addLabel(pl, r)
 	}
-	c := vgsvg.New(pictureWidth, pictureHeight)
-	dc := draw.New(c)
 	below := vg.Length(1)
 	if p.x.label != "" {
 		below = fontSize + 6
-		dc.FillText(words(inkMuted, fontSize, draw.XCenter, draw.YBottom), vg.Point{X: dc.Center().X, Y: 4}, p.x.label)
+		dc.FillText(words(inkMuted, fontSize, draw.XCenter, draw.YBottom), vg.Point{X: dc.Center().X, Y: dc.Min.Y + 4}, p.x.label)
 	}
 	pl.Draw(draw.Crop(dc, 1, -6, below, -6))
-	return inline(c, fmt.Sprintf(`class="chart" role="img" aria-label="%s"`, html.EscapeString(p.alt)))
 }
 
 // inline makes an element of a page out of an SVG canvas.

@@ -42,7 +42,8 @@ type page struct {
 	Climbing []key // of the methods that perturb
 	Summary  []summaryRow
 	Accuracy []figure
-	Table    table
+	Tables   []table
+	Pairs    []pairRow
 	Training []figure
 	Gradient []figure
 	Ascent   []figure
@@ -50,6 +51,8 @@ type page struct {
 	Command  string
 	Settings []setting
 	Plan     string
+	PlanAs   string    // what the plan is written in
+	Runs     []cellRow // that have directories
 }
 
 // key explains the look of a method.
@@ -63,8 +66,12 @@ type summaryRow struct {
 	Rho, Val, Test, Range, Decades, Broken, Cost string
 }
 
-// table is accuracy by radius and method.
+// pairRow is the difference of two methods.
+type pairRow struct{ Method, Against, Difference, Interval, Seeds, Verdict string }
+
+// table is accuracy by radius, or budget, and method.
 type table struct {
+	Setting string
 	Methods []string
 	Rows    []tableRow
 }
@@ -114,14 +121,23 @@ func render(name string, data any) ([]byte, error) {
 // Page returns the page: HTML that needs nothing beside it. The same comparison gives the
 // same bytes.
 func Page(c *study.Comparison, command string) ([]byte, error) {
+	p, err := newPage(c, command)
+	if err != nil {
+		return nil, err
+	}
+	return render("compare.html", p)
+}
+
+func newPage(c *study.Comparison, command string) (*page, error) {
 	v := newView(c)
-	p := page{
+	p := &page{
 		Title:    v.title(),
 		Lede:     v.lede(),
 		Words:    Describe(c),
 		Summary:  v.summaryRows(),
 		Accuracy: v.accuracyFigures(),
-		Table:    v.table(),
+		Tables:   v.tables(),
+		Pairs:    v.pairRows(),
 		Training: v.trainingFigures(),
 		Gradient: v.gradientFigures(),
 		Ascent:   v.ascentFigures(),
@@ -139,8 +155,8 @@ func Page(c *study.Comparison, command string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Plan = string(plan)
-	return render("compare.html", p)
+	p.Plan, p.PlanAs = string(plan), "The plan as JSON"
+	return p, nil
 }
 
 func (m *method) key() key { return key{m.name, swatch(m.look)} }
@@ -152,8 +168,11 @@ func (v *view) title() string {
 			names = append(names, m.name)
 		}
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return "A comparison on " + v.Data.Name
+	case len(v.methods) > 6 && v.Study != nil:
+		return fmt.Sprintf("%d methods on %s", len(v.methods), v.Data.Name)
 	}
 	return strings.Replace(fmt.Sprintf("%s on %s", join(names), v.Data.Name), "M-SAM", "Monge SAM (M-SAM)", 1)
 }
@@ -217,28 +236,33 @@ func (v *view) summaryRows() (rows []summaryRow) {
 	return rows
 }
 
-// table lists every point: a row for the base optimizer, which has no radius, and one for
-// each radius.
-func (v *view) table() table {
-	var t table
-	rhos := v.radii()
-	for _, m := range v.methods {
-		t.Methods = append(t.Methods, m.name)
-		if !m.perturbs() {
-			rhos = append([]float64{0}, rhos...)
+// tables list every point: a row for the base optimizer, which has no radius, and one for
+// each radius; beside it those of the methods over budgets.
+func (v *view) tables() (list []table) {
+	for _, over := range v.sweeps() {
+		t := table{Setting: over[0].Setting()}
+		places := places(over)
+		if len(list) == 0 {
+			if base := v.unperturbed(); len(base) > 0 {
+				over, places = append(base, over...), append([]float64{0}, places...)
+			}
 		}
+		for _, m := range over {
+			t.Methods = append(t.Methods, m.name)
+		}
+		for _, x := range places {
+			row := tableRow{Rho: num(x)}
+			if x == 0 {
+				row.Rho = "–"
+			}
+			for _, m := range over {
+				row.Cells = append(row.Cells, m.cell(x, v.Plan.Seeds))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		list = append(list, t)
 	}
-	for _, rho := range slices.Compact(rhos) {
-		row := tableRow{Rho: num(rho)}
-		if rho == 0 {
-			row.Rho = "–"
-		}
-		for _, m := range v.methods {
-			row.Cells = append(row.Cells, m.cell(rho, v.Plan.Seeds))
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
+	return list
 }
 
 // cell is a point; it says how many runs it is a mean of where that is not the plan's.
@@ -271,7 +295,7 @@ func (v *view) failures() (list []string) {
 			case len(list) == most:
 				more++
 			default:
-				list = append(list, fmt.Sprintf("%s, rho %s, seed %d: %s", m.name, num(r.Rho), r.Seed, r.Failure))
+				list = append(list, fmt.Sprintf("%s, %s, seed %d: %s", m.name, m.where(r.X()), r.Seed, r.Failure))
 			}
 		}
 	}

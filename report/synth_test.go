@@ -38,7 +38,7 @@ func comparison(arms ...arm) *study.Comparison {
 			}
 		}
 		slices.SortFunc(rows, func(x, y study.Row) int {
-			return 2*sign(x.Rho-y.Rho) + sign(float64(x.Seed)-float64(y.Seed))
+			return 2*sign(float64(x.Rho-y.Rho)) + sign(float64(x.Seed)-float64(y.Seed))
 		})
 		if a.budget > 0 {
 			plan.Budgets = append(plan.Budgets, a.budget)
@@ -59,7 +59,7 @@ func comparison(arms ...arm) *study.Comparison {
 
 // row is a made-up run, whose epochs approach its accuracy.
 func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
-	r := study.Row{Method: a.method, Rho: rho, Seed: seed, TestAccuracy: math.Abs(acc), ValAccuracy: math.Abs(acc), StepS: 1e-3}
+	r := study.Row{Method: a.method, Rho: train.Real(rho), Seed: seed, TestAccuracy: math.Abs(acc), ValAccuracy: math.Abs(acc), StepS: 1e-3}
 	alpha := 0.
 	if a.method == "m-sam" {
 		alpha = 1

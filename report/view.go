@@ -38,14 +38,17 @@ var methodNames = map[string]string{"sam": "SAM", "m-sam": "M-SAM", "fisher": "F
 
 func newView(c *study.Comparison) *view {
 	v := &view{Comparison: c}
-	budgets := 0
+	budgets, variants := 0, 0
 	for _, s := range c.Summary {
 		m := &method{Summary: s, name: methodNames[s.Method], base: 1}
 		l, known := looks[s.Method]
 		switch {
 		case !known:
 			l = otherLook
-		case s.AscentBudget != nil:
+		case s.Variant != "":
+			l = variantLook(variants)
+			variants++
+		case s.AscentBudget != nil, s.Sweep != "":
 			l = budgetLook(budgets)
 			budgets++
 		}
@@ -59,13 +62,22 @@ func newView(c *study.Comparison) *view {
 		if s.AscentBudget != nil {
 			m.name += fmt.Sprintf(" with budget %s", num(*s.AscentBudget))
 		}
+		if s.Sweep != "" {
+			m.name += " at rho ∞"
+		}
+		if s.Variant != "" {
+			m.name += " (" + s.Variant + ")"
+		}
 		if a := c.Plan.Base.Alpha; a != nil {
 			m.base = *a
 		}
 		for _, r := range c.Rows {
-			if r.Method == s.Method && same(r.AscentBudget, s.AscentBudget) {
+			if r.Of(&s) {
 				m.rows = append(m.rows, r)
 			}
+		}
+		if len(m.rows) > 0 && m.rows[0].Alpha != nil {
+			m.base = *m.rows[0].Alpha
 		}
 		if len(m.rows) > 0 && len(m.Points) > 0 {
 			v.methods = append(v.methods, m)
@@ -74,16 +86,81 @@ func newView(c *study.Comparison) *view {
 	return v
 }
 
-func same(a, b *float64) bool { return a == b || a != nil && b != nil && *a == *b }
-
-// find returns the method of a name and no budget, or nil.
-func (v *view) find(name string) *method {
+// find returns the method of a name and no budget, or nil. Of several variants it is the
+// one that is best on validation.
+func (v *view) find(name string) (found *method) {
 	for _, m := range v.methods {
-		if m.Method == name && m.AscentBudget == nil {
-			return m
+		if m.Method != name || m.AscentBudget != nil || m.Sweep != "" {
+			continue
+		}
+		if found == nil || m.ValAccuracy > found.ValAccuracy {
+			found = m
 		}
 	}
-	return nil
+	return found
+}
+
+// sweeps are the methods with points at radii, and those with points at budgets; none of
+// the two is empty. Without either it is the base optimizer alone.
+func (v *view) sweeps() (list [][]*method) {
+	var radii, budgets []*method
+	for _, m := range v.methods {
+		switch {
+		case !m.perturbs():
+		case m.Sweep == "":
+			radii = append(radii, m)
+		default:
+			budgets = append(budgets, m)
+		}
+	}
+	for _, ms := range [][]*method{radii, budgets} {
+		if len(ms) > 0 {
+			list = append(list, ms)
+		}
+	}
+	return list
+}
+
+// unperturbed returns the base optimizer, in all its variants.
+func (v *view) unperturbed() (ms []*method) {
+	for _, m := range v.methods {
+		if !m.perturbs() {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// climbing returns the methods that perturb.
+func (v *view) climbing() (ms []*method) {
+	for _, over := range v.sweeps() {
+		ms = append(ms, over...)
+	}
+	return ms
+}
+
+// places returns all radii, or budgets, of methods, ascending.
+func places(ms []*method) (xs []float64) {
+	for _, m := range ms {
+		for _, p := range m.Points {
+			if p.Rho > 0 && finite(p.Rho) {
+				xs = append(xs, p.Rho)
+			}
+		}
+	}
+	slices.Sort(xs)
+	return slices.Compact(xs)
+}
+
+// where names a place among a method's points.
+func (m *method) where(x float64) string { return m.Setting() + " " + num(x) }
+
+// kind is what a method's points differ in, in general words.
+func (m *method) kind() (one, many string) {
+	if m.Sweep != "" {
+		return "budget", "budgets"
+	}
+	return "radius", "radii"
 }
 
 // monge returns all members of M-SAM, with and without a budget.
@@ -104,6 +181,8 @@ func (m *method) alpha(rho float64) float64 {
 	switch {
 	case m.Method != "m-sam":
 		return 0
+	case m.Sweep != "":
+		return math.Inf(1)
 	case m.AscentBudget != nil:
 		return rho / *m.AscentBudget
 	}
@@ -113,7 +192,7 @@ func (m *method) alpha(rho float64) float64 {
 // at returns the method's runs at a radius.
 func (m *method) at(rho float64) (rows []study.Row) {
 	for _, r := range m.rows {
-		if r.Rho == rho {
+		if r.X() == rho {
 			rows = append(rows, r)
 		}
 	}

@@ -39,6 +39,7 @@ func Describe(c *study.Comparison) Words {
 	v := newView(c)
 	w := Words{Notice: v.notice()}
 	w.Headline, w.Summary = v.headline()
+	w.Summary = append(v.caveats(), w.Summary...)
 	for _, f := range []Finding{
 		{"Best accuracy", v.sayAccuracy()},
 		{"How much radius each forgives", v.sayRange()},
@@ -59,6 +60,9 @@ func (v *view) notice() string {
 	if len(v.Rows) >= v.Planned {
 		return ""
 	}
+	if v.Study != nil {
+		return v.unfinished()
+	}
 	return fmt.Sprintf("This comparison was interrupted: %d of %s finished. Everything below is about those alone; "+
 		"means of different radii may be over different seeds.", len(v.Rows), plural(v.Planned, "planned run"))
 }
@@ -76,9 +80,10 @@ const (
 // contrast is the difference of two methods' test accuracies, each at the radius that its
 // validation chose, paired by seed.
 type contrast struct {
-	diff, se float64
-	n        int
-	verdict  verdict
+	diff, se  float64
+	low, high float64 // of the 95% interval; NaN for fewer than two seeds
+	n         int
+	verdict   verdict
 }
 
 // against compares m with r.
@@ -97,20 +102,22 @@ func (m *method) against(r *method) contrast {
 // contrastOf judges paired differences. They count if Student's t, which asks for more than
 // two standard errors and for far more with few seeds, puts their mean beyond chance at 5%.
 func contrastOf(d []float64) contrast {
-	c := contrast{n: len(d)}
+	c := contrast{n: len(d), low: math.NaN(), high: math.NaN()}
 	if c.n == 0 {
 		return c
 	}
 	mean := meanOf(d)
 	c.diff, c.se = mean.value, mean.se
-	if c.n < fewSeeds {
+	if c.n == 1 {
 		return c
 	}
 	limit := distuv.StudentsT{Sigma: 1, Nu: float64(c.n - 1)}.Quantile(.975) * c.se
+	c.low, c.high = c.diff-limit, c.diff+limit
 	switch {
-	case c.diff > limit:
+	case c.n < fewSeeds:
+	case c.low > 0:
 		c.verdict = ahead
-	case c.diff < -limit:
+	case c.high < 0:
 		c.verdict = behind
 	default:
 		c.verdict = tie
@@ -191,6 +198,11 @@ func (v *view) headline() (head string, summary []string) {
 		return "M-SAM is not among the compared methods.", []string{v.leader()}
 	case rival == nil:
 		return "There is no other method to hold M-SAM against.", []string{v.leader()}
+	}
+	for _, m := range ms {
+		if rise, _ := m.overBudget(); rise > kept {
+			summary = append(summary, m.sayBudget())
+		}
 	}
 	for _, m := range ms {
 		summary = append(summary, upper(v.hold(m, rival))+".")
@@ -282,7 +294,7 @@ func compared(ms []*method, rival *method) string {
 
 // full is a variant's name beside others.
 func (m *method) full() string {
-	if m.AscentBudget == nil {
+	if m.AscentBudget == nil && m.Sweep == "" && m.Variant == "" {
 		return "plain " + m.name
 	}
 	return m.name
@@ -292,7 +304,7 @@ func (m *method) full() string {
 func later(m, r *method) bool {
 	a, _ := m.breaks()
 	b, _ := r.breaks()
-	return a > b && m.tried() >= b
+	return m.Sweep == r.Sweep && a > b && m.tried() >= b
 }
 
 // tried is the method's largest radius.
@@ -328,15 +340,16 @@ func (v *view) hold(m, r *method) string {
 	}
 	a, _ := m.breaks()
 	b, _ := r.breaks()
-	limit := "up to rho " + num(m.tried())
+	limit := "up to " + m.where(m.tried())
 	if len(m.Points) == 1 {
-		limit = "at rho " + num(m.tried())
+		limit = "at " + m.where(m.tried())
 	}
+	apart := !r.perturbs() || m.Sweep != r.Sweep // without radii to compare
 	switch {
-	case !r.perturbs() && math.IsInf(a, 1):
+	case apart && math.IsInf(a, 1):
 		return fmt.Sprintf("%s, and %s does not break %s", accuracy, it, limit)
-	case !r.perturbs():
-		return fmt.Sprintf("%s, and %s breaks from rho %s on", accuracy, it, num(a))
+	case apart:
+		return fmt.Sprintf("%s, and %s breaks from %s on", accuracy, it, m.where(a))
 	case math.IsInf(a, 1) && math.IsInf(b, 1):
 		return fmt.Sprintf("%s, and neither breaks %s", accuracy, limit)
 	case a == b:
@@ -405,7 +418,7 @@ func (v *view) sayAccuracy() (text []string) {
 	for _, m := range ranked {
 		s := m.name
 		if m.perturbs() {
-			s += " at rho " + num(m.BestRho)
+			s += " at " + m.where(m.BestRho)
 		}
 		s += ": " + m.accuracy()
 		if n := m.best().Runs; n > 1 && n != v.Plan.Seeds {
@@ -415,10 +428,11 @@ func (v *view) sayAccuracy() (text []string) {
 	}
 	text = append([]string{"Mean test accuracy at the radius that validation chose. " + strings.Join(list, "; ") + "."}, text...)
 	text = append(text, v.sayPairs(ranked)...)
+	var edges []clause
 	for _, m := range ranked {
-		text = append(text, m.sayEdge()...)
+		edges = append(edges, m.edges()...)
 	}
-	return text
+	return append(text, merge(edges)...)
 }
 
 // sayPairs compares M-SAM with everybody else, and everybody else with the base
@@ -448,34 +462,35 @@ func (v *view) sayPairs(ranked []*method) (text []string) {
 	return append(text, fmt.Sprintf("%s; with fewer than %d seeds none does.", rule, fewSeeds))
 }
 
-// sayEdge warns of a best radius that is the first or last tried, or where runs broke.
-func (m *method) sayEdge() (text []string) {
+// edges warn of a best radius that is the first or last tried, or where runs broke.
+func (m *method) edges() (said []clause) {
 	if !m.perturbs() {
 		return nil
 	}
+	kind, _ := m.kind()
 	if n := len(m.Points); n > 1 && m.BestRho == m.Points[0].Rho {
-		text = append(text, fmt.Sprintf("%s is best at the smallest radius tried; a smaller one may be better.", m.name))
+		said = append(said, clause{m.name, "is", "are", fmt.Sprintf("best at the smallest %s tried; a smaller one may be better", kind)})
 	} else if n > 1 && m.BestRho == m.tried() {
-		text = append(text, fmt.Sprintf("%s is best at the largest radius tried; a larger one may be better.", m.name))
+		said = append(said, clause{m.name, "is", "are", fmt.Sprintf("best at the largest %s tried; a larger one may be better", kind)})
 	}
 	if b := m.best(); b.Diverged > 0 {
-		text = append(text, fmt.Sprintf("At that radius %d of %s of %s broke.", b.Diverged, plural(b.Runs, "run"), m.name))
+		said = append(said, clause{m.name, "had", "had", fmt.Sprintf("%d of %s break at its best %s", b.Diverged, plural(b.Runs, "run"), kind)})
 	}
-	return text
+	return said
 }
 
 func (v *view) sayRange() (text []string) {
-	if len(v.radii()) < 2 {
-		return nil
-	}
-	var ranged []*method
+	var ranged []*method // over radii
 	var said []clause
 	for _, m := range v.methods {
-		if m.perturbs() && !m.allBroke() && len(m.Points) > 1 {
+		if !m.perturbs() || m.allBroke() || len(m.Points) < 2 {
+			continue
+		}
+		c := m.width()
+		c.rest += v.use(m)
+		said = append(said, c)
+		if m.Sweep == "" {
 			ranged = append(ranged, m)
-			c := m.width()
-			c.rest += v.use(m)
-			said = append(said, c)
 		}
 	}
 	text = merge(said)
@@ -518,14 +533,14 @@ func merge(clauses []clause) (text []string) {
 // width says over which radii a method stays near its own best.
 func (m *method) width() clause {
 	if m.Range[0] == m.Range[1] {
-		return clause{m.name, "comes", "come", fmt.Sprintf("within two points of the method's own best at rho %s only", num(m.Range[0]))}
+		return clause{m.name, "comes", "come", fmt.Sprintf("within two points of the method's own best at %s only", m.where(m.Range[0]))}
 	}
 	least := ""
 	if m.OpenLow || m.OpenHigh {
 		least = "at least "
 	}
-	return clause{m.name, "stays", "stay", fmt.Sprintf("within two points of the method's own best from rho %s to %s, %s%.1f decades",
-		num(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)}
+	return clause{m.name, "stays", "stay", fmt.Sprintf("within two points of the method's own best from %s to %s, %s%.1f decades",
+		m.where(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)}
 }
 
 // use says at which radii a method's mean accuracy is above the base optimizer's.
@@ -546,21 +561,22 @@ func (v *view) use(m *method) string {
 		}
 	}
 	above := "; the mean is above that of " + base.name
+	kind, _ := m.kind()
 	switch {
 	case len(use) == 0:
-		return "; at no radius is the mean above that of " + base.name
+		return "; at no " + kind + " is the mean above that of " + base.name
 	case len(use) == len(m.Points):
-		return above + " at every radius"
+		return above + " at every " + kind
 	case len(use) == 1:
-		return above + " at rho " + num(use[0]) + " only"
+		return above + " at " + m.where(use[0]) + " only"
 	case last-first+1 == len(use):
-		return fmt.Sprintf("%s from rho %s to %s", above, num(use[0]), num(use[len(use)-1]))
+		return fmt.Sprintf("%s from %s to %s", above, m.where(use[0]), num(use[len(use)-1]))
 	}
 	list := make([]string, len(use))
-	for i, rho := range use {
-		list[i] = num(rho)
+	for i, x := range use {
+		list[i] = num(x)
 	}
-	return above + " at rho " + join(list)
+	return above + " at " + m.Setting() + " " + join(list)
 }
 
 func (v *view) sayBreaks() []string {
@@ -570,9 +586,10 @@ func (v *view) sayBreaks() []string {
 		case !math.IsInf(first, 1):
 			said = append(said, m.sayBreak())
 		case m.perturbs():
-			c := clause{m.name, "does", "do", "not break at any radius tried, up to " + num(m.tried())}
+			kind, _ := m.kind()
+			c := clause{m.name, "does", "do", "not break at any " + kind + " tried, up to " + num(m.tried())}
 			if len(m.Points) == 1 {
-				c.rest = "not break at rho " + num(m.tried()) + ", the only radius tried"
+				c.rest = "not break at " + m.where(m.tried()) + ", the only " + kind + " tried"
 			}
 			said = append(said, c)
 		}
@@ -586,19 +603,20 @@ func (m *method) sayBreak() clause {
 	p := m.point(first)
 	runs := fmt.Sprintf("%d of %s", p.Diverged, plural(p.Runs, "run"))
 	c := clause{m.name, "breaks", "break", ""}
+	kind, _ := m.kind()
 	switch {
 	case !m.perturbs():
 		c.rest = fmt.Sprintf("without any perturbation (%s): the settings are too much for training as such", runs)
 	case len(m.Points) == 1:
-		c.rest = fmt.Sprintf("at rho %s, the only radius tried (%s)", num(first), runs)
+		c.rest = fmt.Sprintf("at %s, the only %s tried (%s)", m.where(first), kind, runs)
 	case first == m.tried():
-		c.rest = fmt.Sprintf("at rho %s, the largest tried (%s)", num(first), runs)
+		c.rest = fmt.Sprintf("at %s, the largest tried (%s)", m.where(first), runs)
 	case first == all:
-		c.rest = fmt.Sprintf("in every run from rho %s on", num(first))
+		c.rest = fmt.Sprintf("in every run from %s on", m.where(first))
 	case math.IsInf(all, 1):
-		c.rest = fmt.Sprintf("first at rho %s (%s), though not in every run at the largest, %s", num(first), runs, num(m.tried()))
+		c.rest = fmt.Sprintf("first at %s (%s), though not in every run at the largest, %s", m.where(first), runs, num(m.tried()))
 	default:
-		c.rest = fmt.Sprintf("first at rho %s (%s), and in every run from rho %s on", num(first), runs, num(all))
+		c.rest = fmt.Sprintf("first at %s (%s), and in every run from %s on", m.where(first), runs, m.where(all))
 	}
 	return c
 }
@@ -628,6 +646,9 @@ func (v *view) sayHow() (text []string) {
 
 func (v *view) sayDifference() (text []string) {
 	for _, m := range v.monge() {
+		if m.Sweep != "" { // no radius to differ at
+			continue
+		}
 		if m.allBroke() {
 			text = append(text, fmt.Sprintf("%s: every run broke, so this was not judged.", m.name))
 			continue
@@ -694,7 +715,7 @@ func (v *view) sayAscent() (text []string) {
 		rows := m.whole(m.BestRho)
 		want, got := overall(byEpoch(rows, predicted)), overall(byEpoch(rows, ascent))
 		if want > 0 && finite(got) {
-			text = append(text, fmt.Sprintf("%s at rho %s: predicted %s nats, actual %s, %s times the prediction.", m.name, num(m.BestRho), num(want), num(got), num(got/want)))
+			text = append(text, fmt.Sprintf("%s at %s: predicted %s nats, actual %s, %s times the prediction.", m.name, m.where(m.BestRho), num(want), num(got), num(got/want)))
 		}
 	}
 	for _, m := range v.methods {
@@ -705,26 +726,49 @@ func (v *view) sayAscent() (text []string) {
 	return text
 }
 
-// sayBudget says whether the loss rose by no more than a budget, over all radii.
+// sayBudget says whether the loss rose by no more than a budget, at all points.
 func (m *method) sayBudget() string {
-	if m.AscentBudget == nil || m.allBroke() {
-		return ""
-	}
-	b, top, at := *m.AscentBudget, math.Inf(-1), 0.
-	for _, p := range m.Points {
-		if a := overall(byEpoch(m.whole(p.Rho), ascent)); p.Diverged < p.Runs && a > top {
-			top, at = a, p.Rho
-		}
-	}
+	top, at := m.overBudget()
 	switch {
 	case math.IsInf(top, -1):
 		return ""
-	case top <= b:
-		return fmt.Sprintf("The budget of %s nats was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), num(top), num(at))
-	case top <= kept*b:
-		return fmt.Sprintf("The budget of %s nats was nearly kept: the loss rose by %s at most, %.1f%% more (rho %s, mean of the training).", num(b), num(top), 100*(top/b-1), num(at))
+	case m.Sweep != "" && top <= 1:
+		return fmt.Sprintf("%s kept every budget: the loss rose by %s times what was asked for at most (budget %s, mean of the training).", m.name, num(top), num(at))
+	case m.Sweep != "" && top <= kept:
+		return fmt.Sprintf("%s nearly kept its budgets: the loss rose by %.1f%% more than asked for at most (budget %s, mean of the training).", m.name, 100*(top-1), num(at))
+	case m.Sweep != "":
+		return fmt.Sprintf("%s bounds only the linear prediction: at budget %s the loss rose by %s times what was asked for.", m.name, num(at), num(top))
 	}
-	return fmt.Sprintf("The budget of %s nats bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), num(at), num(top), num(top/b))
+	switch b := *m.AscentBudget; {
+	case top <= 1:
+		return fmt.Sprintf("The budget of %s nats was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), num(top*b), num(at))
+	case top <= kept:
+		return fmt.Sprintf("The budget of %s nats was nearly kept: the loss rose by %s at most, %.1f%% more (rho %s, mean of the training).", num(b), num(top*b), 100*(top-1), num(at))
+	default:
+		return fmt.Sprintf("The budget of %s nats bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), num(at), num(top*b), num(top))
+	}
+}
+
+// overBudget finds the point, of those with runs that did not break, where the loss rose
+// by most beside what the budget asked for: how many times as much, and the place. It is
+// -Inf for a method without a budget. At an infinite rho the prediction is what was asked
+// for, whatever schedule the budget has and however many steps perturb.
+func (m *method) overBudget() (top, at float64) {
+	top = math.Inf(-1)
+	if m.AscentBudget == nil && m.Sweep == "" {
+		return top, 0
+	}
+	for _, p := range m.Points {
+		rows := m.whole(p.Rho)
+		asked := overall(byEpoch(rows, predicted))
+		if m.AscentBudget != nil {
+			asked = *m.AscentBudget
+		}
+		if rise := overall(byEpoch(rows, ascent)) / asked; p.Diverged < p.Runs && rise > top {
+			top, at = rise, p.Rho
+		}
+	}
+	return top, at
 }
 
 func (v *view) sayCost() (text []string) {

@@ -50,13 +50,16 @@ func DefaultPlan() Plan {
 
 // A Row is one run of a comparison.
 type Row struct {
-	Method       string   `json:"method"`
-	AscentBudget *float64 `json:"ascent_budget"`
-	Rho          float64  `json:"rho"` // 0 for sgd
-	Seed         uint64   `json:"seed"`
-	TestAccuracy float64  `json:"test_accuracy"`
-	ValAccuracy  float64  `json:"val_accuracy"`
-	TrainLoss    *float64 `json:"train_loss"` // null if not finite
+	Run          string     `json:"run,omitempty"` // its directory, if it has one
+	Method       string     `json:"method"`
+	Variant      string     `json:"variant,omitempty"` // what else sets its method apart
+	AscentBudget *float64   `json:"ascent_budget"`
+	Rho          train.Real `json:"rho"` // 0 for sgd
+	Alpha        *float64   `json:"alpha,omitempty"`
+	Seed         uint64     `json:"seed"`
+	TestAccuracy float64    `json:"test_accuracy"`
+	ValAccuracy  float64    `json:"val_accuracy"`
+	TrainLoss    *float64   `json:"train_loss"` // null if not finite
 	// Diverged is set when the run met a NaN or an infinity, or ended at the constant
 	// predictor (Collapsed).
 	Diverged  bool    `json:"diverged"`
@@ -64,12 +67,17 @@ type Row struct {
 	Failure   string  `json:"failure,omitempty"`
 	StepS     float64 `json:"step_s"` // median seconds of a step
 
+	Result  *train.Result  `json:"result,omitempty"` // of a run with a directory
 	Records []train.Record `json:"records"`
 }
 
 // A Summary is what the runs of one method say together.
 type Summary struct {
-	Method       string   `json:"method"`
+	Method  string `json:"method"`
+	Variant string `json:"variant,omitempty"`
+	// Sweep is "ascent_budget" for a method with rho = inf, whose runs differ in their
+	// budget: wherever it says rho below, that is meant.
+	Sweep        string   `json:"sweep,omitempty"`
 	AscentBudget *float64 `json:"ascent_budget"`
 	Points       []Point  `json:"points"` // by rho, ascending
 	// BestRho has the best mean validation accuracy (the smallest such); the accuracies
@@ -110,6 +118,8 @@ type Comparison struct {
 	Seconds float64   `json:"seconds"`
 	Level   string    `json:"level"` // of the kernels
 	Threads int       `json:"threads"`
+	Study   *Study    `json:"-"` // whose runs these are, if they have directories
+	States  []State   `json:"-"` // of its cells
 }
 
 // DataInfo says what the runs saw.
@@ -296,7 +306,7 @@ func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
 	}
 	res, err := run.Do(ctx, nil, train.Watch{})
 	r := &Row{
-		Method: c.method, AscentBudget: c.budget, Rho: c.rho, Seed: c.seed,
+		Method: c.method, AscentBudget: c.budget, Rho: train.Real(c.rho), Seed: c.seed,
 		TestAccuracy: orZero(res.TestAccuracy), ValAccuracy: orZero(res.ValAccuracy), StepS: res.StepSeconds, Records: res.Records,
 	}
 	var nf *sam.NonFiniteError
@@ -324,8 +334,14 @@ func orZero(a train.Real) float64 {
 }
 
 // collapsed reports whether a run ended at the constant predictor: a validation
-// accuracy near chance, and a loss no better than that of saying nothing.
+// accuracy near chance, and a loss no better than that of saying nothing. Without a
+// validation split it is judged on the test split.
 func collapsed(res train.Result, classes int) bool {
 	c := float64(classes)
-	return float64(res.ValAccuracy) < 3/c && float64(res.ValLoss) > .95*math.Log(c)
+	near := min(3/c, 1/c+(1-1/c)*2/9) // the same at ten classes
+	accuracy, loss := float64(res.ValAccuracy), float64(res.ValLoss)
+	if math.IsNaN(accuracy) {
+		accuracy, loss = float64(res.TestAccuracy), float64(res.TestLoss)
+	}
+	return accuracy < near && loss > .95*math.Log(c)
 }

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/monge-ml/monge/train"
 )
 
 func small() Plan {
@@ -124,7 +126,7 @@ func TestPlanErrors(t *testing.T) {
 func rows(method string, accuracy map[float64][]float64) (rs []Row) {
 	for rho, list := range accuracy {
 		for seed, a := range list {
-			rs = append(rs, Row{Method: method, Rho: rho, Seed: uint64(seed), TestAccuracy: a, ValAccuracy: a, StepS: .002, Diverged: a < .2})
+			rs = append(rs, Row{Method: method, Rho: train.Real(rho), Seed: uint64(seed), TestAccuracy: a, ValAccuracy: a, StepS: .002, Diverged: a < .2})
 		}
 	}
 	return rs

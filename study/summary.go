@@ -11,18 +11,56 @@ import (
 // near-best.
 const near = .02
 
-// key tells methods apart: M-SAM under different budgets are different methods here.
+// budgets is the Sweep of methods whose runs differ in their ascent budget.
+const budgets = "ascent_budget"
+
+// key tells methods apart: M-SAM under different budgets are different methods here,
+// unless rho is infinite.
 type key struct {
-	method string
-	budget float64
+	method, variant, sweep string
+	budget                 float64
 }
 
 func (r *Row) key() key {
-	k := key{method: r.Method}
-	if r.AscentBudget != nil {
+	k := key{method: r.Method, variant: r.Variant, sweep: r.sweep()}
+	if r.AscentBudget != nil && k.sweep == "" {
 		k.budget = *r.AscentBudget
 	}
 	return k
+}
+
+func (r *Row) sweep() string {
+	if math.IsInf(float64(r.Rho), 1) && r.AscentBudget != nil {
+		return budgets
+	}
+	return ""
+}
+
+// X is where the run stands among those of its method: its rho, or its ascent budget if
+// rho is infinite.
+func (r *Row) X() float64 {
+	if r.sweep() == budgets {
+		return *r.AscentBudget
+	}
+	return float64(r.Rho)
+}
+
+// Setting names what the points of a method differ in: "rho", or "budget" if rho is
+// infinite.
+func (s *Summary) Setting() string {
+	if s.Sweep == budgets {
+		return "budget"
+	}
+	return "rho"
+}
+
+// Of reports whether the row is one of those that are summarized.
+func (r *Row) Of(s *Summary) bool {
+	k := key{method: s.Method, variant: s.Variant, sweep: s.Sweep}
+	if s.AscentBudget != nil {
+		k.budget = *s.AscentBudget
+	}
+	return r.key() == k
 }
 
 // Summarize fills in the summary from the rows.
@@ -36,9 +74,12 @@ func (c *Comparison) Summarize() {
 		}
 		groups[k] = append(groups[k], r)
 	}
-	sgd := medianStep(groups[key{method: "sgd"}])
 	for _, k := range order {
 		s := summary(groups[k])
+		sgd := medianStep(groups[key{method: "sgd", variant: k.variant}])
+		if sgd == 0 {
+			sgd = medianStep(groups[key{method: "sgd"}])
+		}
 		if sgd > 0 {
 			s.StepRatio = medianStep(groups[k]) / sgd
 		}
@@ -60,7 +101,11 @@ func medianStep(rows []Row) float64 {
 
 // summary summarizes the rows of one method.
 func summary(rows []Row) Summary {
-	s := Summary{Method: rows[0].Method, AscentBudget: rows[0].AscentBudget, Runs: len(rows), Points: points(rows)}
+	first := rows[0]
+	s := Summary{Method: first.Method, Variant: first.Variant, Sweep: first.sweep(), Runs: len(rows), Points: points(rows)}
+	if s.Sweep == "" {
+		s.AscentBudget = first.AscentBudget
+	}
 	best, top := 0, 0 // by validation, by test
 	for i, p := range s.Points {
 		s.Diverged += p.Diverged
@@ -81,7 +126,7 @@ func summary(rows []Row) Summary {
 func points(rows []Row) (ps []Point) {
 	byRho := map[float64][]Row{}
 	for _, r := range rows {
-		byRho[r.Rho] = append(byRho[r.Rho], r)
+		byRho[r.X()] = append(byRho[r.X()], r)
 	}
 	for rho, rows := range byRho {
 		p := Point{Rho: rho, Runs: len(rows)}

@@ -87,7 +87,7 @@ func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) erro
 		if bar.all != all {
 			bar = newBar(cmd.ErrOrStderr(), "compare", all, asJSON)
 		}
-		bar.note(fmt.Sprintf("%s %.1f%%", label(r.Method, r.AscentBudget, r.Rho), 100*r.TestAccuracy))
+		bar.note(fmt.Sprintf("%s %.1f%%", label(r.Method, r.AscentBudget, float64(r.Rho)), 100*r.TestAccuracy))
 		bar.set(finished)
 	})
 	bar.close()

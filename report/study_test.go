@@ -1,0 +1,244 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/xml"
+	"errors"
+	"html"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/train"
+)
+
+// studyAt runs a small study on the digits and returns it with its directory.
+func studyAt(t *testing.T, text string, jobs int) (*study.Study, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "small.toml")
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := study.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "a study") // with a blank in links
+	if err := s.Run(t.Context(), dir, s.Cells, study.RunOptions{Jobs: jobs}); err != nil {
+		t.Fatal(err)
+	}
+	return s, dir
+}
+
+const digitsStudy = `
+about = "Whether <it> works & is escaped."
+seeds = 3
+[base]
+epochs = 2
+label-noise = 0.4
+[[grid]]
+method = ["none", "sam", "m-sam"]
+rho = [0.1, 4]
+[[grid]]
+method = "m-sam"
+rho = inf
+ascent-budget = [0.02, 0.05, 2]
+[[grid]]
+method = "m-sam"
+rho = [0.1, 4]
+interval = 2
+[[grid]]
+lr = 1e30
+[[grid]]
+data = "csv:nowhere.csv?label=x"
+`
+
+var links = regexp.MustCompile(`href="([^"#][^"]*)"`)
+
+func TestStudyReport(t *testing.T) {
+	s, dir := studyAt(t, digitsStudy, 2)
+	out := filepath.Join(filepath.Dir(dir), "elsewhere")
+	c := s.Compare(dir)
+	paths, err := WriteStudy(out, dir, "monge study run x", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := mustRead(t, filepath.Join(out, StudyPage))
+	if *keep != "" {
+		if err := os.WriteFile(filepath.Join(*keep, "study.html"), page, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var followed int
+	checkPage(t, links.ReplaceAllFunc(page, func(l []byte) []byte {
+		way := strings.ReplaceAll(html.UnescapeString(string(links.FindSubmatch(l)[1])), "%20", " ")
+		if _, err := os.Stat(filepath.Join(out, way)); err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+		}
+		followed++
+		return []byte(`href="#"`)
+	}))
+	if followed != len(s.Cells) {
+		t.Errorf("%d links to runs, want %d", followed, len(s.Cells))
+	}
+	for _, want := range []string{
+		"small: SGD, SAM, Monge SAM", "Whether &lt;it&gt; works &amp; is escaped.", "Test accuracy against rho", "Test accuracy against the ascent budget, at rho ∞",
+		"Actual ascent against the budget", "95% interval", "M-SAM</span> (interval 2)", "sam_rho-0.1_seed-2", "The study as TOML", "3 failed", "too much for training as such",
+	} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	again, err := StudyReportPage(s.Compare(dir), dir, out, "monge study run x")
+	if err != nil || !bytes.Equal(again, page) {
+		t.Errorf("the same runs gave two pages; error %v", err)
+	}
+	checkFigures(t, out, paths)
+	checkCSV(t, s, filepath.Join(out, StudyResults))
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func checkFigures(t *testing.T, out string, paths []string) {
+	t.Helper()
+	kinds := map[string]int{}
+	for _, path := range paths {
+		kinds[filepath.Ext(path)]++
+		b := mustRead(t, path)
+		switch filepath.Ext(path) {
+		case ".png":
+			img, err := png.Decode(bytes.NewReader(b))
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			} else if r, g, b, _ := img.At(2, 2).RGBA(); r+g+b != 3*0xffff {
+				t.Errorf("%s: its ground is not white", path)
+			}
+		case ".svg":
+			d := xml.NewDecoder(bytes.NewReader(b))
+			for {
+				if _, err := d.Token(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatalf("%s: %v", path, err)
+				}
+			}
+			if bytes.Contains(b, []byte("var(--")) || bytes.Contains(b, []byte("#FE00")) {
+				t.Errorf("%s: a colour of the page's theme", path)
+			}
+		}
+	}
+	if kinds[".svg"] < 8 || kinds[".svg"] != kinds[".png"] || kinds[".html"] != 1 || kinds[".csv"] != 1 {
+		t.Errorf("files in %s: %v", out, kinds)
+	}
+}
+
+func checkCSV(t *testing.T, s *study.Study, path string) {
+	t.Helper()
+	rows, err := csv.NewReader(bytes.NewReader(mustRead(t, path))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1+len(s.Cells) {
+		t.Fatalf("%d lines for %d runs", len(rows), len(s.Cells))
+	}
+	at := map[string]int{}
+	for i, name := range rows[0] {
+		at[name] = i
+	}
+	for i, line := range rows[1:] {
+		get := func(name string) string { return line[at[name]] }
+		saved, err := train.ReadRun(get("run"))
+		if strings.Contains(get("run"), "nowhere") {
+			if get("state") != train.Failed || get("test_accuracy") != "" || !strings.Contains(get("error"), "no such file") {
+				t.Errorf("%q", line)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if get("state") == train.Diverged {
+			if get("error") == "" || get("test_accuracy") != "" {
+				t.Errorf("%q", line)
+			}
+			continue
+		}
+		if got := get("test_accuracy"); got != exact(float64(saved.Result.TestAccuracy)) || got == "" || get("weights_sha256") != saved.Result.WeightsSHA256 {
+			t.Errorf("line %d: %q", i+2, line)
+		}
+	}
+}
+
+// Runs that are evaluated more than once an epoch are drawn by steps.
+func TestCurvesBySteps(t *testing.T) {
+	c := comparison(arm{method: "sgd", acc: at(0, .90, .91, .92)}, arm{method: "sam", acc: at(.1, .93, .94, .96)})
+	if page := pageOf(t, c); !strings.Contains(page, "Line chart by epoch. At the end") || strings.Contains(page, ">step<") {
+		t.Error("curves of one evaluation an epoch are not by epoch")
+	}
+	for _, r := range c.Rows {
+		for i := range r.Records {
+			r.Records[i].Step, r.Records[i].Epoch = 8*(i+1), 1+i/3
+		}
+	}
+	if page := pageOf(t, c); !strings.Contains(page, "Line chart by step. At the end") || !strings.Contains(page, ">step<") {
+		t.Error("curves of several evaluations an epoch are not by step")
+	}
+}
+
+// The paired t interval of Student's own example (1908): the hours of sleep gained by ten
+// patients on one drug over another. R's t.test(extra ~ group, data = sleep, paired =
+// TRUE) says a mean of 1.58, from 0.7001142 to 2.4598858.
+func TestContrastOfStudentsSleep(t *testing.T) {
+	c := contrastOf([]float64{1.2, 2.4, 1.3, 1.3, 0, 1.0, 1.8, .8, 4.6, 1.4})
+	if !(math.Abs(c.diff-1.58) < 1e-12) || !(math.Abs(c.low-.7001142) < 1e-6) || !(math.Abs(c.high-2.4598858) < 1e-6) || c.verdict != ahead {
+		t.Errorf("%+v", c)
+	}
+	two := contrastOf([]float64{.1, .3})
+	if two.verdict != unknown || !(math.Abs(two.high-(.2+.1*12.7062047)) < 1e-6) {
+		t.Errorf("%+v", two)
+	}
+	if one := contrastOf([]float64{.1}); !math.IsNaN(one.low) || one.verdict != unknown {
+		t.Errorf("%+v", one)
+	}
+}
+
+func TestContrasts(t *testing.T) {
+	c := comparison(arm{method: "sgd", acc: at(0, .90, .91, .92)}, arm{method: "sam", acc: at(.1, .93, .94, .96)},
+		arm{method: "m-sam", acc: at(.1, .94, .96, .95)})
+	var said []string
+	for _, k := range Contrasts(c) {
+		said = append(said, k.Method+"-"+k.Against)
+		if k.Method == "M-SAM" && k.Against == "SGD" {
+			// Differences .04, .05, .03: their mean's standard error is .01/sqrt(3), and
+			// Student's t at 97.5% with 2 degrees of freedom 4.302653.
+			if half := 4.302653 * .01 / math.Sqrt(3); !(math.Abs(float64(k.Low)-(.04-half)) < 1e-8) || !(math.Abs(float64(k.High)-(.04+half)) < 1e-8) || k.Seeds != 3 {
+				t.Errorf("%+v", k)
+			}
+		}
+	}
+	if got := strings.Join(said, " "); got != "SAM-SGD M-SAM-SGD M-SAM-SAM" {
+		t.Errorf("contrasts %s", got)
+	}
+}
+
+// A budget that was not kept stands among the first lines.
+func TestBudgetNotKeptComesFirst(t *testing.T) {
+	c := comparison(arm{method: "sgd", acc: at(0, .90, .91, .92)}, arm{method: "m-sam", budget: .1, acc: at(.1, .94, .96, .95), rise: 20})
+	if w := Describe(c); len(w.Summary) == 0 || !strings.Contains(w.Summary[0], "bounds only the linear prediction") {
+		t.Errorf("%q", w.Summary)
+	}
+}

@@ -1,0 +1,288 @@
+package study
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/train"
+)
+
+// FileName is the file of a study's directory that says what the study is.
+const FileName = "study.toml"
+
+//go:embed presets/*.toml
+var presets embed.FS
+
+// A file is a study as TOML has it.
+type file struct {
+	Name   string           `toml:"name"`
+	About  string           `toml:"about,omitempty"`
+	Preset string           `toml:"preset,omitempty"`
+	Seeds  int              `toml:"seeds,omitzero"`
+	Base   map[string]any   `toml:"base"`
+	Stage  []map[string]any `toml:"stage,omitempty"`
+	Grid   []map[string]any `toml:"grid"`
+}
+
+// Presets returns the names of the studies that come with the program.
+func Presets() (names []string) {
+	entries, _ := presets.ReadDir("presets") // it is embedded
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
+
+// Open returns a study by the name of a preset or by its TOML file. What the overrides
+// set, like "epochs=2", changes its base settings; "seeds=1" changes its number of seeds.
+func Open(name string, overrides ...string) (*Study, error) {
+	f, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range overrides {
+		if err := f.set(o); err != nil {
+			return nil, fmt.Errorf("set %s: %w", o, err)
+		}
+	}
+	s, err := f.study()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+func open(name string) (*file, error) {
+	if slices.Contains(Presets(), name) {
+		return preset(name)
+	}
+	b, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) && filepath.Ext(name) != ".toml" {
+		return nil, fmt.Errorf("no preset or file %q; the presets are %s", name, strings.Join(Presets(), ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.Name == "" {
+		f.Name = strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
+	}
+	return f, nil
+}
+
+func preset(name string) (*file, error) {
+	if !slices.Contains(Presets(), name) {
+		return nil, fmt.Errorf("unknown preset %q; there are %s", name, strings.Join(Presets(), ", "))
+	}
+	b, err := presets.ReadFile("presets/" + name + ".toml")
+	if err != nil {
+		return nil, err
+	}
+	return parse(b)
+}
+
+// parse reads a study, over the preset that it names.
+func parse(b []byte) (*file, error) {
+	var f file
+	m, err := toml.Decode(string(b), &f)
+	var parse toml.ParseError
+	switch {
+	case errors.As(err, &parse):
+		return nil, fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
+	case err != nil:
+		return nil, err
+	}
+	if unknown := m.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("unknown key %q; a study has name, about, preset, seeds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables", unknown[0])
+	}
+	if m.IsDefined("seeds") && f.Seeds < 1 {
+		return nil, fmt.Errorf("seeds is %d; it must be at least 1", f.Seeds)
+	}
+	for _, t := range f.tables() {
+		if err := t.normalize(); err != nil {
+			return nil, err
+		}
+	}
+	if f.Preset == "" {
+		return &f, nil
+	}
+	p, err := preset(f.Preset)
+	if err != nil {
+		return nil, err
+	}
+	return f.over(p), nil
+}
+
+// over returns a file with what it leaves out taken from its preset: single settings of
+// the base, the stages and the grid as a whole.
+func (f *file) over(p *file) *file {
+	whole := *f
+	whole.Preset = ""
+	whole.Base = map[string]any{}
+	for _, from := range []*file{p, f} {
+		for k, v := range from.Base {
+			whole.Base[k] = v
+		}
+	}
+	if f.Seeds == 0 {
+		whole.Seeds = p.Seeds
+	}
+	if f.Stage == nil {
+		whole.Stage = p.Stage
+	}
+	if f.Grid == nil {
+		whole.Grid = p.Grid
+		whole.About = cmp.Or(f.About, p.About)
+	}
+	return &whole
+}
+
+// A table is one table of settings, with what to call it.
+type table struct {
+	name   string
+	values map[string]any
+	grid   bool // its settings may be lists of values
+}
+
+func (f *file) tables() (list []table) {
+	list = append(list, table{"[base]", f.Base, false})
+	for i, t := range f.Stage {
+		list = append(list, table{fmt.Sprintf("[[stage]] %d", i+1), t, false})
+	}
+	for i, t := range f.Grid {
+		list = append(list, table{fmt.Sprintf("[[grid]] %d", i+1), t, true})
+	}
+	return list
+}
+
+// normalize brings the names of settings to those of flags, and refuses unknown ones.
+func (t table) normalize() error {
+	var c train.Config
+	settings := train.Settings(&c)
+	for _, key := range slices.Sorted(maps.Keys(t.values)) {
+		name := strings.ReplaceAll(key, "_", "-")
+		if !slices.ContainsFunc(settings, func(s train.Setting) bool { return s.Name == name }) {
+			var known []string
+			for _, s := range settings {
+				known = append(known, s.Name)
+			}
+			return fmt.Errorf("%s: unknown setting %q; there are %s", t.name, key, strings.Join(known, ", "))
+		}
+		if name == key {
+			continue
+		}
+		if _, twice := t.values[name]; twice {
+			return fmt.Errorf("%s: %s and %s are the same setting: give one", t.name, key, name)
+		}
+		t.values[name] = t.values[key]
+		delete(t.values, key)
+	}
+	return nil
+}
+
+// set changes a base setting, or the number of seeds.
+func (f *file) set(override string) error {
+	key, text, ok := strings.Cut(override, "=")
+	if !ok {
+		return errors.New("write it as NAME=VALUE")
+	}
+	key = strings.ReplaceAll(strings.TrimSpace(key), "_", "-")
+	if key == "seeds" {
+		var n int
+		if _, err := fmt.Sscanf(text, "%d", &n); err != nil || n < 1 {
+			return fmt.Errorf("%q is no number of seeds", text)
+		}
+		f.Seeds = n
+		return nil
+	}
+	if err := (table{"--set", map[string]any{key: text}, false}).normalize(); err != nil {
+		return err
+	}
+	for _, t := range f.tables()[1:] {
+		if _, there := t.values[key]; there && t.grid {
+			return fmt.Errorf("%s sets it for its runs; change it there", t.name)
+		}
+	}
+	if f.Base == nil {
+		f.Base = map[string]any{}
+	}
+	f.Base[key] = text
+	var typed map[string]any // so that the file has a number as a number
+	if _, err := toml.Decode("v = "+text, &typed); err == nil && len(typed) == 1 {
+		f.Base[key] = typed["v"]
+	}
+	return nil
+}
+
+// study makes the runs of a whole file.
+func (f *file) study() (*Study, error) {
+	s := &Study{Name: f.Name, About: f.About, Seeds: max(f.Seeds, 1), Base: train.Default(), file: f, known: map[string]bool{}}
+	if s.Name == "" {
+		s.Name = "study"
+	}
+	if err := train.ApplySettings(&s.Base, f.Base); err != nil {
+		return nil, fmt.Errorf("[base]: %w", err)
+	}
+	if len(f.Grid) == 0 {
+		return nil, errors.New(`no [[grid]]: it says what varies, like method = ["sam", "m-sam"] and rho = [0.1, 0.3]`)
+	}
+	if _, given := f.Base["seed"]; given && f.Seeds > 0 {
+		return nil, errors.New("[base] has a seed and the study has seeds; give one of the two")
+	}
+	if err := s.addStages(f.Stage); err != nil {
+		return nil, err
+	}
+	for i, g := range f.Grid {
+		if err := s.addGrid(g, f.Seeds > 0); err != nil {
+			return nil, fmt.Errorf("[[grid]] %d: %w", i+1, err)
+		}
+	}
+	slices.SortStableFunc(s.Cells, func(a, b Cell) int { // an interrupted study has whole seeds
+		return int(min(a.Config.Seed, math.MaxInt32)) - int(min(b.Config.Seed, math.MaxInt32))
+	})
+	s.findVarying()
+	return s, nil
+}
+
+// TOML returns the study as a file: one that starts from no preset.
+func (s *Study) TOML() ([]byte, error) {
+	var b bytes.Buffer
+	f := *s.file
+	f.Name = s.Name
+	e := toml.NewEncoder(&b)
+	e.Indent = ""
+	err := e.Encode(f)
+	return b.Bytes(), err
+}
+
+// Save writes the study into its directory, so that it can be gone on with and reported
+// on from there.
+func (s *Study) Save(dir string) error {
+	text, err := s.TOML()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, FileName), func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}

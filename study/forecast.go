@@ -1,0 +1,194 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/internal/par"
+	"github.com/monge-ml/monge/train"
+)
+
+// A Forecast says what runs that are still to be done will take.
+type Forecast struct {
+	Cells     int     `json:"cells"`          // to do
+	Jobs      int     `json:"jobs"`           // at a time
+	Stages    int     `json:"stages"`         // to do before, one after the other
+	Steps     int     `json:"steps"`          // of the cells
+	Seconds   float64 `json:"seconds"`        // of stages and cells
+	StageS    float64 `json:"stages_seconds"` // of the stages
+	DiskBytes int64   `json:"disk_bytes"`
+	PeakBytes int64   `json:"peak_bytes"` // of memory; 0 where the system does not say
+	Costs     []Cost  `json:"costs"`
+
+	cost map[string]int // of a cell, by name: its place in Costs
+}
+
+// StepsOf returns the steps of a cell that was forecast.
+func (f *Forecast) StepsOf(c Cell) int {
+	if i, known := f.cost[c.Name]; known {
+		return f.Costs[i].Steps
+	}
+	return 0
+}
+
+// A Cost is what runs of one kind take, measured on a few steps.
+type Cost struct {
+	Like       string  `json:"like"` // a cell of the kind
+	Cells      int     `json:"cells"`
+	Gradients  float64 `json:"gradients"` // of a step, on average
+	Steps      int     `json:"steps"`
+	StepS      float64 `json:"step_s"`
+	Seconds    float64 `json:"seconds"` // of a cell
+	Parameters int     `json:"parameters"`
+}
+
+// forecastSteps are how many steps a measurement takes.
+const forecastSteps = 5
+
+// Forecast measures a few steps of each kind of run that the cells need, and the study's
+// stages that are not over in its directory, and adds up. With jobs 0 there is one for each
+// processor.
+//
+// Runs beside each other, one thread each, do more work in a time than one after the
+// other on all threads, whose parts wait for one another at every operation.
+func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int) (Forecast, error) {
+	f := Forecast{Cells: len(cells), Jobs: jobs, Costs: []Cost{}, cost: map[string]int{}}
+	if f.Jobs == 0 {
+		f.Jobs = runtime.GOMAXPROCS(0)
+	}
+	f.Jobs = max(1, min(f.Jobs, len(cells)))
+	if s.mixesKernels() {
+		f.Jobs = 1
+	}
+	defer oneThreadEach(f.Jobs)()
+	m := meter{}
+	for _, c := range s.At(dir).Stages {
+		if c.State(dir).Over() {
+			continue
+		}
+		cost, err := m.cost(ctx, c)
+		if err != nil {
+			return f, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		f.Stages++
+		f.StageS += cost.Seconds
+		f.DiskBytes += diskOf(cost.Parameters)
+	}
+	f.Seconds = f.StageS
+	at := map[string]int{}
+	for _, c := range cells {
+		k := kind(&c.Config) + fmt.Sprint(gradients(&c.Config))
+		i, known := at[k]
+		if !known {
+			cost, err := m.cost(ctx, c)
+			if err != nil {
+				return f, fmt.Errorf("%s: %w", c.Name, err)
+			}
+			i, at[k] = len(f.Costs), len(f.Costs)
+			f.Costs = append(f.Costs, cost)
+		}
+		cost := &f.Costs[i]
+		cost.Cells++
+		f.cost[c.Name] = i
+		f.Steps += cost.Steps
+		f.Seconds += cost.Seconds / float64(f.Jobs)
+		f.DiskBytes += diskOf(cost.Parameters)
+	}
+	f.PeakBytes = m.peak * int64(f.Jobs)
+	return f, nil
+}
+
+// diskOf is what is left of a run: the last weights and the best ones, and its records.
+func diskOf(parameters int) int64 { return 2*4*int64(parameters) + 64<<10 }
+
+// mixesKernels reports whether the runs differ in how they convolve, which is a setting of
+// the process.
+func (s *Study) mixesKernels() bool {
+	return slices.ContainsFunc(s.Cells, func(c Cell) bool { return c.Config.DirectConv != s.Cells[0].Config.DirectConv })
+}
+
+// oneThreadEach gives each of several jobs one thread, and returns how to take that back.
+func oneThreadEach(jobs int) (restore func()) {
+	before := par.Threads()
+	if jobs > 1 {
+		par.SetThreads(1)
+	}
+	return func() { par.SetThreads(before) }
+}
+
+// gradients is how many gradients a step computes on average.
+func gradients(c *train.Config) float64 {
+	if c.Method == "none" {
+		return 1
+	}
+	return 1 + 1/float64(max(c.Interval, 1))
+}
+
+// free are the settings that change nothing of what a step costs.
+var free = []string{"label-noise", "method", "eta", "clip-norm", "init", "head", "lr", "lr-schedule", "momentum",
+	"dampening", "nesterov", "weight-decay", "beta1", "beta2", "eps", "decay", "centered", "label-smoothing", "seed",
+	"patience", "on-nan", "data-seed", "checkpoint-every", "keep", "deadline"}
+
+// kind tells runs apart whose steps cost differently, whatever their gradients.
+func kind(c *train.Config) string {
+	var b strings.Builder
+	for _, set := range train.Settings(c) {
+		if !slices.Contains(free, set.Name) && !slices.Contains(perturbing, set.Name) {
+			fmt.Fprintf(&b, "%s=%q ", set.Name, set.String())
+		}
+	}
+	return b.String()
+}
+
+// meter measures each kind of step once.
+type meter struct {
+	done map[string]train.Estimate
+	peak int64
+}
+
+// cost measures a step with one gradient and one with two, and mixes them by how often
+// the cell takes which.
+func (m *meter) cost(ctx context.Context, c Cell) (Cost, error) {
+	plain, err := m.measure(ctx, unperturbed(c.Config))
+	if err != nil {
+		return Cost{}, err
+	}
+	cost := Cost{Like: c.Name, Gradients: gradients(&c.Config), Steps: plain.Steps, StepS: plain.StepS, Seconds: plain.Seconds, Parameters: plain.Parameters}
+	if c.Config.Method == "none" {
+		return cost, nil
+	}
+	each := c.Config
+	each.Interval = 0
+	two, err := m.measure(ctx, each)
+	if err != nil {
+		return cost, err
+	}
+	share := cost.Gradients - 1 // of the steps that take two
+	cost.StepS += share * (two.StepS - plain.StepS)
+	cost.Seconds += share * (two.Seconds - plain.Seconds)
+	return cost, nil
+}
+
+func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, error) {
+	k := kind(&c) + fmt.Sprint(gradients(&c))
+	if e, known := m.done[k]; known {
+		return e, nil
+	}
+	c.Init, c.Head = "", "" // a stage may have to make it first
+	r, err := train.New(c)
+	if err != nil {
+		return train.Estimate{}, err
+	}
+	e, err := r.Estimate(ctx, forecastSteps)
+	if err != nil {
+		return e, err
+	}
+	if m.done == nil {
+		m.done = map[string]train.Estimate{}
+	}
+	m.done[k], m.peak = e, max(m.peak, e.PeakBytes)
+	return e, nil
+}
