@@ -111,6 +111,8 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Size, "size", 0, "height and width to bring an imagefolder's images to (default their own)")
+	f.StringSliceVar(&o.Classes, "classes", nil, "keep these classes alone, in this order")
+	f.IntVar(&o.Subset, "subset", 0, "keep so many training examples, by class alike (default all)")
 	f.BoolVar(&o.Crop, "crop", false, "with --size, cut out the centre instead of squeezing")
 	f.StringVar(&split, "split", "", "split of mean, deviation and picture: train, val, test (default the first there is)")
 	f.StringVar(&out, "out", "", "PNG file to write, a row of examples for each class")

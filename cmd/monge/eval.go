@@ -96,6 +96,7 @@ stderr.`,
 	f := cmd.Flags()
 	f.StringVar(&e.data, "data", "digits", "data set: "+strings.Join(data.Specs(), ", "))
 	f.StringVar(&e.split, "split", e.split, "split: train, val, test")
+	f.StringSliceVar(&e.classes, "classes", nil, "keep these classes alone, in this order: those that the network was trained on")
 	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
 	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
 	f.IntVar(&e.batch, "batch", 128, "images at a time")
@@ -108,6 +109,7 @@ stderr.`,
 // evaluation is what eval was asked for.
 type evaluation struct {
 	data, split   string
+	classes       []string
 	crop          bool
 	subset, batch int
 }
@@ -146,7 +148,7 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 // open opens the data, with an image folder's images brought to the size of the network's
 // input if the file of weights says that.
 func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
-	o := data.Options{Crop: e.crop}
+	o := data.Options{Crop: e.crop, Classes: e.classes}
 	if len(input) == 3 && input[0] == input[1] && strings.HasPrefix(e.data, "imagefolder:") {
 		o.Size = input[0]
 	}

@@ -65,6 +65,24 @@ func writeImage(t *testing.T, path string, w, h int, c color.Color) {
 	}
 }
 
+// A network that was trained on some classes is evaluated on these.
+func TestEvalClasses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var want trainResult
+	decode(t, mustCall(t, "train", "--classes", "8,3,5", "--epochs", "2", "--json", "--out", dir), &want)
+	weights := filepath.Join(dir, "weights.safetensors")
+	var got classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--weights", weights, "--classes", "8,3,5", "--json"), &got)
+	if got.Accuracy != float64(want.TestAccuracy) || len(got.PerClass) != 3 || got.N >= 497 {
+		t.Errorf("%+v, train said %g", got, float64(want.TestAccuracy))
+	}
+	for classes, say := range map[string]string{"3,5,8": "another order", "3,5": "tell 3 classes apart"} {
+		if code, _, stderr := call("eval", "--weights", weights, "--classes", classes); code != exitFailed || !strings.Contains(stderr, say) {
+			t.Errorf("%s: exit code %d, %q", classes, code, stderr)
+		}
+	}
+}
+
 // eval finds the accuracy that train measured at its end.
 func TestEvalJSON(t *testing.T) {
 	path, want := trainDigits(t)
