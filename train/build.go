@@ -117,7 +117,7 @@ func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
 		return nil, err
 	}
 	settings.Interval, settings.PerMicrobatch = c.Interval, c.PerMicrobatch
-	settings.PreconditionDescent, settings.ClipNorm = c.PreconditionAll, c.ClipNorm
+	settings.PreconditionDescent, settings.ClipNorm = c.Precondition, c.ClipNorm
 	return sam.New(n, base, settings)
 }
 

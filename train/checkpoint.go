@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"os"
@@ -180,7 +179,7 @@ func decodeCheckpoint(r io.ReadSeeker, size int64) (*checkpoint, error) {
 
 // verify compares the checksum of the first n bytes with the one that follows them.
 func verify(r io.Reader, n int64) error {
-	var sum hash.Hash = sha256.New()
+	sum := sha256.New()
 	if _, err := io.CopyN(sum, r, n); err != nil {
 		return err
 	}

@@ -53,17 +53,17 @@ type ModelConfig struct {
 
 // MethodConfig says how a step perturbs.
 type MethodConfig struct {
-	Method          string   `json:"method" help:"method"`
-	Rho             Real     `json:"rho" help:"radius of the perturbation; inf is allowed with --ascent-budget"`
-	RhoSchedule     string   `json:"rho_schedule,omitempty" help:"schedule of rho, like --lr-schedule"`
-	Alpha           *float64 `json:"alpha,omitempty" help:"loss-axis scale of m-sam: 0 is SAM, 1 the paper's (default 1)"`
-	AscentBudget    *float64 `json:"ascent_budget" help:"ascent budget rho/alpha of m-sam, in nats, in place of --alpha"`
-	BudgetSchedule  string   `json:"budget_schedule,omitempty" help:"schedule of the ascent budget, like --lr-schedule"`
-	Eta             *float64 `json:"eta,omitempty" help:"eta of fisher (default 1) or asam (default 0.01)"`
-	Interval        int      `json:"interval,omitempty" help:"perturb at every so manieth step only (default each)"`
-	PerMicrobatch   bool     `json:"per_microbatch,omitempty" help:"perturb each microbatch by its own gradient (m-sharpness)"`
-	PreconditionAll bool     `json:"precondition_descent,omitempty" help:"multiply the descent gradient by the metric's inverse as well (asam)"`
-	ClipNorm        float64  `json:"clip_norm,omitempty" help:"scale a descent gradient of a larger norm down to it"`
+	Method         string   `json:"method" help:"method"`
+	Rho            Real     `json:"rho" help:"radius of the perturbation; inf is allowed with --ascent-budget"`
+	RhoSchedule    string   `json:"rho_schedule,omitempty" help:"schedule of rho, like --lr-schedule"`
+	Alpha          *float64 `json:"alpha,omitempty" help:"loss-axis scale of m-sam: 0 is SAM, 1 the paper's (default 1)"`
+	AscentBudget   *float64 `json:"ascent_budget" help:"ascent budget rho/alpha of m-sam, in nats, in place of --alpha"`
+	BudgetSchedule string   `json:"budget_schedule,omitempty" help:"schedule of the ascent budget, like --lr-schedule"`
+	Eta            *float64 `json:"eta,omitempty" help:"eta of fisher (default 1) or asam (default 0.01)"`
+	Interval       int      `json:"interval,omitempty" help:"perturb at every so manieth step only (default each)"`
+	PerMicrobatch  bool     `json:"per_microbatch,omitempty" help:"perturb each microbatch by its own gradient (m-sharpness)"`
+	Precondition   bool     `json:"precondition_descent,omitempty" help:"multiply the descent gradient by the metric's inverse as well (asam)"`
+	ClipNorm       float64  `json:"clip_norm,omitempty" help:"scale a descent gradient of a larger norm down to it"`
 }
 
 // BaseConfig says how the base optimizer steps.

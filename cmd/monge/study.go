@@ -130,18 +130,18 @@ func runStudy(cmd *cobra.Command, s *study.Study, o studyOptions) error {
 	if err := s.Fits(o.out); err != nil {
 		return err
 	}
-	var todo []study.Cell
+	var pending []study.Cell
 	for _, c := range cells {
 		if st := c.State(o.out); !st.Over() {
-			todo = append(todo, c)
+			pending = append(pending, c)
 		}
 	}
-	f, err := s.Forecast(cmd.Context(), o.out, todo, o.jobs)
+	f, err := s.Forecast(cmd.Context(), o.out, pending, o.jobs)
 	if err != nil {
 		return err
 	}
 	if o.dryRun {
-		return dryRunStudy(cmd.OutOrStdout(), s, todo, &f, o)
+		return dryRunStudy(cmd.OutOrStdout(), s, pending, &f, o)
 	}
 	if !o.asJSON {
 		printForecast(cmd.ErrOrStderr(), s, &f)
@@ -149,7 +149,7 @@ func runStudy(cmd *cobra.Command, s *study.Study, o studyOptions) error {
 	if err := s.Save(o.out); err != nil {
 		return err
 	}
-	err = doStudy(cmd, s, todo, &f, o)
+	err = doStudy(cmd, s, pending, &f, o)
 	r := studyResultOf(s, o.out)
 	if o.asJSON {
 		r.Forecast = &f
@@ -183,7 +183,7 @@ func failures(r studyResult, cells []study.Cell) error {
 }
 
 // doStudy does the runs with a bar over their steps.
-func doStudy(cmd *cobra.Command, s *study.Study, todo []study.Cell, f *study.Forecast, o studyOptions) error {
+func doStudy(cmd *cobra.Command, s *study.Study, pending []study.Cell, f *study.Forecast, o studyOptions) error {
 	say := sayTo(cmd, o.asJSON)
 	bar := newBar(cmd.ErrOrStderr(), s.Name, max(f.Steps, 1), o.asJSON)
 	steps := map[string]int{} // of those that are running, as far as they are
@@ -193,14 +193,14 @@ func doStudy(cmd *cobra.Command, s *study.Study, todo []study.Cell, f *study.For
 		for _, n := range steps {
 			at += n
 		}
-		bar.note(fmt.Sprintf("%d/%d %s", over, len(todo), text))
+		bar.note(fmt.Sprintf("%d/%d %s", over, len(pending), text))
 		bar.set(min(at, bar.all))
 	}
 	left := map[string]int{}
-	for _, c := range todo {
+	for _, c := range pending {
 		left[c.Name] = f.StepsOf(c)
 	}
-	err := s.Run(cmd.Context(), o.out, todo, study.RunOptions{
+	err := s.Run(cmd.Context(), o.out, pending, study.RunOptions{
 		Jobs: f.Jobs,
 		Step: func(c study.Cell, p train.Progress) {
 			if _, known := left[c.Name]; known {
@@ -230,13 +230,13 @@ func doStudy(cmd *cobra.Command, s *study.Study, todo []study.Cell, f *study.For
 }
 
 // dryRunStudy says what would be done.
-func dryRunStudy(w io.Writer, s *study.Study, todo []study.Cell, f *study.Forecast, o studyOptions) error {
+func dryRunStudy(w io.Writer, s *study.Study, pending []study.Cell, f *study.Forecast, o studyOptions) error {
 	if o.asJSON {
 		r := studyResultOf(s, o.out)
 		r.Forecast, r.SecondsLeft = f, train.Real(f.Seconds)
 		return printJSON(w, r)
 	}
-	for _, c := range todo {
+	for _, c := range pending {
 		fmt.Fprintln(w, c.Name)
 	}
 	printForecast(w, s, f)
