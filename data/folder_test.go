@@ -82,6 +82,10 @@ func TestImageFolderSplits(t *testing.T) {
 	if s := mustOpen(t, "imagefolder:"+dir, Options{Classes: []string{"cat"}}); s.Train != nil || s.Val.Len() != 1 || s.Test != nil {
 		t.Errorf("%+v", s)
 	}
+	os.RemoveAll(filepath.Join(dir, "valid"))
+	if s := mustOpen(t, "imagefolder:"+dir, Options{Val: .5}); s.Train != nil || s.Val != nil || s.Test.Len() != 1 {
+		t.Errorf("a test split alone: %+v", s)
+	}
 	// A class may be called train.
 	dir = t.TempDir()
 	writeFile(t, pngOf(t, 4, 3, color.NRGBA{}), dir, "bus", "x.png")

@@ -110,7 +110,7 @@ func (s *Splits) choose(o *Options) error {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
-	if o.Val != 0 && s.Val == nil {
+	if o.Val != 0 && s.Val == nil && s.Train != nil {
 		if err := s.holdOut(o.Val, o.Seed); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
