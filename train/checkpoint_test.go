@@ -55,6 +55,33 @@ func TestCheckpointDamage(t *testing.T) {
 	}
 }
 
+// A checkpoint that was made up claims what can't be; it is an error, not a panic.
+func TestImpossibleCheckpoints(t *testing.T) {
+	config := Default()
+	config.Epochs = 1
+	r, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*checkpoint){
+		"before the first step": func(c *checkpoint) { c.Step = -1 },
+		"after the last step":   func(c *checkpoint) { c.Step = 17 },
+		"evaluated later":       func(c *checkpoint) { c.Evaluated = 2 },
+		"no learning rate":      func(c *checkpoint) { c.LRScale = 0 },
+		"best of another size":  func(c *checkpoint) { c.Best = &Best{} },
+		"other parameters":      func(c *checkpoint) { c.theta = nil },
+	} {
+		c := &checkpoint{Config: r.Config, Data: r.data, Kernels: kernelsInUse(&r.Config), Step: 1, LRScale: 1, theta: r.theta}
+		if err := r.fits(c, func(s string) { t.Error(s) }); err != nil {
+			t.Fatal(err)
+		}
+		change(c)
+		if err := r.fits(c, func(s string) { t.Error(s) }); err == nil {
+			t.Errorf("%s: it fits", name)
+		}
+	}
+}
+
 // FuzzCheckpoint gives each file the checksum that it should have, so that changes
 // reach what comes after it.
 func FuzzCheckpoint(f *testing.F) {

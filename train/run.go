@@ -205,6 +205,9 @@ func (r *Run) fits(c *checkpoint, warn func(string)) error {
 	if c.Data != r.data {
 		return fmt.Errorf("the data have changed since the run began (%s); put them back, or start a new run", r.Config.Data)
 	}
+	if c.Step < 0 || c.Step > r.steps || c.Evaluated > c.Step || !(c.LRScale > 0 && c.LRScale <= 1) || c.Best != nil && len(c.bestTheta) != len(c.theta) {
+		return fmt.Errorf("the checkpoint claims step %d of %d: it was changed; remove it", c.Step, r.steps)
+	}
 	if len(c.theta) != len(r.theta) {
 		return fmt.Errorf("the checkpoint has %d parameters, the model %d: the run was begun by another version", len(c.theta), len(r.theta))
 	}
