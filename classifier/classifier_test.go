@@ -137,7 +137,7 @@ func TestPredict(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, err := classifier.Evaluate(context.Background(), c.Net, c.Theta, set, c.Normalize)
-	if err != nil || e.N != n || !(math.Abs(e.Accuracy-2./3) < 1e-12) || !(math.Abs(e.Loss-loss) < 1e-5) || !(e.ImagesPerS > 0) {
+	if err != nil || e.N != n || !(math.Abs(float64(e.Accuracy)-2./3) < 1e-12) || !(math.Abs(float64(e.Loss)-loss) < 1e-5) || !(e.ImagesPerS > 0) {
 		t.Errorf("%+v, %v, want accuracy 2/3 and loss %g", e, err, loss)
 	}
 	for k := range 10 {
@@ -150,8 +150,8 @@ func TestPredict(t *testing.T) {
 				}
 			}
 		}
-		if want := float64(right) / float64(all); e.PerClass[k] != want && !(math.IsNaN(want) && math.IsNaN(e.PerClass[k])) {
-			t.Errorf("class %d: accuracy %g, want %g", k, e.PerClass[k], want)
+		if got, want := float64(e.PerClass[k]), float64(right)/float64(all); got != want && !(math.IsNaN(want) && math.IsNaN(got)) {
+			t.Errorf("class %d: accuracy %g, want %g", k, got, want)
 		}
 	}
 	if _, err := c.Predict(x[:one+1]); err == nil || !strings.Contains(err.Error(), "193 numbers are no images of shape [8 8 3]") {
@@ -203,13 +203,13 @@ func TestEvaluateBatches(t *testing.T) {
 
 // Losses that JSON lacks go there and back.
 func TestEvaluationJSON(t *testing.T) {
-	e := classifier.Evaluation{Accuracy: .5, Loss: math.Inf(1), N: 2, PerClass: []float64{1, math.NaN()}, ImagesPerS: 10}
+	e := classifier.Evaluation{Accuracy: .5, Loss: classifier.Real(math.Inf(1)), N: 2, PerClass: []classifier.Real{1, classifier.Real(math.NaN())}, ImagesPerS: 10}
 	b, err := json.Marshal(e)
 	if want := `{"accuracy":0.5,"loss":"inf","n":2,"per_class":[1,null],"images_per_s":10}`; err != nil || string(b) != want {
 		t.Errorf("%s, %v, want %s", b, err, want)
 	}
 	var got classifier.Evaluation
-	if err := json.Unmarshal(b, &got); err != nil || !math.IsInf(got.Loss, 1) || !math.IsNaN(got.PerClass[1]) || got.N != 2 {
+	if err := json.Unmarshal(b, &got); err != nil || !math.IsInf(float64(got.Loss), 1) || !math.IsNaN(float64(got.PerClass[1])) || got.N != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -2,9 +2,7 @@ package classifier
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -16,14 +14,13 @@ import (
 // busy, few enough to keep what passes between layers small.
 const defaultBatch = 128
 
-// Evaluation is how well a network does on a data set. In JSON, numbers that JSON lacks
-// are "inf", "-inf" and null (NaN).
+// Evaluation is how well a network does on a data set.
 type Evaluation struct {
-	Accuracy   float64   `json:"accuracy"` // share of the examples whose largest logit is their label's
-	Loss       float64   `json:"loss"`     // mean cross-entropy in nats
-	N          int       `json:"n"`
-	PerClass   []float64 `json:"per_class"` // accuracy on the examples of each class, NaN for a class without
-	ImagesPerS float64   `json:"images_per_s"`
+	Accuracy   Real   `json:"accuracy"` // share of the examples whose largest logit is their label's
+	Loss       Real   `json:"loss"`     // mean cross-entropy in nats
+	N          int    `json:"n"`
+	PerClass   []Real `json:"per_class"` // accuracy on the examples of each class, NaN for a class without
+	ImagesPerS Real   `json:"images_per_s"`
 }
 
 // Evaluate runs a network in mode Eval over a set, whose pixels it normalizes. An example
@@ -96,73 +93,12 @@ func (t *tally) add(logits []float32, labels []int) error {
 }
 
 func (t *tally) evaluation(took time.Duration) Evaluation {
-	e := Evaluation{N: t.n, Loss: t.loss / float64(t.n), ImagesPerS: float64(t.n) / took.Seconds()}
+	e := Evaluation{N: t.n, Loss: Real(t.loss / float64(t.n)), ImagesPerS: Real(float64(t.n) / took.Seconds())}
 	right := 0
 	for c, n := range t.all {
 		right += t.right[c]
-		e.PerClass = append(e.PerClass, float64(t.right[c])/float64(n))
+		e.PerClass = append(e.PerClass, Real(float64(t.right[c])/float64(n)))
 	}
-	e.Accuracy = float64(right) / float64(t.n)
+	e.Accuracy = Real(float64(right) / float64(t.n))
 	return e
-}
-
-// number is a float64 that JSON can hold.
-type number float64
-
-func (v number) MarshalJSON() ([]byte, error) {
-	switch f := float64(v); {
-	case math.IsNaN(f):
-		return []byte("null"), nil
-	case math.IsInf(f, 1):
-		return []byte(`"inf"`), nil
-	case math.IsInf(f, -1):
-		return []byte(`"-inf"`), nil
-	default:
-		return json.Marshal(f)
-	}
-}
-
-func (v *number) UnmarshalJSON(b []byte) error {
-	switch string(b) {
-	case "null":
-		*v = number(math.NaN())
-	case `"inf"`:
-		*v = number(math.Inf(1))
-	case `"-inf"`:
-		*v = number(math.Inf(-1))
-	default:
-		return json.Unmarshal(b, (*float64)(v))
-	}
-	return nil
-}
-
-// jsonEvaluation is Evaluation as JSON can hold it.
-type jsonEvaluation struct {
-	Accuracy   number   `json:"accuracy"`
-	Loss       number   `json:"loss"`
-	N          int      `json:"n"`
-	PerClass   []number `json:"per_class"`
-	ImagesPerS number   `json:"images_per_s"`
-}
-
-// MarshalJSON writes "inf", "-inf" and null for numbers that JSON lacks.
-func (e Evaluation) MarshalJSON() ([]byte, error) {
-	j := jsonEvaluation{number(e.Accuracy), number(e.Loss), e.N, make([]number, len(e.PerClass)), number(e.ImagesPerS)}
-	for i, v := range e.PerClass {
-		j.PerClass[i] = number(v)
-	}
-	return json.Marshal(j)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (e *Evaluation) UnmarshalJSON(b []byte) error {
-	var j jsonEvaluation
-	if err := json.Unmarshal(b, &j); err != nil {
-		return err
-	}
-	*e = Evaluation{float64(j.Accuracy), float64(j.Loss), j.N, make([]float64, len(j.PerClass)), float64(j.ImagesPerS)}
-	for i, v := range j.PerClass {
-		e.PerClass[i] = float64(v)
-	}
-	return nil
 }

@@ -86,11 +86,11 @@ func compare(t *testing.T, c *classifier.Classifier, set *data.Set, want result)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.N != want.N || math.Abs(got.Accuracy-want.Accuracy) > 1e-12 || !(math.Abs(got.Loss-want.Loss) <= 1e-4) {
+	if got.N != want.N || math.Abs(float64(got.Accuracy)-want.Accuracy) > 1e-12 || !(math.Abs(float64(got.Loss)-want.Loss) <= 1e-4) {
 		t.Errorf("accuracy %.6f, loss %.6f of %d, PyTorch's are %.6f, %.6f of %d", got.Accuracy, got.Loss, got.N, want.Accuracy, want.Loss, want.N)
 	}
 	for i, v := range want.PerClass {
-		if math.Abs(got.PerClass[i]-v) > 1e-12 {
+		if math.Abs(float64(got.PerClass[i])-v) > 1e-12 {
 			t.Errorf("accuracy %.6f on class %d, PyTorch's is %.6f", got.PerClass[i], i, v)
 		}
 	}
@@ -111,7 +111,7 @@ func TestPublishedCheckpointOnJPEG(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("accuracy %.4f, loss %.6f, with Pillow's pixels %.4f, %.6f", got.Accuracy, got.Loss, want.Test.Accuracy, want.Test.Loss)
-	if got.N != want.Test.N || !(math.Abs(got.Accuracy-.8104) <= 3e-4) || !(math.Abs(got.Loss-want.Test.Loss) <= 2e-3) {
+	if got.N != want.Test.N || !(math.Abs(float64(got.Accuracy)-.8104) <= 3e-4) || !(math.Abs(float64(got.Loss)-want.Test.Loss) <= 2e-3) {
 		t.Errorf("accuracy %.4f, loss %.6f of %d", got.Accuracy, got.Loss, got.N)
 	}
 }

@@ -46,7 +46,17 @@ func DecodeImage(path string, size int, crop bool) (x []float32, shape []int, er
 	return x, []int{p.h, p.w, 3}, nil
 }
 
+// maxFile bounds an image file, in bytes: what the largest image takes unpacked.
+const maxFile = 4 * maxPixels
+
 func readPicture(path string) (bitmap, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return bitmap{}, err
+	}
+	if info.Size() > maxFile {
+		return bitmap{}, fmt.Errorf("%s: a file of %d bytes is no image to train on: make it smaller, or delete it", path, info.Size())
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return bitmap{}, err

@@ -135,3 +135,17 @@ func TestDecodeImageErrors(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A huge file is refused by its size, before it is read.
+func TestHugePicture(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.png")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<40); err != nil {
+		t.Skip(err) // no sparse files here
+	}
+	if _, _, err := DecodeImage(path, 8, false); err == nil || !strings.Contains(err.Error(), "is no image to train on") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -145,6 +145,7 @@ func kind(c *train.Config) string {
 
 // meter measures each kind of step once.
 type meter struct {
+	sources
 	done map[string]train.Estimate
 	peak int64
 }
@@ -178,7 +179,7 @@ func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, er
 		return e, nil
 	}
 	c.Init, c.Head = "", "" // a stage may have to make it first
-	r, err := train.New(c)
+	r, err := m.newRun(c)
 	if err != nil {
 		return train.Estimate{}, err
 	}

@@ -79,9 +79,39 @@ func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions)
 
 // runner does runs for several jobs.
 type runner struct {
-	dir string
-	o   RunOptions
-	mu  sync.Mutex // of the functions to tell
+	dir     string
+	o       RunOptions
+	sources sources
+	mu      sync.Mutex // of the functions to tell
+}
+
+// sources keeps the data that were opened last, which the next run most often sees too.
+type sources struct {
+	mu   sync.Mutex
+	key  string
+	last *train.Source
+}
+
+// newRun is train.New on data that may be open already.
+func (s *sources) newRun(c train.Config) (*train.Run, error) {
+	src, err := s.open(c)
+	if err != nil {
+		return nil, err
+	}
+	return train.NewFrom(src, c)
+}
+
+func (s *sources) open(c train.Config) (*train.Source, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key := c.SourceKey(); s.last == nil || s.key != key {
+		src, err := train.OpenSource(c)
+		if err != nil {
+			return nil, err
+		}
+		s.key, s.last = key, src
+	}
+	return s.last, nil
 }
 
 func (r *runner) tell(s State) {
@@ -118,7 +148,7 @@ func (r *runner) do(ctx context.Context, c Cell) State {
 }
 
 func (r *runner) train(ctx context.Context, c Cell) (err error) {
-	run, err := train.New(c.Config)
+	run, err := r.sources.newRun(c.Config)
 	if err != nil {
 		return err
 	}

@@ -12,21 +12,6 @@ import (
 	"github.com/monge-ml/monge/sam"
 )
 
-// open returns the data that the config names, with its label noise.
-func (c *Config) open() (*data.Splits, error) {
-	splits, err := data.Open(c.Data, data.Options{
-		Size: c.Size, Crop: c.Crop, Classes: c.Classes,
-		Val: c.Val, Subset: c.Subset, TestSubset: c.TestSubset, Seed: c.DataSeed,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if splits.Train.Len() == 0 {
-		return nil, fmt.Errorf("%s has no training split", c.Data)
-	}
-	return splits.WithLabelNoise(c.LabelNoise, c.Seed)
-}
-
 // normalization returns that of the pixels: what the config says, or what the file to
 // start from (which may be nil) was trained with, or the data set's own.
 func (c *Config) normalization(start *classifier.File) (data.Normalization, error) {
@@ -42,20 +27,24 @@ func (c *Config) normalization(start *classifier.File) (data.Normalization, erro
 	return data.Normalization{}, nil
 }
 
-// network builds the model for a data set and its initial parameters.
-func (c *Config) network(d *data.Splits) (*nn.Model, []float32, error) {
-	m, err := models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
+// network builds the model for a data set and its initial parameters, those of the file
+// to start from if there is one. It returns the names of those that the file lacks.
+func (c *Config) network(d *data.Splits, start *classifier.File) (m *nn.Model, theta []float32, kept []string, err error) {
+	m, err = models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if len(c.Freeze) > 0 {
 		if err := m.Freeze(c.Freeze...); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	theta := make([]float32, m.Size())
+	theta = make([]float32, m.Size())
 	m.Init(theta, c.Seed)
-	return m, theta, nil
+	if start != nil {
+		kept, err = start.Init(m, theta, c.Head == "new")
+	}
+	return m, theta, kept, err
 }
 
 // loader returns the training minibatches.

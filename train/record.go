@@ -3,8 +3,12 @@ package train
 import (
 	"math"
 
+	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/sam"
 )
+
+// A Real is a float64 whose infinities and NaN JSON can hold.
+type Real = classifier.Real
 
 // A Record is what a run saw since the record before, up to an evaluation. Values of
 // steps are means over these steps.

@@ -94,13 +94,25 @@ func New(c Config) (*Run, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	r := &Run{lrScale: new(float64)}
-	*r.lrScale = 1
-	var err error
-	if r.Data, err = c.open(); err != nil {
+	src, err := OpenSource(c)
+	if err != nil {
 		return nil, err
 	}
-	if r.data, err = r.Data.Fingerprint(); err != nil {
+	return NewFrom(src, c)
+}
+
+// NewFrom is [New] on data that were opened before, by a config of the same SourceKey.
+func NewFrom(src *Source, c Config) (*Run, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.SourceKey() != src.key {
+		return nil, fmt.Errorf("the data were opened as %s, the config says %s", src.key, c.SourceKey())
+	}
+	r := &Run{lrScale: new(float64), data: src.fingerprint}
+	*r.lrScale = 1
+	var err error
+	if r.Data, err = src.splits.WithLabelNoise(c.LabelNoise, c.Seed); err != nil {
 		return nil, err
 	}
 	var start *classifier.File
@@ -116,13 +128,8 @@ func New(c Config) (*Run, error) {
 	if m := c.momentum(); m != 0 {
 		c.Momentum = &m
 	}
-	if r.Model, r.theta, err = c.network(r.Data); err != nil {
+	if r.Model, r.theta, r.Kept, err = c.network(r.Data, start); err != nil {
 		return nil, err
-	}
-	if start != nil {
-		if r.Kept, err = start.Init(r.Model, r.theta, c.Head == "new"); err != nil {
-			return nil, err
-		}
 	}
 	if r.loader, err = c.loader(r.Data.Train, r.Normalize); err != nil {
 		return nil, err
@@ -178,7 +185,7 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
 // Evaluate returns the mean cross-entropy and the accuracy of the model on a set.
 func (r *Run) Evaluate(ctx context.Context, theta []float32, s *data.Set) (loss, accuracy Real, err error) {
 	e, err := classifier.Evaluate(ctx, r.Model, theta, s, r.Normalize)
-	return Real(e.Loss), Real(e.Accuracy), err
+	return e.Loss, e.Accuracy, err
 }
 
 // Classifier returns the network at theta, with what it takes to use it.

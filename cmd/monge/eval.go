@@ -191,7 +191,7 @@ func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
 	fmt.Fprintln(t, "class\taccuracy")
 	for i, name := range classes {
 		accuracy := "no examples"
-		if v := e.PerClass[i]; !math.IsNaN(v) {
+		if v := float64(e.PerClass[i]); !math.IsNaN(v) {
 			accuracy = fmt.Sprintf("%.4f", v)
 		}
 		fmt.Fprintf(t, "%s\t%s\n", name, accuracy)

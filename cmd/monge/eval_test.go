@@ -16,11 +16,11 @@ import (
 )
 
 // trainDigits trains a little and returns the weights and the test accuracy.
-func trainDigits(t *testing.T) (weights string, accuracy float64) {
+func trainDigits(t *testing.T) (weights string, accuracy classifier.Real) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	var r struct {
-		TestAccuracy float64 `json:"test_accuracy"`
+		TestAccuracy classifier.Real `json:"test_accuracy"`
 	}
 	decode(t, mustCall(t, "train", "--model", "mlp", "--epochs", "3", "--json", "--out", dir), &r)
 	return filepath.Join(dir, "weights.safetensors"), r.TestAccuracy
@@ -73,7 +73,7 @@ func TestEvalClasses(t *testing.T) {
 	weights := filepath.Join(dir, "weights.safetensors")
 	var got classifier.Evaluation
 	decode(t, mustCall(t, "eval", "--weights", weights, "--classes", "8,3,5", "--json"), &got)
-	if got.Accuracy != float64(want.TestAccuracy) || len(got.PerClass) != 3 || got.N >= 497 {
+	if got.Accuracy != want.TestAccuracy || len(got.PerClass) != 3 || got.N >= 497 {
 		t.Errorf("%+v, train said %g", got, float64(want.TestAccuracy))
 	}
 	for classes, say := range map[string]string{"3,5,8": "another order", "3,5": "tell 3 classes apart"} {
@@ -108,7 +108,7 @@ func TestEvalJSON(t *testing.T) {
 	}
 	decode(t, mustCall(t, "eval", "--model", "mlp", "--weights", path, "--split", "val", "--subset", "40", "--json"), &other)
 	for c, v := range other.PerClass {
-		if other.N != 40 || math.IsNaN(v) {
+		if other.N != 40 || math.IsNaN(float64(v)) {
 			t.Errorf("class %d of %+v, 40 examples of all classes alike", c, other)
 		}
 	}
