@@ -130,8 +130,16 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	return d.openEvents()
 }
 
-// resume finds the newest checkpoint that is whole, and holds its run against r.
+// resume holds the run that is there against r, and finds its newest checkpoint that is
+// whole.
 func (d *Dir) resume(r *Run, warn func(string)) error {
+	var saved Config
+	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
+		return err
+	}
+	if err := SameConfig(saved, r.Config); err != nil {
+		return fmt.Errorf("%s: %w", d.path, err)
+	}
 	d.removeTemporary()
 	files, err := d.checkpoints()
 	if err != nil {
@@ -150,14 +158,6 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 	}
 	if len(files) > 0 {
 		warn("no checkpoint is whole: the run starts from the beginning")
-		return nil
-	}
-	var saved Config
-	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
-		return err
-	}
-	if err := SameConfig(saved, r.Config); err != nil {
-		return fmt.Errorf("%s: %w", d.path, err)
 	}
 	return nil
 }
@@ -204,20 +204,35 @@ func (d *Dir) openMetrics() (err error) {
 	return err
 }
 
-// openEvents opens the event file where the checkpoint left it. One that is gone is
-// begun anew: nothing depends on it.
+// openEvents opens the event file where the checkpoint left it. If it is gone or was
+// changed, another one beside it goes on: TensorBoard shows both. A run that starts from the
+// beginning replaces what is there.
 func (d *Dir) openEvents() (err error) {
-	if d.from != nil && d.from.EventsFile != "" {
-		if d.events, err = tfevents.Append(filepath.Join(d.path, d.from.EventsFile), d.from.EventsSize); err == nil {
-			return nil
+	if d.from != nil {
+		if d.from.EventsFile != "" {
+			if d.events, err = tfevents.Append(filepath.Join(d.path, filepath.Base(d.from.EventsFile)), d.from.EventsSize); err == nil {
+				return nil
+			}
+		}
+		return d.createEvents()
+	}
+	old, err := filepath.Glob(filepath.Join(globEscape(d.path), "events.out.tfevents.*"))
+	for _, f := range old {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		return err
+	}
+	return d.createEvents()
+}
+
+// createEvents begins an event file, whose name has the second: the next that is free.
+func (d *Dir) createEvents() (err error) {
+	for at := time.Now(); ; at = at.Add(time.Second) {
+		if d.events, err = tfevents.Create(d.path, at); !errors.Is(err, fs.ErrExist) {
+			return err
 		}
 	}
-	old, _ := filepath.Glob(filepath.Join(globEscape(d.path), "events.out.tfevents.*"))
-	for _, f := range old {
-		os.Remove(f)
-	}
-	d.events, err = tfevents.Create(d.path, time.Now())
-	return err
 }
 
 // records reads the metrics up to where they are now.

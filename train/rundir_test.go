@@ -249,6 +249,38 @@ func flip(t *testing.T, path string) {
 	}
 }
 
+// The event file goes on where the checkpoint left it; one that is gone or damaged costs
+// the run nothing.
+func TestEventFiles(t *testing.T) {
+	c := resumable()["mlp"]
+	_, want := do(t, c)
+	for name, tt := range map[string]struct {
+		damage func(file string)
+		files  int
+	}{
+		"whole":   {func(string) {}, 1},
+		"gone":    {func(file string) { os.Remove(file) }, 1},
+		"damaged": {func(file string) { truncate(t, file, 20) }, 2},
+	} {
+		path := filepath.Join(t.TempDir(), "run")
+		if _, err := runIn(t, path, c, 17); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		files := func() []string {
+			list, _ := filepath.Glob(filepath.Join(path, "events.out.tfevents.*"))
+			return list
+		}
+		tt.damage(files()[0])
+		res, err := runIn(t, path, c, 0)
+		if err != nil || res.WeightsSHA256 != want.WeightsSHA256 {
+			t.Errorf("%s: weights %.8s, want %.8s, %v", name, res.WeightsSHA256, want.WeightsSHA256, err)
+		}
+		if got := files(); len(got) != tt.files {
+			t.Errorf("%s: event files %q, want %d", name, got, tt.files)
+		}
+	}
+}
+
 // What would spoil a run is an error that names it, and leaves the run as it was.
 func TestOpenDirErrors(t *testing.T) {
 	c := resumable()["mlp"]
