@@ -22,7 +22,7 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -45,9 +45,8 @@ strip:
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+40(FP), DI
+	MOVQ       fetch+40(FP), DI
 	MOVQ       step+48(FP), R8
-	LEAQ       (CX)(DI*4), DI
 
 loop:
 	PREFETCHT0   (DI)
@@ -85,7 +84,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -109,9 +108,8 @@ strip:
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+40(FP), DI
+	MOVQ       fetch+40(FP), DI
 	MOVQ       step+48(FP), R8
-	LEAQ       (CX)(DI*4), DI
 
 loop:
 	PREFETCHT0   (DI)
@@ -153,7 +151,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -172,9 +170,8 @@ strip:
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+40(FP), DI
+	MOVQ       fetch+40(FP), DI
 	MOVQ       step+48(FP), R8
-	LEAQ       (CX)(DI*4), DI
 
 loop:
 	PREFETCHT0   (DI)
@@ -215,7 +212,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -241,9 +238,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -288,7 +284,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -316,9 +312,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -370,7 +365,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -393,9 +388,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -445,7 +439,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -474,9 +468,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -528,7 +521,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -560,9 +553,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -624,7 +616,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -651,9 +643,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -712,7 +703,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -746,9 +737,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -808,7 +798,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -846,9 +836,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -921,7 +910,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -954,9 +943,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1025,7 +1013,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -1062,9 +1050,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1131,7 +1118,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -1173,9 +1160,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1258,7 +1244,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -1295,9 +1281,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1375,7 +1360,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -1415,9 +1400,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1491,7 +1475,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-112
 	MOVQ    tail+96(FP), AX
@@ -1537,9 +1521,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -1632,7 +1615,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-112
 strip:
@@ -1673,9 +1656,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -2228,7 +2210,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2251,9 +2233,8 @@ strip:
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+40(FP), DI
+	MOVQ       fetch+40(FP), DI
 	MOVQ       step+48(FP), R8
-	LEAQ       (CX)(DI*4), DI
 
 loop:
 	PREFETCHT0   (DI)
@@ -2291,7 +2272,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2316,9 +2297,8 @@ strip:
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       ahead+40(FP), DI
+	MOVQ       fetch+40(FP), DI
 	MOVQ       step+48(FP), R8
-	LEAQ       (CX)(DI*4), DI
 
 loop:
 	PREFETCHT0   (DI)
@@ -2360,7 +2340,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2386,9 +2366,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -2433,7 +2412,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2463,9 +2442,8 @@ strip:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -2517,7 +2495,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2546,9 +2524,8 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -2600,7 +2577,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2635,9 +2612,8 @@ strip:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       ahead+40(FP), R8
+	MOVQ       fetch+40(FP), R8
 	MOVQ       step+48(FP), R9
-	LEAQ       (DI)(R8*4), R8
 
 loop:
 	PREFETCHT0   (R8)
@@ -2699,7 +2675,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2733,9 +2709,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -2795,7 +2770,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2837,9 +2812,8 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -2912,7 +2886,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -2949,9 +2923,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -3018,7 +2991,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3065,9 +3038,8 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -3150,7 +3122,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3190,9 +3162,8 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -3266,7 +3237,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3318,9 +3289,8 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       ahead+40(FP), R9
+	MOVQ       fetch+40(FP), R9
 	MOVQ       step+48(FP), R10
-	LEAQ       (DI)(R9*4), R9
 
 loop:
 	PREFETCHT0   (R9)
@@ -3413,7 +3383,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3458,9 +3428,8 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -3542,7 +3511,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3601,9 +3570,8 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -3707,7 +3675,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3755,9 +3723,8 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -3846,7 +3813,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -3910,9 +3877,8 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -4026,7 +3992,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4077,9 +4043,8 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -4175,7 +4140,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4244,9 +4209,8 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       ahead+40(FP), R10
+	MOVQ       fetch+40(FP), R10
 	MOVQ       step+48(FP), R11
-	LEAQ       (DI)(R10*4), R10
 
 loop:
 	PREFETCHT0   (R10)
@@ -4370,7 +4334,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4426,9 +4390,8 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -4532,7 +4495,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4608,9 +4571,8 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -4745,7 +4707,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4804,9 +4766,8 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -4917,7 +4878,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -4998,9 +4959,8 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -5145,7 +5105,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -5207,9 +5167,8 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -5327,7 +5286,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -5413,9 +5372,8 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       ahead+40(FP), R11
+	MOVQ       fetch+40(FP), R11
 	MOVQ       step+48(FP), R12
-	LEAQ       (DI)(R11*4), R11
 
 loop:
 	PREFETCHT0   (R11)
@@ -5570,7 +5528,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -5637,9 +5595,8 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+40(FP), R12
+	MOVQ       fetch+40(FP), R12
 	MOVQ       step+48(FP), R13
-	LEAQ       (DI)(R12*4), R12
 
 loop:
 	PREFETCHT0   (R12)
@@ -5765,7 +5722,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -5858,9 +5815,8 @@ strip:
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+40(FP), R12
+	MOVQ       fetch+40(FP), R12
 	MOVQ       step+48(FP), R13
-	LEAQ       (DI)(R12*4), R12
 
 loop:
 	PREFETCHT0   (R12)
@@ -6026,7 +5982,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -6096,9 +6052,8 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+40(FP), R12
+	MOVQ       fetch+40(FP), R12
 	MOVQ       step+48(FP), R13
-	LEAQ       (DI)(R12*4), R12
 
 loop:
 	PREFETCHT0   (R12)
@@ -6231,7 +6186,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-112
 	MOVQ  tail+96(FP), AX
@@ -6329,9 +6284,8 @@ strip:
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       ahead+40(FP), R12
+	MOVQ       fetch+40(FP), R12
 	MOVQ       step+48(FP), R13
-	LEAQ       (DI)(R12*4), R12
 
 loop:
 	PREFETCHT0   (R12)

@@ -122,11 +122,7 @@ func (j *gemmJob) clearC() {
 // cutPanels sets the sizes that follow from m, n and k.
 func (j *gemmJob) cutPanels() {
 	j.rowPanels, j.colPanels = ceilDiv(j.m, j.mr), ceilDiv(j.n, j.nr)
-	j.kc = blockLength(j.k)
-}
-
-func blockLength(k int) int {
-	return (ceilDiv(k, ceilDiv(k, maxBlock)) + 7) &^ 7
+	j.kc = balanced(j.k, maxBlock, 8)
 }
 
 // cutTiles cuts C into tiles of about rows x cols or, if that gives fewer than
@@ -362,21 +358,38 @@ func (j *gemmJob) Do(i int) {
 	}
 }
 
+// packPiece takes B between the halves of A: so each of two threads packs the parts
+// of both that it will read.
 func (j *gemmJob) packPiece(i int) {
-	if j.packB {
-		groups := ceilDiv(j.colPanels, j.groupB)
-		if i < j.batch*groups {
-			item, lo := i/groups, i%groups*j.groupB
-			to := j.panelsB[item*j.colPanels*j.sizeB:]
-			for q := lo; q < min(lo+j.groupB, j.colPanels); q++ {
-				j.packPanelB(to[q*j.sizeB:], item, q, 0, j.k)
-			}
-			return
-		}
-		i -= j.batch * groups
+	ofA, ofB := 0, 0
+	if j.packA {
+		ofA = ceilDiv(j.rowPanels, j.groupA)
 	}
+	if j.packB {
+		ofB = j.batch * ceilDiv(j.colPanels, j.groupB)
+	}
+	switch half := ofA / 2; {
+	case i < half:
+		j.packPieceA(i)
+	case i < half+ofB:
+		j.packPieceB(i - half)
+	default:
+		j.packPieceA(i - ofB)
+	}
+}
+
+func (j *gemmJob) packPieceA(i int) {
 	for q := i * j.groupA; q < min((i+1)*j.groupA, j.rowPanels); q++ {
 		j.packPanelA(j.panelsA[q*j.sizeA:], 0, q, 0, j.k)
+	}
+}
+
+func (j *gemmJob) packPieceB(i int) {
+	groups := ceilDiv(j.colPanels, j.groupB)
+	item, lo := i/groups, i%groups*j.groupB
+	to := j.panelsB[item*j.colPanels*j.sizeB:]
+	for q := lo; q < min(lo+j.groupB, j.colPanels); q++ {
+		j.packPanelB(to[q*j.sizeB:], item, q, 0, j.k)
 	}
 }
 
@@ -404,7 +417,7 @@ type view struct {
 	from, perRow, perPanel int
 	first                  int
 	rs, cs                 int // between rows, and along k
-	ahead, step            int // how to fetch the next panel, see microKernel
+	ahead, step            int // where what is read next starts behind a panel, and how fast to fetch it
 }
 
 func (v *view) panel(q, i int) []float32 {
@@ -452,10 +465,15 @@ func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
 	return view{data: j.b, from: item*j.strideB + p0*j.ldb, perRow: 1, cs: j.ldb}
 }
 
-// tile computes tile i of C, counted over items, slices, rows and columns.
+// tile computes tile i of C, counted over items, slices and then along the shorter
+// side first: so each of two threads reads about its own half of the larger operand
+// (see package par), which it has packed.
 func (j *gemmJob) tile(i int) {
-	col, i := i%j.colTiles, i/j.colTiles
-	row, i := i%j.rowTiles, i/j.rowTiles
+	at, i := i%(j.rowTiles*j.colTiles), i/(j.rowTiles*j.colTiles)
+	row, col := at/j.colTiles, at%j.colTiles
+	if j.n >= j.m {
+		row, col = at%j.rowTiles, at/j.rowTiles
+	}
 	slice, item := i%j.slices, i/j.slices
 	row0, row1 := row*j.rowPanels/j.rowTiles, (row+1)*j.rowPanels/j.rowTiles
 	col0, col1 := col*j.colPanels/j.colTiles, (col+1)*j.colPanels/j.colTiles
@@ -470,13 +488,14 @@ func (j *gemmJob) tile(i int) {
 		kb := min(j.kc, hi-p0)
 		a := j.viewA(s, item, row0, row1, p0, kb)
 		b := j.viewB(s, item, col0, col1, p0, kb)
-		t := region{row0, row1, col0, col1, kb, c, ldc, add || p0 > lo}
+		t := region{row0: row0, row1: row1, col0: col0, col1: col1, kb: kb, c: c, ldc: ldc, add: add || p0 > lo}
 		if kb*(col1-col0)*j.nr <= innerB {
 			j.multiply(&t, &a, &b)
 			continue
 		}
 		for q := col0; q < col1; q++ {
 			t.col0, t.col1 = q, q+1
+			t.fetchB = j.how[1] != direct && q > col0 && q+1 < col1
 			j.multiply(&t, &a, &b)
 		}
 	}
@@ -494,6 +513,7 @@ type region struct {
 	c                      []float32
 	ldc                    int
 	add                    bool
+	fetchB                 bool // A is in the L2 cache, the next panel of B is not yet
 }
 
 // multiply takes the panels of rows one by one, each with all whole panels of
@@ -513,6 +533,14 @@ func (j *gemmJob) multiply(t *region, a, b *view) {
 // strips multiplies panel r of rows by n panels of columns, of cols each, from q on.
 func (j *gemmJob) strips(t *region, a, b *view, r, q, n, cols int) {
 	i0, j0 := j.row(r), q*j.nr
-	j.micro(n, j.row(r+1)-i0, cols, t.kb, a.panel(r, i0), a.rs, a.cs, a.ahead, a.step,
+	panel := a.panel(r, i0)
+	fetch, step := panel, 0
+	if t.fetchB { // a share for each panel of rows
+		share := t.kb * j.nr / (t.row1 - t.row0)
+		fetch, step = b.panel(q+1, j0+j.nr)[(r-t.row0)*share:], 4*share/t.kb
+	} else if a.ahead < len(panel) {
+		fetch, step = panel[a.ahead:], a.step
+	}
+	j.micro(n, j.row(r+1)-i0, cols, t.kb, panel, a.rs, a.cs, fetch, step,
 		b.panel(q, j0), b.cs, j.nr*b.perRow+b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
 }

@@ -103,7 +103,7 @@ func (t tile) generate() {
 		kind = "tail"
 	}
 	t.begin(fmt.Sprintf("gemm%dx%d%s", t.rows, t.vectors, kind),
-		"func(strips, k int, a *float32, rs, cs, ahead, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
+		"func(strips, k int, a *float32, rs, cs int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
 		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and strips of %d vectors of columns.", t.rows, t.vectors))
 	var mask reg.Register
 	if t.masked {
@@ -164,11 +164,10 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		col[v] = t.vec()
 	}
 	t.prefetchC()
-	next, step := t.int("ahead"), t.int("step")
-	t.LEAQ(operand.Mem{Base: bases[0], Index: next, Scale: 4}, next)
+	fetch, step := t.int("fetch"), t.int("step")
 	t.Label("loop")
-	t.PREFETCHT0(operand.Mem{Base: next})
-	t.ADDQ(step, next)
+	t.PREFETCHT0(operand.Mem{Base: fetch})
+	t.ADDQ(step, fetch)
 	for v := range col {
 		if t.last(v) {
 			t.loadTail(t.vectorAt(b, v), mask, col[v])
