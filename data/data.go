@@ -6,7 +6,6 @@ package data
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 )
 
 // A Set is labelled examples of one shape. Its examples may lie in memory or in files
@@ -144,25 +143,4 @@ func (s *Splits) Parts() []Part {
 		}
 	}
 	return parts
-}
-
-// WithLabelNoise returns the splits with a share of the training labels replaced by
-// classes drawn uniformly (the right one among them), as a function of seed alone.
-// Validation and test labels stay clean.
-func (s *Splits) WithLabelNoise(share float64, seed uint64) (*Splits, error) {
-	if !(share >= 0 && share <= 1) {
-		return nil, fmt.Errorf("label noise is %g; it must be between 0 and 1", share)
-	}
-	noisy := *s
-	if s.Train == nil {
-		return &noisy, nil
-	}
-	train := *s.Train
-	train.Labels = append([]int(nil), s.Train.Labels...)
-	rng := rand.New(rand.NewPCG(seed, 0x6c6162656c73)) // "labels"
-	for _, i := range rng.Perm(train.Len())[:int(share*float64(train.Len())+.5)] {
-		train.Labels[i] = rng.IntN(len(s.Classes))
-	}
-	noisy.Train = &train
-	return &noisy, nil
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -84,7 +85,7 @@ func TestParseDigitsErrors(t *testing.T) {
 
 func TestLabelNoise(t *testing.T) {
 	d, _ := Digits()
-	noisy, err := d.WithLabelNoise(.4, 1)
+	noisy, err := d.WithNoise(Noise{Labels: .4}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +102,66 @@ func TestLabelNoise(t *testing.T) {
 	if !reflect.DeepEqual(noisy.Test.Labels, d.Test.Labels) || !reflect.DeepEqual(noisy.Val.Labels, d.Val.Labels) {
 		t.Error("validation or test labels changed")
 	}
-	again, _ := d.WithLabelNoise(.4, 1)
-	other, _ := d.WithLabelNoise(.4, 2)
+	again, _ := d.WithNoise(Noise{Labels: .4}, 1)
+	other, _ := d.WithNoise(Noise{Labels: .4}, 2)
 	if !slices.Equal(noisy.Train.Labels, again.Train.Labels) || slices.Equal(noisy.Train.Labels, other.Train.Labels) {
 		t.Error("the noise is not a function of the seed")
 	}
 	for _, share := range []float64{-.1, 1.1, math.NaN()} {
-		if _, err := d.WithLabelNoise(share, 1); err == nil {
+		if _, err := d.WithNoise(Noise{Labels: share}, 1); err == nil {
 			t.Errorf("a share of %g was accepted", share)
+		}
+	}
+}
+
+func TestPixelDropoutAndCopies(t *testing.T) {
+	d, _ := Digits()
+	noisy, err := d.WithNoise(Noise{Labels: 1, Pixels: .3, Copies: 3}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if noisy.Train.Len() != 3*d.Train.Len() || noisy.Test.Len() != d.Test.Len() {
+		t.Fatalf("%d training and %d test examples", noisy.Train.Len(), noisy.Test.Len())
+	}
+	clean, x, again := make([]float32, 64), make([]float32, 64), make([]float32, 64)
+	kept, zeroed, same := 0, 0, 0
+	for i := range noisy.Train.Len() {
+		if err := errors.Join(d.Train.Read(clean, i%d.Train.Len()), noisy.Train.Read(x, i), noisy.Train.Read(again, i)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(x, again) {
+			t.Fatalf("example %d differs when it is read again", i)
+		}
+		for j := range x {
+			switch {
+			case clean[j] == 0:
+			case x[j] == clean[j]:
+				kept++
+			case x[j] == 0:
+				zeroed++
+			default:
+				t.Fatalf("example %d: %g became %g", i, clean[j], x[j])
+			}
+		}
+		if first := i % d.Train.Len(); i != first && noisy.Train.Labels[i] == noisy.Train.Labels[first] {
+			same++
+		}
+	}
+	if share := float64(zeroed) / float64(zeroed+kept); math.Abs(share-.3) > .005 {
+		t.Errorf("%.3f of the pixels are zeroed, want .3", share)
+	}
+	// Copies have labels and zeros of their own.
+	if share := float64(same) / float64(2*d.Train.Len()); math.Abs(share-.1) > .03 {
+		t.Errorf("%.3f of the copies have the first one's label, want .1", share)
+	}
+	noisy.Train.Read(x, 0)
+	noisy.Train.Read(again, d.Train.Len())
+	if slices.Equal(x, again) {
+		t.Error("copies of an example have the same zeros")
+	}
+	for _, n := range []Noise{{Pixels: -.1}, {Pixels: 1.1}, {Pixels: math.NaN()}, {Copies: -1}, {Copies: 1 << 60}} {
+		if _, err := d.WithNoise(n, 1); err == nil {
+			t.Errorf("%+v was accepted", n)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"slices"
 
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
@@ -22,6 +23,7 @@ type Model struct {
 	flops   int
 	seed    uint64
 	step    uint64 // of the random numbers that layers draw
+	correct int    // see Correct
 	net     Layer
 	tape    *tensor.Tape
 }
@@ -206,7 +208,11 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (floa
 	m.tape.Reset(mode)
 	m.tape.SetRandom(m.seed, m.step<<16|uint64(c.Micro&0xffff))
 	m.bind(theta, grad, c.Add)
-	loss := y.loss(m.tape, m.forward(x, n))
+	logits := m.forward(x, n)
+	loss := y.loss(m.tape, logits)
+	if m.tape.Err() == nil {
+		m.correct = hits(logits.Data, y.Labels)
+	}
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
 		return 0, err
 	}
@@ -214,6 +220,22 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (floa
 		p.view.FinishGrad()
 	}
 	return float64(loss.Data[0]), nil
+}
+
+// Correct returns how many inputs of the last gradient's batch have their label's logit
+// as the largest.
+func (m *Model) Correct() int { return m.correct }
+
+// hits counts the rows of logits whose largest is that of the label.
+func hits(logits []float32, labels []int) (n int) {
+	classes := len(logits) / len(labels)
+	for i, y := range labels {
+		row := logits[i*classes : (i+1)*classes]
+		if row[y] == slices.Max(row) {
+			n++
+		}
+	}
+	return n
 }
 
 // loss is the target's cross-entropy with logits.

@@ -322,7 +322,7 @@ func (v *runsView) rows() (rows []runRow) {
 }
 
 // stops says in the table what ended a run.
-var stops = map[string]string{"epochs": "all its epochs", "max-steps": "at max-steps", "patience": "by patience", "deadline": "at its deadline"}
+var stops = map[string]string{"epochs": "all its epochs", "max-steps": "at max-steps", "patience": "by patience", "until-accuracy": "by until-accuracy", "deadline": "at its deadline"}
 
 func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 	row := runRow{

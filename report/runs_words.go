@@ -95,6 +95,8 @@ func saidOfEnd(r *train.SavedRun) string {
 		return fmt.Sprintf("It was stopped by max-steps, %d.", c.MaxSteps)
 	case "patience":
 		return fmt.Sprintf("It was stopped by patience: %s in a row no better on validation.", plural(c.Patience, "evaluation"))
+	case "until-accuracy":
+		return fmt.Sprintf("It was stopped by until-accuracy: training accuracy reached %s.", percent(c.UntilAccuracy))
 	case "deadline":
 		return fmt.Sprintf("It was stopped by its deadline, %v.", time.Duration(c.Deadline))
 	}

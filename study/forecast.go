@@ -128,9 +128,9 @@ func gradients(c *train.Config) float64 {
 }
 
 // free are the settings that change nothing of what a step costs.
-var free = []string{"label-noise", "method", "eta", "clip-norm", "init", "head", "lr", "lr-schedule", "momentum",
+var free = []string{"label-noise", "pixel-dropout", "method", "eta", "clip-norm", "init", "head", "lr", "lr-schedule", "momentum",
 	"dampening", "nesterov", "weight-decay", "beta1", "beta2", "eps", "decay", "centered", "label-smoothing", "seed",
-	"patience", "on-nan", "data-seed", "checkpoint-every", "keep", "deadline"}
+	"patience", "until-accuracy", "on-nan", "data-seed", "checkpoint-every", "keep", "deadline"}
 
 // kind tells runs apart whose steps cost differently, whatever their gradients.
 func kind(c *train.Config) string {

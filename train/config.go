@@ -25,16 +25,18 @@ type Config struct {
 
 // DataConfig says which examples a run sees.
 type DataConfig struct {
-	Data       string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ..."`
-	Size       int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs)"`
-	Crop       bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
-	Classes    []string `json:"classes,omitempty" help:"keep these classes alone"`
-	Val        float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
-	Subset     int      `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
-	TestSubset int      `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
-	DataSeed   uint64   `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
-	LabelNoise float64  `json:"label_noise" help:"share of training labels replaced by uniform ones"`
-	Normalize  string   `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)"`
+	Data         string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ..."`
+	Size         int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs)"`
+	Crop         bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
+	Classes      []string `json:"classes,omitempty" help:"keep these classes alone"`
+	Val          float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
+	Subset       int      `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
+	TestSubset   int      `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
+	DataSeed     uint64   `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
+	LabelNoise   float64  `json:"label_noise" help:"share of training labels replaced by uniform ones"`
+	PixelDropout float64  `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs"`
+	Copies       int      `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
+	Normalize    string   `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)"`
 
 	Pad    int     `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
 	Flip   bool    `json:"flip,omitempty" help:"augment by mirroring half of the images"`
@@ -84,16 +86,17 @@ type BaseConfig struct {
 
 // LoopConfig says how long a run goes on, and what it does beside stepping.
 type LoopConfig struct {
-	Epochs     int     `json:"epochs" help:"epochs"`
-	MaxSteps   int     `json:"max_steps,omitempty" help:"stop after so many steps"`
-	Batch      int     `json:"batch" help:"minibatch size"`
-	Microbatch int     `json:"microbatch,omitempty" help:"compute a minibatch's gradient in parts of so many examples, for less memory"`
-	Smoothing  float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes"`
-	Seed       uint64  `json:"seed" help:"seed of initialisation, order, augmentation and label noise"`
-	EvalEvery  int     `json:"eval_every,omitempty" help:"evaluate every so many steps (default each epoch)"`
-	Patience   int     `json:"patience,omitempty" help:"stop when so many evaluations in a row are no better on the validation split"`
-	DirectConv bool    `json:"direct_conv,omitempty" help:"convolve directly, without Winograd's algorithm (slower, smaller rounding errors)"`
-	OnNaN      string  `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times"`
+	Epochs        int     `json:"epochs" help:"epochs"`
+	MaxSteps      int     `json:"max_steps,omitempty" help:"stop after so many steps"`
+	Batch         int     `json:"batch" help:"minibatch size"`
+	Microbatch    int     `json:"microbatch,omitempty" help:"compute a minibatch's gradient in parts of so many examples, for less memory"`
+	Smoothing     float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes"`
+	Seed          uint64  `json:"seed" help:"seed of initialisation, order, augmentation and noise"`
+	EvalEvery     int     `json:"eval_every,omitempty" help:"evaluate every so many steps (default each epoch)"`
+	Patience      int     `json:"patience,omitempty" help:"stop when so many evaluations in a row are no better on the validation split"`
+	UntilAccuracy float64 `json:"until_accuracy,omitempty" help:"stop when the minibatches since the last evaluation were classified with this training accuracy"`
+	DirectConv    bool    `json:"direct_conv,omitempty" help:"convolve directly, without Winograd's algorithm (slower, smaller rounding errors)"`
+	OnNaN         string  `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times"`
 
 	// These change nothing of what is computed.
 	CheckpointEvery int      `json:"checkpoint_every,omitempty" help:"save every so many steps (default at evaluations, as far as it costs less than 2% of the time)"`
@@ -157,6 +160,8 @@ func (c *Config) check() error {
 	switch {
 	case !(c.Smoothing >= 0 && c.Smoothing <= 1):
 		return fmt.Errorf("label-smoothing is %g; it must be from 0 to 1", c.Smoothing)
+	case !(c.UntilAccuracy >= 0 && c.UntilAccuracy <= 1):
+		return fmt.Errorf("until-accuracy is %g; it must be from 0 to 1", c.UntilAccuracy)
 	case c.Deadline < 0:
 		return fmt.Errorf("deadline is %v; it must be positive", c.Deadline)
 	case c.Head != "" && c.Head != "new":

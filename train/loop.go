@@ -62,6 +62,7 @@ type loop struct {
 		buffers []float32
 		steps   uint64
 	}
+	correct int // examples that the step's first pass has classified as labelled
 	stopped string
 	saved   int // step of the newest checkpoint
 }
@@ -94,8 +95,8 @@ func (l *loop) run(ctx context.Context) error {
 	for {
 		l.over()
 		err := l.evaluate(ctx)
-		if p := l.Config.Patience; p > 0 && l.state.Stale >= p && l.stopped == "" {
-			l.stopped = "patience"
+		if l.stopped == "" {
+			l.stopped = l.enough()
 		}
 		if err == nil && l.stopped != "" {
 			return nil
@@ -133,6 +134,7 @@ func (l *loop) step(ctx context.Context) (err error) {
 	n := len(l.batch.Labels)
 	l.split(n)
 	begin := time.Now()
+	l.correct = 0
 	l.before.buffers, l.before.steps = l.buffers(l.before.buffers[:0]), l.Model.Steps()
 	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
 	if err != nil {
@@ -143,7 +145,7 @@ func (l *loop) step(ctx context.Context) (err error) {
 	}
 	took := time.Since(begin).Seconds()
 	l.times = append(l.times, took)
-	l.state.Window.add(res, n, took)
+	l.state.Window.add(res, n, l.correct, took)
 	l.state.Step++
 	if l.watch.Step != nil {
 		l.watch.Step(l.progress(res))
@@ -189,7 +191,11 @@ func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
 		y.Mixed = l.batch.Mixed[lo:hi]
 	}
 	one := len(l.batch.X) / n
-	return l.Model.GradientOf(y, grad, theta, l.batch.X[lo*one:hi*one], c)
+	loss, err := l.Model.GradientOf(y, grad, theta, l.batch.X[lo*one:hi*one], c)
+	if !c.Perturbed && err == nil {
+		l.correct += l.Model.Correct()
+	}
+	return loss, err
 }
 
 // over finds out whether the run has ended, but for what the next evaluation decides.
@@ -202,6 +208,21 @@ func (l *loop) over() {
 	case deadline > 0 && l.elapsed() >= deadline.Seconds():
 		l.stopped = "deadline"
 	}
+}
+
+// enough names the setting that the last evaluation fulfils, "" if none.
+func (l *loop) enough() string {
+	if l.state.Step != l.state.Evaluated || len(l.records) == 0 {
+		return ""
+	}
+	last := l.records[len(l.records)-1]
+	switch c := &l.Config; {
+	case c.Patience > 0 && l.state.Stale >= c.Patience:
+		return "patience"
+	case c.UntilAccuracy > 0 && float64(last.TrainAccuracy) >= c.UntilAccuracy:
+		return "until-accuracy"
+	}
+	return ""
 }
 
 func (l *loop) elapsed() float64 { return l.earlier + time.Since(l.began).Seconds() }

@@ -18,9 +18,10 @@ type Record struct {
 	LR                float64 `json:"lr"`    // of the last step
 	Rho               Real    `json:"rho"`
 	TrainLoss         float64 `json:"train_loss"`
-	ValLoss           Real    `json:"val_loss"`     // null without a validation split
-	ValAccuracy       Real    `json:"val_accuracy"` // likewise
-	GradNorm          float64 `json:"grad_norm"`    // |g|
+	TrainAccuracy     Real    `json:"train_accuracy"` // in the first pass of the steps, with augmentation
+	ValLoss           Real    `json:"val_loss"`       // null without a validation split
+	ValAccuracy       Real    `json:"val_accuracy"`   // likewise
+	GradNorm          float64 `json:"grad_norm"`      // |g|
 	PerturbedGradNorm float64 `json:"perturbed_grad_norm"`
 	DeltaNorm         float64 `json:"delta_norm"`       // |delta|
 	PredictedAscent   float64 `json:"predicted_ascent"` // gᵀdelta
@@ -43,6 +44,7 @@ func (r *Record) best() *Best {
 type window struct {
 	Steps    int     `json:"steps"`
 	Examples int     `json:"examples"`
+	Correct  int     `json:"correct"` // of them, classified as labelled
 	Seconds  float64 `json:"seconds"`
 	Loss     float64 `json:"loss"`
 	Grad     float64 `json:"grad"`
@@ -52,9 +54,10 @@ type window struct {
 	Ascent   float64 `json:"ascent"`
 }
 
-func (w *window) add(r sam.Result, examples int, seconds float64) {
+func (w *window) add(r sam.Result, examples, correct int, seconds float64) {
 	w.Steps++
 	w.Examples += examples
+	w.Correct += correct
 	w.Seconds += seconds
 	w.Loss += r.Loss
 	w.Grad += r.GradNorm
@@ -68,7 +71,7 @@ func (w *window) add(r sam.Result, examples int, seconds float64) {
 func (w *window) record() Record {
 	n := float64(max(w.Steps, 1))
 	return Record{
-		TrainLoss: w.Loss / n, GradNorm: w.Grad / n, PerturbedGradNorm: w.After / n, DeltaNorm: w.Delta / n,
+		TrainLoss: w.Loss / n, TrainAccuracy: Real(float64(w.Correct) / float64(max(w.Examples, 1))), GradNorm: w.Grad / n, PerturbedGradNorm: w.After / n, DeltaNorm: w.Delta / n,
 		PredictedAscent: w.Predict / n, Ascent: w.Ascent / n, Seconds: w.Seconds, Examples: w.Examples,
 	}
 }

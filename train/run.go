@@ -29,7 +29,7 @@ type Result struct {
 	Best          *Best   `json:"best"`       // null without a validation split
 	Data          Sizes   `json:"data"`
 	Steps         int     `json:"steps"`
-	StoppedBy     string  `json:"stopped_by"`     // "epochs", "max-steps", "patience" or "deadline"
+	StoppedBy     string  `json:"stopped_by"`     // "epochs", "deadline", or the setting that did
 	StepSeconds   float64 `json:"step_s"`         // median
 	Seconds       float64 `json:"seconds"`        // of training and evaluation, over all processes
 	WeightsSHA256 string  `json:"weights_sha256"` // of the trained parameters
@@ -112,7 +112,7 @@ func NewFrom(src *Source, c Config) (*Run, error) {
 	r := &Run{lrScale: new(float64), data: src.fingerprint}
 	*r.lrScale = 1
 	var err error
-	if r.Data, err = src.splits.WithLabelNoise(c.LabelNoise, c.Seed); err != nil {
+	if r.Data, err = src.splits.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
 		return nil, err
 	}
 	var start *classifier.File

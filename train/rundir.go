@@ -294,6 +294,7 @@ const flushEvery = 2 * time.Second
 func scalars(r Record) []tfevents.Scalar {
 	return []tfevents.Scalar{
 		{Tag: "loss/train", Value: r.TrainLoss},
+		{Tag: "accuracy/train", Value: float64(r.TrainAccuracy)},
 		{Tag: "loss/val", Value: float64(r.ValLoss)},
 		{Tag: "accuracy/val", Value: float64(r.ValAccuracy)},
 		{Tag: "sharpness/ascent", Value: r.Ascent},

@@ -393,6 +393,23 @@ func TestEarlyEnds(t *testing.T) {
 	if _, res := do(t, c); res.Steps != 3 || res.StoppedBy != "patience" || res.Best.Step != 1 {
 		t.Errorf("%d steps, stopped by %q, best at %d", res.Steps, res.StoppedBy, res.Best.Step)
 	}
+	c = short("m-sam", .3)
+	c.Epochs, c.UntilAccuracy = 50, .9
+	_, res := do(t, c)
+	if n := len(res.Records); res.StoppedBy != "until-accuracy" || n < 2 || !(res.Records[n-1].TrainAccuracy >= .9) || !(res.Records[n-2].TrainAccuracy < .9) {
+		t.Errorf("stopped by %q with %+v", res.StoppedBy, res.Records)
+	}
+}
+
+// Training accuracy is that of the examples of a record's steps, before each step.
+func TestTrainAccuracy(t *testing.T) {
+	c := short("sam", .3)
+	c.LR, c.Epochs, c.Microbatch = 0, 1, 24
+	r, res := do(t, c)
+	_, want, err := r.Evaluate(context.Background(), res.Theta, r.Data.Train)
+	if got := res.Records[0].TrainAccuracy; err != nil || got != want || want == 0 {
+		t.Errorf("training accuracy %v, evaluated %v, %v", got, want, err)
+	}
 }
 
 // Microbatches give the gradient of the whole batch, up to rounding, where no layer

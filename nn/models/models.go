@@ -32,6 +32,7 @@ var List = []Entry{
 	{"mlp", "multilayer perceptron, two hidden layers of 128", []int{8, 8, 1}, mlp(128, 128)},
 	{"mlp-512", "multilayer perceptron, two hidden layers of 512", []int{28, 28, 1}, mlp(512, 512)},
 	{"cnn", "three 3x3 convolutions with batch norm and pooling", cifar, cnn},
+	{"resnet8", "the CIFAR ResNet below with one block at each width", cifar, cifarResNet(1)},
 	{"resnet20", "CIFAR ResNet (He et al. 2016), option-A shortcuts", cifar, cifarResNet(3)},
 	{"resnet32", "likewise", cifar, cifarResNet(5)},
 	{"resnet44", "likewise", cifar, cifarResNet(7)},
