@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/study"
@@ -54,7 +56,37 @@ func (v *view) accuracyFigures() (figures []figure) {
 			figures = append(figures, v.accuracyOver(over)...)
 		}
 	}
+	if f, ok := v.accuracyByLength(); ok {
+		figures = append(figures, f)
+	}
 	return figures
+}
+
+// accuracyByLength shows the methods' test accuracy against how far they went, whatever
+// their settings asked for.
+func (v *view) accuracyByLength() (f figure, ok bool) {
+	p := picture{y: axis{percent: true, min: 0, max: 1.02}}
+	var lengths, accuracies []float64
+	for _, m := range v.climbing() {
+		s := series{look: m.look, line: true}
+		for _, t := range m.Points {
+			if l := overall(byEpoch(m.at(t.Rho), deltaNorm)); l > 0 {
+				s.points = append(s.points, spot{l, t.TestAccuracy, t.TestStderr, t.Diverged > 0})
+				lengths, accuracies = append(lengths, l), append(accuracies, t.TestAccuracy)
+			}
+		}
+		slices.SortFunc(s.points, func(a, b spot) int { return cmp.Compare(a.x, b.x) })
+		p.series = append(p.series, s)
+	}
+	lo, hi, ok := logRange(lengths)
+	if !ok {
+		return f, false
+	}
+	p.x = axis{label: "|delta|", log: true, min: lo, max: hi}
+	p.y = shareAxis(accuracies)
+	title := "Test accuracy against the perturbation's length"
+	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
+	return newFigure(title, p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
 }
 
 // accuracyOver shows the methods' test accuracy, and its upper end once more if the whole
@@ -249,7 +281,7 @@ func (v *view) courseAxis() axis {
 	return a
 }
 
-// trainingFigures show loss and accuracy by epoch.
+// trainingFigures show accuracies and loss in the course of training.
 func (v *view) trainingFigures() (figures []figure) {
 	for _, s := range v.scenes() {
 		for _, kind := range []struct {
@@ -258,6 +290,7 @@ func (v *view) trainingFigures() (figures []figure) {
 			y     func([]float64) axis
 		}{
 			{"Validation accuracy", valAccuracy, shareAxis},
+			{"Training accuracy", trainAccuracy, shareAxis},
 			{"Training loss", trainLoss, lossAxis},
 		} {
 			curves, values := v.curves(s, kind.value)

@@ -105,8 +105,8 @@ func TestPage(t *testing.T) {
 		}
 	}
 	charts := strings.Count(page, `class="chart" role="img" aria-label="`)
-	if charts != 2+4+2+2 {
-		t.Errorf("%d charts with a text alternative, want 10", charts)
+	if charts != 3+6+2+2 {
+		t.Errorf("%d charts with a text alternative, want 13", charts)
 	}
 	if n := len(page); n > 250e3 {
 		t.Errorf("the page has %d bytes", n)

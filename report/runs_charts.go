@@ -35,7 +35,8 @@ type curve struct {
 }
 
 var curvesOfRuns = []curve{
-	{title: "Validation accuracy", value: valAccuracy, axis: shareAxis, marksBest: true, note: "Of the weights as they were at the step."},
+	{title: "Validation accuracy", value: valAccuracy, second: trainAccuracy, axis: shareAxis, marksBest: true,
+		note: "Of the weights as they were at the step. Thin dots: training accuracy, of the minibatches since the evaluation before, as augmented."},
 	{title: "Training loss", value: trainLoss, axis: lossAxis, note: "Mean cross-entropy, in nats, of the minibatches since the evaluation before, at theta."},
 	{title: "Validation loss", value: valLoss, axis: lossAxis, note: "Mean cross-entropy in nats."},
 	{title: "|g|", value: gradNorm, axis: lossAxis, note: "Norm of the gradient at theta, mean over the steps since the evaluation before."},
@@ -47,7 +48,6 @@ var curvesOfRuns = []curve{
 }
 
 func valLoss(e train.Record) float64      { return float64(e.ValLoss) }
-func deltaNorm(e train.Record) float64    { return e.DeltaNorm }
 func learningRate(e train.Record) float64 { return e.LR }
 func radius(e train.Record) float64       { return float64(e.Rho) }
 

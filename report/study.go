@@ -280,7 +280,7 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 	byRun := rowsByRun(c)
 	head := []string{"run", "state", "method", "variant", "rho", "ascent_budget", "seed", "collapsed",
 		"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "best_val_accuracy", "best_test_accuracy",
-		"ascent", "predicted_ascent", "steps", "step_s", "seconds", "weights_sha256", "error"}
+		"grad_norm", "delta_norm", "ascent", "predicted_ascent", "steps", "step_s", "seconds", "weights_sha256", "error"}
 	out.Write(head)
 	for i, s := range c.States {
 		cell := c.Study.Cells[i]
@@ -310,6 +310,8 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 func measured(line map[string]string, r *study.Row) {
 	line["collapsed"] = fmt.Sprint(r.Collapsed)
 	line["step_s"] = exact(r.StepS)
+	line["grad_norm"] = exact(overall(byEpoch([]study.Row{*r}, gradNorm)))
+	line["delta_norm"] = exact(overall(byEpoch([]study.Row{*r}, deltaNorm)))
 	line["ascent"] = exact(overall(byEpoch([]study.Row{*r}, ascent)))
 	line["predicted_ascent"] = exact(overall(byEpoch([]study.Row{*r}, predicted)))
 	res := r.Result

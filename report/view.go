@@ -296,6 +296,10 @@ func gradNorm(e train.Record) float64  { return e.GradNorm }
 func ascent(e train.Record) float64    { return e.Ascent }
 func predicted(e train.Record) float64 { return e.PredictedAscent }
 func trainLoss(e train.Record) float64 { return e.TrainLoss }
+func deltaNorm(e train.Record) float64 { return e.DeltaNorm }
+func trainAccuracy(e train.Record) float64 {
+	return float64(e.TrainAccuracy)
+}
 func valAccuracy(e train.Record) float64 {
 	return float64(e.ValAccuracy)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -253,7 +254,7 @@ func (d *Dir) records() (list []Record, err error) {
 func ParseRecords(r io.Reader) (list []Record, err error) {
 	s := bufio.NewScanner(r)
 	for s.Scan() {
-		var rec Record
+		rec := Record{TrainAccuracy: Real(math.NaN())} // where it is not recorded
 		if err := json.Unmarshal(s.Bytes(), &rec); err != nil {
 			if s.Scan() {
 				return list, fmt.Errorf("metrics line %d: %w", len(list)+1, err)
