@@ -5,8 +5,8 @@
     python3 pytorch.py layers MODEL BATCH - THREADS REPEATS [channels_last]
     python3 pytorch.py gemm N - - THREADS REPEATS
 
-Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision and the CIFAR ResNets
-of He et al. (2016) define them.
+Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision, the CIFAR ResNets
+of He et al. (2016) and the vision transformers of Dosovitskiy et al. (2021) define them.
 """
 import json
 import math
@@ -65,12 +65,29 @@ class ResNet(nn.Module):
         return self.fc(self.layers(self.stem(x)).mean((2, 3)))
 
 
+class ViT(nn.Module):
+    def __init__(self, size, patch, layers, width, heads):
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, patch, patch)
+        self.position = nn.Parameter(.02 * torch.randn((size // patch) ** 2, width))
+        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, 0., "gelu", batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width))
+        self.fc = nn.Linear(width, 10)
+
+    def forward(self, x):
+        return self.fc(self.encoder(self.patches(x).flatten(2).transpose(1, 2) + self.position).mean(1))
+
+
 def build(name):
     """The model and the shape of one input."""
     if name == "resnet18":
         return ResNet((64, 128, 256, 512), (2, 2, 2, 2), False), (3, 32, 32)
     if name == "resnet20":
         return ResNet((16, 32, 64), (3, 3, 3), True), (3, 32, 32)
+    if name == "vit-tiny":
+        return ViT(32, 4, 6, 192, 3), (3, 32, 32)
+    if name == "vit-b32":
+        return ViT(224, 32, 12, 768, 12), (3, 224, 224)
     if name in ("mlp", "mlp-512"):
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)), (784,)
     sys.exit(f"unknown model {name!r}")

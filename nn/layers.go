@@ -30,12 +30,13 @@ func (s Sequential) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 
 // Activations, elementwise. GELU is the exact one, GELUTanh its usual approximation.
 var (
-	ReLU     = LayerFunc((*tensor.Tape).ReLU)
-	GELU     = LayerFunc((*tensor.Tape).GELU)
-	GELUTanh = LayerFunc((*tensor.Tape).GELUTanh)
-	SiLU     = LayerFunc((*tensor.Tape).SiLU)
-	Tanh     = LayerFunc((*tensor.Tape).Tanh)
-	Sigmoid  = LayerFunc((*tensor.Tape).Sigmoid)
+	ReLU      = LayerFunc((*tensor.Tape).ReLU)
+	GELU      = LayerFunc((*tensor.Tape).GELU)
+	GELUTanh  = LayerFunc((*tensor.Tape).GELUTanh)
+	QuickGELU = LayerFunc((*tensor.Tape).QuickGELU)
+	SiLU      = LayerFunc((*tensor.Tape).SiLU)
+	Tanh      = LayerFunc((*tensor.Tape).Tanh)
+	Sigmoid   = LayerFunc((*tensor.Tape).Sigmoid)
 )
 
 // Dropout returns a layer that zeroes each element with probability p in training and

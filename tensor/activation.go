@@ -11,6 +11,9 @@ func (t *Tape) Tanh(x *Tensor) *Tensor { return t.activate("tanh", kernel.Tanh, 
 // SiLU returns x*sigmoid(x), elementwise.
 func (t *Tape) SiLU(x *Tensor) *Tensor { return t.activate("silu", kernel.SiLU, x) }
 
+// QuickGELU returns x*sigmoid(1.702x), elementwise: CLIP's activation.
+func (t *Tape) QuickGELU(x *Tensor) *Tensor { return t.activate("quick gelu", kernel.QuickGELU, x) }
+
 // GELU returns x times the normal distribution function of x, elementwise: PyTorch's
 // gelu.
 func (t *Tape) GELU(x *Tensor) *Tensor { return t.activate("gelu", kernel.GELU, x) }

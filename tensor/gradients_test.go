@@ -59,8 +59,11 @@ func gradientCases() map[string]torchCase {
 			y := t.BatchNorm(h, x[1], nil, &tensor.BatchNormState{})
 			return t.Add(y, h)
 		}, []int{4, 2, 19}, []int{19}),
-		"five dimensions": of(func(t tape, x []result) result { return t.Permute(x[0], 4, 1, 3, 0, 2) }, []int{2, 3, 2, 1, 3}),
-		"own operation":   of(func(t tape, x []result) result { return t.Apply(square{}, t.Apply(square{}, x[0])) }, []int{3, 5}),
+		"five dimensions":           of(func(t tape, x []result) result { return t.Permute(x[0], 4, 1, 3, 0, 2) }, []int{2, 3, 2, 1, 3}),
+		"attention over two blocks": attention(tensor.AttentionOptions{Heads: 3, Lengths: []int{65, 66}}, []int{2, 66, 3}),
+		"causal attention of 1":     attention(tensor.AttentionOptions{Heads: 1, Causal: true}, []int{1, 1, 17}),
+		"causal attention of 33":    attention(tensor.AttentionOptions{Heads: 2, Causal: true}, []int{1, 33, 10}),
+		"own operation":             of(func(t tape, x []result) result { return t.Apply(square{}, t.Apply(square{}, x[0])) }, []int{3, 5}),
 	}
 	for name, c := range torchCases {
 		cases[name] = c

@@ -124,6 +124,10 @@ func avgPool(shape []int, o tensor.PoolOptions) torchCase {
 	return torchCase{func(t tape, x []result) result { return t.AvgPool2d(x[0], o) }, [][]int{shape}}
 }
 
+func attention(o tensor.AttentionOptions, shape []int) torchCase {
+	return torchCase{func(t tape, x []result) result { return t.Attention(x[0], x[1], x[2], o) }, [][]int{shape, shape, shape}}
+}
+
 func of(f func(t tape, x []result) result, shapes ...[]int) torchCase { return torchCase{f, shapes} }
 
 var torchCases = map[string]torchCase{
@@ -191,7 +195,18 @@ var torchCases = map[string]torchCase{
 	"sum over the first":                    of(func(t tape, x []result) result { return t.Sum(x[0], 0) }, []int{3, 2, 4}),
 	"mean over the middle":                  of(func(t tape, x []result) result { return t.Mean(x[0], 1) }, []int{2, 3, 4}),
 	"mean over the first and last":          of(func(t tape, x []result) result { return t.Mean(x[0], 0, -1) }, []int{2, 3, 4}),
-	"embedding":                             of(func(t tape, x []result) result { return t.Embedding(x[0], []int{2, 0, 2, 3}) }, []int{5, 3}),
+	"attention":                             attention(tensor.AttentionOptions{Heads: 2}, []int{2, 5, 6}),
+	"attention, causal":                     attention(tensor.AttentionOptions{Heads: 1, Causal: true}, []int{1, 67, 2}),
+	"attention, padded":                     attention(tensor.AttentionOptions{Heads: 3, Lengths: []int{2, 5}}, []int{2, 5, 3}),
+	"attention, causal, padded":             attention(tensor.AttentionOptions{Heads: 1, Causal: true, Lengths: []int{66, 3}}, []int{2, 67, 1}),
+	"attention of one tensor": of(func(t tape, x []result) result {
+		return t.Attention(x[0], x[0], x[0], tensor.AttentionOptions{Heads: 2})
+	}, []int{2, 4, 4}),
+	"attention of two tensors": of(func(t tape, x []result) result {
+		return t.Attention(x[0], x[1], x[0], tensor.AttentionOptions{Heads: 2})
+	}, []int{2, 4, 4}, []int{2, 4, 4}),
+	"quick gelu": unary(tape.QuickGELU),
+	"embedding":  of(func(t tape, x []result) result { return t.Embedding(x[0], []int{2, 0, 2, 3}) }, []int{5, 3}),
 }
 
 // parameters makes the inputs of a case over given data, with gradients.

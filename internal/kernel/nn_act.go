@@ -5,11 +5,12 @@ type Activation int
 
 // The activations.
 const (
-	Sigmoid  Activation = iota // 1/(1+exp(-x))
-	Tanh                       // the hyperbolic tangent
-	SiLU                       // x*sigmoid(x)
-	GELU                       // x times the normal distribution function
-	GELUTanh                   // its approximation by tanh
+	Sigmoid   Activation = iota // 1/(1+exp(-x))
+	Tanh                        // the hyperbolic tangent
+	SiLU                        // x*sigmoid(x)
+	GELU                        // x times the normal distribution function
+	GELUTanh                    // its approximation by tanh
+	QuickGELU                   // x*sigmoid(1.702x)
 )
 
 // An activation is an Activation's code. slope is the derivative, a function of
@@ -22,11 +23,12 @@ type activation struct {
 }
 
 var activations = [...]activation{
-	Sigmoid:  {sigmoidGo, sigmoidSlope, true, sigmoidAVX2, sigmoidAVX512, sigmoidGradAVX2, sigmoidGradAVX512},
-	Tanh:     {tanhGo, tanhSlope, true, tanhAVX2, tanhAVX512, tanhGradAVX2, tanhGradAVX512},
-	SiLU:     {siluGo, siluSlope, false, siluAVX2, siluAVX512, siluGradAVX2, siluGradAVX512},
-	GELU:     {geluGo, geluSlope, false, geluAVX2, geluAVX512, geluGradAVX2, geluGradAVX512},
-	GELUTanh: {geluTanhGo, geluTanhSlope, false, geluTanhAVX2, geluTanhAVX512, geluTanhGradAVX2, geluTanhGradAVX512},
+	Sigmoid:   {sigmoidGo, sigmoidSlope, true, sigmoidAVX2, sigmoidAVX512, sigmoidGradAVX2, sigmoidGradAVX512},
+	Tanh:      {tanhGo, tanhSlope, true, tanhAVX2, tanhAVX512, tanhGradAVX2, tanhGradAVX512},
+	SiLU:      {siluGo, siluSlope, false, siluAVX2, siluAVX512, siluGradAVX2, siluGradAVX512},
+	GELU:      {geluGo, geluSlope, false, geluAVX2, geluAVX512, geluGradAVX2, geluGradAVX512},
+	GELUTanh:  {geluTanhGo, geluTanhSlope, false, geluTanhAVX2, geluTanhAVX512, geluTanhGradAVX2, geluTanhGradAVX512},
+	QuickGELU: {quickGELUGo, quickGELUSlope, false, quickGELUAVX2, quickGELUAVX512, quickGELUGradAVX2, quickGELUGradAVX512},
 }
 
 // OfResult reports whether the derivative is made from the function's result, so

@@ -67,6 +67,17 @@ func erfGo(x float32) float32 {
 func normalGo(x float32) float32 { return .5 * (1 + erfGo(float32(x*float32(math.Sqrt2/2)))) }
 
 func siluGo(x float32) float32 { return x * sigmoidGo(x) }
+
+const quickScale = 1.702
+
+func quickGELUGo(x float32) float32 { return x * sigmoidGo(float32(quickScale*x)) }
+
+func quickGELUSlope(x float32) float32 {
+	u := quickScale * x
+	p := sigmoidGo(u)
+	return p * (1 + float32(u*(1-p)))
+}
+
 func geluGo(x float32) float32 { return x * normalGo(x) }
 
 const geluScale, geluCube = 0.7978845608028654, 0.044715

@@ -84,6 +84,11 @@ func tanhAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func siluAVX2(dst *float32, x *float32, n int)
 
+// quickGELUAVX2 is dst = x*sigmoid(1.702*x).
+//
+//go:noescape
+func quickGELUAVX2(dst *float32, x *float32, n int)
+
 // geluAVX2 is dst = x times the normal distribution function of x.
 //
 //go:noescape
@@ -108,6 +113,11 @@ func tanhGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
 //
 //go:noescape
 func siluGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
+
+// quickGELUGradAVX2 is dx = dy times the derivative of quickGELU, or adds that.
+//
+//go:noescape
+func quickGELUGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
 
 // geluGradAVX2 is dx = dy times the derivative of gelu, or adds that.
 //
@@ -209,6 +219,11 @@ func tanhAVX512(dst *float32, x *float32, n int)
 //go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
+// quickGELUAVX512 is dst = x*sigmoid(1.702*x).
+//
+//go:noescape
+func quickGELUAVX512(dst *float32, x *float32, n int)
+
 // geluAVX512 is dst = x times the normal distribution function of x.
 //
 //go:noescape
@@ -233,6 +248,11 @@ func tanhGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
 //
 //go:noescape
 func siluGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
+
+// quickGELUGradAVX512 is dx = dy times the derivative of quickGELU, or adds that.
+//
+//go:noescape
+func quickGELUGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
 
 // geluGradAVX512 is dx = dy times the derivative of gelu, or adds that.
 //

@@ -1318,6 +1318,138 @@ done16:
 	VZEROUPPER
 	RET
 
+// func quickGELUAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Y0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y2
+	VXORPS       Y3, Y3, Y3
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VADDPS       Y4, Y5, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VBROADCASTSS nnConst3f318000<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VSUBPS       Y6, Y3, Y3
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y5
+	VSUBPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst39506967<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3c088908<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VADDPS       Y3, Y5, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y4
+	VCMPPS       $0x05, Y4, Y1, Y1
+	VANDPS       Y1, Y3, Y3
+	VADDPS       Y2, Y3, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      32(CX)(BX*4), Y0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y2
+	VXORPS       Y3, Y3, Y3
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VADDPS       Y4, Y5, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VBROADCASTSS nnConst3f318000<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VSUBPS       Y6, Y3, Y3
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y5
+	VSUBPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst39506967<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3c088908<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VADDPS       Y3, Y5, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y4
+	VCMPPS       $0x05, Y4, Y1, Y1
+	VANDPS       Y1, Y3, Y3
+	VADDPS       Y2, Y3, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 32(AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+DATA nnConst3fd9db23<>+0(SB)/4, $0x3fd9db23
+GLOBL nnConst3fd9db23<>(SB), RODATA|NOPTR, $4
+
 // func geluAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·geluAVX2(SB), NOSPLIT, $0-24
@@ -1775,6 +1907,159 @@ loop16:
 added0:
 	VMOVUPS      Y0, (AX)(DI*4)
 	VMOVUPS      32(DX)(DI*4), Y0
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VADDPS       Y4, Y5, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VBROADCASTSS nnConst3f318000<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VSUBPS       Y6, Y3, Y3
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y5
+	VSUBPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst39506967<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3c088908<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VADDPS       Y3, Y5, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y4
+	VCMPPS       $0x05, Y4, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VADDPS       Y1, Y3, Y2
+	VDIVPS       Y2, Y1, Y1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y2
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y3
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMULPS       32(CX)(DI*4), Y0, Y0
+	TESTQ        $0x00000001, BX
+	JEQ          added8
+	VADDPS       32(AX)(DI*4), Y0, Y0
+
+added8:
+	VMOVUPS Y0, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func quickGELUGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
+// Requires: AVX, AVX2
+TEXT ·quickGELUGradAVX2(SB), NOSPLIT, $0-40
+	MOVQ dx+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (DX)(DI*4), Y0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VADDPS       Y4, Y5, Y4
+	VBROADCASTSS nnConst4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VBROADCASTSS nnConst3f318000<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VSUBPS       Y6, Y3, Y3
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y5
+	VSUBPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst39506967<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3c088908<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VADDPS       Y3, Y5, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Y4
+	VCMPPS       $0x05, Y4, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VADDPS       Y1, Y3, Y2
+	VDIVPS       Y2, Y1, Y1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y2
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y3
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMULPS       (CX)(DI*4), Y0, Y0
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Y0, Y0
+
+added0:
+	VMOVUPS      Y0, (AX)(DI*4)
+	VMOVUPS      32(DX)(DI*4), Y0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y0
 	VBROADCASTSS nnConst3f800000<>+0(SB), Y1
 	VXORPS       Y2, Y2, Y2
 	VSUBPS       Y0, Y2, Y2
@@ -3291,6 +3576,80 @@ done16:
 	VZEROUPPER
 	RET
 
+// func quickGELUAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·quickGELUAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Z0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z3
+	VPXORD       Z2, Z2, Z2
+	VSUBPS       Z1, Z2, Z1
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Z4
+	VMAXPS       Z1, Z4, Z4
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS nnConst4b400000<>+0(SB), Z6
+	VADDPS       Z5, Z6, Z5
+	VBROADCASTSS nnConst4b400000<>+0(SB), Z6
+	VSUBPS       Z6, Z5, Z6
+	VBROADCASTSS nnConst3f318000<>+0(SB), Z7
+	VMULPS       Z6, Z7, Z7
+	VSUBPS       Z7, Z4, Z4
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Z7
+	VMULPS       Z6, Z7, Z6
+	VSUBPS       Z6, Z4, Z4
+	VBROADCASTSS nnConst39506967<>+0(SB), Z6
+	VMOVUPS      Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3c088908<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3f000000<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z4, Z7
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z6
+	VADDPS       Z4, Z6, Z4
+	VPSLLD       $0x17, Z5, Z5
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Z5
+	VCMPPS       $0x05, Z5, Z1, K1
+	VMOVUPS.Z    Z4, K1, Z4
+	VADDPS       Z3, Z4, Z1
+	VDIVPS       Z1, Z3, Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
 // func geluAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·geluAVX512(SB), NOSPLIT, $0-24
@@ -3509,6 +3868,93 @@ loop16:
 	SUBQ         $0x00000010, SI
 	JLT          done16
 	VMOVUPS      (DX)(DI*4), Z0
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z1
+	VPXORD       Z2, Z2, Z2
+	VSUBPS       Z0, Z2, Z3
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z4
+	VBROADCASTSS nnConst42b0bd71<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VBROADCASTSS nnConst3fb8aa3b<>+0(SB), Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS nnConst4b400000<>+0(SB), Z6
+	VADDPS       Z5, Z6, Z5
+	VBROADCASTSS nnConst4b400000<>+0(SB), Z6
+	VSUBPS       Z6, Z5, Z6
+	VBROADCASTSS nnConst3f318000<>+0(SB), Z7
+	VMULPS       Z6, Z7, Z7
+	VSUBPS       Z7, Z4, Z4
+	VBROADCASTSS nnConstb95e8083<>+0(SB), Z7
+	VMULPS       Z6, Z7, Z6
+	VSUBPS       Z6, Z4, Z4
+	VBROADCASTSS nnConst39506967<>+0(SB), Z6
+	VMOVUPS      Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3ab743ce<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3c088908<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3d2aa9c1<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3e2aaaaa<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS nnConst3f000000<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z4, Z7
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z6
+	VADDPS       Z4, Z6, Z4
+	VPSLLD       $0x17, Z5, Z5
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z6
+	VPADDD       Z6, Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VBROADCASTSS nnConstc2ae0000<>+0(SB), Z5
+	VCMPPS       $0x05, Z5, Z3, K1
+	VMOVUPS.Z    Z4, K1, Z4
+	VADDPS       Z1, Z4, Z3
+	VDIVPS       Z3, Z1, Z1
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z3
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z4
+	VSUBPS       Z1, Z4, Z4
+	VMULPS       Z0, Z4, Z0
+	VADDPS       Z3, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VMULPS       (CX)(DI*4), Z0, Z0
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Z0, Z0
+
+added0:
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func quickGELUGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
+// Requires: AVX, AVX512F
+TEXT ·quickGELUGradAVX512(SB), NOSPLIT, $0-40
+	MOVQ dx+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (DX)(DI*4), Z0
+	VBROADCASTSS nnConst3fd9db23<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
 	VBROADCASTSS nnConst3f800000<>+0(SB), Z1
 	VPXORD       Z2, Z2, Z2
 	VSUBPS       Z0, Z2, Z3

@@ -70,6 +70,9 @@ func tanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 // siluAVX2 is dst = x*sigmoid(x).
 func siluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+// quickGELUAVX2 is dst = x*sigmoid(1.702*x).
+func quickGELUAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 // geluAVX2 is dst = x times the normal distribution function of x.
 func geluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
@@ -84,6 +87,9 @@ func tanhGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(
 
 // siluGradAVX2 is dx = dy times the derivative of silu, or adds that.
 func siluGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
+
+// quickGELUGradAVX2 is dx = dy times the derivative of quickGELU, or adds that.
+func quickGELUGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
 
 // geluGradAVX2 is dx = dy times the derivative of gelu, or adds that.
 func geluGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
@@ -167,6 +173,9 @@ func tanhAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 // siluAVX512 is dst = x*sigmoid(x).
 func siluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+// quickGELUAVX512 is dst = x*sigmoid(1.702*x).
+func quickGELUAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 // geluAVX512 is dst = x times the normal distribution function of x.
 func geluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
@@ -181,6 +190,9 @@ func tanhGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { pani
 
 // siluGradAVX512 is dx = dy times the derivative of silu, or adds that.
 func siluGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
+
+// quickGELUGradAVX512 is dx = dy times the derivative of quickGELU, or adds that.
+func quickGELUGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
 
 // geluGradAVX512 is dx = dy times the derivative of gelu, or adds that.
 func geluGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }

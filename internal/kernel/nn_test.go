@@ -17,7 +17,7 @@ type nnCase struct {
 }
 
 func nnCases() (cases []nnCase) {
-	for a, name := range []string{"Sigmoid", "Tanh", "SiLU", "GELU", "GELUTanh"} {
+	for a, name := range []string{"Sigmoid", "Tanh", "SiLU", "GELU", "GELUTanh", "QuickGELU"} {
 		act := Activation(a)
 		cases = append(cases,
 			nnCase{name: name, ins: 2, outs: 1, run: func(v [][]float32, n int) { Activate(act, v[0], v[1]) }},

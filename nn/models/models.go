@@ -44,6 +44,13 @@ var List = []Entry{
 	{"resnet18-imagenet", "torchvision's ResNet-18", imageNet, (&resnet{blocks: []int{2, 2, 2, 2}, widths: wide, imageNet: true}).build},
 	{"resnet34-imagenet", "torchvision's ResNet-34", imageNet, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, imageNet: true}).build},
 	{"resnet50-imagenet", "torchvision's ResNet-50", imageNet, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, bottleneck: true, imageNet: true}).build},
+	{"vit-tiny", "vision transformer of 6 blocks of width 192 on 4x4 patches", cifar, vit{4, encoder(6, 192, 3)}.build},
+	{"vit-b32", "vision transformer of 12 blocks of width 768 on 32x32 patches", imageNet, vit{32, encoder(12, 768, 12)}.build},
+}
+
+// encoder is a transformer whose perceptrons are four times as wide.
+func encoder(layers, width, heads int) nn.EncoderOptions {
+	return nn.EncoderOptions{Layers: layers, Width: width, Heads: heads, Hidden: 4 * width}
 }
 
 var wide = []int{64, 128, 256, 512}

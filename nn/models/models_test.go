@@ -89,7 +89,7 @@ func fill(t testing.TB, m *nn.Model) []float32 {
 		x := numbers(p.Len(), salt)
 		salt += p.Len()
 		shape, scale := p.TorchShape(), 1.
-		if len(shape) == 2 {
+		if len(shape) == 2 && !strings.HasPrefix(p.Name, "encoder.") {
 			scale = .1
 		}
 		for i := range x {
@@ -239,7 +239,9 @@ func (c *check) compare(t *testing.T, m *nn.Model, theta []float32) {
 		if p.Name != want.Name {
 			t.Fatalf("parameter %d is %s, in PyTorch %s", i, p.Name, want.Name)
 		}
-		if !(math.Abs(norm-want.Norm) <= tolerance*want.Norm) || !(math.Abs(dot-want.Dot) <= 5*tolerance*want.Norm) {
+		// Softmax does not feel a key's bias: that gradient is rounding alone.
+		const rounding = 1e-8
+		if !(math.Abs(norm-want.Norm) <= tolerance*want.Norm+rounding) || !(math.Abs(dot-want.Dot) <= 5*tolerance*want.Norm+rounding) {
 			t.Errorf("gradient of %s: norm %.6g, product %.6g, PyTorch %.6g and %.6g", p.Name, norm, dot, want.Norm, want.Dot)
 		}
 	}
@@ -276,7 +278,9 @@ func TestTenSteps(t *testing.T) {
 					t.Fatalf("step %d: loss %.6f, PyTorch %.6f", step, res.Loss, want)
 				}
 			}
-			r.checkStatistics(t, m)
+			if len(m.Buffers) > 0 {
+				r.checkStatistics(t, m)
+			}
 		})
 	}
 }

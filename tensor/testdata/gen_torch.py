@@ -77,6 +77,20 @@ def entropy(**k):
     return lambda x: F.cross_entropy(x, torch.tensor(labels), **k)
 
 
+def attention(heads, causal=False, lengths=None):
+    def f(q, k=None, v=None):
+        k, v = q if k is None else k, q if v is None else v
+        n, t, d = q.shape
+        q, k, v = (x.reshape(n, t, heads, d // heads).transpose(1, 2) for x in (q, k, v))
+        scores = q @ k.transpose(2, 3) / (d // heads) ** .5
+        if causal:
+            scores = scores.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf"))
+        if lengths:
+            scores = scores.masked_fill(torch.arange(t)[None, None, None] >= torch.tensor(lengths)[:, None, None, None], float("-inf"))
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, d)
+    return f
+
+
 IMAGE = [2, 3, 4, 3]
 CASES = {
     "conv 3x3": (conv(pad=1), [[1, 4, 3, 2], [3, 3, 2, 3], [3]]),
@@ -139,6 +153,13 @@ CASES = {
     "sum over the first": (lambda x: x.sum(0), [[3, 2, 4]]),
     "mean over the middle": (lambda x: x.mean(1), [[2, 3, 4]]),
     "mean over the first and last": (lambda x: x.mean((0, 2)), [[2, 3, 4]]),
+    "attention": (attention(2), 3 * [[2, 5, 6]]),
+    "attention, causal": (attention(1, causal=True), 3 * [[1, 67, 2]]),
+    "attention, padded": (attention(3, lengths=[2, 5]), 3 * [[2, 5, 3]]),
+    "attention, causal, padded": (attention(1, causal=True, lengths=[66, 3]), 3 * [[2, 67, 1]]),
+    "attention of one tensor": (attention(2), [[2, 4, 4]]),
+    "attention of two tensors": (attention(2), [[2, 4, 4], [2, 4, 4]]),
+    "quick gelu": (lambda x: 4 * x * torch.sigmoid(1.702 * 4 * x), [[3, 5]]),
     "embedding": (lambda w: F.embedding(torch.tensor([2, 0, 2, 3]), w), [[5, 3]]),
 }
 

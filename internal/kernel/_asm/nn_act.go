@@ -98,6 +98,8 @@ func (s isa) normal(x reg.VecVirtual) reg.VecVirtual {
 	return s.mul(s.f32(.5), s.add(s.f32(1), s.erf(s.mul(x, s.f32(math.Sqrt2/2)))))
 }
 
+const quickScale = 1.702
+
 const geluScale, geluCube = 0.7978845608028654, 0.044715
 
 // geluInner returns the tanh of GELU's approximation, and x².
@@ -113,6 +115,9 @@ func (s isa) activations() {
 	s.activation("sigmoid", "1/(1+exp(-x))", s.sigmoid)
 	s.activation("tanh", "the hyperbolic tangent of x", s.tanh)
 	s.activation("silu", "x*sigmoid(x)", func(x reg.VecVirtual) reg.VecVirtual { return s.mul(x, s.sigmoid(x)) })
+	s.activation("quickGELU", "x*sigmoid(1.702*x)", func(x reg.VecVirtual) reg.VecVirtual {
+		return s.mul(x, s.sigmoid(s.mul(s.f32(quickScale), x)))
+	})
 	s.activation("gelu", "x times the normal distribution function of x", func(x reg.VecVirtual) reg.VecVirtual { return s.mul(x, s.normal(x)) })
 	s.activation("geluTanh", "the approximation of gelu by tanh", func(x reg.VecVirtual) reg.VecVirtual {
 		t, _ := s.geluInner(x)
@@ -123,6 +128,11 @@ func (s isa) activations() {
 	s.slope("siluGrad", "the derivative of silu", func(x reg.VecVirtual) reg.VecVirtual {
 		p := s.sigmoid(x)
 		return s.mul(p, s.add(one(), s.mul(x, s.sub(one(), p))))
+	})
+	s.slope("quickGELUGrad", "the derivative of quickGELU", func(x reg.VecVirtual) reg.VecVirtual {
+		u := s.mul(s.f32(quickScale), x)
+		p := s.sigmoid(u)
+		return s.mul(p, s.add(one(), s.mul(u, s.sub(one(), p))))
 	})
 	s.slope("geluGrad", "the derivative of gelu", func(x reg.VecVirtual) reg.VecVirtual {
 		p := s.normal(x)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes torch.json: what PyTorch computes with residual networks, for the tests of nn/models.
+"""Writes torch.json: what PyTorch computes with networks, for the tests of nn/models.
 
 Logits, the gradient of every parameter (its norm and its product with fixed numbers), and the losses of ten steps of
 SGD and of M-SAM with batch norm's statistics moved in the first pass only, all in float64. Run with Debian's
@@ -68,6 +68,51 @@ class ResNet20(nn.Module):
         return self.linear(y.mean((2, 3)))
 
 
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        for name in ("k_proj", "v_proj", "q_proj", "out_proj"):
+            setattr(self, name, nn.Linear(width, width))
+
+    def forward(self, x):
+        n, t, d = x.shape
+        q, k, v = (f(x).reshape(n, t, self.heads, -1).transpose(1, 2) for f in (self.q_proj, self.k_proj, self.v_proj))
+        y = (q @ k.transpose(2, 3) / (d // self.heads) ** .5).softmax(-1) @ v
+        return self.out_proj(y.transpose(1, 2).reshape(n, t, d))
+
+
+class EncoderLayer(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.self_attn = Attention(width, heads)
+        self.layer_norm1 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential()
+        self.mlp.add_module("fc1", nn.Linear(width, 4 * width))
+        self.mlp.add_module("gelu", nn.GELU())
+        self.mlp.add_module("fc2", nn.Linear(4 * width, width))
+        self.layer_norm2 = nn.LayerNorm(width)
+
+    def forward(self, x):
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class ViT(nn.Module):
+    def __init__(self, size, patch, layers, width, heads):
+        super().__init__()
+        self.patch_embedding = nn.Conv2d(3, width, patch, patch)
+        self.position_embedding = nn.Embedding((size // patch) ** 2, width)
+        self.encoder = nn.Module()
+        self.encoder.layers = nn.Sequential(*(EncoderLayer(width, heads) for _ in range(layers)))
+        self.post_layernorm = nn.LayerNorm(width)
+        self.classifier = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = self.patch_embedding(x).flatten(2).transpose(1, 2) + self.position_embedding.weight
+        return self.classifier(self.post_layernorm(self.encoder.layers(x)).mean(1))
+
+
 def group_norm(channels):
     return nn.GroupNorm(max(1, channels // 16), channels)
 
@@ -75,6 +120,8 @@ def group_norm(channels):
 def build(name):
     if name == "resnet20":
         return ResNet20()
+    if name == "vit-tiny":
+        return ViT(32, 4, 6, 192, 3)
     norm = group_norm if name.endswith("group") else None
     net = getattr(torchvision.models, name.split("-")[0])(num_classes=10, norm_layer=norm)
     if not name.endswith("imagenet"):
@@ -90,7 +137,8 @@ def fill(net):
         salt += p.numel()
         if p.dim() > 1:
             # small logits, so that training starts from a benign place
-            x = x * float(np.float32((.1 if p.dim() == 2 else 1) * math.sqrt(6 / p[0].numel())))
+            head = p.dim() == 2 and not name_of(net, p).startswith("encoder.")
+            x = x * float(np.float32((.1 if head else 1) * math.sqrt(6 / p[0].numel())))
         else:
             x = x / 8 + (1 if p.dim() == 1 and name_of(net, p).endswith("weight") else 0)
         p.data = x
@@ -169,7 +217,7 @@ print(json.dumps({
     "torch": torch.__version__,
     "checks": [
         check("resnet20", 32, 4, sys.argv[1]), check("resnet20", 32, 4), check("resnet18", 32, 3), check("resnet18-group", 32, 3),
-        check("resnet50", 32, 4), check("resnet18-imagenet", 64, 4), check("resnet50-imagenet", 96, 4),
+        check("resnet50", 32, 4), check("resnet18-imagenet", 64, 4), check("resnet50-imagenet", 96, 4), check("vit-tiny", 32, 3),
     ],
-    "runs": [train(m, 32, 8, how, .002) for m in ("resnet20", "resnet18") for how in ("sgd", "m-sam")],
+    "runs": [train(m, 32, 8, how, .002) for m in ("resnet20", "resnet18", "vit-tiny") for how in ("sgd", "m-sam")],
 }))
