@@ -1,10 +1,7 @@
 package nn
 
 import (
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"path"
 	"slices"
 
 	"github.com/monge-ml/monge/sam"
@@ -14,14 +11,11 @@ import (
 // A Model is a classifier: a network from a batch of inputs to a row of logits each,
 // and the mean cross-entropy as its loss.
 type Model struct {
-	Params  []*Param
-	Buffers []*Buffer
+	Network
 
 	input   []int // shape of one input
 	classes int
-	size    int
 	flops   int
-	seed    uint64
 	step    uint64 // of the random numbers that layers draw
 	correct int    // see Correct
 	net     Layer
@@ -32,13 +26,11 @@ type Model struct {
 // one shape (height, width, channels for images). It runs the network once on zeros,
 // so that layers that don't fit are an error here.
 func NewModel(b Builder, net Layer, input []int) (*Model, error) {
-	if b.set.err != nil {
-		return nil, b.set.err
+	parts, err := b.Network()
+	if err != nil {
+		return nil, err
 	}
-	if b.set.size == 0 {
-		return nil, fmt.Errorf("the network has no parameters")
-	}
-	m := &Model{Params: b.set.params, Buffers: b.set.buffers, input: input, size: b.set.size, net: net, tape: tensor.NewTape()}
+	m := &Model{Network: parts, input: input, net: net, tape: tensor.NewTape()}
 	for _, d := range input {
 		if d <= 0 {
 			return nil, fmt.Errorf("input shape %v: every dimension must be positive", input)
@@ -68,76 +60,8 @@ func (m *Model) FLOPs() int { return m.flops }
 // Tape returns the tape that the model computes on, for profiles.
 func (m *Model) Tape() *tensor.Tape { return m.tape }
 
-// Size returns the number of parameters.
-func (m *Model) Size() int { return m.size }
-
 // Classes returns the number of logits of one input.
 func (m *Model) Classes() int { return m.classes }
-
-// Init fills theta with the network's initial parameters, a function of seed alone.
-func (m *Model) Init(theta []float32, seed uint64) {
-	m.seed = seed
-	for i, p := range m.Params {
-		// a stream for each parameter: adding a layer leaves the others' numbers alone
-		rng := rand.New(rand.NewPCG(seed, uint64(i)))
-		p.init(rng, p.values(theta))
-	}
-}
-
-// Freeze takes the parameters that match one of the patterns of [path.Match], or lie below
-// a name that does ("conv1", "layer[12]", "*.bias"), out of the flat vector: they keep their values, no perturbation and no
-// update reaches them, and [Model.Size] shrinks. Running statistics of batch norm still
-// move. Call it before any vector is made. A pattern that matches nothing is an error,
-// and so is one that leaves nothing to train.
-func (m *Model) Freeze(patterns ...string) error {
-	frozen := make([]bool, len(m.Params))
-	left := len(m.Params)
-	for _, pattern := range patterns {
-		hits := 0
-		for i, p := range m.Params {
-			whole, err := path.Match(pattern, p.Name)
-			if err != nil {
-				return fmt.Errorf("freeze: pattern %q: %w", pattern, err)
-			}
-			if below, _ := path.Match(pattern+".*", p.Name); !whole && !below {
-				continue
-			}
-			hits++
-			if !frozen[i] {
-				frozen[i] = true
-				left--
-			}
-		}
-		if hits == 0 {
-			return fmt.Errorf("freeze: no parameter matches %q; names are like %s and %s", pattern, m.Params[0].Name, m.Params[len(m.Params)-1].Name)
-		}
-	}
-	if left == 0 {
-		return errors.New("freeze: the patterns leave no parameter to train")
-	}
-	m.size = 0
-	for i, p := range m.Params {
-		if frozen[i] && p.frozen == nil {
-			p.frozen, p.Offset = make([]float32, p.Len()), 0
-		}
-		if !p.Frozen() {
-			p.Offset = m.size
-			m.size += p.Len()
-		}
-	}
-	return nil
-}
-
-// bind points all parameters at theta and grad.
-func (m *Model) bind(theta, grad []float32, add bool) {
-	for _, p := range m.Params {
-		var g []float32
-		if grad != nil && !p.Frozen() {
-			g = grad[p.Offset : p.Offset+p.Len()]
-		}
-		p.view.Bind(p.values(theta), g, add)
-	}
-}
 
 // forward runs the network on a batch of inputs, one after the other in x.
 func (m *Model) forward(x []float32, n int) *tensor.Tensor {
@@ -167,7 +91,7 @@ func (m *Model) Logits(theta, x []float32) ([]float32, error) {
 		return nil, err
 	}
 	m.tape.Reset(tensor.Eval)
-	m.bind(theta, nil, false)
+	m.Bind(theta, nil, false)
 	y := m.forward(x, n)
 	if err := m.tape.Err(); err != nil {
 		return nil, err
@@ -207,7 +131,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (floa
 	}
 	m.tape.Reset(mode)
 	m.tape.SetRandom(m.seed, m.step<<16|uint64(c.Micro&0xffff))
-	m.bind(theta, grad, c.Add)
+	m.Bind(theta, grad, c.Add)
 	logits := m.forward(x, n)
 	loss := y.loss(m.tape, logits)
 	if m.tape.Err() == nil {
@@ -216,9 +140,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (floa
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
 		return 0, err
 	}
-	for _, p := range m.Params {
-		p.view.FinishGrad()
-	}
+	m.FinishGrad()
 	return float64(loss.Data[0]), nil
 }
 

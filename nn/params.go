@@ -21,6 +21,8 @@ type Param struct {
 	// Kernel is set for the weight of a convolution, of shape [height, width, in, out] here
 	// and [out, in, height, width] in PyTorch.
 	Kernel bool
+	// Scalar is set for a single number, of shape [1] here and [] in PyTorch.
+	Scalar bool
 
 	init   func(rng *rand.Rand, dst []float32)
 	view   *tensor.Tensor
@@ -144,6 +146,12 @@ func uniform(bound float64) func(*rand.Rand, []float32) {
 	}
 }
 
+// Normal returns an initialisation by normal numbers of a deviation.
+func Normal(deviation float64) func(rng *rand.Rand, dst []float32) { return normal(deviation) }
+
+// Constant returns an initialisation by one value.
+func Constant(v float32) func(rng *rand.Rand, dst []float32) { return fill(v) }
+
 // fanIn is PyTorch's default for linear and convolution weights and biases: uniform in
 // ±1/sqrt(fan in) (Kaiming uniform with a = sqrt 5).
 func fanIn(n int) func(*rand.Rand, []float32) { return uniform(1 / math.Sqrt(float64(n))) }
@@ -177,7 +185,10 @@ func (p *Param) Export(theta []float32) []float32 {
 
 // TorchShape returns the parameter's shape in PyTorch.
 func (p *Param) TorchShape() []int {
-	if !p.Kernel {
+	switch {
+	case p.Scalar:
+		return []int{}
+	case !p.Kernel:
 		return p.Shape
 	}
 	return []int{p.Shape[3], p.Shape[2], p.Shape[0], p.Shape[1]}

@@ -12,11 +12,11 @@ import (
 
 // StateDict returns the parameters at theta and the buffers under PyTorch's names, in
 // its shapes and order of elements.
-func (m *Model) StateDict(theta []float32) (tensors []weights.Tensor) {
-	for _, p := range m.Params {
+func (n *Network) StateDict(theta []float32) (tensors []weights.Tensor) {
+	for _, p := range n.Params {
 		tensors = append(tensors, weights.Tensor{Name: p.Name, Shape: p.TorchShape(), Data: p.Export(theta)})
 	}
-	for _, b := range m.Buffers {
+	for _, b := range n.Buffers {
 		t := weights.Tensor{Name: b.Name, Shape: []int{len(b.Data)}, Data: append([]float32(nil), b.Data...)}
 		if b.Count {
 			t = weights.Tensor{Name: b.Name, DType: weights.I64, Ints: []int64{int64(b.Data[0])}}
@@ -37,49 +37,56 @@ type LoadOptions struct {
 // Names that are missing, unexpected or of another shape are one error, and so are
 // values that are NaN or infinite; nothing is set then. Counts of batches, which old
 // checkpoints lack, may be missing.
-func (m *Model) LoadStateDict(theta []float32, tensors []weights.Tensor) error {
-	_, err := m.LoadStateDictWith(theta, tensors, LoadOptions{})
-	return err
+func (n *Network) LoadStateDict(theta []float32, tensors []weights.Tensor) error {
+	return n.load(theta, tensors, nil)
 }
 
-// LoadStateDictWith is [Model.LoadStateDict] with options. It returns the names of the
+// LoadStateDictWith is [Network.LoadStateDict] with options. It returns the names of the
 // parameters that kept their values.
 func (m *Model) LoadStateDictWith(theta []float32, tensors []weights.Tensor, o LoadOptions) (kept []string, err error) {
-	if len(theta) != m.size {
-		return nil, fmt.Errorf("the model has %d parameters, got %d", m.size, len(theta))
-	}
 	if o.NewHead {
 		kept = m.otherHead(tensors)
 	}
-	counts, tensors := m.splitCounts(tensors)
+	if err := m.load(theta, tensors, kept); err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// load is LoadStateDict, except that the parameters of some names keep their values.
+func (n *Network) load(theta []float32, tensors []weights.Tensor, kept []string) error {
+	if len(theta) != n.size {
+		return fmt.Errorf("the model has %d parameters, got %d", n.size, len(theta))
+	}
+	counts, tensors := n.splitCounts(tensors)
 	tensors = slices.DeleteFunc(tensors, func(t weights.Tensor) bool { return slices.Contains(kept, t.Name) })
 	var want []weights.Spec
 	var params []*Param
-	for _, p := range m.Params {
+	for _, p := range n.Params {
 		if !slices.Contains(kept, p.Name) {
 			params = append(params, p)
 			want = append(want, weights.Spec{Name: p.Name, Shape: p.TorchShape()})
 		}
 	}
-	for _, b := range m.Buffers {
+	for _, b := range n.Buffers {
 		if !b.Count {
 			want = append(want, weights.Spec{Name: b.Name, Shape: []int{len(b.Data)}})
 		}
 	}
 	plan, err := weights.Match(want, tensors)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := finite(tensors); err != nil {
-		return nil, err
+		return err
 	}
 	for i, p := range params {
 		if err := p.Import(theta, tensors[plan.From[i]].Data); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	next := len(params)
-	for _, b := range m.Buffers {
+	for _, b := range n.Buffers {
 		if b.Count {
 			b.Data[0] = float32(counts[b.Name])
 			continue
@@ -87,13 +94,13 @@ func (m *Model) LoadStateDictWith(theta []float32, tensors []weights.Tensor, o L
 		copy(b.Data, tensors[plan.From[next]].Data)
 		next++
 	}
-	return kept, nil
+	return nil
 }
 
 // splitCounts takes the counts of batches out of a state dict.
-func (m *Model) splitCounts(tensors []weights.Tensor) (counts map[string]int64, rest []weights.Tensor) {
+func (n *Network) splitCounts(tensors []weights.Tensor) (counts map[string]int64, rest []weights.Tensor) {
 	counts = map[string]int64{}
-	for _, b := range m.Buffers {
+	for _, b := range n.Buffers {
 		if b.Count {
 			counts[b.Name] = 0
 		}

@@ -1,6 +1,10 @@
 package tensor
 
-import "github.com/monge-ml/monge/internal/kernel"
+import (
+	"math"
+
+	"github.com/monge-ml/monge/internal/kernel"
+)
 
 // LayerNorm normalises each row of x [..., C] to mean 0 and variance 1 and returns that
 // times gamma plus beta, each [C] or nil: PyTorch's layer_norm over the last dimension.
@@ -51,6 +55,36 @@ func layerNormBack(t *Tape, n *node) {
 	t.putConstant(gamma, g)
 	t.store(gamma, dgamma)
 	t.store(beta, dbeta)
+}
+
+// UnitRows returns each row of x [..., C] over its Euclidean norm: PyTorch's normalize over
+// the last dimension, where a row of zeros stays one.
+func (t *Tape) UnitRows(x *Tensor) *Tensor {
+	if t.stop("unit rows", x) {
+		return nil
+	}
+	rows, cols := x.rows()
+	y := t.result(x.Shape()...)
+	norms := t.arena.get(rows)
+	for r := range rows {
+		row := x.Data[r*cols : (r+1)*cols]
+		norms[r] = float32(max(math.Sqrt(kernel.Dot(row, row)), 1e-12))
+		kernel.Scale(y.Data[r*cols:(r+1)*cols], 1/norms[r], row)
+	}
+	return t.record(node{back: unitRowsBack, out: y, in: [4]*Tensor{x}, buf: norms})
+}
+
+// unitRowsBack is dx = (dy - y (y·dy)) / |x|.
+func unitRowsBack(t *Tape, n *node) {
+	rows, cols := n.out.rows()
+	dx, add := t.into(n.in[0])
+	g := t.arena.get(cols)
+	for r := range rows {
+		y, dy := n.out.Data[r*cols:(r+1)*cols], n.out.Grad[r*cols:(r+1)*cols]
+		kernel.AddScaled(g, dy, -float32(kernel.Dot(y, dy)), y)
+		scaleInto(dx[r*cols:(r+1)*cols], 1/n.buf[r], g, add)
+	}
+	t.arena.put(g)
 }
 
 // GroupNorm normalises each of groups of channels of x [N, ..., C] within its image,

@@ -163,6 +163,7 @@ var torchCases = map[string]torchCase{
 	"layer norm":                            layerNorm([]int{3, 2, 5}, []int{5}, []int{5}),
 	"layer norm, not affine":                layerNorm([]int{3, 7}),
 	"layer norm far from zero":              layerNorm([]int{3, 7}, []int{7}, []int{7}),
+	"unit rows":                             of(func(t tape, x []result) result { return t.UnitRows(x[0]) }, []int{2, 3, 5}),
 	"relu":                                  of(func(t tape, x []result) result { return t.ReLU(x[0]) }, row...),
 	"sigmoid":                               unary(tape.Sigmoid),
 	"tanh":                                  unary(tape.Tanh),

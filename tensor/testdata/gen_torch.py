@@ -121,6 +121,7 @@ CASES = {
     "layer norm": (lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[3, 2, 5], [5], [5]]),
     "layer norm, not affine": (lambda x: F.layer_norm(x, x.shape[-1:]), [[3, 7]]),
     "layer norm far from zero": (lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[3, 7], [7], [7]]),
+    "unit rows": (lambda x: F.normalize(x, dim=-1), [[2, 3, 5]]),
     "relu": (F.relu, [[3, 5]]),
     "sigmoid": (lambda x: torch.sigmoid(4 * x), [[3, 5]]),
     "tanh": (lambda x: torch.tanh(4 * x), [[3, 5]]),

@@ -1,0 +1,102 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+)
+
+// A Network is the parameters and buffers of a model. The parameters' values lie in flat
+// vectors, which are given whenever they are needed.
+type Network struct {
+	Params  []*Param
+	Buffers []*Buffer
+
+	size int
+	seed uint64
+}
+
+// Network returns what layers were built of, or the first error of building them.
+func (b Builder) Network() (Network, error) {
+	if b.set.err == nil && b.set.size == 0 {
+		return Network{}, errors.New("the network has no parameters")
+	}
+	return Network{Params: b.set.params, Buffers: b.set.buffers, size: b.set.size}, b.set.err
+}
+
+// Size returns the number of parameters.
+func (n *Network) Size() int { return n.size }
+
+// Init fills theta with the network's initial parameters, a function of seed alone.
+func (n *Network) Init(theta []float32, seed uint64) {
+	n.seed = seed
+	for i, p := range n.Params {
+		// a stream for each parameter: adding a layer leaves the others' numbers alone
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		p.init(rng, p.values(theta))
+	}
+}
+
+// Freeze takes the parameters that match one of the patterns of [path.Match], or lie below
+// a name that does ("conv1", "layer[12]", "*.bias"), out of the flat vector: they keep their
+// values, no perturbation and no update reaches them, and [Network.Size] shrinks. Running
+// statistics of batch norm still move. Call it before any vector is made. A pattern that
+// matches nothing is an error, and so is one that leaves nothing to train.
+func (n *Network) Freeze(patterns ...string) error {
+	frozen := make([]bool, len(n.Params))
+	left := len(n.Params)
+	for _, pattern := range patterns {
+		hits := 0
+		for i, p := range n.Params {
+			whole, err := path.Match(pattern, p.Name)
+			if err != nil {
+				return fmt.Errorf("freeze: pattern %q: %w", pattern, err)
+			}
+			if below, _ := path.Match(pattern+".*", p.Name); !whole && !below {
+				continue
+			}
+			hits++
+			if !frozen[i] {
+				frozen[i] = true
+				left--
+			}
+		}
+		if hits == 0 {
+			return fmt.Errorf("freeze: no parameter matches %q; names are like %s and %s", pattern, n.Params[0].Name, n.Params[len(n.Params)-1].Name)
+		}
+	}
+	if left == 0 {
+		return errors.New("freeze: the patterns leave no parameter to train")
+	}
+	n.size = 0
+	for i, p := range n.Params {
+		if frozen[i] && p.frozen == nil {
+			p.frozen, p.Offset = make([]float32, p.Len()), 0
+		}
+		if !p.Frozen() {
+			p.Offset = n.size
+			n.size += p.Len()
+		}
+	}
+	return nil
+}
+
+// Bind points all parameters at their places in theta and, unless it is nil, in grad, to
+// which gradients are added with add.
+func (n *Network) Bind(theta, grad []float32, add bool) {
+	for _, p := range n.Params {
+		var g []float32
+		if grad != nil && !p.Frozen() {
+			g = grad[p.Offset : p.Offset+p.Len()]
+		}
+		p.view.Bind(p.values(theta), g, add)
+	}
+}
+
+// FinishGrad zeroes the gradients of parameters that the backward pass has not reached.
+func (n *Network) FinishGrad() {
+	for _, p := range n.Params {
+		p.view.FinishGrad()
+	}
+}
