@@ -53,7 +53,7 @@ func (b Builder) Conv2d(name string, in, out, kernel int, o ConvOptions) Layer {
 
 func (c *conv2d) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope(c.name)
-	return t.Conv2d(x, c.weight.view, c.bias.tensor(), c.options)
+	return t.Conv2d(x, c.weight.view, c.bias.Tensor(), c.options)
 }
 
 // kaimingNormal is He's initialisation for ReLU networks: normal with deviation

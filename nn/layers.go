@@ -79,6 +79,12 @@ func (b Builder) Linear(name string, in, out int) Layer { return b.linear(name, 
 // LinearReLU is Linear followed by ReLU, with one pass over memory less.
 func (b Builder) LinearReLU(name string, in, out int) Layer { return b.linear(name, in, out, true) }
 
+// Projection is Linear without a bias.
+func (b Builder) Projection(name string, in, out int) Layer {
+	p := b.In(name)
+	return &linear{name: p.scope(), weight: p.Param("weight", fanIn(in), out, in)}
+}
+
 func (b Builder) linear(name string, in, out int, relu bool) Layer {
 	p := b.In(name)
 	return &linear{
@@ -92,9 +98,9 @@ func (b Builder) linear(name string, in, out int, relu bool) Layer {
 func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope(l.name)
 	if l.relu {
-		return t.LinearReLU(x, l.weight.view, l.bias.view)
+		return t.LinearReLU(x, l.weight.view, l.bias.Tensor())
 	}
-	return t.Linear(x, l.weight.view, l.bias.view)
+	return t.Linear(x, l.weight.view, l.bias.Tensor())
 }
 
 // MLP returns layers of the given widths with ReLU between them, named layers.0,

@@ -34,7 +34,7 @@ func (n *Network) Init(theta []float32, seed uint64) {
 	for i, p := range n.Params {
 		// a stream for each parameter: adding a layer leaves the others' numbers alone
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
-		p.init(rng, p.values(theta))
+		p.Init(rng, p.values(theta))
 	}
 }
 

@@ -24,7 +24,8 @@ type Param struct {
 	// Scalar is set for a single number, of shape [1] here and [] in PyTorch.
 	Scalar bool
 
-	init   func(rng *rand.Rand, dst []float32)
+	Init func(rng *rand.Rand, dst []float32) // sets its first values
+
 	view   *tensor.Tensor
 	frozen []float32 // its values, where it is no part of the flat vector
 }
@@ -49,8 +50,8 @@ func (p *Param) Len() int {
 	return n
 }
 
-// tensor returns the parameter as operations take it; that of a missing one is nil.
-func (p *Param) tensor() *tensor.Tensor {
+// Tensor returns the parameter as operations take it; that of a missing one is nil.
+func (p *Param) Tensor() *tensor.Tensor {
 	if p == nil {
 		return nil
 	}
@@ -99,7 +100,7 @@ func (b Builder) Fail(format string, args ...any) {
 
 // Param adds a parameter with an initialisation.
 func (b Builder) Param(name string, init func(rng *rand.Rand, dst []float32), shape ...int) *Param {
-	p := &Param{Name: b.prefix + name, Shape: shape, Offset: b.set.size, init: init}
+	p := &Param{Name: b.prefix + name, Shape: shape, Offset: b.set.size, Init: init}
 	view, err := tensor.Parameter(shape...)
 	if err != nil {
 		b.Fail("parameter %s: %v", name, err)
