@@ -70,6 +70,7 @@ type linear struct {
 	name         string
 	weight, bias *Param
 	relu         bool
+	adapter      *adapter // nil for none
 }
 
 // Linear returns a fully connected layer from in to out features, with parameters
@@ -82,21 +83,25 @@ func (b Builder) LinearReLU(name string, in, out int) Layer { return b.linear(na
 // Projection is Linear without a bias.
 func (b Builder) Projection(name string, in, out int) Layer {
 	p := b.In(name)
-	return &linear{name: p.scope(), weight: p.Param("weight", fanIn(in), out, in)}
+	return &linear{name: p.scope(), weight: p.Param("weight", fanIn(in), out, in), adapter: p.adapter(in, out)}
 }
 
 func (b Builder) linear(name string, in, out int, relu bool) Layer {
 	p := b.In(name)
 	return &linear{
-		relu:   relu,
-		name:   p.scope(),
-		weight: p.Param("weight", fanIn(in), out, in),
-		bias:   p.Param("bias", fanIn(in), out),
+		relu:    relu,
+		name:    p.scope(),
+		weight:  p.Param("weight", fanIn(in), out, in),
+		bias:    p.Param("bias", fanIn(in), out),
+		adapter: p.adapter(in, out),
 	}
 }
 
 func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope(l.name)
+	if l.adapter != nil {
+		return l.adapter.forward(t, x, l)
+	}
 	if l.relu {
 		return t.LinearReLU(x, l.weight.view, l.bias.Tensor())
 	}

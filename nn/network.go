@@ -22,7 +22,11 @@ func (b Builder) Network() (Network, error) {
 	if b.set.err == nil && b.set.size == 0 {
 		return Network{}, errors.New("the network has no parameters")
 	}
-	return Network{Params: b.set.params, Buffers: b.set.buffers, size: b.set.size}, b.set.err
+	n := Network{Params: b.set.params, Buffers: b.set.buffers, size: b.set.size}
+	if b.set.err == nil && b.set.lora != nil {
+		return n, n.freezeAllBut(isAdapter)
+	}
+	return n, b.set.err
 }
 
 // Size returns the number of parameters.
@@ -69,6 +73,12 @@ func (n *Network) Freeze(patterns ...string) error {
 	if left == 0 {
 		return errors.New("freeze: the patterns leave no parameter to train")
 	}
+	n.freeze(frozen)
+	return nil
+}
+
+// freeze takes parameters out of the flat vector.
+func (n *Network) freeze(frozen []bool) {
 	n.size = 0
 	for i, p := range n.Params {
 		if frozen[i] && p.frozen == nil {
@@ -79,6 +89,20 @@ func (n *Network) Freeze(patterns ...string) error {
 			n.size += p.Len()
 		}
 	}
+}
+
+// freezeAllBut freezes the parameters of other names than wanted.
+func (n *Network) freezeAllBut(wanted func(name string) bool) error {
+	frozen, left := make([]bool, len(n.Params)), 0
+	for i, p := range n.Params {
+		if frozen[i] = !wanted(p.Name); !frozen[i] {
+			left++
+		}
+	}
+	if left == 0 {
+		return errors.New("no layer got an adapter: the patterns match no linear layer")
+	}
+	n.freeze(frozen)
 	return nil
 }
 

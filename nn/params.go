@@ -77,6 +77,7 @@ type paramSet struct {
 	params  []*Param
 	buffers []*Buffer
 	names   map[string]bool
+	lora    *LoRA
 	size    int
 	err     error
 }

@@ -76,6 +76,7 @@ type EncoderOptions struct {
 	Hidden               int       // width of the perceptron between
 	Activation           LayerFunc // of that; GELU unless given
 	Causal               bool
+	Checkpoint           bool // keep the result of each layer alone, see [tensor.Tape.Checkpoint]
 }
 
 // Encoder returns the layers of a pre-norm transformer, named name.layers.0 and so on with
@@ -90,9 +91,21 @@ func (b Builder) Encoder(name string, o EncoderOptions) Layer {
 		attention := p.SelfAttention("self_attn", o.Width, tensor.AttentionOptions{Heads: o.Heads, Causal: o.Causal})
 		norm1 := p.LayerNorm("layer_norm1", o.Width)
 		mlp := Sequential{p.Linear("mlp.fc1", o.Width, o.Hidden), o.Activation, p.Linear("mlp.fc2", o.Hidden, o.Width)}
-		s = append(s, residual{norm1, attention}, residual{p.LayerNorm("layer_norm2", o.Width), mlp})
+		layer := Sequential{residual{norm1, attention}, residual{p.LayerNorm("layer_norm2", o.Width), mlp}}
+		if o.Checkpoint {
+			s = append(s, &checkpoint{layer})
+		} else {
+			s = append(s, layer)
+		}
 	}
 	return s
+}
+
+// checkpoint is a layer whose insides backward computes again.
+type checkpoint struct{ Layer }
+
+func (c *checkpoint) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	return t.Checkpoint(x, c.Layer)
 }
 
 // residual adds to a sequence what layers make of it, after a norm.

@@ -70,6 +70,8 @@ type node struct {
 	conv kernel.Conv
 	key  uint64
 	op   Operation
+
+	block Block
 }
 
 // NewTape returns an empty tape.
@@ -250,7 +252,13 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 	if t.profile != nil {
 		t.profile.mark = time.Now()
 	}
-	for i := len(t.nodes) - 1; i >= 0; i-- {
+	t.unwind(0)
+	return t.err
+}
+
+// unwind takes the way back of all operations from start on, the last first.
+func (t *Tape) unwind(start int) {
+	for i := len(t.nodes) - 1; i >= start; i-- {
 		n := &t.nodes[i]
 		if n.out.Grad == nil {
 			continue // the loss does not depend on it
@@ -259,7 +267,6 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 		t.profile.backward(i)
 		t.release(n)
 	}
-	return nil
 }
 
 // release gives a node's memory back once its backward step is done: nothing earlier

@@ -1,0 +1,97 @@
+package nn
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/weights"
+)
+
+// A LoRA is low-rank adaptation (Hu et al. 2022, arXiv 2106.09685): linear layers of names
+// that match one of the patterns compute W x + b + Alpha/Rank * B A x, and A and B alone are
+// trained.
+type LoRA struct {
+	Rank  int
+	Alpha float64  // Rank if 0
+	On    []string // patterns of [path.Match] on names like "q_proj"; all linear layers if empty
+}
+
+// Adapt gives the linear layers that are built from here on adapters, with the parameters
+// name.lora_A.weight [Rank, in] and name.lora_B.weight [out, Rank], the names of Hugging Face's
+// PEFT. All other parameters of the network are frozen. B starts at 0, so nothing is changed
+// at the start.
+func (b Builder) Adapt(l LoRA) error {
+	if l.Rank < 1 {
+		return fmt.Errorf("lora: the rank is %d; it must be at least 1", l.Rank)
+	}
+	for _, pattern := range l.On {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("lora: pattern %q: %w", pattern, err)
+		}
+	}
+	if l.Alpha == 0 {
+		l.Alpha = float64(l.Rank)
+	}
+	b.set.lora = &l
+	return nil
+}
+
+// fits reports whether a layer of this full name is to get an adapter. Patterns are held against
+// the name and against its last part.
+func (l *LoRA) fits(name string) bool {
+	for _, pattern := range l.On {
+		whole, _ := path.Match(pattern, name)
+		last, _ := path.Match(pattern, name[strings.LastIndexByte(name, '.')+1:])
+		if whole || last {
+			return true
+		}
+	}
+	return len(l.On) == 0
+}
+
+func isAdapter(name string) bool {
+	return strings.HasSuffix(name, ".lora_A.weight") || strings.HasSuffix(name, ".lora_B.weight")
+}
+
+// adapter is what LoRA adds to a linear layer.
+type adapter struct {
+	down, up *Param
+	scale    []float32
+}
+
+// adapter returns the adapter of the linear layer that is built below b, or nil.
+func (b Builder) adapter(in, out int) *adapter {
+	l := b.set.lora
+	if l == nil || !l.fits(b.scope()) {
+		return nil
+	}
+	return &adapter{
+		down:  b.Param("lora_A.weight", fanIn(in), l.Rank, in),
+		up:    b.Param("lora_B.weight", fill(0), out, l.Rank),
+		scale: []float32{float32(l.Alpha / float64(l.Rank))},
+	}
+}
+
+func (a *adapter) forward(t *tensor.Tape, x *tensor.Tensor, l *linear) *tensor.Tensor {
+	y := t.Linear(x, l.weight.view, l.bias.Tensor())
+	change := t.Linear(t.Linear(x, a.down.view, nil), a.up.view, nil)
+	y = t.Add(y, t.Mul(change, t.Input(a.scale, 1)))
+	if l.relu {
+		return t.ReLU(y)
+	}
+	return y
+}
+
+// LoadBase sets all parameters but the adapters from tensors in PyTorch's names and
+// shapes, as [Network.LoadStateDict] does.
+func (n *Network) LoadBase(theta []float32, tensors []weights.Tensor) error {
+	var adapters []string
+	for _, p := range n.Params {
+		if isAdapter(p.Name) {
+			adapters = append(adapters, p.Name)
+		}
+	}
+	return n.load(theta, tensors, adapters)
+}
