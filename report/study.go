@@ -279,7 +279,7 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 	out := csv.NewWriter(w)
 	byRun := rowsByRun(c)
 	head := []string{"run", "state", "method", "variant", "rho", "ascent_budget", "seed", "collapsed",
-		"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "best_val_accuracy", "best_test_accuracy",
+		"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "train_accuracy", "least_train_accuracy", "best_val_accuracy", "best_test_accuracy",
 		"grad_norm", "delta_norm", "ascent", "predicted_ascent", "steps", "step_s", "seconds", "weights_sha256", "error"}
 	out.Write(head)
 	for i, s := range c.States {
@@ -310,6 +310,9 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 func measured(line map[string]string, r *study.Row) {
 	line["collapsed"] = fmt.Sprint(r.Collapsed)
 	line["step_s"] = exact(r.StepS)
+	if all := trainAccuracies(r); len(all) > 0 {
+		line["train_accuracy"], line["least_train_accuracy"] = exact(all[len(all)-1]), exact(slices.Min(all))
+	}
 	line["grad_norm"] = exact(overall(byEpoch([]study.Row{*r}, gradNorm)))
 	line["delta_norm"] = exact(overall(byEpoch([]study.Row{*r}, deltaNorm)))
 	line["ascent"] = exact(overall(byEpoch([]study.Row{*r}, ascent)))
@@ -325,6 +328,16 @@ func measured(line map[string]string, r *study.Row) {
 	if b := res.Best; b != nil {
 		line["best_val_accuracy"], line["best_test_accuracy"] = exact(float64(b.ValAccuracy)), exact(float64(b.TestAccuracy))
 	}
+}
+
+// trainAccuracies are those that a run has recorded.
+func trainAccuracies(r *study.Row) (all []float64) {
+	for _, e := range r.Records {
+		if a := trainAccuracy(e); finite(a) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // exact writes a number so that reading it gives the same one, "" for NaN.
