@@ -1,0 +1,163 @@
+// Package tokenizer cuts captions into the tokens of CLIP's text models, by byte-pair
+// encoding.
+//
+// There are three versions of what happens to a caption before that, which agree on plain
+// text. This is Hugging Face's CLIPTokenizerFast, the one that AutoTokenizer and
+// CLIPProcessor use: Unicode's composed form (NFC), lower case one character at a time,
+// then words. The others are
+//
+//   - OpenAI's own code, which mends text with ftfy and unescapes HTML first. Unescape does
+//     the latter; what ftfy changes beyond the composed form (curly quotes, full-width
+//     letters, ligatures, control characters, text decoded wrongly) is left as it is.
+//     <|endoftext|> right after punctuation is punctuation to it.
+//   - Hugging Face's slow CLIPTokenizer, which mends with ftfy, or without it drops control
+//     characters and puts spaces around Chinese ones.
+//
+// Both use Python's lower case, to which a capital sigma is another letter at the end of a
+// word.
+package tokenizer
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Length is the number of tokens that OpenAI's text models take.
+const Length = 77
+
+// maxText bounds the bytes of a caption.
+const maxText = 1 << 20
+
+const (
+	startOfText = "<|startoftext|>"
+	endOfText   = "<|endoftext|>"
+	endOfWord   = "</w>"
+)
+
+// A Tokenizer may be used by several goroutines at once.
+type Tokenizer struct {
+	// Start and End are the tokens before and after a caption. Pad fills what is left.
+	// It is what special_tokens_map.json or tokenizer_config.json says, else End as for
+	// Hugging Face's CLIP; OpenAI's own code pads with 0.
+	Start, End, Pad int
+
+	tokens   []string       // their bytes; a space for the end of a word
+	inner    [256]int32     // tokens of bytes
+	final    [256]int32     // and of bytes that end a word
+	ranks    map[pair]int32 // of pairs that are merged, by precedence
+	products []int32        // tokens that pairs become, by rank
+}
+
+// Tokens are a caption as a text model takes it.
+type Tokens struct {
+	IDs []int // as many as asked for
+	Len int   // how many of them come before the padding
+	End int   // place of the first end of text, where CLIP reads a caption's features
+}
+
+// Mask returns 1 for each token and 0 for padding: Hugging Face's attention_mask.
+func (t Tokens) Mask() []int {
+	mask := make([]int, len(t.IDs))
+	for i := range t.Len {
+		mask[i] = 1
+	}
+	return mask
+}
+
+// Size returns the number of tokens of the vocabulary.
+func (t *Tokenizer) Size() int { return len(t.tokens) }
+
+// Encode returns length tokens: the start, the caption's, the end, padding. A long caption
+// is cut so that the end comes last. A run of bytes that are not UTF-8 counts as U+FFFD;
+// <|startoftext|> and <|endoftext|> within a caption, in any case, are the tokens of these
+// names.
+//
+// Two things are known to be divided differently than by Hugging Face's code: letters newer
+// than Go's tables (Unicode 15), and more than 30 combining marks in a row, which Go's NFC
+// breaks up.
+//
+// It is an error if length is less than 2 or the caption has more than 1 MiB.
+func (t *Tokenizer) Encode(text string, length int) (Tokens, error) {
+	if length < 2 {
+		return Tokens{}, fmt.Errorf("length is %d; a caption's start and end alone take 2 tokens", length)
+	}
+	if len(text) > maxText {
+		return Tokens{}, fmt.Errorf("the caption has %d bytes; at most %d are taken", len(text), maxText)
+	}
+	ids := append(make([]int, 0, length), t.Start)
+	ids = t.appendText(ids, normalize(text), length-1)
+	ids = append(ids, t.End)
+	enc := Tokens{Len: len(ids)}
+	for ids[enc.End] != t.End {
+		enc.End++
+	}
+	for len(ids) < length {
+		ids = append(ids, t.Pad)
+	}
+	enc.IDs = ids
+	return enc, nil
+}
+
+// appendText appends the tokens of normalized text until there are limit.
+func (t *Tokenizer) appendText(ids []int, text string, limit int) []int {
+	w := words.Get().(*word)
+	defer w.release()
+	for {
+		part, id, rest := t.cutSpecial(text)
+		for len(ids) < limit {
+			var next string
+			if next, part = cutWord(part); next == "" {
+				break
+			}
+			w.merge(t, next)
+			for i := 0; i < len(next) && len(ids) < limit; i = int(w.next[i]) {
+				ids = append(ids, int(w.ids[i]))
+			}
+		}
+		if id < 0 || len(ids) == limit {
+			return ids
+		}
+		ids, text = append(ids, id), rest
+	}
+}
+
+// cutSpecial cuts text at its first <|startoftext|> or <|endoftext|>; id is -1 if there is
+// none.
+func (t *Tokenizer) cutSpecial(text string) (before string, id int, after string) {
+	for i := 0; ; i++ {
+		at := strings.Index(text[i:], "<|")
+		if at < 0 {
+			return text, -1, ""
+		}
+		i += at
+		if after, ok := strings.CutPrefix(text[i:], startOfText); ok {
+			return text[:i], t.Start, after
+		}
+		if after, ok := strings.CutPrefix(text[i:], endOfText); ok {
+			return text[:i], t.End, after
+		}
+	}
+}
+
+// Decode returns the words of tokens up to the first end of text, with a space between any
+// two. Parts of characters, and tokens that the vocabulary lacks, become U+FFFD.
+func (t *Tokenizer) Decode(ids []int) string {
+	var b strings.Builder
+	for _, id := range ids {
+		switch {
+		case id == t.End:
+			return decoded(b.String())
+		case id == t.Start:
+		case id < 0 || id >= len(t.tokens):
+			b.WriteRune(utf8.RuneError)
+		default:
+			b.WriteString(t.tokens[id])
+		}
+	}
+	return decoded(b.String())
+}
+
+func decoded(text string) string {
+	return strings.ToValidUTF8(strings.TrimRight(text, " "), string(utf8.RuneError))
+}
