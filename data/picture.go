@@ -169,14 +169,23 @@ func (p bitmap) fit(size int, crop bool) (bitmap, error) {
 	if size == 0 || p.w == size && p.h == size {
 		return p, nil
 	}
+	p, err := p.scale(size, crop, bilinear)
+	if err != nil {
+		return p, err
+	}
+	return p.cut(middle(p.w, size), middle(p.h, size), size), nil
+}
+
+// scale brings the shorter side to size, or else both sides, whatever the shape.
+func (p bitmap) scale(size int, shorter bool, f filter) (bitmap, error) {
 	w, h := size, size
-	if short := min(p.w, p.h); crop {
+	if short := min(p.w, p.h); shorter {
 		w, h = size*p.w/short, size*p.h/short
 	}
 	if w > maxPixels/max(h, p.h) {
 		return p, fmt.Errorf("an image of %dx%d pixels is too narrow to be brought to size %d: cut it, or delete it", p.w, p.h, size)
 	}
-	return p.resize(w, h).cut(middle(w, size), middle(h, size), size), nil
+	return p.resize(w, h, f), nil
 }
 
 // middle returns where a piece starts that is cut from the middle, halves to even.

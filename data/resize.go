@@ -2,18 +2,38 @@ package data
 
 import "math"
 
-// resize is Pillow's bilinear resizing (src/libImaging/Resample.c), to the bit: a
-// triangle as wide as the step between pixels where images shrink, which is what
-// antialiasing means; first rows, then columns, each rounded to bytes.
-func (p bitmap) resize(w, h int) bitmap {
+// resize is Pillow's resizing (src/libImaging/Resample.c), to the bit: where images shrink
+// the filter is as wide as the step between pixels, which is what antialiasing means;
+// first rows, then columns, each rounded to bytes.
+func (p bitmap) resize(w, h int, f filter) bitmap {
 	if w != p.w {
-		p = p.resizeRows(w)
+		p = p.resizeRows(w, f)
 	}
 	if h != p.h {
-		p = p.resizeColumns(h)
+		p = p.resizeColumns(h, f)
 	}
 	return p
 }
+
+// A filter weighs pixels by their distance, which is less than reach.
+type filter struct {
+	reach float64
+	at    func(distance float64) float64
+}
+
+var bilinear = filter{1, func(x float64) float64 { return max(1-x, 0) }}
+
+// bicubic is Keys's cubic convolution with a = -1/2.
+var bicubic = filter{2, func(x float64) float64 {
+	const a = -.5
+	switch {
+	case x < 1:
+		return ((a+2)*x-(a+3))*x*x + 1
+	case x < 2:
+		return (((x-5)*x+8)*x - 4) * a
+	}
+	return 0
+}}
 
 // weightBits is the number of bits of a weight's fraction.
 const weightBits = 32 - 8 - 2
@@ -26,9 +46,10 @@ type window struct {
 }
 
 // windows returns those of out pixels made of in.
-func windows(in, out int) []window {
+func windows(in, out int, f filter) []window {
 	scale := float64(in) / float64(out)
-	support := max(scale, 1)
+	stretch := max(scale, 1)
+	support := f.reach * stretch
 	all := make([]window, out)
 	for i := range all {
 		centre := (float64(i) + .5) * scale
@@ -36,8 +57,8 @@ func windows(in, out int) []window {
 		end := min(int(centre+support+.5), in)
 		weights, sum := make([]float64, end-first), 0.
 		for k := range weights {
-			x := (float64(k+first) - centre + .5) * (1 / support)
-			weights[k] = max(1-math.Abs(x), 0)
+			x := (float64(k+first) - centre + .5) * (1 / stretch)
+			weights[k] = f.at(math.Abs(x))
 			sum += weights[k]
 		}
 		all[i] = window{first, make([]int, len(weights))}
@@ -45,15 +66,15 @@ func windows(in, out int) []window {
 			if sum != 0 {
 				v /= sum
 			}
-			all[i].weights[k] = int(.5 + v*(1<<weightBits))
+			all[i].weights[k] = int(math.Copysign(.5, v) + v*(1<<weightBits))
 		}
 	}
 	return all
 }
 
-func (p bitmap) resizeRows(w int) bitmap {
+func (p bitmap) resizeRows(w int, f filter) bitmap {
 	out := bitmap{w, p.h, make([]uint8, 3*w*p.h)}
-	all := windows(p.w, w)
+	all := windows(p.w, w, f)
 	for y := range p.h {
 		row := p.rgb[3*y*p.w : 3*(y+1)*p.w]
 		for x, win := range all {
@@ -63,9 +84,9 @@ func (p bitmap) resizeRows(w int) bitmap {
 	return out
 }
 
-func (p bitmap) resizeColumns(h int) bitmap {
+func (p bitmap) resizeColumns(h int, f filter) bitmap {
 	out := bitmap{p.w, h, make([]uint8, 3*p.w*h)}
-	for y, win := range windows(p.h, h) {
+	for y, win := range windows(p.h, h, f) {
 		for x := range p.w {
 			weigh(out.rgb[3*(y*p.w+x):], p.rgb[3*(win.first*p.w+x):], 3*p.w, win.weights)
 		}
