@@ -81,7 +81,7 @@ MONGE_LEVEL=portable|avx2|avx512 forces a lower instruction level.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand())
+	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand())
 	return root
 }
 

@@ -52,7 +52,7 @@ func TestUsageErrors(t *testing.T) {
 		args string
 		want string
 	}{
-		{"trian", `unknown command "trian"; there are bench, compare,`},
+		{"trian", `unknown command "trian"; there are align, bench,`},
 		{"train extra", `monge train takes no argument, got "extra"`},
 		{"train --lrr 1", "unknown flag: --lrr; monge train has --data, --size,"},
 		{"train --lr x", `invalid argument "x" for "--lr" flag: "x" is no float`},
