@@ -93,6 +93,13 @@ func decodePicture(b []byte) (bitmap, error) {
 	return p, nil
 }
 
+// CheckImage reads as much of an image file as tells whether its format is known and its
+// size within the limit.
+func CheckImage(r io.Reader) error {
+	_, err := checkPicture(r)
+	return err
+}
+
 // checkPicture reads the header of an image, and refuses sizes that nobody means.
 func checkPicture(r io.Reader) (image.Config, error) {
 	in := bufio.NewReader(r)

@@ -161,18 +161,44 @@ func (p Preprocessor) Side() int {
 // Read reads an image file: side x side x 3 numbers, normalized, rows of red, green and blue.
 // They are those of Hugging Face's CLIPImageProcessor, channels last. Errors name the file.
 func (p Preprocessor) Read(path string) ([]float32, error) {
-	if p.Size < 1 || p.Size > maxSize || p.Crop < 0 || p.Crop > p.Size {
-		return nil, fmt.Errorf("size is %d and crop %d; size must be between 1 and %d, crop at most that", p.Size, p.Crop, maxSize)
-	}
-	if err := p.Normalize.checkFor([]int{p.Side(), p.Side(), 3}); err != nil {
+	if err := p.check(); err != nil {
 		return nil, err
 	}
 	picture, err := readPicture(path)
 	if err != nil {
 		return nil, err
 	}
-	if picture, err = p.fit(picture); err != nil {
+	x, err := p.process(picture)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return x, nil
+}
+
+// ReadBytes is Read of a file's content, for images that lie in archives. Errors say what
+// is wrong with it and leave its name to the caller.
+func (p Preprocessor) ReadBytes(b []byte) ([]float32, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	picture, err := decodePicture(b)
+	if err != nil {
+		return nil, err
+	}
+	return p.process(picture)
+}
+
+func (p Preprocessor) check() error {
+	if p.Size < 1 || p.Size > maxSize || p.Crop < 0 || p.Crop > p.Size {
+		return fmt.Errorf("size is %d and crop %d; size must be between 1 and %d, crop at most that", p.Size, p.Crop, maxSize)
+	}
+	return p.Normalize.checkFor([]int{p.Side(), p.Side(), 3})
+}
+
+func (p Preprocessor) process(picture bitmap) ([]float32, error) {
+	picture, err := p.fit(picture)
+	if err != nil {
+		return nil, err
 	}
 	x := make([]float32, len(picture.rgb))
 	toFloats(x, picture.rgb)

@@ -222,3 +222,33 @@ func FuzzPreprocessor(f *testing.F) {
 		}
 	})
 }
+
+// Bytes are read as a file of them is.
+func TestPreprocessorReadBytes(t *testing.T) {
+	const path = "testdata/images/photo420.jpg"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Preprocessor{Size: 9, Crop: 7, Bicubic: true, Normalize: clipNormalization}
+	want, err := p.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.ReadBytes(b); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v; bytes and file differ", err)
+	}
+	head := b[:strings.Index(string(b), "\xff\xda")] // all before the pixels
+	if err := CheckImage(strings.NewReader(string(head))); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.ReadBytes(head); err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("error %v", err)
+	}
+	if err := CheckImage(strings.NewReader("hello, world")); err == nil || !strings.HasPrefix(err.Error(), "neither jpeg, png") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := (Preprocessor{}).ReadBytes(b); err == nil || !strings.Contains(err.Error(), "size is 0") {
+		t.Errorf("error %v", err)
+	}
+}
