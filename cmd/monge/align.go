@@ -21,7 +21,7 @@ func newAlignCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAlignScore())
+	cmd.AddCommand(newAlignScore(), newAlignEmbed())
 	return cmd
 }
 
