@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
@@ -19,8 +21,9 @@ import (
 // The files of a study's report.
 const (
 	StudyPage    = "report.html"
-	StudyResults = "results.csv"
-	StudyFigures = "figures" // a directory of SVG and PNG files
+	StudyResults = "results.csv" // a line for each run
+	StudyPoints  = "points.csv"  // and for each setting, of means over its seeds
+	StudyFigures = "figures"     // a directory of SVG and PNG files
 )
 
 // A Contrast is the difference of two methods' test accuracies, each at the radius or
@@ -244,6 +247,10 @@ func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, 
 	if err := atomicfile.Write(paths[1], func(w io.Writer) error { return writeCSV(w, c, dir) }); err != nil {
 		return nil, err
 	}
+	if err := atomicfile.Write(filepath.Join(out, StudyPoints), func(w io.Writer) error { return newView(c).writePoints(w) }); err != nil {
+		return nil, err
+	}
+	paths = append(paths, filepath.Join(out, StudyPoints))
 	taken := map[string]bool{}
 	for _, f := range slices.Concat(p.Accuracy, p.Training, p.Gradient, p.Ascent) {
 		name := fileName(f.Title)
@@ -261,7 +268,7 @@ func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, 
 			}
 		}
 	}
-	slices.Sort(paths[2:])
+	slices.Sort(paths[3:])
 	return paths, nil
 }
 
@@ -304,6 +311,52 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// writePoints writes a line for each setting of each method: means over its runs. Test
+// loss is the median, as one run that broke can have any.
+func (v *view) writePoints(w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"method", "setting", "value", "runs", "broke", "test_accuracy", "stderr", "val_accuracy", "test_loss",
+		"least_train_accuracy", "grad_norm", "delta_norm", "predicted_ascent", "ascent"})
+	for _, m := range v.methods {
+		for _, p := range m.Points {
+			rows := m.at(p.Rho)
+			mean := func(value func(train.Record) float64) string { return exact(overall(byEpoch(rows, value))) }
+			out.Write([]string{m.name, m.Setting(), exact(p.Rho), fmt.Sprint(p.Runs), fmt.Sprint(p.Diverged), exact(p.TestAccuracy), exact(p.TestStderr),
+				exact(p.ValAccuracy), exact(medianLoss(rows)), exact(leastTrained(rows)), mean(gradNorm), mean(deltaNorm), mean(predicted), mean(ascent)})
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// medianLoss is the median test loss of runs, NaN without any.
+func medianLoss(rows []study.Row) float64 {
+	var losses []float64
+	for _, r := range rows {
+		if r.Result != nil {
+			losses = append(losses, float64(r.Result.TestLoss))
+		}
+	}
+	if losses = sorted(losses); len(losses) == 0 {
+		return math.NaN()
+	}
+	return stat.Quantile(.5, stat.LinInterp, losses, nil)
+}
+
+// leastTrained is the mean over runs of the lowest training accuracy on the way.
+func leastTrained(rows []study.Row) float64 {
+	var least []float64
+	for _, r := range rows {
+		if all := trainAccuracies(&r); len(all) > 0 {
+			least = append(least, slices.Min(all))
+		}
+	}
+	if len(least) == 0 {
+		return math.NaN()
+	}
+	return stat.Mean(least, nil)
 }
 
 // measured adds what a run that is over came to.

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"html"
 	"image/png"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,6 +105,42 @@ func TestStudyReport(t *testing.T) {
 	}
 	checkFigures(t, out, paths)
 	checkCSV(t, s, filepath.Join(out, StudyResults))
+	checkPoints(t, s.Compare(dir), filepath.Join(out, StudyPoints))
+}
+
+// checkPoints holds the lines of a study's settings against its summary.
+func checkPoints(t *testing.T, c *study.Comparison, path string) {
+	t.Helper()
+	lines, err := csv.NewReader(bytes.NewReader(mustRead(t, path))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, s := range c.Summary {
+		for _, p := range s.Points {
+			want++
+			i := slices.IndexFunc(lines, func(l []string) bool {
+				return l[1] == s.Setting() && l[2] == exact(p.Rho) && l[5] == exact(p.TestAccuracy) && l[3] == fmt.Sprint(p.Runs) && l[4] == fmt.Sprint(p.Diverged)
+			})
+			if i < 0 {
+				t.Errorf("no line for %s at %g", s.Method, p.Rho)
+			} else if s.Method != "sgd" && !(parse(t, lines[i][11]) > 0) {
+				t.Errorf("%s at %g: |delta| is %q", s.Method, p.Rho, lines[i][11])
+			}
+		}
+	}
+	if len(lines) != want+1 {
+		t.Errorf("%d lines for %d settings", len(lines)-1, want)
+	}
+}
+
+func parse(t *testing.T, s string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	return x
 }
 
 func mustRead(t *testing.T, path string) []byte {
@@ -141,7 +180,7 @@ func checkFigures(t *testing.T, out string, paths []string) {
 			}
 		}
 	}
-	if kinds[".svg"] < 8 || kinds[".svg"] != kinds[".png"] || kinds[".html"] != 1 || kinds[".csv"] != 1 {
+	if kinds[".svg"] < 8 || kinds[".svg"] != kinds[".png"] || kinds[".html"] != 1 || kinds[".csv"] != 2 {
 		t.Errorf("files in %s: %v", out, kinds)
 	}
 }

@@ -372,9 +372,9 @@ func newStudyReportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write what a study found: a page, a CSV file, figures",
-		Long: `Write report.html, which opens offline, results.csv with a line for each run, and the
-page's figures as SVG and PNG. Runs that are not over are left out of all means, and said to
-be.`,
+		Long: `Write report.html, which opens offline, results.csv with a line for each run, points.csv
+with a line for each setting, and the page's figures as SVG and PNG. Runs that are not over
+are left out of all means, and said to be.`,
 		Example: `  monge study report runs/schedule
   monge study report runs/schedule --out docs/schedule`,
 		Args:              oneDir,
