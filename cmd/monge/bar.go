@@ -53,10 +53,17 @@ func (b *bar) set(done int) {
 		b.bar.Set(done)
 	case b.w != nil && (time.Since(b.last) > 5*time.Second || done == b.all):
 		b.last = time.Now()
-		elapsed := time.Since(b.from)
-		left := time.Duration(float64(elapsed) / float64(done) * float64(b.all-done))
-		fmt.Fprintf(b.w, "%s %d/%d  %s  %s left\n", b.name, done, b.all, b.text, left.Round(time.Second))
+		fmt.Fprintf(b.w, "%s %d/%d  %s%s\n", b.name, done, b.all, b.text, timeLeft(time.Since(b.from), done, b.all))
 	}
+}
+
+// timeLeft says how long the rest will take, "" while nothing is done.
+func timeLeft(elapsed time.Duration, done, all int) string {
+	if done <= 0 {
+		return ""
+	}
+	left := time.Duration(float64(elapsed) / float64(done) * float64(all-done))
+	return fmt.Sprintf("  %s left", left.Round(time.Second))
 }
 
 // close removes the bar.
