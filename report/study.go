@@ -313,18 +313,26 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 	return out.Error()
 }
 
-// writePoints writes a line for each setting of each method: means over its runs. Test
-// loss is the median, as one run that broke can have any.
+// writePoints writes a line for each setting of each method: means over its runs, and the
+// difference to SAM's accuracy at the same radius with its 95% interval, paired by seed. Test loss
+// is the median, as one run that broke can have any.
 func (v *view) writePoints(w io.Writer) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"method", "setting", "value", "runs", "broke", "test_accuracy", "stderr", "val_accuracy", "test_loss",
-		"least_train_accuracy", "grad_norm", "delta_norm", "predicted_ascent", "ascent"})
+		"least_train_accuracy", "grad_norm", "delta_norm", "predicted_ascent", "ascent", "beside_sam", "low", "high"})
+	sam := v.find("sam")
 	for _, m := range v.methods {
 		for _, p := range m.Points {
 			rows := m.at(p.Rho)
 			mean := func(value func(train.Record) float64) string { return exact(overall(byEpoch(rows, value))) }
+			var beside [3]string
+			if sam != nil && m != sam && m.Sweep == "" {
+				if c := paired(rows, sam.at(p.Rho)); c.n > 0 {
+					beside = [3]string{exact(c.diff), exact(c.low), exact(c.high)}
+				}
+			}
 			out.Write([]string{m.name, m.Setting(), exact(p.Rho), fmt.Sprint(p.Runs), fmt.Sprint(p.Diverged), exact(p.TestAccuracy), exact(p.TestStderr),
-				exact(p.ValAccuracy), exact(medianLoss(rows)), exact(leastTrained(rows)), mean(gradNorm), mean(deltaNorm), mean(predicted), mean(ascent)})
+				exact(p.ValAccuracy), exact(medianLoss(rows)), exact(leastTrained(rows)), mean(gradNorm), mean(deltaNorm), mean(predicted), mean(ascent), beside[0], beside[1], beside[2]})
 		}
 	}
 	out.Flush()

@@ -86,11 +86,14 @@ type contrast struct {
 	verdict   verdict
 }
 
-// against compares m with r.
-func (m *method) against(r *method) contrast {
+// against compares m with r, each where validation chose it.
+func (m *method) against(r *method) contrast { return paired(m.at(m.BestRho), r.at(r.BestRho)) }
+
+// paired compares runs with others of the same seeds.
+func paired(runs, others []study.Row) contrast {
 	var d []float64
-	for _, a := range m.at(m.BestRho) {
-		for _, b := range r.at(r.BestRho) {
+	for _, a := range runs {
+		for _, b := range others {
 			if a.Seed == b.Seed {
 				d = append(d, a.TestAccuracy-b.TestAccuracy)
 			}
