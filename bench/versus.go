@@ -37,6 +37,7 @@ var Workloads = []Workload{
 	{"resnet18", 32, "m-sam"}, {"resnet18", 32, "sgd"},
 	{"resnet20", 128, "m-sam"}, {"resnet20", 128, "sgd"},
 	{"mlp-512", 128, "m-sam"}, {"mlp-512", 128, "sgd"},
+	{"vit-tiny", 128, "m-sam"}, {"vit-tiny", 128, "sgd"},
 	{"resnet18", 128, methodEval}, {"resnet20", 128, methodEval},
 }
 

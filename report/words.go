@@ -785,7 +785,7 @@ func (v *view) sayCost() (text []string) {
 	if len(said) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("A step costs, in times of a step of %s (median): %s. Two gradients a step make about 2; runs beside each other on one machine blur it.",
+	return []string{fmt.Sprintf("A step costs, in times of a step of %s: %s. Two gradients a step make about 2; runs beside each other on one machine blur it.",
 		base.name, strings.Join(said, ", "))}
 }
 

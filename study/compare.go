@@ -65,7 +65,7 @@ type Row struct {
 	Diverged  bool    `json:"diverged"`
 	Collapsed bool    `json:"collapsed"`
 	Failure   string  `json:"failure,omitempty"`
-	StepS     float64 `json:"step_s"` // median seconds of a step
+	StepS     float64 `json:"step_s"` // mean seconds of a step: with an interval they differ
 
 	Result  *train.Result  `json:"result,omitempty"` // of a run with a directory
 	Records []train.Record `json:"records"`
@@ -95,7 +95,7 @@ type Summary struct {
 	OpenHigh     bool       `json:"open_high"`
 	Diverged     int        `json:"diverged"`
 	Runs         int        `json:"runs"`
-	StepRatio    float64    `json:"step_ratio"` // median time of a step over SGD's; 0 if there is no SGD
+	StepRatio    float64    `json:"step_ratio"` // time of a step, median over the runs, over SGD's; 0 if there is no SGD
 }
 
 // A Point is one method at one radius, over seeds.
@@ -307,7 +307,7 @@ func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
 	res, err := run.Do(ctx, nil, train.Watch{})
 	r := &Row{
 		Method: c.method, AscentBudget: c.budget, Rho: train.Real(c.rho), Seed: c.seed,
-		TestAccuracy: orZero(res.TestAccuracy), ValAccuracy: orZero(res.ValAccuracy), StepS: res.StepSeconds, Records: res.Records,
+		TestAccuracy: orZero(res.TestAccuracy), ValAccuracy: orZero(res.ValAccuracy), StepS: meanStep(res.Records), Records: res.Records,
 	}
 	var nf *sam.NonFiniteError
 	switch {

@@ -89,13 +89,13 @@ func (s *Study) row(c Cell, st State) Row {
 		return r
 	}
 	r.Records = st.Run.Records
+	r.StepS = meanStep(r.Records)
 	if st.State == train.Diverged {
 		r.Diverged, r.Failure = true, st.Error
-		r.StepS = meanStep(r.Records)
 		return r
 	}
 	res := st.Run.Result
-	r.Result, r.StepS, r.TrainLoss = res, res.StepSeconds, &res.TrainLoss
+	r.Result, r.TrainLoss = res, &res.TrainLoss
 	r.TestAccuracy, r.ValAccuracy = orOther(res.TestAccuracy, res.ValAccuracy), orOther(res.ValAccuracy, res.TestAccuracy)
 	if res.Data.Classes > 0 {
 		r.Collapsed = collapsed(*res, res.Data.Classes)

@@ -296,7 +296,7 @@ beside it where PyTorch is there.`,
 }
 
 // versusModels are the models of versus-pytorch.
-var versusModels = []string{"resnet18", "resnet20", "mlp-512"}
+var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny"}
 
 func newBenchVersus() *cobra.Command {
 	var b benchFlags
