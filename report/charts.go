@@ -113,7 +113,10 @@ func (v *view) accuracyOver(over []*method) []figure {
 	kind, _ := over[0].kind()
 	note += "A cross marks a " + kind + " at which at least one run broke."
 	whole := axis{percent: true, min: 0, max: 1.02}
-	if lowest > .6 {
+	switch {
+	case top-lowest < .1: // lines that would lie on each other
+		whole.min, whole.max = max(0, math.Floor(100*lowest-1)/100), min(1.004, math.Ceil(100*top+1)/100)
+	case lowest > .6:
 		whole.min = math.Floor(20*lowest-.5) / 20
 	}
 	title := "Test accuracy against rho"
