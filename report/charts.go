@@ -62,10 +62,21 @@ func (v *view) accuracyFigures() (figures []figure) {
 	return figures
 }
 
+// accuracyAxis is one for accuracies from lowest to top.
+func accuracyAxis(lowest, top float64) axis {
+	switch {
+	case top-lowest < .1: // lines that would lie on each other
+		return axis{percent: true, min: max(0, math.Floor(100*lowest-1)/100), max: min(1.004, math.Ceil(100*top+1)/100)}
+	case lowest > .6:
+		return axis{percent: true, min: math.Floor(20*lowest-.5) / 20, max: 1.02}
+	}
+	return axis{percent: true, min: 0, max: 1.02}
+}
+
 // accuracyByLength shows the methods' test accuracy against how far they went, whatever
 // their settings asked for.
 func (v *view) accuracyByLength() (f figure, ok bool) {
-	p := picture{y: axis{percent: true, min: 0, max: 1.02}}
+	var p picture
 	var lengths, accuracies []float64
 	for _, m := range v.climbing() {
 		s := series{look: m.look, line: true}
@@ -83,7 +94,7 @@ func (v *view) accuracyByLength() (f figure, ok bool) {
 		return f, false
 	}
 	p.x = axis{label: "|delta|", log: true, min: lo, max: hi}
-	p.y = shareAxis(accuracies)
+	p.y = accuracyAxis(slices.Min(accuracies), slices.Max(accuracies))
 	title := "Test accuracy against the perturbation's length"
 	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
 	return newFigure(title, p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
@@ -112,13 +123,7 @@ func (v *view) accuracyOver(over []*method) []figure {
 	}
 	kind, _ := over[0].kind()
 	note += "A cross marks a " + kind + " at which at least one run broke."
-	whole := axis{percent: true, min: 0, max: 1.02}
-	switch {
-	case top-lowest < .1: // lines that would lie on each other
-		whole.min, whole.max = max(0, math.Floor(100*lowest-1)/100), min(1.004, math.Ceil(100*top+1)/100)
-	case lowest > .6:
-		whole.min = math.Floor(20*lowest-.5) / 20
-	}
+	whole := accuracyAxis(lowest, top)
 	title := "Test accuracy against rho"
 	if over[0].Sweep != "" {
 		title = "Test accuracy against the ascent budget, at rho ∞"
