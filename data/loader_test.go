@@ -321,10 +321,10 @@ func TestLoaderCancel(t *testing.T) {
 		var reads atomic.Int64
 		ctx, cancel := context.WithCancel(context.Background())
 		set.source = slow{set.source.(floats), &reads, func(n int64) {
-			time.Sleep(time.Millisecond)
 			if n == 5 {
 				cancel()
 			}
+			time.Sleep(time.Millisecond)
 		}}
 		l := newLoader(t, set, s)
 		if b, err := l.Next(ctx); b != nil || !errors.Is(err, context.Canceled) {

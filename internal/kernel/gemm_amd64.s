@@ -41,12 +41,16 @@ strip:
 	SHLQ       $0x02, BX
 	MOVQ       a+16(FP), CX
 	VXORPS     Y1, Y1, Y1
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), DI
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       fetch+40(FP), DI
-	MOVQ       step+48(FP), R8
+
+fetched:
+	MOVQ fetch+40(FP), DI
+	MOVQ step+48(FP), R8
 
 loop:
 	PREFETCHT0   (DI)
@@ -104,12 +108,16 @@ strip:
 	MOVQ       a+16(FP), CX
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), DI
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       fetch+40(FP), DI
-	MOVQ       step+48(FP), R8
+
+fetched:
+	MOVQ fetch+40(FP), DI
+	MOVQ step+48(FP), R8
 
 loop:
 	PREFETCHT0   (DI)
@@ -166,12 +174,16 @@ strip:
 	MOVQ       a+16(FP), CX
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), DI
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       fetch+40(FP), DI
-	MOVQ       step+48(FP), R8
+
+fetched:
+	MOVQ fetch+40(FP), DI
+	MOVQ step+48(FP), R8
 
 loop:
 	PREFETCHT0   (DI)
@@ -232,14 +244,18 @@ strip:
 	MOVQ       a+16(FP), DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -306,14 +322,18 @@ strip:
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -382,14 +402,18 @@ strip:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -460,6 +484,8 @@ strip:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -468,8 +494,10 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -545,6 +573,8 @@ strip:
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -553,8 +583,10 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -635,6 +667,8 @@ strip:
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -643,8 +677,10 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -727,6 +763,8 @@ strip:
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -737,8 +775,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -826,6 +866,8 @@ strip:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -836,8 +878,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -933,6 +977,8 @@ strip:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -943,8 +989,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1038,6 +1086,8 @@ strip:
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1050,8 +1100,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1148,6 +1200,8 @@ strip:
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1160,8 +1214,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1269,6 +1325,8 @@ strip:
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1281,8 +1339,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1386,6 +1446,8 @@ strip:
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1400,8 +1462,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1507,6 +1571,8 @@ strip:
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1521,8 +1587,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -1642,6 +1710,8 @@ strip:
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -1656,8 +1726,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -2229,12 +2301,16 @@ strip:
 	SHLQ       $0x02, BX
 	MOVQ       a+16(FP), CX
 	VPXORD     Z0, Z0, Z0
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), DI
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       fetch+40(FP), DI
-	MOVQ       step+48(FP), R8
+
+fetched:
+	MOVQ fetch+40(FP), DI
+	MOVQ step+48(FP), R8
 
 loop:
 	PREFETCHT0   (DI)
@@ -2292,13 +2368,17 @@ strip:
 	MOVQ       a+16(FP), CX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), DI
 	MOVQ       ldc+88(FP), R8
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	LEAQ       (DI)(R8*4), DI
-	MOVQ       fetch+40(FP), DI
-	MOVQ       step+48(FP), R8
+
+fetched:
+	MOVQ fetch+40(FP), DI
+	MOVQ step+48(FP), R8
 
 loop:
 	PREFETCHT0   (DI)
@@ -2360,14 +2440,18 @@ strip:
 	MOVQ       a+16(FP), DI
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -2434,6 +2518,8 @@ strip:
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -2442,8 +2528,10 @@ strip:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -2516,6 +2604,8 @@ strip:
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -2524,8 +2614,10 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -2601,6 +2693,8 @@ strip:
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R8
 	MOVQ       ldc+88(FP), R9
 	PREFETCHT0 (R8)
@@ -2612,8 +2706,10 @@ strip:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
-	MOVQ       fetch+40(FP), R8
-	MOVQ       step+48(FP), R9
+
+fetched:
+	MOVQ fetch+40(FP), R8
+	MOVQ step+48(FP), R9
 
 loop:
 	PREFETCHT0   (R8)
@@ -2699,6 +2795,8 @@ strip:
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -2709,8 +2807,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -2798,6 +2898,8 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -2812,8 +2914,10 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -2911,6 +3015,8 @@ strip:
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -2923,8 +3029,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -3021,6 +3129,8 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -3038,8 +3148,10 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -3148,6 +3260,8 @@ strip:
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -3162,8 +3276,10 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -3269,6 +3385,8 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R9
 	MOVQ       ldc+88(FP), R10
 	PREFETCHT0 (R9)
@@ -3289,8 +3407,10 @@ strip:
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
-	MOVQ       fetch+40(FP), R9
-	MOVQ       step+48(FP), R10
+
+fetched:
+	MOVQ fetch+40(FP), R9
+	MOVQ step+48(FP), R10
 
 loop:
 	PREFETCHT0   (R9)
@@ -3412,6 +3532,8 @@ strip:
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -3428,8 +3550,10 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -3547,6 +3671,8 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -3570,8 +3696,10 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -3705,6 +3833,8 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -3723,8 +3853,10 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -3851,6 +3983,8 @@ strip:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -3877,8 +4011,10 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -4023,6 +4159,8 @@ strip:
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -4043,8 +4181,10 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -4180,6 +4320,8 @@ strip:
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R10
 	MOVQ       ldc+88(FP), R11
 	PREFETCHT0 (R10)
@@ -4209,8 +4351,10 @@ strip:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
-	MOVQ       fetch+40(FP), R10
-	MOVQ       step+48(FP), R11
+
+fetched:
+	MOVQ fetch+40(FP), R10
+	MOVQ step+48(FP), R11
 
 loop:
 	PREFETCHT0   (R10)
@@ -4368,6 +4512,8 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -4390,8 +4536,10 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -4539,6 +4687,8 @@ strip:
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -4571,8 +4721,10 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -4742,6 +4894,8 @@ strip:
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -4766,8 +4920,10 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -4924,6 +5080,8 @@ strip:
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
 	VPXORD     Z21, Z21, Z21
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -4959,8 +5117,10 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -5141,6 +5301,8 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -5167,8 +5329,10 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -5334,6 +5498,8 @@ strip:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R11
 	MOVQ       ldc+88(FP), R12
 	PREFETCHT0 (R11)
@@ -5372,8 +5538,10 @@ strip:
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
-	MOVQ       fetch+40(FP), R11
-	MOVQ       step+48(FP), R12
+
+fetched:
+	MOVQ fetch+40(FP), R11
+	MOVQ step+48(FP), R12
 
 loop:
 	PREFETCHT0   (R11)
@@ -5567,6 +5735,8 @@ strip:
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R12
 	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
@@ -5595,8 +5765,10 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       fetch+40(FP), R12
-	MOVQ       step+48(FP), R13
+
+fetched:
+	MOVQ fetch+40(FP), R12
+	MOVQ step+48(FP), R13
 
 loop:
 	PREFETCHT0   (R12)
@@ -5774,6 +5946,8 @@ strip:
 	VPXORD     Z23, Z23, Z23
 	VPXORD     Z24, Z24, Z24
 	VPXORD     Z25, Z25, Z25
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R12
 	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
@@ -5815,8 +5989,10 @@ strip:
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       fetch+40(FP), R12
-	MOVQ       step+48(FP), R13
+
+fetched:
+	MOVQ fetch+40(FP), R12
+	MOVQ step+48(FP), R13
 
 loop:
 	PREFETCHT0   (R12)
@@ -6022,6 +6198,8 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R12
 	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
@@ -6052,8 +6230,10 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       fetch+40(FP), R12
-	MOVQ       step+48(FP), R13
+
+fetched:
+	MOVQ fetch+40(FP), R12
+	MOVQ step+48(FP), R13
 
 loop:
 	PREFETCHT0   (R12)
@@ -6240,6 +6420,8 @@ strip:
 	VPXORD     Z25, Z25, Z25
 	VPXORD     Z26, Z26, Z26
 	VPXORD     Z27, Z27, Z27
+	CMPQ       k+8(FP), $0x20
+	JLT        fetched
 	MOVQ       c+80(FP), R12
 	MOVQ       ldc+88(FP), R13
 	PREFETCHT0 (R12)
@@ -6284,8 +6466,10 @@ strip:
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
-	MOVQ       fetch+40(FP), R12
-	MOVQ       step+48(FP), R13
+
+fetched:
+	MOVQ fetch+40(FP), R12
+	MOVQ step+48(FP), R13
 
 loop:
 	PREFETCHT0   (R12)

@@ -220,10 +220,13 @@ func (j *gemmJob) chooseLocal() {
 	}
 }
 
+// shortK is a k at which panels stay in the L1 cache wherever they are.
+const shortK = 16
+
 // packsA reports whether packing A pays: it is read once for each panel of
 // columns. Far apart rows also fall into the same few cache sets.
 func (j *gemmJob) packsA() bool {
-	if j.colPanels == 1 {
+	if j.colPanels == 1 || j.k <= shortK {
 		return false
 	}
 	if j.transA {
@@ -237,7 +240,7 @@ func (j *gemmJob) packsB() bool {
 	if j.transB {
 		return true
 	}
-	return j.rowPanels > 2 && j.ldb > 128
+	return j.rowPanels > 2 && j.ldb > 128 && j.k > shortK
 }
 
 // A tile's part of A, of B and of C together fit an L2 cache of 1 MiB, and a batch of

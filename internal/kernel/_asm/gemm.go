@@ -191,8 +191,11 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 	return acc
 }
 
-// prefetchC fetches the tile while the products are summed.
+// prefetchC fetches the tile while the products are summed, unless these are so few that the
+// tile is wanted at once.
 func (t tile) prefetchC() {
+	t.CMPQ(t.addr("k"), operand.Imm(32))
+	t.JLT(operand.LabelRef("fetched"))
 	row, ldc := t.int("c"), t.int("ldc")
 	for range t.rows {
 		for v := range t.vectors {
@@ -202,6 +205,7 @@ func (t tile) prefetchC() {
 		}
 		t.LEAQ(operand.Mem{Base: row, Index: ldc, Scale: 4}, row)
 	}
+	t.Label("fetched")
 }
 
 // update writes the tile to C, or adds it.
