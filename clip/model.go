@@ -142,8 +142,8 @@ func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	return t.UnitRows(w.projection.Forward(t, w.after.Forward(t, y)))
 }
 
-// texts brings texts to unit vectors of the common space. A row sees only those before it, so all are cut to
-// the longest, and the end-of-text token's stands for the text.
+// texts brings texts to unit vectors of the common space. A row sees only those before it,
+// so all are cut to the longest, and the end-of-text token's stands for the text.
 func (m *Model) texts(tokens [][]int) *tensor.Tensor {
 	t, c, w := m.tape, m.Config.Text, &m.text
 	length := 0
@@ -180,8 +180,10 @@ func (m *Model) checkTexts(tokens [][]int) error {
 		if len(s) == 0 || len(s) > m.Config.Text.Length {
 			return fmt.Errorf("text %d has %d tokens; there must be 1 to %d", i, len(s), m.Config.Text.Length)
 		}
-		if lo, hi := slices.Min(s), slices.Max(s); lo < 0 || hi >= m.Config.Text.Vocabulary {
-			return fmt.Errorf("text %d has token %d, the vocabulary %d", i, max(hi, -lo), m.Config.Text.Vocabulary)
+		for _, id := range s {
+			if id < 0 || id >= m.Config.Text.Vocabulary {
+				return fmt.Errorf("text %d has token %d, the vocabulary %d", i, id, m.Config.Text.Vocabulary)
+			}
 		}
 	}
 	if len(tokens) == 0 {
@@ -246,11 +248,7 @@ func (m *Model) Gradient(b Batch, grad, theta []float32, c sam.Call) (float64, e
 	if err != nil {
 		return 0, err
 	}
-	mode := tensor.Train
-	if c.Perturbed {
-		mode = tensor.Perturbed
-	}
-	m.tape.Reset(mode)
+	m.tape.Reset(mode(c))
 	m.Bind(theta, grad, c.Add)
 	loss := m.contrast(m.images(b.Images, n), m.texts(b.Tokens))
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
@@ -258,6 +256,14 @@ func (m *Model) Gradient(b Batch, grad, theta []float32, c sam.Call) (float64, e
 	}
 	m.FinishGrad()
 	return float64(loss.Data[0]), nil
+}
+
+// mode is what a call is for.
+func mode(c sam.Call) tensor.Mode {
+	if c.Perturbed {
+		return tensor.Perturbed
+	}
+	return tensor.Train
 }
 
 // contrast is the loss of embeddings.
@@ -277,7 +283,7 @@ func (m *Model) contrast(images, texts *tensor.Tensor) *tensor.Tensor {
 
 // GradientInChunks is [Model.Gradient] with the memory that so many pairs take: embeddings
 // first, the loss's gradient by them, and then the towers again, chunk by chunk (Gao et
-// al. 2021, arXiv 2101.06983). It costs a third more time.
+// al. 2021, arXiv 2101.06983), for one more forward pass.
 func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c sam.Call) (float64, error) {
 	n, err := m.pairs(b, theta)
 	if err != nil {
@@ -308,18 +314,14 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c sa
 	if err != nil {
 		return 0, err
 	}
-	mode := tensor.Train
-	if c.Perturbed {
-		mode = tensor.Perturbed
-	}
 	each := chunk * m.Config.Projection
 	for part := range b.chunks(chunk) {
-		m.tape.Reset(mode)
+		m.tape.Reset(mode(c))
 		m.Bind(theta, grad, true)
 		here := min(each, len(dImages))
 		err := m.tape.BackwardFrom(m.images(part.Images, len(part.Tokens)), dImages[:here])
 		if err == nil {
-			m.tape.Reset(mode)
+			m.tape.Reset(mode(c))
 			m.Bind(theta, grad, true)
 			err = m.tape.BackwardFrom(m.texts(part.Tokens), dTexts[:here])
 		}

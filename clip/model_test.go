@@ -284,6 +284,7 @@ func TestErrors(t *testing.T) {
 		"text 1 has 0 tokens; there must be 1 to 9": func(b *clip.Batch) { b.Tokens = [][]int{{1}, {}} },
 		"text 0 has 10 tokens":                      func(b *clip.Batch) { b.Tokens = [][]int{make([]int, 10), {1}} },
 		"text 0 has token 50, the vocabulary 50":    func(b *clip.Batch) { b.Tokens = [][]int{{50}, {1}} },
+		"text 1 has token -5, the vocabulary 50":    func(b *clip.Batch) { b.Tokens = [][]int{{1}, {1, -5}} },
 		"2 images and 1 texts are no pairs":         func(b *clip.Batch) { b.Tokens = b.Tokens[:1] },
 		"there is no text":                          func(b *clip.Batch) { b.Tokens = nil },
 	} {

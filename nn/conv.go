@@ -59,7 +59,7 @@ func (c *conv2d) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 // kaimingNormal is He's initialisation for ReLU networks: normal with deviation
 // sqrt(2/fan).
 func kaimingNormal(fan int) func(*rand.Rand, []float32) {
-	return normal(math.Sqrt(2 / float64(fan)))
+	return Normal(math.Sqrt(2 / float64(fan)))
 }
 
 // KaimingFanOut is torchvision's initialisation of a convolution in a ResNet.

@@ -69,7 +69,7 @@ func (b Builder) adapter(in, out int) *adapter {
 	}
 	return &adapter{
 		down:  b.Param("lora_A.weight", fanIn(in), l.Rank, in),
-		up:    b.Param("lora_B.weight", fill(0), out, l.Rank),
+		up:    b.Param("lora_B.weight", Constant(0), out, l.Rank),
 		scale: []float32{float32(l.Alpha / float64(l.Rank))},
 	}
 }

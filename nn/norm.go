@@ -30,8 +30,8 @@ func (b Builder) BatchNorm(name string, channels int) Norm {
 	p := b.In(name)
 	n := &batchNorm{
 		name:   p.scope(),
-		weight: p.Param("weight", fill(1), channels),
-		bias:   p.Param("bias", fill(0), channels),
+		weight: p.Param("weight", Constant(1), channels),
+		bias:   p.Param("bias", Constant(0), channels),
 	}
 	n.stats = tensor.BatchNormState{
 		Mean:     p.Buffer("running_mean", channels, 0).Data,
@@ -73,8 +73,8 @@ func (b Builder) GroupNorm(name string, groups, channels int) Norm {
 	p := b.In(name)
 	return &groupNorm{
 		name: p.scope(), groups: groups,
-		weight: p.Param("weight", fill(1), channels),
-		bias:   p.Param("bias", fill(0), channels),
+		weight: p.Param("weight", Constant(1), channels),
+		bias:   p.Param("bias", Constant(0), channels),
 	}
 }
 
@@ -91,8 +91,8 @@ func (n *groupNorm) ReLU(t *tensor.Tape, x, residual *tensor.Tensor) *tensor.Ten
 	return t.ReLU(y)
 }
 
-// fill sets every element to v.
-func fill(v float32) func(*rand.Rand, []float32) {
+// Constant is an initialisation by one value.
+func Constant(v float32) func(*rand.Rand, []float32) {
 	return func(_ *rand.Rand, dst []float32) {
 		for i := range dst {
 			dst[i] = v

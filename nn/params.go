@@ -130,8 +130,8 @@ func (b Builder) Buffer(name string, n int, value float32) *Buffer {
 // scope is the builder's prefix as a layer's name.
 func (b Builder) scope() string { return b.prefix[:max(0, len(b.prefix)-1)] }
 
-// normal fills with normal numbers of a deviation.
-func normal(deviation float64) func(*rand.Rand, []float32) {
+// Normal is an initialisation by normal numbers of a deviation.
+func Normal(deviation float64) func(*rand.Rand, []float32) {
 	return func(rng *rand.Rand, dst []float32) {
 		for i := range dst {
 			dst[i] = float32(rng.NormFloat64() * deviation)
@@ -147,12 +147,6 @@ func uniform(bound float64) func(*rand.Rand, []float32) {
 		}
 	}
 }
-
-// Normal returns an initialisation by normal numbers of a deviation.
-func Normal(deviation float64) func(rng *rand.Rand, dst []float32) { return normal(deviation) }
-
-// Constant returns an initialisation by one value.
-func Constant(v float32) func(rng *rand.Rand, dst []float32) { return fill(v) }
 
 // fanIn is PyTorch's default for linear and convolution weights and biases: uniform in
 // ±1/sqrt(fan in) (Kaiming uniform with a = sqrt 5).

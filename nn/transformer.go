@@ -16,7 +16,7 @@ type layerNorm struct {
 // parameters name.weight and name.bias.
 func (b Builder) LayerNorm(name string, width int) Layer {
 	p := b.In(name)
-	return &layerNorm{name: p.scope(), weight: p.Param("weight", fill(1), width), bias: p.Param("bias", fill(0), width)}
+	return &layerNorm{name: p.scope(), weight: p.Param("weight", Constant(1), width), bias: p.Param("bias", Constant(0), width)}
 }
 
 func (n *layerNorm) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
@@ -30,7 +30,7 @@ type embedding struct{ *Param }
 // PositionEmbedding returns a layer that adds a learned vector to each of rows rows of a sequence,
 // with the parameter name.weight [rows, width]: x is [N, rows, width].
 func (b Builder) PositionEmbedding(name string, rows, width int) Layer {
-	return embedding{b.In(name).Param("weight", normal(.02), rows, width)}
+	return embedding{b.In(name).Param("weight", Normal(.02), rows, width)}
 }
 
 func (e embedding) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {

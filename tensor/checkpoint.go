@@ -46,6 +46,9 @@ func checkpointBack(t *Tape, n *node) {
 	leaf := t.header(x.Shape()...) // x with a gradient of its own
 	leaf.Data, leaf.needs = x.Data, x.needs
 	z := block.Forward(t, leaf)
+	if t.err != nil { // an operation of a user's that has changed its mind
+		return
+	}
 	z.Grad, z.written = t.arena.get(len(y.Grad)), true
 	copy(z.Grad, y.Grad)
 	t.unwind(start)
