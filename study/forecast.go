@@ -179,6 +179,11 @@ func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, er
 		return e, nil
 	}
 	c.Init, c.Head = "", "" // a stage may have to make it first
+	// A run that will diverge is measured too: how far a step goes is free.
+	c.LR, c.LRSchedule, c.RhoSchedule = 0, "", ""
+	if c.Method != "none" {
+		c.Rho = min(c.Rho, 1e-3)
+	}
 	r, err := m.newRun(c)
 	if err != nil {
 		return train.Estimate{}, err

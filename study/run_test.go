@@ -272,3 +272,30 @@ func TestCollapsedOfFewClasses(t *testing.T) {
 		}
 	}
 }
+
+// A run that diverges at once is forecast like any other, and is a row, not the end.
+func TestDivergingCell(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.toml")
+	text := "[base]\ndata = \"digits\"\nepochs = 1\n[[grid]]\nmethod = \"none\"\nlr = [0.05, 1e30]\n[[grid]]\nmethod = \"sam\"\nrho = 1e30\n"
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if f, err := s.Forecast(context.Background(), dir, s.Cells, 1); err != nil || f.Cells != 3 {
+		t.Fatalf("forecast %+v, %v", f, err)
+	}
+	if err := s.Run(context.Background(), dir, s.Cells, RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]int{}
+	for _, st := range s.States(dir) {
+		states[st.State]++
+	}
+	if states[train.Finished] != 1 || states[train.Diverged] != 2 {
+		t.Errorf("states %v", states)
+	}
+}
