@@ -32,6 +32,7 @@ type Pair struct {
 	Caption string // valid UTF-8, without white space around, not empty
 	Path    string // of the image's file, or of the shard that holds it
 	Member  string // of the image in the shard, "" for a file of its own
+	Class   string // what it shows, to colour maps by; "" where the list does not say
 
 	at, size int64 // in the shard, in bytes
 }
