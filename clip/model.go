@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
-	"github.com/monge-ml/monge/weights"
 )
 
 var activations = map[string]nn.LayerFunc{"quick_gelu": nn.QuickGELU, "gelu": nn.GELU}
@@ -53,18 +50,34 @@ type Batch struct {
 	Tokens [][]int   // of each text, to the end-of-text token included
 }
 
+// Options say how a model is trained.
+type Options struct {
+	LoRA       *nn.LoRA // adapters of the linear layers, which alone are trained
+	Freeze     []string // parameters to leave alone, see [nn.Network.Freeze]
+	Seed       uint64   // of what is not read from a file
+	Checkpoint bool     // keep the results of transformer layers alone, see [tensor.Tape.Checkpoint]
+}
+
 // New returns a model of a shape, whose parameters [nn.Network.Init] sets as Hugging Face's
 // transformers do.
-func New(c Config) (*Model, error) {
+func New(c Config) (*Model, error) { return NewWith(c, Options{}) }
+
+// NewWith is [New] with options.
+func NewWith(c Config, o Options) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	b := nn.NewBuilder()
+	if o.LoRA != nil {
+		if err := b.Adapt(*o.LoRA); err != nil {
+			return nil, err
+		}
+	}
 	m := &Model{Config: c, tape: tensor.NewTape()}
 	m.scale = b.Param("logit_scale", nn.Constant(float32(c.LogitScale)), 1)
 	m.scale.Scalar = true
-	m.text = textTower(b.In("text_model"), c)
-	m.image = imageTower(b.In("vision_model"), c)
+	m.text = textTower(b.In("text_model"), c, o)
+	m.image = imageTower(b.In("vision_model"), c, o)
 	m.image.projection = b.Projection("visual_projection", c.Vision.Width, c.Projection)
 	m.text.projection = b.Projection("text_projection", c.Text.Width, c.Projection)
 	var err error
@@ -77,6 +90,11 @@ func New(c Config) (*Model, error) {
 			initialise(p, c.Text.TowerConfig)
 		case strings.HasPrefix(p.Name, "vis"):
 			initialise(p, c.Vision.TowerConfig)
+		}
+	}
+	if len(o.Freeze) > 0 {
+		if err := m.Freeze(o.Freeze...); err != nil {
+			return nil, err
 		}
 	}
 	return m, nil
@@ -100,21 +118,22 @@ func initialise(p *nn.Param, t TowerConfig) {
 	}
 }
 
-func (t TowerConfig) encoder(causal bool) nn.EncoderOptions {
-	return nn.EncoderOptions{Layers: t.Layers, Width: t.Width, Heads: t.Heads, Hidden: t.Hidden, Activation: activations[t.Activation], Causal: causal}
+func (t TowerConfig) encoder(causal bool, o Options) nn.EncoderOptions {
+	return nn.EncoderOptions{Layers: t.Layers, Width: t.Width, Heads: t.Heads, Hidden: t.Hidden, Activation: activations[t.Activation],
+		Causal: causal, Checkpoint: o.Checkpoint}
 }
 
-func textTower(b nn.Builder, c Config) tower {
+func textTower(b nn.Builder, c Config, o Options) tower {
 	e := b.In("embeddings")
 	return tower{
 		table:     e.Param("token_embedding.weight", nil, c.Text.Vocabulary, c.Text.Width),
 		positions: e.Param("position_embedding.weight", nil, c.Text.Length, c.Text.Width),
-		encoder:   b.Encoder("encoder", c.Text.encoder(true)),
+		encoder:   b.Encoder("encoder", c.Text.encoder(true, o)),
 		after:     b.LayerNorm("final_layer_norm", c.Text.Width),
 	}
 }
 
-func imageTower(b nn.Builder, c Config) tower {
+func imageTower(b nn.Builder, c Config, o Options) tower {
 	e, v := b.In("embeddings"), c.Vision
 	side := v.Size / v.Patch
 	return tower{
@@ -122,7 +141,7 @@ func imageTower(b nn.Builder, c Config) tower {
 		patches:   e.Conv2d("patch_embedding", v.Channels, v.Width, v.Patch, nn.ConvOptions{Stride: v.Patch, NoBias: true}),
 		positions: e.Param("position_embedding.weight", nil, side*side+1, v.Width),
 		before:    b.LayerNorm("pre_layrnorm", v.Width), // so spelt there
-		encoder:   b.Encoder("encoder", v.encoder(false)),
+		encoder:   b.Encoder("encoder", v.encoder(false, o)),
 		after:     b.LayerNorm("post_layernorm", v.Width),
 	}
 }
@@ -381,34 +400,4 @@ func (exp) Backward(out *tensor.Tensor, in ...*tensor.Tensor) {
 	for i := range in[0].Grad {
 		in[0].Grad[i] += out.Grad[i] * out.Data[i]
 	}
-}
-
-// The files of a model's directory, as Hugging Face names them.
-const (
-	ConfigFile  = "config.json"
-	WeightsFile = "model.safetensors"
-)
-
-// Load reads a model from a directory with config.json and model.safetensors.
-func Load(dir string) (*Model, []float32, error) {
-	c, err := ReadConfig(filepath.Join(dir, ConfigFile))
-	if err != nil {
-		return nil, nil, err
-	}
-	path := filepath.Join(dir, WeightsFile)
-	f, err := weights.Read(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := New(c)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
-	}
-	// Older files also have the numbers of the positions, which no one needs.
-	tensors := slices.DeleteFunc(f.StateDict(), func(t weights.Tensor) bool { return strings.HasSuffix(t.Name, ".position_ids") })
-	theta := make([]float32, m.Size())
-	if err := m.LoadStateDict(theta, tensors); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, theta, nil
 }

@@ -81,6 +81,25 @@ func (s *side) UnmarshalJSON(b []byte) error {
 // no tells whether a switch, which is on where it is missing, is off.
 func no(b *bool) bool { return b != nil && !*b }
 
+// MarshalJSON writes a preprocessor as a preprocessor_config.json that [ReadPreprocessor] reads as
+// the same.
+func (p Preprocessor) MarshalJSON() ([]byte, error) {
+	square := func(n int) map[string]int { return map[string]int{"height": n, "width": n} }
+	resample := 2
+	if p.Bicubic {
+		resample = 3
+	}
+	c := map[string]any{"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": true, "do_resize": true, "do_rescale": true,
+		"rescale_factor": 1 / 255., "resample": resample, "do_center_crop": p.Crop > 0, "size": square(p.Size), "do_normalize": p.Normalize.Mean != nil}
+	if p.Crop > 0 {
+		c["size"], c["crop_size"] = map[string]int{"shortest_edge": p.Size}, square(p.Crop)
+	}
+	if p.Normalize.Mean != nil {
+		c["image_mean"], c["image_std"] = p.Normalize.Mean, p.Normalize.Std
+	}
+	return json.Marshal(c)
+}
+
 func parsePreprocessor(b []byte) (p Preprocessor, err error) {
 	var c preprocessorConfig
 	if err := json.Unmarshal(b, &c); err != nil {

@@ -67,6 +67,24 @@ func TestReadPreprocessor(t *testing.T) {
 	}
 }
 
+// What is written is what is read.
+func TestPreprocessorJSON(t *testing.T) {
+	norm := Normalization{Mean: []float32{.5, .25, .125}, Std: []float32{.3, .2, .1}}
+	for _, want := range []Preprocessor{{Size: 32}, {Size: 224, Bicubic: true}, {Size: 256, Crop: 224, Bicubic: true, Normalize: norm}} {
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "preprocessor_config.json")
+		if err := os.WriteFile(path, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadPreprocessor(path); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is read as %+v, %v; want %+v", b, got, err, want)
+		}
+	}
+}
+
 func TestReadPreprocessorErrors(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "preprocessor_config.json")

@@ -95,3 +95,39 @@ func (n *Network) LoadBase(theta []float32, tensors []weights.Tensor) error {
 	}
 	return n.load(theta, tensors, adapters)
 }
+
+// Merged returns [Network.StateDict] with what adapters add to a layer in its weight, and
+// without them: the network that computes the same without adaptation.
+func (n *Network) Merged(theta []float32) []weights.Tensor {
+	all := n.StateDict(theta)
+	byName := map[string]*weights.Tensor{}
+	for i := range all {
+		byName[all[i].Name] = &all[i]
+	}
+	var kept []weights.Tensor
+	for _, t := range all {
+		if isAdapter(t.Name) {
+			continue
+		}
+		layer := strings.TrimSuffix(t.Name, "weight")
+		down, up := byName[layer+"lora_A.weight"], byName[layer+"lora_B.weight"]
+		if down != nil && up != nil {
+			addProduct(t.Data, up.Data, down.Data, down.Shape[0], down.Shape[1], n.lora.Alpha/float64(n.lora.Rank))
+		}
+		kept = append(kept, t)
+	}
+	return kept
+}
+
+// addProduct adds scale * B A to w, where A is [rank, in].
+func addProduct(w, b, a []float32, rank, in int, scale float64) {
+	for o := range len(w) / in {
+		for i := range in {
+			sum := 0.
+			for r := range rank {
+				sum += float64(b[o*rank+r]) * float64(a[r*in+i])
+			}
+			w[o*in+i] += float32(scale * sum)
+		}
+	}
+}

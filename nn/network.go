@@ -15,6 +15,7 @@ type Network struct {
 
 	size int
 	seed uint64
+	lora *LoRA // nil without adapters
 }
 
 // Network returns what layers were built of, or the first error of building them.
@@ -22,7 +23,7 @@ func (b Builder) Network() (Network, error) {
 	if b.set.err == nil && b.set.size == 0 {
 		return Network{}, errors.New("the network has no parameters")
 	}
-	n := Network{Params: b.set.params, Buffers: b.set.buffers, size: b.set.size}
+	n := Network{Params: b.set.params, Buffers: b.set.buffers, size: b.set.size, lora: b.set.lora}
 	if b.set.err == nil && b.set.lora != nil {
 		return n, n.freezeAllBut(isAdapter)
 	}

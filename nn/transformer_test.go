@@ -103,6 +103,22 @@ func TestLoRA(t *testing.T) {
 	if slope := (loss(up, other) - loss(down, other)) / (2 * h); norm == 0 || !(math.Abs(slope-norm) < .01*norm) {
 		t.Errorf("the loss rises by %g along the gradient, whose norm is %g", slope, norm)
 	}
+	merged := make([]float32, base.Size())
+	if err := base.LoadStateDict(merged, m.Merged(theta)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = m.Logits(theta, x); err != nil {
+		t.Fatal(err)
+	}
+	got = slices.Clone(got)
+	if want, err = base.Logits(merged, x); err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if !(math.Abs(float64(got[i]-want[i])) < 1e-5) {
+			t.Errorf("logit %d is %g, merged %g", i, got[i], want[i])
+		}
+	}
 }
 
 func TestLoRAErrors(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/atomicfile"
 )
 
 // maxFile bounds the bytes of a file. CLIP's vocabulary is a tenth of it.
@@ -55,6 +57,35 @@ func Open(dir string) (*Tokenizer, error) {
 	return t, nil
 }
 
+// Save writes the files that [Open] reads into a directory.
+func (t *Tokenizer) Save(dir string) error {
+	ids := make(map[string]int, len(t.names))
+	for id, name := range t.names {
+		ids[name] = id
+	}
+	vocab, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	special, err := json.Marshal(map[string]string{"bos_token": startOfText, "eos_token": endOfText, "pad_token": t.names[t.Pad]})
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeFile(dir, "vocab.json", vocab), writeFile(dir, "merges.txt", mergesFile(t.merges)),
+		writeFile(dir, "special_tokens_map.json", special))
+}
+
+func mergesFile(lines []string) []byte {
+	return []byte("#version: 0.2\n" + strings.Join(lines, "\n") + "\n")
+}
+
+func writeFile(dir, name string, data []byte) error {
+	return atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -95,7 +126,7 @@ func unmarshal(data []byte, to any) error {
 
 // fromVocab returns a tokenizer that merges nothing. The numbers of n tokens are 0 to n-1.
 func fromVocab(ids map[string]int32) (*Tokenizer, error) {
-	t := &Tokenizer{tokens: make([]string, len(ids))}
+	t := &Tokenizer{names: make([]string, len(ids)), tokens: make([]string, len(ids))}
 	taken := make([]bool, len(ids))
 	for token, id := range ids {
 		if id < 0 || int(id) >= len(ids) || taken[id] {
@@ -105,7 +136,7 @@ func fromVocab(ids map[string]int32) (*Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.tokens[id], taken[id] = text, true
+		t.names[id], t.tokens[id], taken[id] = token, text, true
 	}
 	for b := range 256 {
 		c := string(alphabet[b])
@@ -156,6 +187,7 @@ func (t *Tokenizer) parseMerges(data []byte, ids map[string]int32) error {
 			return fmt.Errorf("line %d: %.80q stands there for the second time", i+first+1, line)
 		}
 		t.ranks[p] = int32(len(t.products))
+		t.merges = append(t.merges, left+" "+right)
 		t.products = append(t.products, known[2])
 	}
 	return nil

@@ -42,10 +42,12 @@ type Tokenizer struct {
 	// Hugging Face's CLIP; OpenAI's own code pads with 0.
 	Start, End, Pad int
 
+	names    []string       // of tokens, as in vocab.json
 	tokens   []string       // their bytes; a space for the end of a word
 	inner    [256]int32     // tokens of bytes
 	final    [256]int32     // and of bytes that end a word
 	ranks    map[pair]int32 // of pairs that are merged, by precedence
+	merges   []string       // lines of merges.txt, by rank
 	products []int32        // tokens that pairs become, by rank
 }
 
