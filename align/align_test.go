@@ -342,3 +342,33 @@ func BenchmarkMeasures(b *testing.B) {
 		measures(b, x, y, DefaultK)
 	}
 }
+
+// Embeddings that are all alike have the loss ln(batch); orthogonal pairs that of a
+// perfect match; pairs that fill no minibatch are left out.
+func TestContrastiveLoss(t *testing.T) {
+	same, eye := make([]float32, 6*3), make([]float32, 6*3)
+	for i := range 6 {
+		same[3*i], eye[3*i+i%3] = 1, 1
+	}
+	for _, c := range []struct {
+		x     []float32
+		n     int
+		scale float64
+		batch int
+		want  float64
+	}{
+		{same, 6, 10, 6, math.Log(6)}, {same, 6, 10, 3, math.Log(3)}, {same, 6, 10, 100, math.Log(6)}, {same, 5, 10, 4, math.Log(4)},
+		{eye, 6, 2, 3, math.Log(math.Exp(2)+2) - 2}, {eye, 6, 2, 6, math.Log(2*math.Exp(2)+4) - 2}, {eye, 5, 2, 3, math.Log(math.Exp(2)+2) - 2},
+	} {
+		e, err := NewEmbeddings(c.x[:3*c.n], c.n, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ContrastiveLoss(e, e, c.scale, c.batch); err != nil || !(math.Abs(got-c.want) < 1e-12) {
+			t.Errorf("%d pairs, batch %d: %g, %v; want %g", c.n, c.batch, got, err, c.want)
+		}
+		if _, err := ContrastiveLoss(e, e, 1, 0); err == nil {
+			t.Error("minibatches of 0 pairs are no error")
+		}
+	}
+}

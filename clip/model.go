@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/nn"
@@ -30,6 +31,7 @@ type Model struct {
 	zeros       []float32
 	ids, places []int
 	labels      []int
+	correct     int // see Correct
 }
 
 // A tower is what comes after the embeddings.
@@ -296,8 +298,23 @@ func (m *Model) contrast(images, texts *tensor.Tensor) *tensor.Tensor {
 	for i := len(m.labels); i < n; i++ {
 		m.labels = append(m.labels, i)
 	}
+	m.correct = 0
+	for i := range n {
+		if row := logits.Data[i*n : (i+1)*n]; row[i] == slices.Max(row) {
+			m.correct++
+		}
+	}
 	half := t.Input([]float32{.5}, 1)
 	return t.Mul(t.Add(t.CrossEntropy(logits, m.labels[:n]), t.CrossEntropy(t.Transpose(logits, 0, 1), m.labels[:n])), half)
+}
+
+// Correct returns how many images of the last gradient's batch have no text nearer than
+// their own.
+func (m *Model) Correct() int { return m.correct }
+
+// LogitScale returns the factor of similarities at theta, the inverse of the temperature.
+func (m *Model) LogitScale(theta []float32) float64 {
+	return math.Exp(float64(m.scale.Export(theta)[0]))
 }
 
 // GradientInChunks is [Model.Gradient] with the memory that so many pairs take: embeddings

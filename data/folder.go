@@ -31,8 +31,7 @@ type folder struct {
 	size  int // 0 keeps the images' own, which agree
 	crop  bool
 	shape []int
-	kept  []atomic.Pointer[[]uint8]
-	room  *atomic.Int64 // of the cache, of all splits together
+	cache // whose room is that of all splits together
 }
 
 // openFolder lists a folder for each class, or a folder for each split with those in it.
@@ -52,11 +51,7 @@ func openFolder(dir string, o *Options) (*Splits, error) {
 	}
 	slices.Sort(s.Classes)
 	s.Classes = slices.Compact(s.Classes)
-	room := &atomic.Int64{}
-	room.Store(o.CacheBytes)
-	if o.CacheBytes == 0 {
-		room.Store(DefaultCacheBytes)
-	}
+	room := roomFor(o.CacheBytes)
 	for i, set := range []**Set{&s.Train, &s.Val, &s.Test} {
 		if roots[i] == "" {
 			continue
@@ -119,7 +114,7 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root, size: o.Size, crop: o.Crop, room: room}
+	f := &folder{root: root, size: o.Size, crop: o.Crop, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -255,8 +250,8 @@ func (s *Splits) sameShape() error {
 }
 
 func (f *folder) read(dst []float32, i int) error {
-	if kept := f.kept[i].Load(); kept != nil {
-		toFloats(dst, *kept)
+	if kept := f.get(i); kept != nil {
+		toFloats(dst, kept)
 		return nil
 	}
 	p, err := readPicture(f.paths[i])
@@ -274,14 +269,6 @@ func (f *folder) read(dst []float32, i int) error {
 	toFloats(dst, p.rgb)
 	f.keep(i, p.rgb)
 	return nil
-}
-
-// keep remembers an image while there is room.
-func (f *folder) keep(i int, rgb []uint8) {
-	n := int64(len(rgb))
-	if f.room.Add(-n) < 0 || !f.kept[i].CompareAndSwap(nil, &rgb) {
-		f.room.Add(n)
-	}
 }
 
 // identify writes what stands for an image: its path below the folder, the file's size,

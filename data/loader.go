@@ -16,6 +16,7 @@ import (
 type LoaderSettings struct {
 	Batch     int
 	Shuffle   bool // else in order, for evaluation
+	DropLast  bool // leave out an epoch's last minibatch where it would be smaller
 	Seed      uint64
 	Augment   Augment
 	Normalize Normalization
@@ -104,7 +105,12 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 }
 
 // PerEpoch returns the number of minibatches of an epoch; the last may be smaller.
-func (l *Loader) PerEpoch() int { return (l.set.Len() + l.s.Batch - 1) / l.s.Batch }
+func (l *Loader) PerEpoch() int {
+	if l.s.DropLast {
+		return l.set.Len() / l.s.Batch
+	}
+	return (l.set.Len() + l.s.Batch - 1) / l.s.Batch
+}
 
 // Start goes to minibatch number at, counted from 0, of an epoch.
 func (l *Loader) Start(epoch, at int) {

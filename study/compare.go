@@ -313,14 +313,14 @@ func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
 	switch {
 	case errors.As(err, &nf):
 		r.Diverged, r.Failure = true, err.Error()
-		_, accuracy, err := run.Evaluate(ctx, res.Theta, run.Data.Test)
-		r.TestAccuracy = float64(accuracy)
+		scores, err := run.Evaluate(ctx, res.Theta, run.Data.Test)
+		r.TestAccuracy = float64(scores.Accuracy)
 		return r, err
 	case err != nil:
 		return nil, err
 	}
 	r.TrainLoss = &res.TrainLoss
-	r.Collapsed = collapsed(res, run.Model.Classes())
+	r.Collapsed = collapsed(res, len(run.Data.Classes))
 	r.Diverged = r.Collapsed
 	return r, nil
 }

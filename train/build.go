@@ -6,7 +6,6 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
@@ -27,10 +26,11 @@ func (c *Config) normalization(start *classifier.File) (data.Normalization, erro
 	return data.Normalization{}, nil
 }
 
-// network builds the model for a data set and its initial parameters, those of the file
-// to start from if there is one. It returns the names of those that the file lacks.
-func (c *Config) network(d *data.Splits, start *classifier.File) (m *nn.Model, theta []float32, kept []string, err error) {
-	m, err = models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
+// classification builds the task of a data set, and its initial parameters: those of the
+// file to start from (nil for none), or random ones. It returns the names of those that the
+// file lacks.
+func (c *Config) classification(d *data.Splits, start *classifier.File) (t *classification, theta []float32, kept []string, err error) {
+	m, err := models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -44,13 +44,13 @@ func (c *Config) network(d *data.Splits, start *classifier.File) (m *nn.Model, t
 	if start != nil {
 		kept, err = start.Init(m, theta, c.Head == "new")
 	}
-	return m, theta, kept, err
+	return &classification{model: m, data: d}, theta, kept, err
 }
 
 // loader returns the training minibatches.
 func (c *Config) loader(s *data.Set, n data.Normalization) (*data.Loader, error) {
 	return data.NewLoader(s, data.LoaderSettings{
-		Batch: c.Batch, Shuffle: true, Seed: c.Seed, Normalize: n, Ahead: ahead,
+		Batch: c.Batch, Shuffle: true, DropLast: c.Pairs(), Seed: c.Seed, Normalize: n, Ahead: ahead,
 		Augment: data.Augment{Pad: c.Pad, Flip: c.Flip, Cutout: c.Cutout, Mixup: c.Mixup},
 	})
 }

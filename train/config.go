@@ -25,13 +25,15 @@ type Config struct {
 
 // DataConfig says which examples a run sees.
 type DataConfig struct {
-	Data         string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ..."`
+	Data         string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..."`
 	Size         int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs)"`
 	Crop         bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
 	Classes      []string `json:"classes,omitempty" help:"keep these classes alone"`
 	Val          float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
 	Subset       int      `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
 	TestSubset   int      `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
+	ValData      string   `json:"val_data,omitempty" help:"pairs that validate, where --data is pairs"`
+	TestData     string   `json:"test_data,omitempty" help:"pairs that test, where --data is pairs"`
 	DataSeed     uint64   `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
 	LabelNoise   float64  `json:"label_noise" help:"share of training labels replaced by uniform ones"`
 	PixelDropout float64  `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs"`
@@ -48,9 +50,14 @@ type DataConfig struct {
 type ModelConfig struct {
 	Model  string   `json:"model" help:"model, see 'monge models'"`
 	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
-	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint)"`
+	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory"`
 	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start"`
 	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+
+	LoRA      int      `json:"lora,omitempty" help:"of clip: train adapters of this rank alone (LoRA)"`
+	LoRAAlpha float64  `json:"lora_alpha,omitempty" help:"scale of the adapters (default their rank)"`
+	LoRAOn    []string `json:"lora_on,omitempty" help:"linear layers that get adapters: patterns like '[qv]_proj' (default all)"`
+	Recompute bool     `json:"recompute,omitempty" help:"of clip: compute the inside of each transformer layer again in the backward pass, for less memory"`
 }
 
 // MethodConfig says how a step perturbs.
@@ -151,7 +158,7 @@ func (c *Config) check() error {
 	}{
 		{"epochs", c.Epochs, 1}, {"batch", c.Batch, 1}, {"microbatch", c.Microbatch, 0}, {"max-steps", c.MaxSteps, 0},
 		{"eval-every", c.EvalEvery, 0}, {"patience", c.Patience, 0}, {"checkpoint-every", c.CheckpointEvery, 0},
-		{"keep", c.Keep, 0}, {"interval", c.Interval, 0},
+		{"keep", c.Keep, 0}, {"interval", c.Interval, 0}, {"lora", c.LoRA, 0},
 	} {
 		if s.value < s.least {
 			return fmt.Errorf("%s is %d; it must be at least %d", s.name, s.value, s.least)
@@ -170,6 +177,9 @@ func (c *Config) check() error {
 		return errors.New("head is for a network that starts from a file: give init as well")
 	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
 		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
+	}
+	if err := c.checkKind(); err != nil {
+		return err
 	}
 	return c.checkBase()
 }

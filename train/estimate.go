@@ -24,7 +24,7 @@ type Estimate struct {
 // take. The run is spent after it.
 func (r *Run) Estimate(ctx context.Context, steps int) (Estimate, error) {
 	defer r.loader.Close()
-	e := Estimate{Parameters: r.Model.Size(), Examples: r.Data.Train.Len(), StepsEpoch: r.loader.PerEpoch(), Steps: r.steps}
+	e := Estimate{Parameters: r.Network().Size(), Examples: r.Data.Train.Len(), StepsEpoch: r.loader.PerEpoch(), Steps: r.steps}
 	l, err := newLoop(r, nil, Watch{})
 	if err != nil {
 		return e, err
@@ -65,7 +65,7 @@ func (r *Run) evaluationTime(ctx context.Context) (float64, error) {
 			some[i] = i
 		}
 		begin := time.Now()
-		_, _, err := r.Evaluate(ctx, r.theta, s.Select(some))
+		_, err := r.Evaluate(ctx, r.theta, s.Select(some))
 		return time.Since(begin).Seconds() / float64(len(some)), err
 	}
 	return 0, nil

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/sam"
 )
 
@@ -135,12 +134,12 @@ func (l *loop) step(ctx context.Context) (err error) {
 	l.split(n)
 	begin := time.Now()
 	l.correct = 0
-	l.before.buffers, l.before.steps = l.buffers(l.before.buffers[:0]), l.Model.Steps()
+	l.before.buffers, l.before.steps = l.buffers(l.before.buffers[:0]), l.task.draws()
 	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
 	if err != nil {
 		// its first pass may have moved running statistics, with a NaN's
 		l.setBuffers(l.before.buffers)
-		l.Model.SetSteps(l.before.steps)
+		l.task.setDraws(l.before.steps)
 		return err
 	}
 	took := time.Since(begin).Seconds()
@@ -159,7 +158,7 @@ func (l *loop) progress(res sam.Result) Progress {
 		ExamplesPerSec: float64(l.state.Window.Examples) / l.state.Window.Seconds,
 	}
 	if n := len(l.records); n > 0 {
-		p.ValAccuracy = l.records[n-1].ValAccuracy
+		p.ValAccuracy, p.ValAlignment = l.records[n-1].ValAccuracy, l.records[n-1].Alignment
 	}
 	return p
 }
@@ -169,7 +168,7 @@ func (l *loop) epoch() int { return (l.state.Step-1)/l.perEpoch + 1 }
 
 // split cuts a batch of n examples into microbatches, by their weights.
 func (l *loop) split(n int) {
-	size := l.Config.Microbatch
+	size := l.task.microbatch()
 	if size == 0 {
 		size = n
 	}
@@ -183,17 +182,12 @@ func (l *loop) split(n int) {
 func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
 	n := len(l.batch.Labels)
 	lo, hi := 0, n
-	if size := l.Config.Microbatch; size > 0 {
+	if size := l.task.microbatch(); size > 0 {
 		lo, hi = c.Micro*size, min(n, (c.Micro+1)*size)
 	}
-	y := nn.Target{Labels: l.batch.Labels[lo:hi], Lambda: l.batch.Lambda, Smoothing: l.Config.Smoothing}
-	if l.batch.Mixed != nil {
-		y.Mixed = l.batch.Mixed[lo:hi]
-	}
-	one := len(l.batch.X) / n
-	loss, err := l.Model.GradientOf(y, grad, theta, l.batch.X[lo*one:hi*one], c)
+	loss, right, err := l.task.gradient(l.batch, lo, hi, grad, theta, c)
 	if !c.Perturbed && err == nil {
-		l.correct += l.Model.Correct()
+		l.correct += right
 	}
 	return loss, err
 }
@@ -243,10 +237,12 @@ func (l *loop) evaluate(ctx context.Context) error {
 	r.LR, r.Rho = l.rates.lr.At(s.Step-1), Real(l.rates.rho.At(s.Step-1))
 	r.ValLoss, r.ValAccuracy = Real(math.NaN()), Real(math.NaN())
 	if l.Data.Val.Len() > 0 {
-		var err error
-		if r.ValLoss, r.ValAccuracy, err = l.Evaluate(ctx, l.theta, l.Data.Val); err != nil {
+		scores, err := l.Evaluate(ctx, l.theta, l.Data.Val)
+		if err != nil {
 			return err
 		}
+		r.ValLoss, r.ValAccuracy, r.Alignment = scores.Loss, scores.Accuracy, scores.Alignment
+		l.warnCollapse(r)
 		l.compare(r)
 	}
 	if l.dir != nil {
@@ -260,6 +256,14 @@ func (l *loop) evaluate(ctx context.Context) error {
 		l.watch.Record(r)
 	}
 	return nil
+}
+
+// warnCollapse tells of the first record with embeddings that are all alike.
+func (l *loop) warnCollapse(r Record) {
+	collapsed := func(r Record) bool { return r.Alignment != nil && r.Alignment.Collapsed }
+	if collapsed(r) && !slices.ContainsFunc(l.records, collapsed) && l.watch.Warn != nil {
+		l.watch.Warn(fmt.Sprintf("the embeddings have collapsed by step %d: the loss is %.3f, that of similarities which are all alike", r.Step, float64(r.ValLoss)))
+	}
 }
 
 // compare keeps the weights of a record that is the best so far.
@@ -277,14 +281,14 @@ func (l *loop) compare(r Record) {
 
 // buffers appends the model's buffers to dst.
 func (l *loop) buffers(dst []float32) []float32 {
-	for _, b := range l.Model.Buffers {
+	for _, b := range l.Network().Buffers {
 		dst = append(dst, b.Data...)
 	}
 	return dst
 }
 
 func (l *loop) setBuffers(src []float32) {
-	for _, b := range l.Model.Buffers {
+	for _, b := range l.Network().Buffers {
 		src = src[copy(b.Data, src):]
 	}
 }
@@ -309,7 +313,7 @@ func (l *loop) save(now bool) error {
 
 func (l *loop) write(state string) error {
 	s := &l.state
-	s.ModelSteps, s.Elapsed, s.LRScale = l.Model.Steps(), l.elapsed(), *l.lrScale
+	s.ModelSteps, s.Elapsed, s.LRScale = l.task.draws(), l.elapsed(), *l.lrScale
 	s.theta, s.buffers = l.theta, l.buffers(s.buffers[:0])
 	var err error
 	if s.stepper, err = l.stepper.MarshalBinary(); err != nil {
@@ -333,7 +337,7 @@ func (l *loop) restore(c *checkpoint) error {
 	}
 	copy(l.theta, c.theta)
 	l.setBuffers(c.buffers)
-	l.Model.SetSteps(c.ModelSteps)
+	l.task.setDraws(c.ModelSteps)
 	*l.lrScale = c.LRScale
 	l.earlier, l.began = c.Elapsed, time.Now()
 	config, kernels := l.state.Config, l.state.Kernels
@@ -419,15 +423,21 @@ func (l *loop) result() Result {
 }
 
 // test evaluates the last and the best weights on the test split.
-func (l *loop) test(ctx context.Context, res *Result) (err error) {
+func (l *loop) test(ctx context.Context, res *Result) error {
 	if l.Data.Test.Len() == 0 {
 		return nil
 	}
-	if res.TestLoss, res.TestAccuracy, err = l.Evaluate(ctx, l.theta, l.Data.Test); err != nil || res.Best == nil {
+	scores, err := l.Evaluate(ctx, l.theta, l.Data.Test)
+	if err != nil {
 		return err
 	}
+	res.TestLoss, res.TestAccuracy, res.Alignment = scores.Loss, scores.Accuracy, scores.Alignment
+	if res.Best == nil {
+		return nil
+	}
 	return l.atBest(func() error {
-		_, res.Best.TestAccuracy, err = l.Evaluate(ctx, l.state.bestTheta, l.Data.Test)
+		scores, err := l.Evaluate(ctx, l.state.bestTheta, l.Data.Test)
+		res.Best.TestAccuracy, res.Best.Alignment = scores.Accuracy, scores.Alignment
 		return err
 	})
 }

@@ -13,31 +13,39 @@ type Real = classifier.Real
 // A Record is what a run saw since the record before, up to an evaluation. Values of
 // steps are means over these steps.
 type Record struct {
-	Step              int     `json:"step"`  // steps taken, of the whole run
-	Epoch             int     `json:"epoch"` // counted from 1
-	LR                float64 `json:"lr"`    // of the last step
-	Rho               Real    `json:"rho"`
-	TrainLoss         float64 `json:"train_loss"`
-	TrainAccuracy     Real    `json:"train_accuracy"` // in the first pass of the steps, with augmentation
-	ValLoss           Real    `json:"val_loss"`       // null without a validation split
-	ValAccuracy       Real    `json:"val_accuracy"`   // likewise
-	GradNorm          float64 `json:"grad_norm"`      // |g|
-	PerturbedGradNorm float64 `json:"perturbed_grad_norm"`
-	DeltaNorm         float64 `json:"delta_norm"`       // |delta|
-	PredictedAscent   float64 `json:"predicted_ascent"` // gᵀdelta
-	Ascent            float64 `json:"ascent"`           // loss at theta+delta minus loss at theta
-	Seconds           float64 `json:"seconds"`          // of its steps
-	Examples          int     `json:"examples"`         // of its steps
+	Step              int        `json:"step"`  // steps taken, of the whole run
+	Epoch             int        `json:"epoch"` // counted from 1
+	LR                float64    `json:"lr"`    // of the last step
+	Rho               Real       `json:"rho"`
+	TrainLoss         float64    `json:"train_loss"`
+	TrainAccuracy     Real       `json:"train_accuracy"`      // in the first pass of the steps, with augmentation
+	ValLoss           Real       `json:"val_loss"`            // null without a validation split
+	ValAccuracy       Real       `json:"val_accuracy"`        // likewise
+	Alignment         *Alignment `json:"alignment,omitempty"` // of pairs, on the validation split
+	GradNorm          float64    `json:"grad_norm"`           // |g|
+	PerturbedGradNorm float64    `json:"perturbed_grad_norm"`
+	DeltaNorm         float64    `json:"delta_norm"`       // |delta|
+	PredictedAscent   float64    `json:"predicted_ascent"` // gᵀdelta
+	Ascent            float64    `json:"ascent"`           // loss at theta+delta minus loss at theta
+	Seconds           float64    `json:"seconds"`          // of its steps
+	Examples          int        `json:"examples"`         // of its steps
 }
 
 // better reports whether the evaluation is better than the best so far, which may be nil.
 func (r *Record) better(b *Best) bool {
-	return b == nil || r.ValAccuracy > b.ValAccuracy || r.ValAccuracy == b.ValAccuracy && r.ValLoss < b.ValLoss
+	if b == nil {
+		return true
+	}
+	now, best := float64(r.ValAccuracy), float64(b.ValAccuracy)
+	if r.Alignment != nil && b.ValAlignment != nil {
+		now, best = r.Alignment.SKNN, b.ValAlignment.SKNN
+	}
+	return now > best || now == best && r.ValLoss < b.ValLoss
 }
 
 // best is the evaluation as the best, before its weights are tested.
 func (r *Record) best() *Best {
-	return &Best{Step: r.Step, ValAccuracy: r.ValAccuracy, ValLoss: r.ValLoss, TestAccuracy: Real(math.NaN())}
+	return &Best{Step: r.Step, ValAccuracy: r.ValAccuracy, ValLoss: r.ValLoss, TestAccuracy: Real(math.NaN()), ValAlignment: r.Alignment}
 }
 
 // window sums what steps saw since the last record.

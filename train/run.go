@@ -21,19 +21,20 @@ import (
 // Result is the outcome of a run. What has no split to be measured on is NaN, null in
 // JSON.
 type Result struct {
-	TestAccuracy  Real    `json:"test_accuracy"`
-	TestLoss      Real    `json:"test_loss"`
-	ValAccuracy   Real    `json:"val_accuracy"`
-	ValLoss       Real    `json:"val_loss"`
-	TrainLoss     float64 `json:"train_loss"` // mean over the steps of the last record
-	Best          *Best   `json:"best"`       // null without a validation split
-	Data          Sizes   `json:"data"`
-	Steps         int     `json:"steps"`
-	StoppedBy     string  `json:"stopped_by"`     // "epochs", "deadline", or the setting that did
-	StepSeconds   float64 `json:"step_s"`         // median
-	Seconds       float64 `json:"seconds"`        // of training and evaluation, over all processes
-	WeightsSHA256 string  `json:"weights_sha256"` // of the trained parameters
-	Kernels       string  `json:"kernels"`        // that computed it
+	TestAccuracy  Real       `json:"test_accuracy"`
+	TestLoss      Real       `json:"test_loss"`
+	ValAccuracy   Real       `json:"val_accuracy"`
+	ValLoss       Real       `json:"val_loss"`
+	TrainLoss     float64    `json:"train_loss"`          // mean over the steps of the last record
+	Best          *Best      `json:"best"`                // null without a validation split
+	Alignment     *Alignment `json:"alignment,omitempty"` // of pairs, on the test split
+	Data          Sizes      `json:"data"`
+	Steps         int        `json:"steps"`
+	StoppedBy     string     `json:"stopped_by"`     // "epochs", "deadline", or the setting that did
+	StepSeconds   float64    `json:"step_s"`         // median
+	Seconds       float64    `json:"seconds"`        // of training and evaluation, over all processes
+	WeightsSHA256 string     `json:"weights_sha256"` // of the trained parameters
+	Kernels       string     `json:"kernels"`        // that computed it
 
 	Theta   []float32 `json:"-"`
 	Records []Record  `json:"-"`
@@ -47,13 +48,15 @@ type Sizes struct {
 	Classes int `json:"classes"`
 }
 
-// Best is the evaluation with the highest validation accuracy, of equal ones the one of
-// the lowest loss.
+// Best is the evaluation with the highest validation accuracy, or of pairs the highest S_kNN;
+// of equal ones the one of the lowest loss.
 type Best struct {
-	Step         int  `json:"step"`
-	ValAccuracy  Real `json:"val_accuracy"`
-	ValLoss      Real `json:"val_loss"`
-	TestAccuracy Real `json:"test_accuracy"` // of its weights, once the run is over
+	Step         int        `json:"step"`
+	ValAccuracy  Real       `json:"val_accuracy"`
+	ValLoss      Real       `json:"val_loss"`
+	TestAccuracy Real       `json:"test_accuracy"` // of its weights, once the run is over
+	ValAlignment *Alignment `json:"val_alignment,omitempty"`
+	Alignment    *Alignment `json:"alignment,omitempty"` // likewise
 }
 
 // Progress is what a run shows of a step.
@@ -61,7 +64,8 @@ type Progress struct {
 	Step, Steps    int // done, and of the whole run
 	Epoch          int // counted from 1
 	ValAccuracy    Real
-	ExamplesPerSec float64 // over the steps since the last record
+	ValAlignment   *Alignment // of pairs, else nil
+	ExamplesPerSec float64    // over the steps since the last record
 	sam.Result
 }
 
@@ -74,12 +78,13 @@ type Watch struct {
 
 // A Run is a configured training run, ready to start.
 type Run struct {
-	Config    Config // with its normalisation decided
-	Model     *nn.Model
-	Data      *data.Splits
+	Config    Config       // with its normalisation decided
+	Data      *data.Splits // labels are classes, or of pairs places among the captions
 	Normalize data.Normalization
 	Kept      []string // parameters that did not come from the file to start from
+	LeftOut   string   // what of the pairs could not be used
 
+	task    task
 	theta   []float32
 	stepper *sam.Stepper[float32]
 	loader  *data.Loader
@@ -111,24 +116,17 @@ func NewFrom(src *Source, c Config) (*Run, error) {
 	}
 	r := &Run{lrScale: new(float64), data: src.fingerprint}
 	*r.lrScale = 1
-	var err error
-	if r.Data, err = src.splits.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
-		return nil, err
-	}
-	var start *classifier.File
-	if c.Init != "" {
-		if start, err = classifier.Open(c.Init); err != nil {
-			return nil, err
-		}
-	}
-	if r.Normalize, err = c.normalization(start); err != nil {
-		return nil, err
-	}
-	c.Normalize = r.Normalize.String()
+	r.Config = c
 	if m := c.momentum(); m != 0 {
-		c.Momentum = &m
+		r.Config.Momentum = &m
 	}
-	if r.Model, r.theta, r.Kept, err = c.network(r.Data, start); err != nil {
+	var err error
+	if src.pairs != nil {
+		err = r.toAlign(src.pairs)
+	} else {
+		err = r.toClassify(src.splits)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if r.loader, err = c.loader(r.Data.Train, r.Normalize); err != nil {
@@ -141,12 +139,56 @@ func NewFrom(src *Source, c Config) (*Run, error) {
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return nil, err
 	}
-	if r.stepper, err = c.stepper(r.Model.Size(), r.rates); err != nil {
+	if r.stepper, err = c.stepper(r.Network().Size(), r.rates); err != nil {
 		return nil, err
 	}
-	r.Config = c
 	return r, nil
 }
+
+// toClassify builds what a run on classes trains.
+func (r *Run) toClassify(d *data.Splits) (err error) {
+	c := &r.Config
+	if r.Data, err = d.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
+		return err
+	}
+	var start *classifier.File
+	if c.Init != "" {
+		if start, err = classifier.Open(c.Init); err != nil {
+			return err
+		}
+	}
+	if r.Normalize, err = c.normalization(start); err != nil {
+		return err
+	}
+	c.Normalize = r.Normalize.String()
+	t, theta, kept, err := c.classification(r.Data, start)
+	if err != nil {
+		return err
+	}
+	t.config, t.normalize = c, r.Normalize
+	r.task, r.theta, r.Kept = t, theta, kept
+	return nil
+}
+
+// toAlign builds what a run on pairs trains.
+func (r *Run) toAlign(s *pairSource) error {
+	t, err := newAlignment(&r.Config, s.trainCaptions())
+	if err != nil {
+		return err
+	}
+	if r.Data, err = s.images(context.Background(), t.Preprocessor); err != nil {
+		return err
+	}
+	if err := checkAlignment(&r.Config, r.Data); err != nil {
+		return err
+	}
+	r.Normalize, r.LeftOut = t.Preprocessor.Normalize, s.left()
+	r.task, r.theta = t, t.Theta
+	return t.tokenize(s.captions)
+}
+
+// Network returns what is trained.
+func (r *Run) Network() *nn.Network { return r.task.network() }
 
 // Steps returns the number of steps of the whole run.
 func (r *Run) Steps() int { return r.steps }
@@ -182,17 +224,9 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
 	return res, dir.finish(r, l, res)
 }
 
-// Evaluate returns the mean cross-entropy and the accuracy of the model on a set.
-func (r *Run) Evaluate(ctx context.Context, theta []float32, s *data.Set) (loss, accuracy Real, err error) {
-	e, err := classifier.Evaluate(ctx, r.Model, theta, s, r.Normalize)
-	return e.Loss, e.Accuracy, err
-}
-
-// Classifier returns the network at theta, with what it takes to use it.
-func (r *Run) Classifier(theta []float32) *classifier.Classifier {
-	return &classifier.Classifier{Net: r.Model, Theta: theta, Info: classifier.Info{
-		Model: r.Config.Model, Norm: r.Config.Norm, Input: r.Data.Train.Shape, Classes: r.Data.Classes, Normalize: r.Normalize,
-	}}
+// Evaluate measures the network at theta on a set.
+func (r *Run) Evaluate(ctx context.Context, theta []float32, s *data.Set) (Scores, error) {
+	return r.task.evaluate(ctx, theta, s)
 }
 
 // kernelsInUse names what decides the rounding of a run's arithmetic.

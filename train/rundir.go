@@ -18,7 +18,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/internal/tfevents"
 )
@@ -165,7 +164,8 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 
 // removeTemporary removes what writes that were cut off have left.
 func (d *Dir) removeTemporary() {
-	for _, name := range []string{ConfigFile, StatusFile, ResultFile, WeightsFile, BestFile, filepath.Join(CheckpointDir, "step-*.ckpt")} {
+	for _, name := range []string{ConfigFile, StatusFile, ResultFile, WeightsFile, BestFile, filepath.Join(CheckpointDir, "step-*.ckpt"),
+		filepath.Join(ModelDir, "*"), filepath.Join(BestDir, "*")} {
 		dir, base := filepath.Split(name)
 		files, _ := filepath.Glob(filepath.Join(globEscape(d.path), dir, "."+base+".*"))
 		for _, f := range files {
@@ -404,14 +404,11 @@ func (d *Dir) Close() error {
 
 // finish writes the weights, the result and the last status.
 func (d *Dir) finish(r *Run, l *loop, res Result) error {
-	save := func(name string, theta []float32) error {
-		return classifier.Save(filepath.Join(d.path, name), r.Classifier(theta), map[string]string{"sha256": digest(theta)})
-	}
-	if err := save(WeightsFile, l.theta); err != nil {
+	if err := r.task.save(d.path, false, l.theta); err != nil {
 		return err
 	}
 	if l.state.Best != nil {
-		if err := l.atBest(func() error { return save(BestFile, l.state.bestTheta) }); err != nil {
+		if err := l.atBest(func() error { return r.task.save(d.path, true, l.state.bestTheta) }); err != nil {
 			return err
 		}
 	}

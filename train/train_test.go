@@ -130,10 +130,10 @@ func TestFailedStepChangesNothing(t *testing.T) {
 	if !errors.As(err, &nf) || res.Steps != 1 {
 		t.Fatalf("error %v after %d steps", err, res.Steps)
 	}
-	got := r.Model.StateDict(res.Theta)
+	got := r.Network().StateDict(res.Theta)
 	c.MaxSteps = 1
 	want, res := do(t, c)
-	for i, w := range want.Model.StateDict(res.Theta) {
+	for i, w := range want.Network().StateDict(res.Theta) {
 		if !slices.Equal(got[i].Data, w.Data) || !slices.Equal(got[i].Ints, w.Ints) {
 			t.Errorf("%s has changed", w.Name)
 		}

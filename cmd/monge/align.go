@@ -16,12 +16,12 @@ import (
 func newAlignCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "align",
-		Short:   "Measure how far two encoders agree",
+		Short:   "Fine-tune a CLIP model, and measure how far its two sides agree",
 		Example: "  monge align score --a images.safetensors --b texts.safetensors",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAlignScore(), newAlignEmbed())
+	cmd.AddCommand(newAlignScore(), newAlignEmbed(), newAlignTrain())
 	return cmd
 }
 

@@ -29,6 +29,7 @@ type pflagFlag = pflag.Flag
 
 // trainOptions are the flags of train that are no settings of the run.
 type trainOptions struct {
+	defaults      train.Config
 	out, config   string
 	resume        bool
 	dryRun        bool
@@ -37,12 +38,9 @@ type trainOptions struct {
 }
 
 func newTrainCommand() *cobra.Command {
-	c := train.Default()
-	var o trainOptions
-	cmd := &cobra.Command{
-		Use:   "train",
-		Short: "Train a model once",
-		Long: `Train one model and print its accuracy. The same settings give the same weights, bit
+	cmd := trainCommand(train.Default())
+	cmd.Use, cmd.Short = "train", "Train a model once"
+	cmd.Long = `Train one model and print its accuracy. The same settings give the same weights, bit
 for bit, on any number of processors.
 
 With --out the run's directory holds config.json (everything needed to repeat it, by
@@ -51,11 +49,21 @@ result.json, the final weights and those that were best on the validation split.
 Interrupt it in any way and call it again with --resume: the weights will be those of
 the uninterrupted run.
 
-Settings can also come from a TOML file with the names of these flags; flags win.`,
-		Example: `  monge train --data digits --model mlp --method m-sam --rho 0.3 --epochs 10
+Settings can also come from a TOML file with the names of these flags; flags win.`
+	cmd.Example = `  monge train --data digits --model mlp --method m-sam --rho 0.3 --epochs 10
   monge train --method m-sam --ascent-budget 0.08 --rho inf --label-noise 0.4 --out runs/budget
   monge train --model resnet20 --init resnet20.th --data imagefolder:cifar10 --size 32 --lr 0.02 --lr-schedule cosine --pad 4 --flip --out runs/tuned
-  monge train --resume --out runs/tuned`,
+  monge train --resume --out runs/tuned`
+	complete(cmd, "data", "digits", "idx:", "cifar10:", "cifar100:", "imagefolder:", "csv:")
+	complete(cmd, "model", models.Names()...)
+	return cmd
+}
+
+// trainCommand returns a command that does a run, whose settings are these but for those that
+// flags and files give.
+func trainCommand(defaults train.Config) *cobra.Command {
+	c, o := defaults, trainOptions{defaults: defaults}
+	cmd := &cobra.Command{
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := readSettings(cmd, &c, o); err != nil {
@@ -76,8 +84,6 @@ Settings can also come from a TOML file with the names of these flags; flags win
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, measured on a few steps")
 	f.BoolVar(&o.noTensorBoard, "no-tensorboard", false, "write no event file for TensorBoard")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
-	complete(cmd, "data", "digits", "idx:", "cifar10:", "cifar100:", "imagefolder:", "csv:")
-	complete(cmd, "model", models.Names()...)
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "head", "new")
 	complete(cmd, "method", sam.Methods...)
@@ -123,7 +129,7 @@ func readSettings(cmd *cobra.Command, c *train.Config, o trainOptions) error {
 			given[f.Name] = f.Value.String()
 		}
 	})
-	*c = train.Default()
+	*c = o.defaults
 	if o.resume {
 		saved := filepath.Join(o.out, train.ConfigFile)
 		if _, err := os.Stat(saved); err == nil {
@@ -183,8 +189,11 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 		return usageError{err}
 	}
 	say := sayTo(cmd, o.asJSON)
-	if c.Init != "" {
+	if c.Init != "" && !c.Pairs() {
 		say("normalisation %s", r.Config.Normalize)
+	}
+	if r.LeftOut != "" {
+		say("%s", r.LeftOut)
 	}
 	if len(r.Kept) > 0 {
 		say("new, not from %s: %s", c.Init, strings.Join(r.Kept, ", "))
@@ -230,7 +239,10 @@ func progressText(p train.Progress, epochs int) string {
 	if p.Perturbed {
 		s += fmt.Sprintf("  gap %+.3f", p.Ascent())
 	}
-	if !math.IsNaN(float64(p.ValAccuracy)) {
+	switch {
+	case p.ValAlignment != nil:
+		s += fmt.Sprintf("  S_kNN %.3f", p.ValAlignment.SKNN)
+	case !math.IsNaN(float64(p.ValAccuracy)):
 		s += fmt.Sprintf("  val %.1f%%", 100*float64(p.ValAccuracy))
 	}
 	return s + fmt.Sprintf("  %.0f/s", p.ExamplesPerSec)
@@ -290,10 +302,14 @@ func trainFailure(err error, res train.Result, out string) error {
 
 func printTrain(w io.Writer, res train.Result, out string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "test accuracy\t%s\tloss %s\n", number(res.TestAccuracy), number(res.TestLoss))
-	fmt.Fprintf(t, "val accuracy\t%s\tloss %s\n", number(res.ValAccuracy), number(res.ValLoss))
-	if b := res.Best; b != nil {
-		fmt.Fprintf(t, "best on val\t%s\tat step %d, test accuracy %s\n", number(b.ValAccuracy), b.Step, number(b.TestAccuracy))
+	if aligned(res) {
+		printAlignment(t, res)
+	} else {
+		fmt.Fprintf(t, "test accuracy\t%s\tloss %s\n", number(res.TestAccuracy), number(res.TestLoss))
+		fmt.Fprintf(t, "val accuracy\t%s\tloss %s\n", number(res.ValAccuracy), number(res.ValLoss))
+		if b := res.Best; b != nil {
+			fmt.Fprintf(t, "best on val\t%s\tat step %d, test accuracy %s\n", number(b.ValAccuracy), b.Step, number(b.TestAccuracy))
+		}
 	}
 	fmt.Fprintf(t, "train loss\t%.4f\t%d steps of %.2f ms, stopped by %s\n", res.TrainLoss, res.Steps, 1e3*res.StepSeconds, res.StoppedBy)
 	t.Flush()
