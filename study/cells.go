@@ -167,12 +167,20 @@ func (s *Study) At(dir string) *Study {
 	here := *s
 	here.Stages, here.Cells = slices.Clone(s.Stages), slices.Clone(s.Cells)
 	for i := range here.Stages[1:] {
-		here.Stages[i+1].Config.Init = filepath.Join(here.Stages[i].Dir(dir), train.WeightsFile)
+		here.Stages[i+1].Config.Init = weightsOf(here.Stages[i], dir)
 	}
 	for i := range here.Cells {
-		here.Cells[i].Config.Init = filepath.Join(here.Stages[len(here.Stages)-1].Dir(dir), train.WeightsFile)
+		here.Cells[i].Config.Init = weightsOf(here.Stages[len(here.Stages)-1], dir)
 	}
 	return &here
+}
+
+// weightsOf is where a stage's run leaves what the next starts from.
+func weightsOf(stage Cell, dir string) string {
+	if stage.Config.Pairs() {
+		return filepath.Join(stage.Dir(dir), train.ModelDir)
+	}
+	return filepath.Join(stage.Dir(dir), train.WeightsFile)
 }
 
 // cellName spells the method, the settings that are not the base's, and the seed. It

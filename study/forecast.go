@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -65,6 +66,9 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 	}
 	defer oneThreadEach(f.Jobs)()
 	m := meter{}
+	if len(s.Stages) > 0 {
+		m.begins = s.Stages[0].Config.Model
+	}
 	for _, c := range s.At(dir).Stages {
 		if c.State(dir).Over() {
 			continue
@@ -146,8 +150,9 @@ func kind(c *train.Config) string {
 // meter measures each kind of step once.
 type meter struct {
 	sources
-	done map[string]train.Estimate
-	peak int64
+	begins string // model of the first stage, "" without stages
+	done   map[string]train.Estimate
+	peak   int64
 }
 
 // cost measures a step with one gradient and one with two, and mixes them by how often
@@ -178,7 +183,14 @@ func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, er
 	if e, known := m.done[k]; known {
 		return e, nil
 	}
-	c.Init, c.Head = "", "" // a stage may have to make it first
+	// A stage may have to make the weights to start from first. Of networks those make no
+	// difference; a model on pairs has its shape from them.
+	switch _, err := os.Stat(c.Init); {
+	case !c.Pairs():
+		c.Init, c.Head = "", ""
+	case err != nil && m.begins != "":
+		c.Model, c.Init = m.begins, ""
+	}
 	// A run that will diverge is measured too: how far a step goes is free.
 	c.LR, c.LRSchedule, c.RhoSchedule = 0, "", ""
 	if c.Method != "none" {

@@ -76,10 +76,13 @@ func withoutSeed(c Cell) string {
 	return strings.TrimSuffix(c.Name, fmt.Sprintf("_seed-%d", c.Config.Seed))
 }
 
+// relative is where a cell's run is in the study's directory.
+func relative(c Cell) string { return filepath.ToSlash(c.Dir("")) }
+
 // row is a cell's run as a row of a comparison.
 func (s *Study) row(c Cell, st State) Row {
 	r := Row{
-		Run: filepath.ToSlash(c.Dir("")), Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
+		Run: relative(c), Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
 		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed,
 	}
 	if r.Method == "none" {
@@ -97,7 +100,10 @@ func (s *Study) row(c Cell, st State) Row {
 	res := st.Run.Result
 	r.Result, r.TrainLoss = res, &res.TrainLoss
 	r.TestAccuracy, r.ValAccuracy = orOther(res.TestAccuracy, res.ValAccuracy), orOther(res.ValAccuracy, res.TestAccuracy)
-	if res.Data.Classes > 0 {
+	switch {
+	case res.Aligned():
+		r.Collapsed, r.Diverged = lost(res, c.Config.Batch)
+	case res.Data.Classes > 0:
 		r.Collapsed = collapsed(*res, res.Data.Classes)
 		r.Diverged = r.Collapsed
 	}

@@ -40,6 +40,11 @@ type Result struct {
 	Records []Record  `json:"-"`
 }
 
+// Aligned reports whether the run was one on pairs that were evaluated.
+func (r *Result) Aligned() bool {
+	return r.Alignment != nil || r.Best != nil && r.Best.ValAlignment != nil
+}
+
 // Sizes says what data a run has seen, in examples of each split.
 type Sizes struct {
 	Train   int `json:"train"`

@@ -35,9 +35,6 @@ captions are cut.
 	return cmd
 }
 
-// aligned reports whether a result is one of pairs.
-func aligned(res train.Result) bool { return res.Alignment != nil || lastAlignment(res) != nil }
-
 // lastAlignment is the last record's, or nil.
 func lastAlignment(res train.Result) *train.Alignment {
 	if n := len(res.Records); n > 0 {

@@ -302,7 +302,7 @@ func trainFailure(err error, res train.Result, out string) error {
 
 func printTrain(w io.Writer, res train.Result, out string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if aligned(res) {
+	if res.Aligned() {
 		printAlignment(t, res)
 	} else {
 		fmt.Fprintf(t, "test accuracy\t%s\tloss %s\n", number(res.TestAccuracy), number(res.TestLoss))
