@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -18,12 +21,19 @@ type figure struct {
 	Picture template.HTML
 	Note    string
 
-	drawn picture
+	drawn drawing
 	keys  []*method // that it shows
 }
 
-func newFigure(title string, p picture, note string, keys ...*method) figure {
-	return figure{title, p.svg(), note, p, keys}
+// A drawing is what a figure shows.
+type drawing interface {
+	size() (width, height vg.Length)
+	draw(dc draw.Canvas)
+	said() string // in words what is drawn
+}
+
+func newFigure(title string, d drawing, note string, keys ...*method) figure {
+	return figure{title, svg(d), note, d, keys}
 }
 
 // radii returns all radii of the comparison, ascending.
@@ -97,7 +107,7 @@ func (v *view) accuracyByLength() (f figure, ok bool) {
 	p.y = accuracyAxis(slices.Min(accuracies), slices.Max(accuracies))
 	title := "Test accuracy against the perturbation's length"
 	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
-	return newFigure(title, p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
+	return newFigure(title, &p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
 }
 
 // accuracyOver shows the methods' test accuracy, and its upper end once more if the whole
@@ -158,7 +168,7 @@ func (v *view) accuracyFigure(title, note string, y axis, over []*method) figure
 	}
 	kind, _ := over[0].kind()
 	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in %s. At the best %s: %s.", title, over[0].Setting(), kind, strings.Join(said, ", "))
-	return newFigure(title, p, note, append(v.unperturbed(), over...)...)
+	return newFigure(title, &p, note, append(v.unperturbed(), over...)...)
 }
 
 // faint is the look of lines that are no method's.
@@ -308,7 +318,7 @@ func (v *view) trainingFigures() (figures []figure) {
 			p := picture{x: v.courseAxis(), y: kind.y(values), series: curves}
 			title := kind.title + ", " + s.title
 			p.alt = title + ". Line chart by " + p.x.label + ". At the end: " + v.ends(s, kind.value) + "."
-			figures = append(figures, newFigure(title, p, s.note, v.methods...))
+			figures = append(figures, newFigure(title, &p, s.note, v.methods...))
 		}
 	}
 	return figures
@@ -371,7 +381,7 @@ func (v *view) gradientFigures() (figures []figure) {
 		if len(said) > 0 {
 			p.alt += " 1/alpha: " + strings.Join(said, ", ") + "."
 		}
-		figures = append(figures, newFigure(title, p, s.note, v.methods...))
+		figures = append(figures, newFigure(title, &p, s.note, v.methods...))
 	}
 	return figures
 }
@@ -432,7 +442,7 @@ func (v *view) scatter() (f figure, ok bool) {
 	p.y = axis{log: true, min: lo, max: hi}
 	p.slope = true
 	p.alt = fmt.Sprintf("Actual against predicted ascent. Scatter chart of %d points, logarithmic both ways, with the diagonal.", len(xs))
-	f = newFigure("Actual ascent against predicted ascent", p,
+	f = newFigure("Actual ascent against predicted ascent", &p,
 		fmt.Sprintf("Each point is a mean over the seeds and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", share(bins)), v.climbing()...)
 	if left > 0 {
 		f.Note += fmt.Sprintf(" %s without a rise of the loss left out.", plural(left, "point"))
@@ -498,7 +508,7 @@ func ascentOver(over []*method) (f figure, ok bool) {
 	}
 	p.alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s, in nats: %s.", title, kind, strings.Join(said, ", "))
 	note := fmt.Sprintf("Nats, mean over training and seeds. A cross marks a %s at which at least one run broke; the mean is then of the other runs, if there are any.", kind)
-	return newFigure(title, p, note+diagonal, over...), true
+	return newFigure(title, &p, note+diagonal, over...), true
 }
 
 // overall is the mean of means, NaN for none.

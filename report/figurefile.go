@@ -53,13 +53,17 @@ func (f *figure) columns() int {
 	return 2
 }
 
-// below is the height of the keys, height that of the whole file.
+// below is the height of the keys.
 func (f *figure) below() vg.Length {
 	n := f.columns()
 	return vg.Length((len(f.keys)+n-1)/n)*keyHeight + margin
 }
 
-func (f *figure) height() vg.Length { return titleHeight + pictureHeight + f.below() }
+// size is that of the whole file.
+func (f *figure) size() (width, height vg.Length) {
+	width, height = f.drawn.size()
+	return width + 2*margin, titleHeight + height + f.below()
+}
 
 // draw draws the figure as a file has it.
 func (f *figure) draw(on vg.CanvasSizer) {
@@ -80,19 +84,19 @@ func (f *figure) draw(on vg.CanvasSizer) {
 
 // svgFile returns the figure as an SVG file.
 func (f *figure) svgFile() []byte {
-	c := vgsvg.New(pictureWidth+2*margin, f.height())
+	c := vgsvg.New(f.size())
 	f.draw(c)
 	var b bytes.Buffer
 	c.WriteTo(&b) // a bytes.Buffer fails no write
 	text := textElement.ReplaceAllStringFunc(b.String(), fit)
 	return []byte(svgStart.ReplaceAllStringFunc(text, func(start string) string {
-		return start + "\n<title>" + html.EscapeString(f.drawn.alt) + "</title>"
+		return start + "\n<title>" + html.EscapeString(f.drawn.said()) + "</title>"
 	}))
 }
 
 // pngFile returns the figure as a PNG file, at half as much again as a page's pixels.
 func (f *figure) pngFile() ([]byte, error) {
-	c := vgimg.NewWith(vgimg.UseWH(pictureWidth+2*margin, f.height()), vgimg.UseDPI(108))
+	c := vgimg.NewWith(vgimg.UseWH(f.size()), vgimg.UseDPI(108))
 	f.draw(c)
 	var b bytes.Buffer
 	e := png.Encoder{CompressionLevel: png.BestCompression}

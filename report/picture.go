@@ -86,11 +86,14 @@ func (a *axis) clamp(v float64) float64 {
 	return max(a.min-far, min(a.max+far, v))
 }
 
-// svg draws the picture as an SVG element.
-func (p *picture) svg() template.HTML {
-	c := vgsvg.New(pictureWidth, pictureHeight)
-	p.draw(draw.New(c))
-	return inline(c, fmt.Sprintf(`class="chart" role="img" aria-label="%s"`, html.EscapeString(p.alt)))
+func (p *picture) size() (width, height vg.Length) { return pictureWidth, pictureHeight }
+func (p *picture) said() string                    { return p.alt }
+
+// svg draws as an SVG element of a page.
+func svg(d drawing) template.HTML {
+	c := vgsvg.New(d.size())
+	d.draw(draw.New(c))
+	return inline(c, fmt.Sprintf(`class="chart" role="img" aria-label="%s"`, html.EscapeString(d.said())))
 }
 
 // draw draws the picture on a canvas.

@@ -21,7 +21,7 @@ import (
 
 // The pages, and the parts that they share.
 //
-//go:embed compare.html runs.html parts.html
+//go:embed alignment.html compare.html runs.html parts.html
 var pagesHTML embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{"whole": whole}).ParseFS(pagesHTML, "*.html"))

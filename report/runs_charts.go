@@ -99,7 +99,7 @@ func (v *runsView) figure(c curve) (f figure, ok bool) {
 		p.rules = append(p.rules, rule{look: faint, at: float64(b.Step), upright: true, label: "best"})
 	}
 	p.alt = fmt.Sprintf("%s. Line chart by step. At the end: %s.", c.title, strings.Join(said, ", "))
-	f = newFigure(c.title, p, c.note)
+	f = newFigure(c.title, &p, c.note)
 	if bundled {
 		f.Note += fmt.Sprintf(" Each point is the mean of several evaluations: %d a line.", v.most())
 	}

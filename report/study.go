@@ -179,11 +179,27 @@ func rowsByRun(c *study.Comparison) map[string]*study.Row {
 // StudyReportPage returns the page about a study, whose runs are in its directory. Links
 // to them start from the directory out. The same runs give the same bytes.
 func StudyReportPage(c *study.Comparison, dir, out, command string) ([]byte, error) {
+	b, _, err := studyPage(c, dir, out, command)
+	return b, err
+}
+
+// studyPage returns a study's page and the figures on it.
+func studyPage(c *study.Comparison, dir, out, command string) ([]byte, []figure, error) {
+	if c.Aligned() {
+		v := newAlignmentView(c)
+		p, err := v.page(dir, out, command)
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := render("alignment.html", p)
+		return b, append([]figure{p.Map}, p.Courses...), err
+	}
 	p, err := newPage(c, command)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.ofStudy(c, dir, out)
+	b, err := p.ofStudy(c, dir, out)
+	return b, slices.Concat(p.Accuracy, p.Training, p.Gradient, p.Ascent), err
 }
 
 func (p *page) ofStudy(c *study.Comparison, dir, out string) ([]byte, error) {
@@ -224,11 +240,7 @@ func relative(from, to string) (string, error) {
 // WriteStudy writes a study's report into the directory out: the page, a line of
 // results.csv for each run, and the page's figures as files. It returns their paths.
 func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, err error) {
-	p, err := newPage(c, command)
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	b, err := p.ofStudy(c, dir, out)
+	b, figures, err := studyPage(c, dir, out, command)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
@@ -247,12 +259,16 @@ func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, 
 	if err := atomicfile.Write(paths[1], func(w io.Writer) error { return writeCSV(w, c, dir) }); err != nil {
 		return nil, err
 	}
-	if err := atomicfile.Write(filepath.Join(out, StudyPoints), func(w io.Writer) error { return newView(c).writePoints(w) }); err != nil {
+	points := func(w io.Writer) error { return newView(c).writePoints(w) }
+	if c.Aligned() {
+		points = func(w io.Writer) error { return writeAlignment(w, c.Alignment()) }
+	}
+	if err := atomicfile.Write(filepath.Join(out, StudyPoints), points); err != nil {
 		return nil, err
 	}
 	paths = append(paths, filepath.Join(out, StudyPoints))
 	taken := map[string]bool{}
-	for _, f := range slices.Concat(p.Accuracy, p.Training, p.Gradient, p.Ascent) {
+	for _, f := range figures {
 		name := fileName(f.Title)
 		for n := 2; taken[name]; n++ {
 			name = fmt.Sprintf("%s-%d", fileName(f.Title), n)
@@ -286,7 +302,7 @@ func writeCSV(w io.Writer, c *study.Comparison, dir string) error {
 	out := csv.NewWriter(w)
 	byRun := rowsByRun(c)
 	head := []string{"run", "state", "method", "variant", "rho", "ascent_budget", "seed", "collapsed",
-		"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "train_accuracy", "least_train_accuracy", "best_val_accuracy", "best_test_accuracy",
+		"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "train_accuracy", "least_train_accuracy", "best_val_accuracy", "best_test_accuracy", "best_step", "test_s_knn", "best_test_s_knn",
 		"grad_norm", "delta_norm", "ascent", "predicted_ascent", "steps", "step_s", "seconds", "weights_sha256", "error"}
 	out.Write(head)
 	for i, s := range c.States {
@@ -388,6 +404,13 @@ func measured(line map[string]string, r *study.Row) {
 	line["seconds"], line["weights_sha256"] = exact(res.Seconds), res.WeightsSHA256
 	if b := res.Best; b != nil {
 		line["best_val_accuracy"], line["best_test_accuracy"] = exact(float64(b.ValAccuracy)), exact(float64(b.TestAccuracy))
+		line["best_step"] = fmt.Sprint(b.Step)
+		if b.Alignment != nil {
+			line["best_test_s_knn"] = exact(b.Alignment.SKNN)
+		}
+	}
+	if res.Alignment != nil {
+		line["test_s_knn"] = exact(res.Alignment.SKNN)
 	}
 }
 

@@ -36,6 +36,9 @@ const (
 
 // Describe says what a comparison shows.
 func Describe(c *study.Comparison) Words {
+	if c.Aligned() {
+		return newAlignmentView(c).words()
+	}
 	v := newView(c)
 	w := Words{Notice: v.notice()}
 	w.Headline, w.Summary = v.headline()

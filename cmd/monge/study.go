@@ -355,13 +355,14 @@ func newStudyStatusCommand() *cobra.Command {
 
 // studyReport is what study report --json prints.
 type studyReport struct {
-	Report    string            `json:"report"`
-	Files     []string          `json:"files"`
-	Headline  string            `json:"headline"`
-	Notes     []string          `json:"notes"`
-	Contrasts []report.Contrast `json:"contrasts"`
-	Summary   []study.Summary   `json:"summary"`
-	Rows      []study.Row       `json:"rows"`
+	Report    string                `json:"report"`
+	Files     []string              `json:"files"`
+	Headline  string                `json:"headline"`
+	Notes     []string              `json:"notes"`
+	Contrasts []report.Contrast     `json:"contrasts"`
+	Summary   []study.Summary       `json:"summary"`
+	Alignment []study.AlignmentCell `json:"alignment,omitempty"` // of runs on pairs
+	Rows      []study.Row           `json:"rows"`
 }
 
 func newStudyReportCommand() *cobra.Command {
@@ -407,7 +408,7 @@ func reportStudy(cmd *cobra.Command, s *study.Study, dir, out string, asJSON boo
 	}
 	words := report.Describe(c)
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, report.Contrasts(c), c.Summary, c.Rows})
+		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, report.Contrasts(c), c.Summary, c.Alignment(), c.Rows})
 	}
 	w := cmd.OutOrStdout()
 	if words.Notice != "" {
