@@ -207,6 +207,18 @@ func (p Preprocessor) ReadBytes(b []byte) ([]float32, error) {
 	return p.process(picture)
 }
 
+// ReadRGB is Read of an image that is decoded: rows of red, green and blue, w pixels wide
+// and h high.
+func (p Preprocessor) ReadRGB(rgb []uint8, w, h int) ([]float32, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if w < 1 || h < 1 || w > maxPixels/h || len(rgb) != 3*w*h {
+		return nil, fmt.Errorf("%d bytes are no image of %dx%d pixels, which has 3 for each, and %d pixels at most", len(rgb), w, h, maxPixels)
+	}
+	return p.process(bitmap{w, h, rgb})
+}
+
 func (p Preprocessor) check() error {
 	if p.Size < 1 || p.Size > maxSize || p.Crop < 0 || p.Crop > p.Size {
 		return fmt.Errorf("size is %d and crop %d; size must be between 1 and %d, crop at most that", p.Size, p.Crop, maxSize)

@@ -270,3 +270,30 @@ func TestPreprocessorReadBytes(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Pixels are processed as a file of them, and stay as they are.
+func TestPreprocessorReadRGB(t *testing.T) {
+	picture, err := readPicture("testdata/images/photo420.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := slices.Clone(picture.rgb)
+	for _, p := range []Preprocessor{{Size: 9, Crop: 7, Bicubic: true, Normalize: clipNormalization}, {Size: picture.w}} {
+		want, err := p.Read("testdata/images/photo420.jpg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.ReadRGB(picture.rgb, picture.w, picture.h)
+		if err != nil || !slices.Equal(got, want) || !slices.Equal(picture.rgb, before) {
+			t.Errorf("%v; pixels and file differ", err)
+		}
+	}
+	for _, tt := range []struct{ n, w, h int }{{0, 0, 0}, {12, 2, 3}, {12, -2, -2}, {12, 1, 1}, {0, 1 << 32, 1 << 32}, {0, 4, 0}} {
+		if _, err := (Preprocessor{Size: 4}).ReadRGB(make([]uint8, tt.n), tt.w, tt.h); err == nil || !strings.Contains(err.Error(), "bytes are no image of") {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+	if _, err := (Preprocessor{}).ReadRGB(picture.rgb, picture.w, picture.h); err == nil || !strings.Contains(err.Error(), "size is 0") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -76,7 +76,7 @@ func openPairs(c *Config) (*pairSource, error) {
 		if spec == "" {
 			continue
 		}
-		l, err := pairs.Open(spec, pairs.Options{Seed: c.DataSeed})
+		l, err := pairs.Open(context.Background(), spec, pairs.Options{Seed: c.DataSeed})
 		if err != nil {
 			return nil, err
 		}

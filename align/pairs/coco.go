@@ -1,6 +1,7 @@
 package pairs
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 )
 
 // openCOCO lists the images of DIR, or of DIR?split=NAME, with a caption each.
-func (l *List) openCOCO(place string, o Options) error {
+func (l *List) openCOCO(ctx context.Context, place string, o Options) error {
 	dir, split, err := cutSplit(place)
 	if err != nil {
 		return err
@@ -28,16 +29,19 @@ func (l *List) openCOCO(place string, o Options) error {
 	if err != nil {
 		return err
 	}
-	f, err := openText(captions)
+	f, err := openRegular(captions)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	entries, err := l.parseCOCO(f, o.Seed)
+	entries, err := l.parseCOCO(interruptible{ctx, f}, o.Seed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", captions, err)
 	}
 	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		switch where := fmt.Sprintf("%s image %d", captions, e.id); {
 		case !e.listed:
 			l.note(&l.NoImage, "%s has a caption, but is not listed", where)

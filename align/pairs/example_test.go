@@ -1,6 +1,7 @@
 package pairs_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -10,7 +11,7 @@ import (
 
 func ExampleOpen() {
 	// Or "pairs:captions.tsv", "coco:COCO?split=val2017".
-	l, err := pairs.Open("wds:testdata/ustar-*.tar", pairs.Options{})
+	l, err := pairs.Open(context.Background(), "wds:testdata/ustar-*.tar", pairs.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -53,12 +53,16 @@ func (t *trial) Do(i int) {
 }
 
 // Fingerprint returns a hash of captions and names of images, which changes when they do
-// and not with the place of the files.
+// and not with the place of the files; of emoji it is one of their pictures too, whose
+// names all sets share.
 func (l *List) Fingerprint() string {
 	h := sha256.New()
 	for i := range l.Pairs {
 		p := &l.Pairs[i]
 		fmt.Fprintf(h, "%q %q %q %d\n", filepath.Base(p.Path), p.Member, p.Caption, p.size)
+		if p.picture != nil {
+			h.Write(p.picture[:])
+		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -3,6 +3,7 @@ package pairs
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,14 +22,14 @@ var (
 )
 
 // openLines lists the pairs of a file with a line for each.
-func (l *List) openLines(path string, _ Options) error {
-	f, err := openText(path)
+func (l *List) openLines(ctx context.Context, path string, _ Options) error {
+	f, err := openRegular(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	dir := filepath.Dir(path)
-	err = l.parseLines(f, func(line int, image string, c caption) {
+	err = l.parseLines(interruptible{ctx, f}, func(line int, image string, c caption) {
 		if !filepath.IsAbs(image) {
 			image = filepath.Join(dir, filepath.FromSlash(image))
 		}

@@ -1,9 +1,10 @@
 // Package pairs lists images with their captions: of a table, of COCO's annotations, of
-// webdataset's shards. A list holds captions and where images lie; images are decoded
-// when they are read. What can't be used is left out, counted, and its first cases named.
+// webdataset's shards, of emoji. A list holds captions and where images lie; images are decoded
+// when they are read, those of emoji before. What can't be used is left out, counted, and its first cases named.
 package pairs
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -30,11 +31,12 @@ type List struct {
 // A Pair is a caption and where its image lies.
 type Pair struct {
 	Caption string // valid UTF-8, without white space around, not empty
-	Path    string // of the image's file, or of the shard that holds it
-	Member  string // of the image in the shard, "" for a file of its own
+	Path    string // of the image's file, or of the shard or sheet that holds it
+	Member  string // of the image in the shard, or an emoji's code points; "" for a file of its own
 	Class   string // what it shows, to colour maps by; "" where the list does not say
 
-	at, size int64 // in the shard, in bytes
+	at, size int64    // in the shard, in bytes
+	picture  *picture // of a sheet
 }
 
 // A Report says what was left out of a list, and what was repaired.
@@ -107,13 +109,14 @@ func (l *List) take(n int) error {
 // A format opens the lists of one kind.
 type format struct {
 	name, place string
-	open        func(l *List, place string, o Options) error
+	open        func(l *List, ctx context.Context, place string, o Options) error
 }
 
 var formats = []format{
 	{"pairs", "FILE", (*List).openLines},
 	{"coco", "DIR", (*List).openCOCO},
 	{"wds", "GLOB", (*List).openShards},
+	{"emoji", "DIR?set=NAME", (*List).openEmoji},
 }
 
 // Specs returns what [Open] takes: "pairs:FILE" and so on.
@@ -135,11 +138,18 @@ func Specs() []string {
 //	                     the seed. With one file of captions the split need not be named
 //	wds:GLOB             webdataset's shards: KEY.jpg (png, gif, webp, bmp) beside KEY.txt,
 //	                     or KEY.json with a "caption", in uncompressed tar files
+//	emoji:DIR?set=NAME&split=NAME
+//	                     what 'monge data get emoji --out DIR' brings: emoji as the set
+//	                     draws them, twitter or google, on white, 64x64; the caption is the
+//	                     name and up to 8 keywords, the class the category. An emoji's
+//	                     code points decide whether it is of the split train (a half), val
+//	                     (a tenth) or test, in both sets alike; no caption is in two
+//	                     splits. Without a split it is all of them
 //
 // The header of each image is looked at, so that what is no image is left out; one that is
 // damaged further on is an error of [Pair.Read]. No pair at all is an error. Errors name
-// the file; those of the spec are a [data.UsageError].
-func Open(spec string, o Options) (*List, error) {
+// the file; those of the spec are a [data.UsageError]; that of ctx is returned when it ends.
+func Open(ctx context.Context, spec string, o Options) (*List, error) {
 	name, place, _ := strings.Cut(spec, ":")
 	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
 	if i < 0 {
@@ -149,7 +159,7 @@ func Open(spec string, o Options) (*List, error) {
 		return nil, usage("pairs %q: they are written %s", spec, Specs()[i])
 	}
 	l := &List{}
-	if err := formats[i].open(l, place, o); err != nil {
+	if err := formats[i].open(l, ctx, place, o); err != nil {
 		return nil, err
 	}
 	if len(l.Pairs) == 0 {
@@ -169,6 +179,9 @@ func usage(format string, args ...any) error { return data.UsageError(fmt.Sprint
 func (p *Pair) Read(pre data.Preprocessor) ([]float32, error) {
 	if p.Member == "" {
 		return pre.Read(p.Path)
+	}
+	if p.picture != nil {
+		return pre.ReadRGB(p.picture[:], emojiSide, emojiSide)
 	}
 	b, err := p.bytes()
 	if err != nil {
@@ -252,8 +265,21 @@ func checkImage(r io.Reader, size int64) error {
 // commands.
 func show(name string) string { return fmt.Sprintf("%+.120q", name) }
 
-// openText opens a file of text that is read as a whole.
-func openText(path string) (*os.File, error) {
+// An interruptible reads until its context ends.
+type interruptible struct {
+	ctx context.Context
+	io.ReadSeeker
+}
+
+func (r interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.ReadSeeker.Read(p)
+}
+
+// openRegular opens a file that is read as a whole.
+func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

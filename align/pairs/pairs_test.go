@@ -62,7 +62,7 @@ func images(t testing.TB, dir string) {
 
 func mustOpen(t testing.TB, spec string, o Options) *List {
 	t.Helper()
-	l, err := Open(spec, o)
+	l, err := Open(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestOpenErrors(t *testing.T) {
 		usage bool
 		want  []string
 	}{
-		{"", true, []string{"there are pairs:FILE, coco:DIR, wds:GLOB"}},
+		{"", true, []string{"there are pairs:FILE, coco:DIR, wds:GLOB, emoji:DIR?set=NAME"}},
 		{"flickr:x", true, []string{`unknown pairs "flickr:x"`}},
 		{"coco", true, []string{"they are written coco:DIR"}},
 		{"pairs:", true, []string{"they are written pairs:FILE"}},
@@ -198,7 +198,7 @@ func TestOpenErrors(t *testing.T) {
 		{"wds:" + dir + "/text.tar", false, []string{"text.tar: damaged behind byte 0"}},
 		{"wds:" + dir + "/empty.png", false, []string{"empty.png: cut short behind byte 0"}},
 	} {
-		l, err := Open(tt.spec, Options{})
+		l, err := Open(t.Context(), tt.spec, Options{})
 		bad := data.UsageError("")
 		if l != nil || err == nil || errors.As(err, &bad) != tt.usage {
 			t.Errorf("%s: %v, %v, want a usage error: %v", tt.spec, l, err, tt.usage)

@@ -2,6 +2,7 @@ package pairs
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 var memberTypes = []string{"jpg", "jpeg", "png", "gif", "webp", "bmp"}
 
 // openShards lists the pairs of all shards that match, in the order of their names.
-func (l *List) openShards(glob string, _ Options) error {
+func (l *List) openShards(ctx context.Context, glob string, _ Options) error {
 	paths, err := filepath.Glob(glob)
 	if err != nil {
 		return usage("wds:%s: %v", glob, err)
@@ -28,14 +29,14 @@ func (l *List) openShards(glob string, _ Options) error {
 		return fmt.Errorf("no file matches %s%s", glob, hint)
 	}
 	for _, path := range paths {
-		if err := l.openShard(path); err != nil {
+		if err := l.openShard(ctx, path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *List) openShard(path string) error {
+func (l *List) openShard(ctx context.Context, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -48,7 +49,11 @@ func (l *List) openShard(path string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file: name the tar files themselves", path)
 	}
-	if err := l.readShard(f, info.Size(), path); err != nil {
+	err = l.readShard(interruptible{ctx, f}, info.Size(), path)
+	if ctx.Err() != nil {
+		err = ctx.Err() // and not what readShard made of it, a shard cut short
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

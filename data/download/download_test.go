@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -401,6 +403,19 @@ func TestSets(t *testing.T) {
 				if u, err := url.Parse(address); err != nil || u.Host == "" || path.Base(u.Path) != f.Name {
 					t.Errorf("address %q of %s: %v", address, f.Name, err)
 				}
+			}
+		}
+		for _, p := range s.Packages {
+			once(p.Name)
+			digest, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(p.Integrity, "sha512-"))
+			if err != nil || len(digest) != sha512.Size || p.Version == "" || p.Unpacked < p.Size || len(p.Files) == 0 {
+				t.Errorf("package %+v: %v", p, err)
+			}
+		}
+		for _, f := range s.Kept()[len(s.Files):] {
+			once(f.Name)
+			if b, err := hex.DecodeString(f.SHA256); err != nil || len(b) != sha256.Size || !filepath.IsLocal(f.Name) || f.Size <= 0 {
+				t.Errorf("file %+v: %v", f, err)
 			}
 		}
 		for _, m := range s.Members {

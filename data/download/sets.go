@@ -2,6 +2,8 @@ package download
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -21,23 +23,42 @@ type Member struct {
 
 // A Set is a published data set.
 type Set struct {
-	Name    string
-	Info    string
-	Format  string // of its spec; see [Set.Spec]
-	Files   []File
-	Members []Member // of Files[0], a .tar.gz; nil if files are read as they are
+	Name     string
+	Info     string
+	Format   string // of its spec; see [Set.Spec]
+	Choice   string // what its spec ends with, "" if there is nothing to choose
+	Files    []File
+	Members  []Member  // of Files[0], a .tar.gz; nil if files are read as they are
+	Packages []Package // of npm
 }
 
-// Spec returns the data set's name for [data.Open] once it lies in dir.
+// Spec returns the data set's name for [data.Open] once it lies in dir, or for
+// [pairs.Open] if it is one of images with captions, which are those that npm has.
 //
 // [data.Open]: https://pkg.go.dev/github.com/monge-ml/monge/data#Open
-func (s *Set) Spec(dir string) string { return s.Format + ":" + dir }
+// [pairs.Open]: https://pkg.go.dev/github.com/monge-ml/monge/align/pairs#Open
+func (s *Set) Spec(dir string) string { return s.Format + ":" + dir + s.Choice }
+
+// Kept returns the files that lie in the directory, verified, by their paths below it.
+func (s *Set) Kept() []File {
+	kept := slices.Clone(s.Files)
+	for _, p := range s.Packages {
+		for _, f := range p.Files {
+			f.Name = path.Join(p.Name, f.Name)
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
 
 // Size returns the bytes to download.
 func (s *Set) Size() int64 {
 	var n int64
 	for _, f := range s.Files {
 		n += f.Size
+	}
+	for _, p := range s.Packages {
+		n += p.Size
 	}
 	return n
 }
@@ -62,7 +83,8 @@ const (
 
 // Sets are the data sets that can be downloaded. Sizes and digests are those that
 // TensorFlow Datasets pins: tensorflow_datasets/url_checksums/{mnist, fashion_mnist,
-// cifar10, cifar100}.txt in github.com/tensorflow/datasets.
+// cifar10, cifar100}.txt in github.com/tensorflow/datasets; those of packages are in npm's
+// registry.
 var Sets = []Set{
 	{
 		Name: "mnist", Format: "idx", Info: "handwritten digits, 28x28, 10 classes, 60,000 + 10,000",
@@ -115,7 +137,39 @@ var Sets = []Set{
 			{"cifar-100-binary/coarse_label_names.txt", namesLimit},
 		},
 	},
+	{
+		Name: "emoji", Format: "emoji", Choice: "?set=twitter", Info: "emoji with their names and keywords, drawn by Twitter and by Google, 64x64",
+		Packages: []Package{
+			{
+				Name: "emoji-datasource-twitter", Version: "16.0.0", Size: 61683754, Unpacked: 65361243,
+				Integrity: "sha512-7F+uCuHH+7Qnrc15P5tnbvKkg9E6tlzi4MnT2uW1RlN4pLYTza6cP/dstIfSDMtpjFLWuZewWg8jBbuL2eyELQ==",
+				Files: []File{emojiLicense, emojiReadme, emojiNames,
+					{"img/twitter/sheets-clean/64.png", nil, 11283284, "daa7711b29897de6bd811a4cfeae911d8d8baa7f7e25c97d9b64354ae425ff5c"}},
+			},
+			{
+				Name: "emoji-datasource-google", Version: "16.0.0", Size: 74344091, Unpacked: 77901588,
+				Integrity: "sha512-ZRexfzs7MVoLnmzZmNsO4TKhnAJp5D++Vm6PpUpH/jEQQlemp3l88CjZ+DoZ2faM9R4QxZkOPJCoT8DlPhfQ3A==",
+				Files: []File{emojiLicense, emojiReadme, emojiNames,
+					{"img/google/sheets-clean/64.png", nil, 13842666, "795a0c598d162c9a4aae23f2188c607b8c9bc1912cb7d84382459f8de91a3ae1"}},
+			},
+			{
+				Name: "emojilib", Version: "4.0.3", Size: 53353, Unpacked: 269760,
+				Integrity: "sha512-KbWiYre9aRSaPbHrHZIz9zmoM+21LAsK1VFJtnTh1VCtWE/rNMDviGhQTmselFl95dhqtGlY22iH0leG5BuW0g==",
+				Files: []File{
+					{"LICENSE", nil, 1078, "da00c2955742e85d06f80a34f5142f96a6167df2d8762b2dc5a998c9f919a715"},
+					{"dist/emoji-en-US.json", nil, 264699, "7974e9162e1505aa1b02d07a04e4eefa5c51864d6c32e477121c635201e2eca2"}},
+			},
+		},
+	},
 }
+
+// What the packages emoji-datasource-... have alike. The readme says whose the pictures
+// are: Twitter's are licensed under CC-BY 4.0, Google's under Apache 2.0.
+var (
+	emojiLicense = File{"LICENSE", nil, 1080, "ee9953a79bf2132b59b1342b217f1c377b3d03d9e7713006f6c3b89eb159f1db"}
+	emojiReadme  = File{"README.md", nil, 9501, "b22bf9a7f2478beec176a700a7079177fead1056db1452af8394aab54c5a3dbf"}
+	emojiNames   = File{"emoji.json", nil, 1313457, "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f"}
+)
 
 // Names returns the names of the data sets.
 func Names() []string {

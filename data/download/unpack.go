@@ -19,28 +19,25 @@ import (
 const slack = 1 << 20
 
 // unpackFile unpacks a .tar.gz; see unpack.
-func unpackFile(ctx context.Context, archive, dir string, members []Member) error {
+func unpackFile(ctx context.Context, archive, dir, root string, members []Member, limit int64) error {
 	f, err := os.Open(archive)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := unpack(ctx, f, dir, members); err != nil {
+	if err := unpack(ctx, f, dir, root, members, limit); err != nil {
 		return fmt.Errorf("%s: %w", archive, err)
 	}
 	return nil
 }
 
-// unpack writes the members of a .tar.gz below dir, each whole or not at all. What else
-// the archive holds is not looked at, so no name of its own reaches the file system.
-func unpack(ctx context.Context, r io.Reader, dir string, members []Member) error {
+// unpack writes the members of a .tar.gz below dir, each whole or not at all; in the archive
+// their names begin with root. What else it holds is not looked at, so no name of its own
+// reaches the file system. It may unpack to limit bytes.
+func unpack(ctx context.Context, r io.Reader, dir, root string, members []Member, limit int64) error {
 	z, err := gzip.NewReader(r)
 	if err != nil {
 		return err
-	}
-	limit := int64(slack)
-	for _, m := range members {
-		limit += m.Limit
 	}
 	plain := &io.LimitedReader{R: z, N: limit}
 	missing := slices.Clone(members)
@@ -53,12 +50,12 @@ func unpack(ctx context.Context, r io.Reader, dir string, members []Member) erro
 		case plain.N == 0:
 			return fmt.Errorf("unpacks to more than %d bytes", limit)
 		case err == io.EOF:
-			return fmt.Errorf("holds no %s", missing[0].Name)
+			return fmt.Errorf("holds no %s", root+missing[0].Name)
 		case err != nil:
 			return err
 		}
 		name := strings.TrimPrefix(h.Name, "./")
-		i := slices.IndexFunc(missing, func(m Member) bool { return m.Name == name })
+		i := slices.IndexFunc(missing, func(m Member) bool { return root+m.Name == name })
 		if i < 0 {
 			continue
 		}

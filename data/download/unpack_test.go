@@ -14,6 +14,8 @@ import (
 	"testing"
 )
 
+const testLimit = slack
+
 var testMembers = []Member{{"bin/a.bin", 10}, {"bin/b.txt", 5}}
 
 type entry struct {
@@ -69,7 +71,7 @@ func TestUnpack(t *testing.T) {
 		b := archiveOf(t, entry{name: prefix + "bin/", kind: tar.TypeDir}, entry{name: prefix + "bin/readme.html", body: "hello"},
 			entry{name: prefix + "bin/b.txt", body: "names"}, entry{name: prefix + "bin/a.bin", body: "0123456789"})
 		dir := t.TempDir()
-		if err := unpack(t.Context(), bytes.NewReader(b), dir, testMembers); err != nil {
+		if err := unpack(t.Context(), bytes.NewReader(b), dir, "", testMembers, testLimit); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, dir); len(got) != 2 || got["bin/a.bin"] != "0123456789" || got["bin/b.txt"] != "names" {
@@ -109,7 +111,7 @@ func TestUnpackHostile(t *testing.T) {
 		{"bomb of zeros", gzipOf(make([]byte, 2*slack)), "holds no"},
 	} {
 		dir := filepath.Join(t.TempDir(), "in", "here")
-		err := unpack(t.Context(), bytes.NewReader(tt.in), dir, testMembers)
+		err := unpack(t.Context(), bytes.NewReader(tt.in), dir, "", testMembers, testLimit)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
 		}
@@ -180,7 +182,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.Mkdir(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		err := unpack(t.Context(), bytes.NewReader(in), dir, testMembers)
+		err := unpack(t.Context(), bytes.NewReader(in), dir, "", testMembers, testLimit)
 		got := tree(t, filepath.Dir(dir))
 		for name, body := range got {
 			if name != "in/bin/a.bin" && name != "in/bin/b.txt" || len(body) > 10 {
