@@ -55,7 +55,7 @@ func newAlignmentView(c *study.Comparison) *alignmentView {
 func alignmentName(a *study.AlignmentCell) string {
 	switch {
 	case a.LR == 0:
-		return "untrained" // by the study: as it was before
+		return "none" // as it was before
 	case a.Method == "none":
 		return baseNames[a.Base]
 	case a.AscentBudget != nil:
@@ -97,13 +97,6 @@ func (v *alignmentView) page(dir, out, command string) (*alignmentPage, error) {
 
 // table lists the cells; the best S_kNN of each method stands out.
 func (v *alignmentView) table() (rows []alignmentRow) {
-	top := map[string]float64{}
-	for i := range v.cells {
-		a := &v.cells[i]
-		if s := float64(a.SKNN); s > top[alignmentName(a)] {
-			top[alignmentName(a)] = s
-		}
-	}
 	for i := range v.cells {
 		a := &v.cells[i]
 		r := alignmentRow{Method: alignmentName(a), LR: num(a.LR), Radius: "–", SKNN: score(a.SKNN, a.SKNNStderr), Final: loss(a.FinalLoss), Best: loss(a.BestLoss)}
@@ -119,8 +112,7 @@ func (v *alignmentView) table() (rows []alignmentRow) {
 		if a.Diverged > 0 {
 			r.Diverged = fmt.Sprintf("%d of %d", a.Diverged, a.Runs)
 		}
-		r.Lost = 2*a.Diverged > a.Runs
-		r.Top = float64(a.SKNN) == top[r.Method]
+		r.Lost, r.Top = isLost(a), v.best(r.Method) == a
 		rows = append(rows, r)
 	}
 	return rows

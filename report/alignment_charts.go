@@ -128,7 +128,7 @@ func (v *alignmentView) divergenceMap() figure {
 	for _, f := range d.fields {
 		all := 0
 		for _, a := range f.cells {
-			if 2*a.Diverged > a.Runs {
+			if isLost(&a) {
 				all++
 			}
 		}
@@ -184,11 +184,14 @@ func (v *alignmentView) chosen() (list []*study.AlignmentCell) {
 	return list
 }
 
-// best is the cell of a method with the highest S_kNN, or nil.
+// isLost reports whether most of a cell's runs diverged.
+func isLost(a *study.AlignmentCell) bool { return 2*a.Diverged > a.Runs }
+
+// best is the cell of a method with the highest S_kNN of those that are not lost, or nil.
 func (v *alignmentView) best(name string) (best *study.AlignmentCell) {
 	for i := range v.cells {
 		a := &v.cells[i]
-		if alignmentName(a) == name && finite(float64(a.SKNN)) && (best == nil || a.SKNN > best.SKNN) {
+		if alignmentName(a) == name && !isLost(a) && finite(float64(a.SKNN)) && (best == nil || a.SKNN > best.SKNN) {
 			best = a
 		}
 	}

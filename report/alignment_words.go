@@ -49,7 +49,13 @@ func (v *alignmentView) untrained() *study.AlignmentCell {
 func (v *alignmentView) sayWinner() string {
 	m, s := v.best("M-SAM"), v.best("SAM")
 	if m == nil || s == nil {
-		return ""
+		var lost []string
+		for _, n := range v.names() {
+			if v.best(n) == nil {
+				lost = append(lost, n)
+			}
+		}
+		return join(lost) + " diverged in every setting."
 	}
 	diff := float64(m.SKNN - s.SKNN)
 	noise := 2 * math.Hypot(float64(m.SKNNStderr), float64(s.SKNNStderr))
@@ -73,7 +79,7 @@ func (v *alignmentView) lostOf(name string) (lost, all int) {
 			continue
 		}
 		all++
-		if 2*a.Diverged > a.Runs {
+		if isLost(a) {
 			lost++
 		}
 	}
@@ -132,7 +138,7 @@ func (v *alignmentView) sayFirstLost() (said []string) {
 				continue
 			}
 			lrs = ascending(lrs, a.LR)
-			if f := first[a.LR]; 2*a.Diverged > a.Runs && (f == nil || radiusOf(a) < radiusOf(f)) {
+			if f := first[a.LR]; isLost(a) && (f == nil || radiusOf(a) < radiusOf(f)) {
 				first[a.LR] = a
 			}
 		}
@@ -157,7 +163,7 @@ func (v *alignmentView) sayLosses() (said []string) {
 	for _, n := range v.names() {
 		var least *study.AlignmentCell
 		for i := range v.cells {
-			if a := &v.cells[i]; alignmentName(a) == n && finite(float64(a.BestLoss)) && (least == nil || a.BestLoss < least.BestLoss) {
+			if a := &v.cells[i]; alignmentName(a) == n && !isLost(a) && finite(float64(a.BestLoss)) && (least == nil || a.BestLoss < least.BestLoss) {
 				least = a
 			}
 		}

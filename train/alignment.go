@@ -49,7 +49,7 @@ type Alignment struct {
 	TextToImage align.Recall `json:"text_to_image"`
 	ModalityGap float64      `json:"modality_gap"`
 	Spread      float64      `json:"spread"`
-	Temperature float64      `json:"temperature"`
+	Temperature Real         `json:"temperature"` // may be infinite
 	Collapsed   bool         `json:"collapsed"`
 }
 
@@ -129,7 +129,7 @@ func (t *alignment) evaluate(ctx context.Context, theta []float32, s *data.Set) 
 		return Scores{}, fmt.Errorf("evaluate: %w", err)
 	}
 	scale := t.LogitScale(theta)
-	m := &Alignment{Temperature: 1 / scale}
+	m := &Alignment{Temperature: Real(1 / scale)}
 	loss, err := align.ContrastiveLoss(images, texts, scale, t.config.Batch)
 	if err != nil {
 		return Scores{}, err

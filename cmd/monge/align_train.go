@@ -51,7 +51,7 @@ func printAlignment(w io.Writer, res train.Result) {
 		if a == nil {
 			return
 		}
-		fmt.Fprintf(w, "%s\tS_kNN %.4f\tloss %s\trecall at 1 %.3f %.3f\tgap %.3f\ttemperature %.4f", name, a.SKNN, number(loss), a.ImageToText.At1, a.TextToImage.At1, a.ModalityGap, a.Temperature)
+		fmt.Fprintf(w, "%s\tS_kNN %.4f\tloss %s\trecall at 1 %.3f %.3f\tgap %.3f\ttemperature %.4f", name, a.SKNN, number(loss), a.ImageToText.At1, a.TextToImage.At1, a.ModalityGap, float64(a.Temperature))
 		if a.Collapsed {
 			fmt.Fprint(w, "\tcollapsed")
 		}
