@@ -94,7 +94,7 @@ var Shapes = map[string]Config{
 	"clip-vit-base-patch32": DefaultConfig(),
 	"clip-tiny": {
 		Text:       TextConfig{TowerConfig{64, 256, 3, 4, "quick_gelu"}, 1024, 32},
-		Vision:     VisionConfig{TowerConfig{64, 256, 3, 4, "quick_gelu"}, 32, 4, 3},
+		Vision:     VisionConfig{TowerConfig{64, 256, 3, 4, "quick_gelu"}, 32, 8, 3},
 		Projection: 64, LogitScale: 2.6592,
 	},
 }
