@@ -36,7 +36,7 @@ func NewEmbeddings(x []float32, n, d int) (*Embeddings, error) {
 	if n < 1 || d < 1 || len(x)/d != n || len(x)%d != 0 {
 		return nil, fmt.Errorf("%d numbers are no %d x %d embeddings; there must be n*d, and at least one", len(x), n, d)
 	}
-	e := &Embeddings{n: n, d: d, rows: make([]float32, (n+block-1)/block*block*d)}
+	e := &Embeddings{n: n, d: d, rows: make([]float32, padded(n)*d)}
 	for i := range n {
 		if err := normalize(e.rows[i*d:(i+1)*d], x[i*d:(i+1)*d]); err != nil {
 			return nil, fmt.Errorf("row %d (of 0 to %d) %w", i, n-1, err)
@@ -44,6 +44,9 @@ func NewEmbeddings(x []float32, n, d int) (*Embeddings, error) {
 	}
 	return e, nil
 }
+
+// padded is n rounded up to a whole number of blocks.
+func padded(n int) int { return (n + block - 1) / block * block }
 
 // normalize writes row / |row|.
 func normalize(dst, row []float32) error {
