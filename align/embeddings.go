@@ -1,7 +1,8 @@
 // Package align measures how far the embeddings of two encoders, of images and of their
 // captions say, agree: by the neighbourhoods that each has by itself ([MutualKNN]), by
 // finding each other's partner ([Retrieval]), by how far apart the two lie
-// ([ModalityGap]), and by whether anything is left to tell apart ([Spread], [Collapsed]).
+// ([ModalityGap]), and by whether anything is left to tell apart ([Spread], [Collapsed]);
+// [NewMap] lays both out to look at.
 // They are the measures of section 4.2 of the M-SAM paper (arXiv 2502.08448) and those
 // that are needed to read them.
 //

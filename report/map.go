@@ -144,7 +144,8 @@ const (
 	panelSize  = 270
 	panelGap   = 12
 	panelTitle = 22
-	markRadius = 1.9
+	discRadius = 1.6
+	ringRadius = 2.8 // about the disc where a pair lies in one place
 )
 
 // mark is what a point or an entry of the key is drawn by.
@@ -162,7 +163,7 @@ type ring struct{}
 
 // DrawGlyph draws the ring.
 func (ring) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, p vg.Point) {
-	const width = .9
+	const width = .8
 	var path vg.Path
 	path.Move(vg.Point{X: p.X + s.Radius - width/2, Y: p.Y})
 	path.Arc(p, s.Radius-width/2, 0, 2*math.Pi)
@@ -196,7 +197,7 @@ func (m *Map) sheet() *sheet {
 	s.rows = (len(m.Panels) + s.columns - 1) / s.columns
 	list, colors := m.classes()
 	s.colors = colors
-	entries := []entry{{mark{inkMuted, draw.CircleGlyph{}}, "image"}, {mark{inkMuted, ring{}}, "text"}}
+	entries := []entry{{mark{inkText, draw.CircleGlyph{}}, "image"}, {mark{inkText, ring{}}, "text"}}
 	for _, c := range list {
 		entries = append(entries, entry{mark{c.color, draw.CircleGlyph{}}, c.label})
 	}
@@ -254,8 +255,8 @@ func (s *sheet) drawPanel(c draw.Canvas, p MapPanel) {
 			if plain != (of == otherColor || of == unknownColor) {
 				continue
 			}
-			mark{of, draw.CircleGlyph{}}.draw(c, markRadius, place(p.Images[i]))
-			mark{of, ring{}}.draw(c, markRadius+.3, place(p.Texts[i]))
+			mark{of, draw.CircleGlyph{}}.draw(c, discRadius, place(p.Images[i]))
+			mark{of, ring{}}.draw(c, ringRadius, place(p.Texts[i]))
 		}
 	}
 }

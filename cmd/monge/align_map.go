@@ -167,7 +167,11 @@ func (m *mapper) run(ctx context.Context) (*mapResult, error) {
 	line := newBar(m.log, "map", len(m.panels)*align.TSNEIterations, m.quiet)
 	defer line.close()
 	for i, p := range m.panels {
-		t := align.TSNE{Perplexity: m.perplexity, Seed: m.seed, Progress: func(done int) { line.set(i*align.TSNEIterations + done) }}
+		t := align.TSNE{Perplexity: m.perplexity, Seed: m.seed, Progress: func(done int) {
+			if done%100 == 0 { // the first iteration has waited for the components
+				line.set(i*align.TSNEIterations + done)
+			}
+		}}
 		at, err := p.layout(ctx, rows, m.remove, t)
 		if err != nil {
 			return nil, err
