@@ -30,7 +30,8 @@ func clusters(n, d, classes int) []float64 {
 type sklearnCase struct {
 	N, D, Classes, K int
 	Perplexity       float64
-	P, Gradient      []float64
+	P                []float64
+	Gradient, Early  []float64 // x and y of a point, then of the next
 	KL               json.RawMessage
 	Shares, Left     []float64
 }
@@ -131,10 +132,13 @@ func TestTSNESklearn(t *testing.T) {
 		if got := m.divergence(); !near(got, kl, 1e-8) {
 			t.Errorf("divergence %v, want %v", got, kl)
 		}
-		m.slope(1)
-		for i := range c.N {
-			if !near(m.x.gradient[i], c.Gradient[2*i], 1e-9) || !near(m.y.gradient[i], c.Gradient[2*i+1], 1e-9) {
-				t.Fatalf("gradient at point %d is %v, %v; want %v", i, m.x.gradient[i], m.y.gradient[i], c.Gradient[2*i:][:2])
+		for done, want := range map[int][]float64{0: c.Early, 249: c.Early, 250: c.Gradient, 999: c.Gradient} {
+			m := planeAt(theirs, c.N)
+			m.step(done)
+			for i := range c.N {
+				if !near(m.x.gradient[i], want[2*i], 1e-8) || !near(m.y.gradient[i], want[2*i+1], 1e-8) {
+					t.Fatalf("after %d iterations, the gradient at point %d is %v, %v; want %v", done, i, m.x.gradient[i], m.y.gradient[i], want[2*i:][:2])
+				}
 			}
 		}
 	}
@@ -267,6 +271,24 @@ func TestMapKeepsClassesApart(t *testing.T) {
 	}
 	if len(m.Removed) != 1 || !(m.Removed[0] > .3 && m.Removed[0] < 1) {
 		t.Errorf("removed %v", m.Removed)
+	}
+}
+
+// Images come first, then texts.
+func TestMapIsLayout(t *testing.T) {
+	const n, d = 9, 5
+	a, b := must(t, numbers(n, d, 1), n, d), must(t, numbers(n, d, 1e6), n, d)
+	m, err := NewMap(context.Background(), a, b, 0, TSNE{Perplexity: 4})
+	if err != nil || m.Removed != nil {
+		t.Fatal(m, err)
+	}
+	var x []float64
+	for _, v := range slices.Concat(a.rows[:n*d], b.rows[:n*d]) {
+		x = append(x, float64(v))
+	}
+	at, kl, err := TSNE{Perplexity: 4}.Layout(context.Background(), x, 2*n, d)
+	if err != nil || kl != m.KL || !slices.Equal(at, append(slices.Clone(m.Images), m.Texts...)) {
+		t.Errorf("%v, %v, want %v", m, err, at)
 	}
 }
 

@@ -37,7 +37,9 @@ def plane(n, d, classes, perplexity):
     p = np.array(short(p, 9))
     at = np.array([3 * number(2 * 10 ** 6 + i) for i in range(2 * n)])
     kl, gradient = _t_sne._kl_divergence(at, p, 1, n, 2)
-    return {"n": n, "d": d, "classes": classes, "perplexity": perplexity, "p": short(p, 9), "kl": kl, "gradient": short(gradient)}
+    _, early = _t_sne._kl_divergence(at, 12 * p, 1, n, 2)  # TSNE's early_exaggeration
+    return {"n": n, "d": d, "classes": classes, "perplexity": perplexity,
+            "p": short(p, 9), "kl": kl, "gradient": short(gradient), "early": short(early)}
 
 
 def reached(n, d, classes, perplexity):
