@@ -1,10 +1,9 @@
 // Package align measures how far the embeddings of two encoders, of images and of their
 // captions say, agree: by the neighbourhoods that each has by itself ([MutualKNN]), by
 // finding each other's partner ([Retrieval]), by how far apart the two lie
-// ([ModalityGap]), and by whether anything is left to tell apart ([Spread], [Collapsed]);
-// [NewMap] lays both out to look at.
+// ([ModalityGap]), and by whether anything is left to tell apart ([Spread], [Collapsed]).
 // They are the measures of section 4.2 of the M-SAM paper (arXiv 2502.08448) and those
-// that are needed to read them.
+// that are needed to read them; [NewMap] makes its figure 7.
 //
 // All similarities are cosines. They are computed in tiles, never held as a whole, and
 // results are the same bits whatever the number of threads.

@@ -22,7 +22,7 @@ func RemoveComponents(x []float64, n, d, k int) (shares []float64, err error) {
 		return nil, fmt.Errorf("%d components can't be removed; %d rows of %d numbers have %d, of which one must stay: remove 0 to %d", k, n, d, most+1, max(most, 0))
 	}
 	if k == 0 {
-		return nil, nil
+		return []float64{}, nil
 	}
 	part := centred(x, n, d) // and below what of it is removed
 	// Of cᵀc and ccᵀ, which have the same eigenvalues but for zeros, take the smaller.

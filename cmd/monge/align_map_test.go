@@ -103,7 +103,9 @@ func TestAlignMap(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mustCall(t, "align", "map", a, b, "--out", svg, "--perplexity", "6")
+	if text := mustCall(t, "align", "map", a, b, "--out", svg, "--perplexity", "6", "--remove", "0", "--json"); !strings.Contains(text, `"removed":[]`) {
+		t.Errorf("%q", text)
+	}
 	if drawing, err = os.ReadFile(svg); err != nil || !strings.Contains(string(drawing), ">unknown<") || strings.Contains(string(drawing), "class 0") {
 		t.Error("no grey picture", err)
 	}
