@@ -57,6 +57,6 @@ def left(n, d, classes, k):
 if __name__ == "__main__":
     print(json.dumps({
         "planes": [plane(30, 6, 3, 5), plane(24, 3, 24, 7.5)],
-        "reached": [reached(150, 10, 5, 30), reached(120, 20, 120, 20)],
+        "reached": [reached(150, 10, 5, 10), reached(120, 20, 120, 20)],
         "left": [left(20, 5, 4, 1), left(20, 5, 4, 3), left(6, 15, 6, 2)],
     }))
