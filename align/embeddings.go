@@ -3,7 +3,7 @@
 // finding each other's partner ([Retrieval]), by how far apart the two lie
 // ([ModalityGap]), and by whether anything is left to tell apart ([Spread], [Collapsed]).
 // They are the measures of section 4.2 of the M-SAM paper (arXiv 2502.08448) and those
-// that are needed to read them.
+// that are needed to read them; [NewMap] makes its figure 7.
 //
 // All similarities are cosines. They are computed in tiles, never held as a whole, and
 // results are the same bits whatever the number of threads.
@@ -36,7 +36,7 @@ func NewEmbeddings(x []float32, n, d int) (*Embeddings, error) {
 	if n < 1 || d < 1 || len(x)/d != n || len(x)%d != 0 {
 		return nil, fmt.Errorf("%d numbers are no %d x %d embeddings; there must be n*d, and at least one", len(x), n, d)
 	}
-	e := &Embeddings{n: n, d: d, rows: make([]float32, (n+block-1)/block*block*d)}
+	e := &Embeddings{n: n, d: d, rows: make([]float32, padded(n)*d)}
 	for i := range n {
 		if err := normalize(e.rows[i*d:(i+1)*d], x[i*d:(i+1)*d]); err != nil {
 			return nil, fmt.Errorf("row %d (of 0 to %d) %w", i, n-1, err)
@@ -44,6 +44,9 @@ func NewEmbeddings(x []float32, n, d int) (*Embeddings, error) {
 	}
 	return e, nil
 }
+
+// padded is n rounded up to a whole number of blocks.
+func padded(n int) int { return (n + block - 1) / block * block }
 
 // normalize writes row / |row|.
 func normalize(dst, row []float32) error {

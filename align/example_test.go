@@ -1,6 +1,7 @@
 package align_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -33,4 +34,32 @@ func ExampleMutualKNN() {
 	}
 	fmt.Println(s)
 	// Output: 0.75
+}
+
+func ExampleNewMap() {
+	// Images and texts of two kinds; the last number is the modality's.
+	var images, texts []float32
+	const n = 12
+	for i := range n {
+		kind := []float32{1, 0}
+		if i >= n/2 {
+			kind = []float32{0, 1}
+		}
+		images = append(images, kind[0], kind[1], .01*float32(i), 2)
+		texts = append(texts, kind[0], kind[1], -.01*float32(i), -2)
+	}
+	a, err := align.NewEmbeddings(images, n, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := align.NewEmbeddings(texts, n, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := align.NewMap(context.Background(), a, b, 1, align.TSNE{Perplexity: 5})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d images and %d texts; the modality had %.0f%% of the variance\n", len(m.Images), len(m.Texts), 100*m.Removed[0])
+	// Output: 12 images and 12 texts; the modality had 89% of the variance
 }

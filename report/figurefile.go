@@ -86,18 +86,27 @@ func (f *figure) draw(on vg.CanvasSizer) {
 func (f *figure) svgFile() []byte {
 	c := vgsvg.New(f.size())
 	f.draw(c)
-	var b bytes.Buffer
-	c.WriteTo(&b) // a bytes.Buffer fails no write
-	text := textElement.ReplaceAllStringFunc(b.String(), fit)
-	return []byte(svgStart.ReplaceAllStringFunc(text, func(start string) string {
-		return start + "\n<title>" + html.EscapeString(f.drawn.said()) + "</title>"
-	}))
+	return svgOf(c, f.drawn.said())
 }
 
 // pngFile returns the figure as a PNG file, at half as much again as a page's pixels.
 func (f *figure) pngFile() ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(f.size()), vgimg.UseDPI(108))
 	f.draw(c)
+	return pngOf(c)
+}
+
+// svgOf is the file of a canvas, with a title for those who do not see it.
+func svgOf(c *vgsvg.Canvas, title string) []byte {
+	var b bytes.Buffer
+	c.WriteTo(&b) // a bytes.Buffer fails no write
+	text := textElement.ReplaceAllStringFunc(b.String(), fit)
+	return []byte(svgStart.ReplaceAllStringFunc(text, func(start string) string {
+		return start + "\n<title>" + html.EscapeString(title) + "</title>"
+	}))
+}
+
+func pngOf(c *vgimg.Canvas) ([]byte, error) {
 	var b bytes.Buffer
 	e := png.Encoder{CompressionLevel: png.BestCompression}
 	err := e.Encode(&b, c.Image())

@@ -16,12 +16,12 @@ import (
 func newAlignCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "align",
-		Short:   "Fine-tune a CLIP model, and measure how far its two sides agree",
+		Short:   "Fine-tune a CLIP model, measure how far its two sides agree, and draw them",
 		Example: "  monge align score --a images.safetensors --b texts.safetensors",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAlignScore(), newAlignEmbed(), newAlignTrain())
+	cmd.AddCommand(newAlignScore(), newAlignEmbed(), newAlignMap(), newAlignTrain())
 	return cmd
 }
 

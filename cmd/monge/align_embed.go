@@ -33,8 +33,9 @@ func newAlignEmbed() *cobra.Command {
 		Long: `Embed pairs of an image and a caption by a CLIP model in a directory as Hugging Face
 publishes them (config.json, model.safetensors, vocab.json, merges.txt,
 preprocessor_config.json), and write images.safetensors and texts.safetensors, each with
-a tensor "embeddings" of a row for each pair, as 'monge align score' reads them. Pairs whose
-image can't be read are left out of both, and counted.`,
+a tensor "embeddings" of a row for each pair, as 'monge align score' reads them, and
+pairs.tsv, a line for each pair: image, member of the shard, class, caption. Pairs whose
+image can't be read are left out of all, and counted.`,
 		Example: "  monge align embed --model clip-vit-base-patch32 --pairs coco:coco --out embeddings\n" +
 			"  monge align score --a embeddings/images.safetensors --b embeddings/texts.safetensors",
 		Args: noArgs,
@@ -52,9 +53,9 @@ image can't be read are left out of both, and counted.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), map[string]any{"n": e.n, "skipped": e.skipped, "images": e.path(imagesFile), "texts": e.path(textsFile)})
+				return printJSON(cmd.OutOrStdout(), map[string]any{"n": e.n, "skipped": e.skipped, "images": e.path(imagesFile), "texts": e.path(textsFile), "pairs": e.path(pairsFile)})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d pairs embedded, %d left out: %s, %s\n", e.n, e.skipped, e.path(imagesFile), e.path(textsFile))
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d pairs embedded, %d left out: %s, %s, %s\n", e.n, e.skipped, e.path(imagesFile), e.path(textsFile), e.path(pairsFile))
 			return err
 		},
 	}
@@ -77,12 +78,16 @@ type embedder struct {
 	quiet          bool
 
 	images, texts []float32
+	pairs         []pairs.Pair // of the rows
 	n, skipped    int
 }
 
 func (e *embedder) path(name string) string { return filepath.Join(e.out, name) }
 
 func (e *embedder) run(ctx context.Context) error {
+	if err := keepsPairs(e.path(pairsFile)); err != nil {
+		return err
+	}
 	list, err := pairs.Open(ctx, e.spec, pairs.Options{Seed: e.seed})
 	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return usageError{err}
@@ -116,7 +121,7 @@ func (e *embedder) run(ctx context.Context) error {
 	if err := os.MkdirAll(e.out, 0o777); err != nil {
 		return err
 	}
-	return errors.Join(e.write(imagesFile, e.images), e.write(textsFile, e.texts))
+	return errors.Join(e.write(imagesFile, e.images), e.write(textsFile, e.texts), writePairs(e.path(pairsFile), e.pairs))
 }
 
 // embed appends the embeddings of pairs, except of those whose image can't be read.
@@ -134,6 +139,7 @@ func (e *embedder) embed(p *clip.Pretrained, some []pairs.Pair) error {
 			return err
 		}
 		b.Images, b.Tokens = append(b.Images, x...), append(b.Tokens, tokens)
+		e.pairs = append(e.pairs, some[i])
 	}
 	if len(b.Tokens) == 0 {
 		return nil

@@ -96,6 +96,7 @@ func TestAlignEmbed(t *testing.T) {
 	var got struct {
 		N, Skipped    int
 		Images, Texts string
+		Pairs         string
 	}
 	decode(t, mustCall(t, "align", "embed", "--model", model, "--pairs", "pairs:"+list, "--out", out, "--batch", "2", "--json"), &got)
 	if got.N != 3 || got.Skipped != 1 {
@@ -123,6 +124,10 @@ func TestAlignEmbed(t *testing.T) {
 			t.Fatalf("row 1 is %v, want %v", e.Data[8:16], want)
 		}
 	}
+	listed, err := readPairs(got.Pairs)
+	if err != nil || len(listed) != 3 || listed[1] != (embeddedPair{image: filepath.Join(dir, "c.png"), caption: "a picture of blue"}) {
+		t.Errorf("%v, %v", listed, err)
+	}
 	if s := mustCall(t, "align", "score", "--a", got.Images, "--b", got.Texts, "--k", "1"); !strings.Contains(s, "pairs         3") {
 		t.Errorf("%q", s)
 	}
@@ -144,7 +149,8 @@ func TestAlignEmbedErrors(t *testing.T) {
 	}{
 		{code: 2, want: "--model is missing", args: []string{"align", "embed"}},
 		{code: 2, want: "--batch is 0", args: append(embed[:len(embed):len(embed)], "--batch", "0")},
-		{code: 2, want: "unknown pairs", args: []string{"align", "embed", "--model", model, "--pairs", "csv:x", "--out", dir}},
+		{code: 2, want: "pairs.tsv is another list", args: append(embed[:len(embed)-1:len(embed)-1], dir)},
+		{code: 2, want: "unknown pairs", args: []string{"align", "embed", "--model", model, "--pairs", "csv:x", "--out", model}},
 		{file: clip.PreprocessorFile, text: `{"size": {"height": 32, "width": 32}, "resample": 2, "do_normalize": false}`,
 			code: 1, want: "a side of 32, the model's image_size is 16", args: embed},
 		{file: clip.ConfigFile, text: `{"model_type": "blip"}`, code: 1, want: `only "clip"`, args: embed},
