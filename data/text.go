@@ -117,7 +117,7 @@ func (x *texts) read(dst []float32, i int) error {
 }
 
 func (x *texts) identify(w io.Writer, i int) {
-	io.WriteString(w, keyOf(x.at(i))+"\x00\x00") // so that a text's end shows
+	io.WriteString(w, keyOf(x.at(i)))
 }
 
 // A corpus is labelled texts as they are read.

@@ -104,6 +104,10 @@ func TestTextFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	x := []float32{7: 5, 63: 5} // must be overwritten
+	if err := s.Train.Read(x, 0); err != nil || x[0] != 1 || x[1] != idOf("a") || slices.Max(x[2:]) != 0 {
+		t.Errorf("%v, %v", x, err)
+	}
 	if !slices.Equal(s.Classes, []string{"9", "10", "11"}) || !slices.Equal(s.Train.Labels, []int{1, 0}) || !slices.Equal(s.Val.Labels, []int{0}) || !slices.Equal(s.Test.Labels, []int{2}) || s.Train.ExampleLen() != 64 {
 		t.Errorf("%+v", s)
 	}
