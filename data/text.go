@@ -33,13 +33,15 @@ const (
 const (
 	maxLine        = 1 << 20
 	maxTextClasses = 1 << 16
+	maxTexts       = 1 << 23
 )
 
 // Tokens writes the ids of a text's tokens to dst: as many words as there is room for,
 // then zeros. See [Vocabulary].
 func Tokens(dst []float32, text string) {
 	clear(dst)
-	for i, id := range appendTokens(nil, []byte(text), len(dst)) {
+	ids := appendTokens(nil, []byte(text), len(dst))
+	for i, id := range ids[:min(len(ids), len(dst))] {
 		dst[i] = float32(id)
 	}
 }
@@ -74,15 +76,12 @@ func appendWords(ids []uint16, text []byte, most int) []uint16 {
 	return ids
 }
 
-// inTest draws the test split: a tenth, by what must not be in both. It does not depend on
-// how many tokens are kept.
-func inTest(key string) bool { return hash(key)%10 == 0 }
-
-// hash is FNV-1a of 64 bits.
-func hash(key string) uint64 {
+// inTest draws the test split: a tenth, by a hash of what must not be in both. It does not
+// depend on how many tokens are kept.
+func inTest(key string) bool {
 	h := fnv.New64a()
 	io.WriteString(h, key)
-	return h.Sum64()
+	return h.Sum64()%10 == 0
 }
 
 // keyOf is a text as the key of a map.
@@ -123,6 +122,7 @@ func (x *texts) identify(w io.Writer, i int) {
 // A corpus is labelled texts as they are read.
 type corpus struct {
 	tokens  int // of a text, at most
+	most    int // texts
 	classes []string
 	number  map[string]int
 	test    []bool // whether a text is in the test split
@@ -131,7 +131,7 @@ type corpus struct {
 }
 
 func newCorpus(o *Options) *corpus {
-	c := &corpus{tokens: usualTokens, number: map[string]int{}}
+	c := &corpus{tokens: usualTokens, most: maxTexts, number: map[string]int{}}
 	if o.Size != 0 {
 		c.tokens = o.Size
 	}
@@ -140,6 +140,9 @@ func newCorpus(o *Options) *corpus {
 
 // end ends the text whose tokens are those of ids from begin on, and cuts it.
 func (c *corpus) end(begin int, label string, test bool) error {
+	if len(c.labels) == c.most {
+		return fmt.Errorf("more than %d texts: split the file", c.most)
+	}
 	l, seen := c.number[label]
 	if !seen {
 		if len(c.classes) == maxTextClasses {

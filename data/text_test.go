@@ -45,6 +45,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%q: %v, want %v", tt.text, got, want)
 		}
 	}
+	Tokens(nil, "no room") // writes nothing
 }
 
 // textFile writes a file of a test, gzipped if its name says so.
@@ -221,6 +222,14 @@ func TestTextErrors(t *testing.T) {
 	}
 	var bad UsageError
 	if _, err := Open("text:"+dir+"/plain.tsv", Options{Size: maxSize + 1}); !errors.As(err, &bad) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTextLimit(t *testing.T) {
+	c := newCorpus(&Options{})
+	c.most = 3
+	if err := c.parse(strings.NewReader(numbered(4)), true); err == nil || !strings.Contains(err.Error(), "line 4: more than 3 texts") {
 		t.Errorf("error %v", err)
 	}
 }
