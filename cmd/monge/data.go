@@ -60,12 +60,12 @@ func newDataInfo() *cobra.Command {
 		Short: "Sizes, classes, mean and deviation of a data set",
 		Long: `Describe a data set: its splits and classes, the mean and standard deviation of each
 channel over a split's pixels, and with --out a picture of examples of each class. Texts
-have neither.
+have neither; debian:FILE is what "apt-cache dumpavail > FILE" writes.
 
 SPEC is one of ` + strings.Join(data.Specs(), ", ") + `.
 A csv file's columns and their shape follow a question mark:
 csv:FILE?label=digit&shape=28x28x1&scale=255.`,
-		Example: "  monge data info digits --out digits.png\n  apt-cache dumpavail > Packages; monge data info debian:Packages --size 16\n  monge data info imagefolder:photos --size 224 --crop",
+		Example: "  monge data info digits --out digits.png\n  monge data info debian:Packages --size 16\n  monge data info imagefolder:photos --size 224 --crop",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("%s takes one data set, got %d; there are %s", cmd.CommandPath(), len(args), strings.Join(data.Specs(), ", "))

@@ -94,6 +94,22 @@ func TestBERT(t *testing.T) {
 	check{Gradients: g.Gradients}.compareGradients(t, m, grad)
 }
 
+// A warm gradient allocates nothing.
+func TestBERTAllocatesNothing(t *testing.T) {
+	g := readBERT(t)
+	m, theta := g.model(t, len(g.IDs[0]))
+	x, grad := slices.Concat(g.IDs...), make([]float32, m.Size())
+	step := func() {
+		if _, err := m.Gradient(grad, theta, x, g.Labels, sam.Call{Weight: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if a := testing.AllocsPerRun(20, step); a != 0 {
+		t.Errorf("%g allocations", a)
+	}
+}
+
 // Padding changes nothing, however much there is of it, and whatever text is beside.
 func TestBERTPadding(t *testing.T) {
 	g := readBERT(t)
