@@ -24,7 +24,7 @@ import (
 type Info struct {
 	Model     string             // one of models.Names
 	Norm      string             // of residual networks: batch, group, or "" for batch
-	Input     []int              // shape of one input: height, width, channels
+	Input     []int              // shape of one input: height, width, channels of images, tokens of texts
 	Classes   []string           // in the order of the logits
 	Normalize data.Normalization // of pixels in [0, 1]
 }

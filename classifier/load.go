@@ -23,7 +23,7 @@ type Options struct {
 	Model, Norm string
 	Normalize   string // as data.ParseNormalization reads it
 	Classes     []string
-	Input       []int // height, width, channels
+	Input       []int // as in Info
 	// NewHead lets the last linear layer start anew where the file's is for another number
 	// of classes than Classes.
 	NewHead bool
@@ -193,7 +193,7 @@ func (i *Info) check() error {
 	n := 1
 	for _, d := range i.Input {
 		if d <= 0 || d > maxInput/n {
-			return fmt.Errorf("inputs of shape %v; height, width and channels must be positive, and at most %d numbers", i.Input, maxInput)
+			return fmt.Errorf("inputs of shape %v; every dimension must be positive, with at most %d numbers", i.Input, maxInput)
 		}
 		n *= d
 	}

@@ -12,7 +12,8 @@ import (
 // that are decoded when read; reading is safe for concurrent use.
 type Set struct {
 	Labels []int
-	Shape  []int    // of one example: height, width, channels for images
+	Shape  []int    // of one example: height, width, channels for images, tokens for texts
+	Text   bool     // whether examples are rows of token ids, see [Vocabulary]
 	Paths  []string // the file of each example, or nil where examples have none
 
 	source source
@@ -105,7 +106,7 @@ func (s *Set) number(i int) int {
 
 // Select returns the examples at idx, in that order. They are not copied.
 func (s *Set) Select(idx []int) *Set {
-	out := &Set{Labels: make([]int, len(idx)), Shape: s.Shape, source: s.source, index: make([]int, len(idx))}
+	out := &Set{Labels: make([]int, len(idx)), Shape: s.Shape, Text: s.Text, source: s.source, index: make([]int, len(idx))}
 	if s.Paths != nil {
 		out.Paths = make([]string, len(idx))
 	}
@@ -125,7 +126,10 @@ type Splits struct {
 	Name             string // the spec that it was opened by
 	Classes          []string
 	Train, Val, Test *Set
-	Ignored          int // files of an image folder that are no images by their names
+	// Ignored is how many files of an image folder, or packages of an index, are no
+	// examples; IgnoredWhy says why they are none.
+	Ignored    int
+	IgnoredWhy string
 }
 
 // A Part is a split with its name.

@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleOpen() {
-	// Or "idx:mnist", "cifar10:DIR", "imagefolder:photos", "csv:FILE?label=kind".
+	// Or "idx:mnist", "cifar10:DIR", "imagefolder:photos", "csv:FILE?label=kind",
+	// "text:FILE", "debian:Packages".
 	d, err := data.Open("digits", data.Options{Subset: 200})
 	if err != nil {
 		log.Fatal(err)
@@ -29,4 +30,15 @@ func ExampleDecodeImage() {
 	}
 	fmt.Println(len(x), shape)
 	// Output: 192 [8 8 3]
+}
+
+func ExampleTokens() {
+	a, b := make([]float32, 6), make([]float32, 6)
+	data.Tokens(a, "Hello, world")
+	data.Tokens(b, "HELLO -- world!")
+	fmt.Println(a)
+	fmt.Println(b)
+	// Output:
+	// [1 8183 2437 0 0 0]
+	// [1 8183 2437 0 0 0]
 }

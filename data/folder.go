@@ -60,6 +60,7 @@ func openFolder(dir string, o *Options) (*Splits, error) {
 			return nil, err
 		}
 	}
+	s.IgnoredWhy = "files that are no images by their names"
 	return s, s.sameShape()
 }
 

@@ -155,3 +155,70 @@ func FuzzChroma(f *testing.F) {
 		}
 	})
 }
+
+// checkTexts checks what holds of every corpus that was read.
+func checkTexts(t *testing.T, c *corpus) {
+	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != len(c.ids) {
+		t.Fatalf("%d labels, %d ends, %d splits", len(c.labels), len(c.ends), len(c.test))
+	}
+	for i, l := range c.labels {
+		ids := c.at(i)
+		if l < 0 || l >= len(c.classes) || len(ids) == 0 || len(ids) > c.tokens || ids[0] != textToken {
+			t.Fatalf("text %d of label %d is %v", i, l, ids)
+		}
+		for _, id := range ids[1:] {
+			if id < firstWord || id >= Vocabulary {
+				t.Fatalf("text %d has token %d", i, id)
+			}
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add([]byte("a\tb c\nd\t\n"))
+	f.Add([]byte("\uFEFFlabel\ttext\n1\tx"))
+	f.Add([]byte(`{"label": 3, "text": "x\u0000y"}` + "\n" + `{"label": "", "text": null}`))
+	f.Add([]byte("a\t\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > fuzzSize {
+			return
+		}
+		c := newCorpus(&Options{Size: 5})
+		if c.parse(bytes.NewReader(b), true) == nil {
+			if len(c.labels) == 0 {
+				t.Fatal("no text, and no error")
+			}
+			checkTexts(t, c)
+		}
+	})
+}
+
+func FuzzDebian(f *testing.F) {
+	f.Add([]byte(packages))
+	f.Add([]byte(" x\n\nSource:\nPackage:\n\nSection: a/b/\nDescription: x\n y\nDescription: z\n"))
+	f.Add([]byte("Package: a\nSection: b\nDescription:\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > fuzzSize {
+			return
+		}
+		x := newDebianIndex(&Options{Size: 5})
+		if x.parse(bytes.NewReader(b)) != nil {
+			return
+		}
+		checkTexts(t, &x.corpus)
+		if x.packages != len(x.labels)+x.bare+x.twins {
+			t.Fatalf("%d packages, %d kept, %d without, %d twins", x.packages, len(x.labels), x.bare, x.twins)
+		}
+		s, err := x.splits()
+		if err != nil {
+			return
+		}
+		kept := x.packages - s.Ignored
+		for _, p := range s.Parts() {
+			kept -= p.Len()
+		}
+		if kept != 0 {
+			t.Fatalf("%d packages are neither ignored nor in a split", kept)
+		}
+	})
+}

@@ -82,6 +82,9 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("the set is empty")
 	}
+	if set.Text && (settings.Augment != Augment{} || len(settings.Normalize.Mean) != 0) {
+		return nil, fmt.Errorf("pad, flip, cutout, mixup and normalization are for images; the examples are texts: leave them off, and normalization none")
+	}
 	if err := settings.Augment.check(set.Shape); err != nil {
 		return nil, err
 	}

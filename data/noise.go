@@ -58,7 +58,7 @@ func (s *Splits) WithNoise(n Noise, seed uint64) (*Splits, error) {
 
 // spoiled returns copies of a set, one after the other, that lack a share of their numbers.
 func (s *Set) spoiled(copies int, share float64, seed uint64) Set {
-	out := Set{Shape: s.Shape, source: &spoiling{s, share, kernel.Mix(seed, 0x706978656c73)}} // "pixels"
+	out := Set{Shape: s.Shape, Text: s.Text, source: &spoiling{s, share, kernel.Mix(seed, 0x706978656c73)}} // "pixels"
 	for range copies {
 		out.Labels = append(out.Labels, s.Labels...)
 		if s.Paths != nil {

@@ -13,6 +13,7 @@ type Options struct {
 	// Size is the height and width that images of files are brought to; 0 keeps theirs,
 	// which must then agree. With Crop the shorter side is brought to Size and the centre
 	// cut out, else images are squeezed. Resizing is Pillow's bilinear one, to the bit.
+	// Of texts it is the number of tokens, to which they are cut or padded; 0 is 64.
 	Size int
 	Crop bool
 	// Classes keeps these classes alone, in this order; nil keeps all.
@@ -51,6 +52,8 @@ var formats = []format{
 	{"cifar100", "DIR", cifar100.open},
 	{"imagefolder", "DIR", openFolder},
 	{"csv", "FILE", openCSV},
+	{"text", "FILE", openText},
+	{"debian", "FILE", openDebian},
 }
 
 // Specs returns what [Open] takes: "digits", "idx:DIR" and so on.
@@ -75,6 +78,12 @@ func Specs() []string {
 //	                                jpeg, png, gif, webp, bmp
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers
+//	text:FILE                       a line a text: LABEL<TAB>TEXT, or JSON with label and text; a tenth is
+//	                                the test split. Or a directory with train.tsv, val.tsv, test.tsv or .jsonl
+//	debian:FILE                     descriptions of Debian's packages by section, from an index as
+//	                                "apt-cache dumpavail" prints it or a Packages file of a mirror
+//
+// Files of texts may be gzipped; what becomes of a text is said at [Vocabulary].
 //
 // Errors name the file; those of the spec and the options are a [UsageError].
 func Open(spec string, o Options) (*Splits, error) {
@@ -101,6 +110,9 @@ func Open(spec string, o Options) (*Splits, error) {
 // choose applies the options that are the same for all formats.
 func (s *Splits) choose(o *Options) error {
 	for _, p := range s.Parts() {
+		if p.Text {
+			continue
+		}
 		if h, w := p.Shape[0], p.Shape[1]; o.Size != 0 && (h != o.Size || w != o.Size) {
 			return usage("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
 		}

@@ -114,6 +114,10 @@ func (t *Tape) fail(op, format string, args ...any) *Tensor {
 	return nil
 }
 
+// Fail records an error of a layer that can't work with its input, as operations record
+// theirs, and returns nil.
+func (t *Tape) Fail(layer, format string, args ...any) *Tensor { return t.fail(layer, format, args...) }
+
 // A ShapeError reports tensors that an operation can't work with.
 type ShapeError struct {
 	Layer   string // as [Tape.Scope] named it, may be empty

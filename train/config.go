@@ -26,7 +26,7 @@ type Config struct {
 // DataConfig says which examples a run sees.
 type DataConfig struct {
 	Data         string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..."`
-	Size         int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs)"`
+	Size         int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs), or tokens of a text (default 64)"`
 	Crop         bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
 	Classes      []string `json:"classes,omitempty" help:"keep these classes alone"`
 	Val          float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`

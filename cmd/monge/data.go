@@ -39,10 +39,11 @@ type dataInfo struct {
 	Data        string      `json:"data"`
 	Classes     []string    `json:"classes"`
 	Fingerprint string      `json:"fingerprint"`
-	Ignored     int         `json:"ignored"` // files of an image folder
+	Ignored     int         `json:"ignored"` // files of an image folder, packages of an index
+	IgnoredWhy  string      `json:"ignored_why,omitempty"`
 	Splits      []splitInfo `json:"splits"`
 	Split       string      `json:"split"` // that mean and std are of
-	Mean        []float64   `json:"mean"`  // by channel, of pixels in [0, 1]
+	Mean        []float64   `json:"mean"`  // by channel, of pixels in [0, 1]; null for texts
 	Std         []float64   `json:"std"`
 	Out         string      `json:"out,omitempty"`
 }
@@ -58,12 +59,13 @@ func newDataInfo() *cobra.Command {
 		Use:   "info SPEC",
 		Short: "Sizes, classes, mean and deviation of a data set",
 		Long: `Describe a data set: its splits and classes, the mean and standard deviation of each
-channel over a split's pixels, and with --out a picture of examples of each class.
+channel over a split's pixels, and with --out a picture of examples of each class. Texts
+have neither; debian:FILE is what "apt-cache dumpavail > FILE" writes.
 
 SPEC is one of ` + strings.Join(data.Specs(), ", ") + `.
 A csv file's columns and their shape follow a question mark:
 csv:FILE?label=digit&shape=28x28x1&scale=255.`,
-		Example: "  monge data info digits --out digits.png\n  monge data info imagefolder:photos --size 224 --crop",
+		Example: "  monge data info digits --out digits.png\n  monge data info debian:Packages --size 16\n  monge data info imagefolder:photos --size 224 --crop",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("%s takes one data set, got %d; there are %s", cmd.CommandPath(), len(args), strings.Join(data.Specs(), ", "))
@@ -110,7 +112,7 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Size, "size", 0, "height and width to bring an imagefolder's images to (default their own)")
+	f.IntVar(&o.Size, "size", 0, "height and width to bring an imagefolder's images to (default their own), or tokens of a text (default 64)")
 	f.StringSliceVar(&o.Classes, "classes", nil, "keep these classes alone, in this order")
 	f.IntVar(&o.Subset, "subset", 0, "keep so many training examples, by class alike (default all)")
 	f.BoolVar(&o.Crop, "crop", false, "with --size, cut out the centre instead of squeezing")
@@ -139,9 +141,12 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 	if err != nil {
 		return nil, err
 	}
-	info := &dataInfo{Data: s.Name, Classes: s.Classes, Fingerprint: fingerprint, Ignored: s.Ignored, Split: part.Name}
+	info := &dataInfo{Data: s.Name, Classes: s.Classes, Fingerprint: fingerprint, Ignored: s.Ignored, IgnoredWhy: s.IgnoredWhy, Split: part.Name}
 	for _, p := range s.Parts() {
 		info.Splits = append(info.Splits, splitInfo{p.Name, p.Len(), p.Shape, p.Counts(len(s.Classes))})
+	}
+	if part.Text {
+		return info, nil
 	}
 	bar := newBar(cmd.ErrOrStderr(), "examples", part.Len(), quiet)
 	defer bar.close()
@@ -152,7 +157,7 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 func printData(w io.Writer, info *dataInfo) {
 	fmt.Fprintf(w, "%s: %d classes, fingerprint %.16s\n", info.Data, len(info.Classes), info.Fingerprint)
 	if info.Ignored > 0 {
-		fmt.Fprintf(w, "%d files ignored, which are no images by their names\n", info.Ignored)
+		fmt.Fprintf(w, "%d ignored: %s\n", info.Ignored, info.IgnoredWhy)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, s := range info.Splits {
@@ -160,7 +165,7 @@ func printData(w io.Writer, info *dataInfo) {
 	}
 	fmt.Fprint(t, "\t\nshape")
 	for _, s := range info.Splits {
-		fmt.Fprintf(t, "\t%s", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(s.Shape)), "x"), "[]"))
+		fmt.Fprintf(t, "\t%s", shapeText(s.Shape))
 	}
 	fmt.Fprint(t, "\t\nexamples")
 	for _, s := range info.Splits {
@@ -174,13 +179,16 @@ func printData(w io.Writer, info *dataInfo) {
 	}
 	fmt.Fprintln(t, "\t")
 	t.Flush()
+	if info.Out != "" {
+		fmt.Fprintf(w, "wrote %s\n", info.Out)
+	}
+	if info.Mean == nil {
+		return // of texts
+	}
 	const most = 8 // channels to print; a table's rows can have many
 	n := min(len(info.Mean), most)
 	fmt.Fprintf(w, "%s: mean %.4f, deviation %.4f by channel%s\n", info.Split, info.Mean[:n], info.Std[:n],
 		map[bool]string{true: fmt.Sprintf(", the first %d of %d", n, len(info.Mean))}[n < len(info.Mean)])
-	if info.Out != "" {
-		fmt.Fprintf(w, "wrote %s\n", info.Out)
-	}
 }
 
 // writeSheet writes a row of examples for each class.

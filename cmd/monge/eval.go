@@ -121,7 +121,7 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	}
 	o.Input = set.Shape
 	if f.Info.Input != nil && !slices.Equal(f.Info.Input, set.Shape) {
-		return fmt.Errorf("%s is for images of shape %v, those of %s have %v", f.Path, f.Info.Input, d.Name, set.Shape)
+		return fmt.Errorf("%s is for inputs of shape %v, those of %s have %v", f.Path, f.Info.Input, d.Name, set.Shape)
 	}
 	c, err := f.Load(o)
 	if err != nil {
@@ -145,11 +145,13 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	return nil
 }
 
-// open opens the data, with an image folder's images brought to the size of the network's
-// input if the file of weights says that.
+// open opens the data, with an image folder's images or the texts brought to the size of
+// the network's input if the file of weights says that.
 func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
 	o := data.Options{Crop: e.crop, Classes: e.classes}
-	if len(input) == 3 && input[0] == input[1] && strings.HasPrefix(e.data, "imagefolder:") {
+	switch name, _, _ := strings.Cut(e.data, ":"); {
+	case name == "imagefolder" && len(input) == 3 && input[0] == input[1],
+		(name == "text" || name == "debian") && len(input) == 1:
 		o.Size = input[0]
 	}
 	d, err := data.Open(e.data, o)

@@ -147,7 +147,7 @@ func TestEvalErrors(t *testing.T) {
 		{"eval --batch 0 --weights " + ab, exitUsage, "--batch is 0"},
 		{"eval --subset -1 --weights " + ab, exitUsage, "--subset is -1"},
 		{"eval --data mnist --weights " + ab, exitUsage, `unknown data set "mnist"`},
-		{"eval --data digits --weights " + ab, exitFailed, "is for images of shape [16 16 3], those of digits have [8 8 1]"},
+		{"eval --data digits --weights " + ab, exitFailed, "is for inputs of shape [16 16 3], those of digits have [8 8 1]"},
 		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, `--split "test"; imagefolder:` + folder + " has train"},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + abc, exitFailed, "the weights tell 3 classes apart"},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + ba, exitFailed, "another order"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 type modelInfo struct {
 	Name   string `json:"name"`
 	Info   string `json:"info"`
-	Input  []int  `json:"input"` // height, width, channels
+	Input  []int  `json:"input"` // height, width, channels of images, tokens of texts
 	Params int    `json:"parameters"`
 	FLOPs  int    `json:"flops"` // of one forward pass
 }
@@ -40,11 +41,16 @@ func newModelsCommand() *cobra.Command {
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "model\tinput\tparameters\tMFLOP\t")
 			for _, m := range list {
-				fmt.Fprintf(t, "%s\t%dx%dx%d\t%d\t%.1f\t%s\n", m.Name, m.Input[0], m.Input[1], m.Input[2], m.Params, float64(m.FLOPs)/1e6, m.Info)
+				fmt.Fprintf(t, "%s\t%s\t%d\t%.1f\t%s\n", m.Name, shapeText(m.Input), m.Params, float64(m.FLOPs)/1e6, m.Info)
 			}
 			return t.Flush()
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	return cmd
+}
+
+// shapeText writes a shape like 32x32x3.
+func shapeText(shape []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(shape), " ", "x"), "[]")
 }
