@@ -3,10 +3,15 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/monge-ml/monge/clip"
+	"github.com/monge-ml/monge/sam"
 )
 
 func TestGemm(t *testing.T) {
@@ -24,7 +29,7 @@ func TestGemm(t *testing.T) {
 
 func TestStep(t *testing.T) {
 	for _, method := range []string{"sgd", "m-sam"} {
-		r, err := Step("mlp", 16, method, 3)
+		r, err := Step(Workload{Model: "mlp", Batch: 16, Method: method}, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,9 +38,9 @@ func TestStep(t *testing.T) {
 		}
 	}
 	for want, err := range map[string]error{
-		`unknown model "vgg"`:  second(Step("vgg", 1, "sgd", 1)),
-		"batch is 0":           second(Step("mlp", 0, "sgd", 1)),
-		`unknown method "swa"`: second(Step("mlp", 1, "swa", 1)),
+		`unknown model "vgg"`:  second(Step(Workload{"vgg", 1, "sgd", 0}, 1)),
+		"batch is 0":           second(Step(Workload{"mlp", 0, "sgd", 0}, 1)),
+		`unknown method "swa"`: second(Step(Workload{"mlp", 1, "swa", 0}, 1)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -56,9 +61,90 @@ func TestEval(t *testing.T) {
 }
 
 func TestCosts(t *testing.T) {
-	costs, err := Costs("mlp", 8, []string{"m-sam"}, 3)
-	if err != nil || len(costs) != 2 || costs[0].Method != "sgd" || costs[0].OverSGD != 1 || !(costs[1].OverSGD > 0) || costs[1].Repeats != 3 {
-		t.Errorf("%+v, %v", costs, err)
+	told := 0
+	table, err := stepTimes(context.Background(), Workload{Model: "mlp", Batch: 8}, 3, func(done int, _ string) { told = done })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told != 4*len(CostMethods) || table.Parameters != 26122 || len(table.Costs) != len(CostMethods) {
+		t.Errorf("told of %d steps; %+v", told, table)
+	}
+	for i, c := range table.Costs {
+		if c.Method != CostMethods[i] || !(c.OverSGD > 0) || !(c.OverSAM > 0) || c.Repeats != 3 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if table.Costs[0].OverSGD != 1 || table.Costs[1].OverSAM != 1 {
+		t.Errorf("a method beside itself: %+v", table.Costs)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := stepTimes(ctx, Workload{Model: "mlp", Batch: 8}, 3, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestMedianRatio(t *testing.T) {
+	if r := medianRatio([]float64{2, 9, 8}, []float64{1, 3, 2}); r != 3 {
+		t.Errorf("the median of 2, 3 and 4 is %g", r)
+	}
+}
+
+// smallCLIP is a shape that is quick to step.
+func smallCLIP() clip.Config {
+	c := clip.DefaultConfig()
+	c.Text = clip.TextConfig{TowerConfig: clip.TowerConfig{Width: 16, Hidden: 64, Layers: 2, Heads: 2, Activation: "quick_gelu"}, Vocabulary: 50, Length: 7}
+	c.Vision = clip.VisionConfig{TowerConfig: clip.TowerConfig{Width: 24, Hidden: 96, Layers: 1, Heads: 3, Activation: "quick_gelu"}, Size: 12, Patch: 4, Channels: 3}
+	c.Projection = 8
+	return c
+}
+
+func TestCLIP(t *testing.T) {
+	clips["clip-small"] = smallCLIP()
+	defer delete(clips, "clip-small")
+	for _, micro := range []int{0, 2} {
+		w := Workload{"clip-small", 6, "m-sam", micro}
+		r, err := Step(w, 2)
+		if err != nil || r.Workload != w || !(r.StepS > 0) || !(r.GFLOPS > 0) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	// The multiply-adds of a pair: towers of 7 and 10 rows, patches, projections.
+	tower := func(rows, width, layers int) int { return layers * (rows*12*width*width + 2*rows*rows*width) }
+	want := 2 * (tower(7, 16, 2) + tower(10, 24, 1) + 9*48*24 + 16*8 + 24*8)
+	b, err := newMinibatch(Workload{Model: "clip-small", Batch: 6})
+	if err != nil || b.flops != 6*want {
+		t.Errorf("%d operations of 6 pairs, want %d; %v", b.flops, 6*want, err)
+	}
+	// A gradient in parts is that of the whole.
+	whole, parts := make([]float32, len(b.theta)), make([]float32, len(b.theta))
+	loss, err := b.Gradient(whole, b.theta, sam.Call{Weight: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Objective = pairs{b.Objective.(pairs).model, b.Objective.(pairs).batch, 2}
+	again, err := b.Gradient(parts, b.theta, sam.Call{Weight: 1})
+	if err != nil || !(math.Abs(again-loss) < 1e-5) {
+		t.Fatalf("the loss is %g in parts, %g at once; %v", again, loss, err)
+	}
+	for i, g := range whole {
+		if math.Abs(float64(g-parts[i])) > 1e-5 {
+			t.Fatalf("gradient %d is %g in parts, %g at once", i, parts[i], g)
+		}
+	}
+	table, err := Layers(context.Background(), "clip-small", 2, 1)
+	if err != nil || len(table.Layers) < 40 {
+		t.Errorf("%+v, %v", table, err)
+	}
+	for want, w := range map[string]Workload{
+		"batch is 0":         {"clip-small", 0, "sgd", 0},
+		"a batch of 9000000": {"clip-small", 9000000, "sgd", 0},
+		"microbatches of -1": {"clip-small", 2, "sgd", -1},
+		"only the CLIP":      {"mlp", 2, "sgd", 1},
+	} {
+		if _, err := Step(w, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want %q", w, err, want)
+		}
 	}
 }
 
@@ -84,7 +170,7 @@ func TestPyTorchScript(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, w := range Workloads {
-		if w.Method == "sgd" || w.Model == "resnet18" {
+		if w.Method == "sgd" || w.Model == "resnet18" || strings.HasPrefix(w.Model, "clip") { // large ones take long
 			continue
 		}
 		r, err := pytorchOnce(context.Background(), variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
@@ -122,12 +208,21 @@ func TestSameModels(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, n := range torch {
-		m, err := build(name)
+		size, err := parameters(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Size() != n {
-			t.Errorf("%s has %d parameters here and %d in PyTorch", name, m.Size(), n)
+		if size != n {
+			t.Errorf("%s has %d parameters here and %d in PyTorch", name, size, n)
 		}
 	}
+}
+
+func parameters(name string) (int, error) {
+	if c, ok := clips[name]; ok {
+		m, err := clip.New(c)
+		return m.Size(), err
+	}
+	m, err := build(name)
+	return m.Size(), err
 }

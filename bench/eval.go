@@ -20,12 +20,12 @@ type EvalResult struct {
 
 // Eval measures the logits of a model on one minibatch.
 func Eval(model string, batch, repeats int) (EvalResult, error) {
-	s, err := newMinibatch(model, batch)
+	b, theta, err := newExamples(model, batch)
 	if err != nil {
 		return EvalResult{}, err
 	}
 	logits := func() error {
-		_, err := s.model.Logits(s.theta, s.x)
+		_, err := b.Model.Logits(theta, b.X)
 		return err
 	}
 	if _, err := measure(1, 2, logits); err != nil {
@@ -40,7 +40,7 @@ func Eval(model string, batch, repeats int) (EvalResult, error) {
 	runtime.ReadMemStats(&after)
 	return EvalResult{
 		Model: model, Batch: batch, ImagesPerS: float64(batch) / t.MedianS,
-		GFLOPS:       float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
+		GFLOPS:       float64(batch) * float64(b.Model.FLOPs()) / t.MedianS / 1e9,
 		PeakRSSBytes: usage.Now().PeakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / float64(repeats),
 		Times:        t, Machine: ThisMachine(),

@@ -35,7 +35,7 @@ type LayerTable struct {
 
 // Layers measures the operations of a model's gradient on one minibatch.
 func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable, error) {
-	s, err := newStepper(model, batch, "sgd")
+	s, err := newMinibatch(Workload{Model: model, Batch: batch})
 	if err != nil {
 		return nil, err
 	}
@@ -49,14 +49,14 @@ func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable,
 			return nil, err
 		}
 	}
-	s.model.Tape().Profile(true)
+	s.tape.Profile(true)
 	var forward, backward [][]float64 // by operation
 	table := &LayerTable{Model: model, Batch: batch, Machine: ThisMachine()}
 	for range repeats {
 		if err := run(); err != nil {
 			return nil, err
 		}
-		times := s.model.Tape().Times()
+		times := s.tape.Times()
 		if forward == nil {
 			forward, backward = make([][]float64, len(times)), make([][]float64, len(times))
 			table.Layers = make([]Layer, len(times))
@@ -67,7 +67,7 @@ func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable,
 			table.Layers[i].Name, table.Layers[i].Op = op.Layer, op.Op
 		}
 	}
-	for i, op := range s.model.Tape().Times() {
+	for i, op := range s.tape.Times() {
 		l := &table.Layers[i]
 		l.ForwardS, l.BackwardS = median(forward[i]), median(backward[i])
 		table.TotalS += l.ForwardS + l.BackwardS

@@ -6,7 +6,7 @@
     python3 pytorch.py gemm N - - THREADS REPEATS
 
 Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision, the CIFAR ResNets
-of He et al. (2016) and the vision transformers of Dosovitskiy et al. (2021) define them.
+of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021) and CLIP (Radford et al. 2021) define them.
 """
 import json
 import math
@@ -78,6 +78,49 @@ class ViT(nn.Module):
         return self.fc(self.encoder(self.patches(x).flatten(2).transpose(1, 2) + self.position).mean(1))
 
 
+def quick_gelu(x):
+    """x sigmoid(1.702 x), in the form that PyTorch computes faster and keeps less of."""
+    return F.silu(1.702 * x) / 1.702
+
+
+def encoder(width, heads, layers):
+    layer = nn.TransformerEncoderLayer(width, heads, 4 * width, 0., quick_gelu, batch_first=True, norm_first=True)
+    return nn.TransformerEncoder(layer, layers)
+
+
+class CLIP(nn.Module):
+    """openai/clip-vit-base-patch32; its inputs are pairs of an image and a text of full length."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.6592))
+        self.patches = nn.Conv2d(3, 768, 32, 32, bias=False)
+        self.class_row = nn.Parameter(.02 * torch.randn(768))
+        self.image_positions = nn.Parameter(.02 * torch.randn(50, 768))
+        self.before, self.image_encoder, self.image_norm = nn.LayerNorm(768), encoder(768, 12, 12), nn.LayerNorm(768)
+        self.image_projection = nn.Linear(768, 512, bias=False)
+        self.tokens = nn.Embedding(49408, 512)
+        self.text_positions = nn.Parameter(.02 * torch.randn(77, 512))
+        self.text_encoder, self.text_norm = encoder(512, 8, 12), nn.LayerNorm(512)
+        self.text_projection = nn.Linear(512, 512, bias=False)
+        self.register_buffer("causal", torch.full((77, 77), -math.inf).triu(1))
+        nn.init.normal_(self.tokens.weight, std=.02)
+
+    def forward(self, pairs):
+        x, ids = pairs
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.class_row.expand(len(x), 1, -1), x], 1) + self.image_positions
+        x = self.image_norm(self.image_encoder(self.before(x))[:, 0])
+        y = self.text_encoder(self.tokens(ids) + self.text_positions, self.causal)
+        y = self.text_norm(y[:, -1])
+        return F.normalize(self.image_projection(x), dim=-1), F.normalize(self.text_projection(y), dim=-1)
+
+    def loss(self, pairs, labels):
+        images, texts = self(pairs)
+        logits = self.scale.exp() * images @ texts.T
+        return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+
 def build(name):
     """The model and the shape of one input."""
     if name == "resnet18":
@@ -88,6 +131,8 @@ def build(name):
         return ViT(32, 4, 6, 192, 3), (3, 32, 32)
     if name == "vit-b32":
         return ViT(224, 32, 12, 768, 12), (3, 224, 224)
+    if name == "clip-vit-base-patch32":
+        return CLIP(), (3, 224, 224)
     if name in ("mlp", "mlp-512"):
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)), (784,)
     sys.exit(f"unknown model {name!r}")
@@ -96,17 +141,15 @@ def build(name):
 class Step:
     """A training step: one gradient for sgd, two for sam and m-sam, with SGD and momentum as the base."""
 
-    def __init__(self, model, x, y, method):
-        self.model, self.x, self.y, self.method = model, x, y, method
+    def __init__(self, loss, model, method):
+        self.loss, self.method = loss, method
         self.params = list(model.parameters())
         self.opt = torch.optim.SGD(self.params, lr=.01, momentum=.9, foreach=True)
         self.norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
 
     def gradient(self):
         self.opt.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self.model(self.x), self.y)
-        loss.backward()
-        return loss
+        self.loss().backward()
 
     def statistics(self, move):
         for m in self.norms:
@@ -115,13 +158,13 @@ class Step:
     def __call__(self):
         self.gradient()
         if self.method != "sgd":
-            grads = [p.grad for p in self.params]
-            norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads))))
+            delta = [p.grad for p in self.params]
+            norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(delta))))
             scale = .05 / norm
             if self.method == "m-sam":
                 scale /= math.sqrt(1 + norm * norm)
             with torch.no_grad():
-                delta = torch._foreach_mul(grads, scale)
+                torch._foreach_mul_(delta, scale)
                 torch._foreach_add_(self.params, delta)
             self.statistics(False)
             self.gradient()
@@ -180,9 +223,16 @@ def main():
         result["times"] = times(lambda: torch.mm(a, b, out=c), int(repeats))
     else:
         model, shape = build(name)
-        x, y = torch.randn(int(batch), *shape), torch.arange(int(batch)) % 10
+        n = int(batch)
+        x = torch.randn(n, *shape)
         if "channels_last" in sys.argv[7:] and len(shape) == 3:
             model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+        if isinstance(model, CLIP):
+            pairs, labels = (x, torch.randint(1, 49408, (n, 77))), torch.arange(n)
+            loss = lambda: model.loss(pairs, labels)
+        else:
+            labels = torch.arange(n) % 10
+            loss = lambda: F.cross_entropy(model(x), labels)
         if what == "layers":
             result["layers"] = layers(model, x, int(repeats))
         elif what == "eval":
@@ -190,7 +240,7 @@ def main():
             with torch.inference_mode():
                 result["times"] = times(lambda: model(x), int(repeats))
         else:
-            result["times"] = times(Step(model, x, y, method), int(repeats))
+            result["times"] = times(Step(loss, model, method), int(repeats))
     result["peak_rss_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps(result))
 

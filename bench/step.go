@@ -3,22 +3,24 @@ package bench
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/usage"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/tensor"
 )
 
 // A StepResult is the cost of a whole training step: the gradients, the perturbation,
 // and SGD's update with momentum.
 type StepResult struct {
-	Model  string  `json:"model"`
-	Batch  int     `json:"batch"`
-	Method string  `json:"method"`
-	StepS  float64 `json:"step_s"` // median
-	GFLOPS float64 `json:"gflops"` // of the operations that a direct computation takes
+	Workload
+	Parameters int     `json:"parameters"`
+	StepS      float64 `json:"step_s"` // median
+	GFLOPS     float64 `json:"gflops"` // of the operations that a direct computation takes
 	// OverheadS is what the perturbation costs beside its gradient: norm and
 	// displacement, the step of a free objective less that of the base optimizer.
 	OverheadS    float64 `json:"overhead_s"`
@@ -29,17 +31,18 @@ type StepResult struct {
 	Machine
 }
 
-// stepper is a model with a fixed minibatch, as an objective.
-type stepper struct {
-	model  *nn.Model
-	theta  []float32
-	x      []float32
-	labels []int
-	opt    *sam.Stepper[float32]
+// A minibatch is a model's loss on fixed inputs, at parameters drawn at random.
+type minibatch struct {
+	sam.Objective[float32]
+	tape  *tensor.Tape
+	theta []float32
+	flops int // of a forward pass of all inputs
 }
 
-func (s *stepper) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	return s.model.Gradient(grad, theta, s.x, s.labels, c)
+// stepper takes steps on a minibatch.
+type stepper struct {
+	*minibatch
+	opt *sam.Stepper[float32]
 }
 
 func (s *stepper) step() error {
@@ -47,17 +50,18 @@ func (s *stepper) step() error {
 	return err
 }
 
+// newBase makes the base optimizer of a measured step.
+func newBase(n int) (sam.Optimizer[float32], error) {
+	return optim.NewSGD[float32](n, optim.SGDSettings{LR: optim.Constant(.01), Momentum: .9})
+}
+
 // newOptimizer makes the optimizer of a measured step.
-func newOptimizer(method string, n int) (*sam.Stepper[float32], error) {
+func newOptimizer(method string, n int, base sam.Optimizer[float32]) (*sam.Stepper[float32], error) {
 	p := sam.FamilyParams{}
 	if !plain(method) {
 		p.Rho = sam.Constant(.05)
 	}
 	settings, err := sam.Family[float32](method, p)
-	if err != nil {
-		return nil, err
-	}
-	base, err := optim.NewSGD[float32](n, optim.SGDSettings{LR: optim.Constant(.01), Momentum: .9})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +79,11 @@ func perturbation(method string, n int) (seconds float64, err error) {
 	theta := random(n)
 	var t [2]Times
 	for i, m := range []string{"sgd", method} {
-		opt, err := newOptimizer(m, n)
+		base, err := newBase(n)
+		if err != nil {
+			return 0, err
+		}
+		opt, err := newOptimizer(m, n, base)
 		if err != nil {
 			return 0, err
 		}
@@ -94,33 +102,65 @@ func perturbation(method string, n int) (seconds float64, err error) {
 	return t[1].MedianS - t[0].MedianS, nil
 }
 
-func newStepper(model string, batch int, method string) (*stepper, error) {
-	s, err := newMinibatch(model, batch)
+func newStepper(w Workload) (*stepper, error) {
+	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
-	s.opt, err = newOptimizer(method, s.model.Size())
-	return s, err
+	base, err := newBase(len(b.theta))
+	if err != nil {
+		return nil, err
+	}
+	opt, err := newOptimizer(w.Method, len(b.theta), base)
+	return &stepper{b, opt}, err
 }
 
-// newMinibatch makes a stepper without an optimizer.
-func newMinibatch(model string, batch int) (*stepper, error) {
-	m, err := build(model)
+// newMinibatch returns the loss that a workload's steps are taken on.
+func newMinibatch(w Workload) (*minibatch, error) {
+	if c, ok := clips[w.Model]; ok {
+		return newPairs(c, w)
+	}
+	if !slices.Contains(ModelNames(), w.Model) {
+		return nil, fmt.Errorf("unknown model %q; there are %s", w.Model, strings.Join(ModelNames(), ", "))
+	}
+	if w.Microbatch != 0 {
+		return nil, fmt.Errorf("%s: microbatches of %d; only the CLIP models' loss is computed in parts", w.Model, w.Microbatch)
+	}
+	b, theta, err := newExamples(w.Model, w.Batch)
 	if err != nil {
 		return nil, err
 	}
+	return &minibatch{b, b.Model.Tape(), theta, w.Batch * b.Model.FLOPs()}, nil
+}
+
+// newExamples returns a classifier with inputs and labels, and its initial parameters.
+func newExamples(model string, batch int) (b nn.Minibatch, theta []float32, err error) {
+	m, err := build(model)
+	if err != nil {
+		return b, nil, err
+	}
+	if err := checkBatch(batch, m.InputLen()); err != nil {
+		return b, nil, err
+	}
+	b = nn.Minibatch{Model: m, X: random(batch * m.InputLen()), Labels: make([]int, batch)}
+	for i := range b.Labels {
+		b.Labels[i] = i % m.Classes()
+	}
+	theta = make([]float32, m.Size())
+	m.Init(theta, 1)
+	return b, theta, nil
+}
+
+// checkBatch returns an error for a batch of inputs of some numbers each that is empty, or
+// too large.
+func checkBatch(batch, numbers int) error {
 	if batch <= 0 {
-		return nil, fmt.Errorf("batch is %d; it must be at least 1", batch)
+		return fmt.Errorf("batch is %d; it must be at least 1", batch)
 	}
-	if batch > maxNumbers/m.InputLen() {
-		return nil, fmt.Errorf("a batch of %d inputs of %d numbers; there may be %d numbers", batch, m.InputLen(), maxNumbers)
+	if batch > maxNumbers/numbers {
+		return fmt.Errorf("a batch of %d inputs of %d numbers; there may be %d numbers", batch, numbers, maxNumbers)
 	}
-	s := &stepper{model: m, theta: make([]float32, m.Size()), x: random(batch * m.InputLen()), labels: make([]int, batch)}
-	for i := range s.labels {
-		s.labels[i] = i % m.Classes()
-	}
-	m.Init(s.theta, 1)
-	return s, nil
+	return nil
 }
 
 // build returns a model of the list at its usual input, with ten classes.
@@ -134,8 +174,8 @@ func build(name string) (*nn.Model, error) {
 }
 
 // Step measures training steps of a model on one minibatch.
-func Step(model string, batch int, method string, repeats int) (StepResult, error) {
-	s, err := newStepper(model, batch, method)
+func Step(w Workload, repeats int) (StepResult, error) {
+	s, err := newStepper(w)
 	if err != nil {
 		return StepResult{}, err
 	}
@@ -158,64 +198,22 @@ func Step(model string, batch int, method string, repeats int) (StepResult, erro
 	}
 	now := usage.Now()
 	runtime.ReadMemStats(&after)
-	overhead, err := perturbation(method, len(s.theta))
+	overhead, err := perturbation(w.Method, len(s.theta))
 	if err != nil {
 		return StepResult{}, err
 	}
 	gradients := 2.
-	if plain(method) {
+	if plain(w.Method) {
 		gradients = 1
 	}
 	n := float64(repeats)
 	return StepResult{
-		Model: model, Batch: batch, Method: method, StepS: t.MedianS,
-		GFLOPS:       gradients * 3 * float64(batch) * float64(s.model.FLOPs()) / t.MedianS / 1e9,
+		Workload: w, Parameters: len(s.theta), StepS: t.MedianS,
+		GFLOPS:       gradients * 3 * float64(s.flops) / t.MedianS / 1e9,
 		OverheadS:    overhead,
 		PeakRSSBytes: now.PeakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / n,
 		PageFaults:   float64(now.Faults-faults) / n,
 		Times:        t, Machine: ThisMachine(),
 	}, nil
-}
-
-// A Cost is what a method's step takes beside SGD's.
-type Cost struct {
-	Method  string  `json:"method"`
-	OverSGD float64 `json:"over_sgd"` // median over rounds of the ratio within a round
-	Times
-}
-
-// Costs measures the steps of several methods on one model, in turn, so that all see
-// the same machine. SGD is the first.
-func Costs(model string, batch int, methods []string, repeats int) ([]Cost, error) {
-	methods = append([]string{"sgd"}, methods...)
-	steppers := make([]*stepper, len(methods))
-	for i, m := range methods {
-		s, err := newStepper(model, batch, m)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			s.model = steppers[0].model // one arena, warm for all
-		}
-		steppers[i] = s
-	}
-	seconds, ratios := make([][]float64, len(methods)), make([][]float64, len(methods))
-	for round := range repeats + 1 { // the first is a warm-up
-		for i, s := range steppers {
-			t, err := measure(1, 0, s.step)
-			if err != nil {
-				return nil, err
-			}
-			if round > 0 {
-				seconds[i] = append(seconds[i], t.MedianS)
-				ratios[i] = append(ratios[i], t.MedianS/seconds[0][round-1])
-			}
-		}
-	}
-	costs := make([]Cost, len(methods))
-	for i, m := range methods {
-		costs[i] = Cost{Method: m, OverSGD: median(ratios[i]), Times: summarize(seconds[i])}
-	}
-	return costs, nil
 }

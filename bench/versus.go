@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/kernel"
 )
 
 //go:embed pytorch.py
@@ -24,9 +26,10 @@ const python = "/usr/bin/python3"
 // A Workload is a training step to compare, or with method "eval" the logits of a
 // minibatch without gradients.
 type Workload struct {
-	Model  string `json:"model"`
-	Batch  int    `json:"batch"`
-	Method string `json:"method"`
+	Model      string `json:"model"`
+	Batch      int    `json:"batch"`
+	Method     string `json:"method"`
+	Microbatch int    `json:"microbatch,omitempty"` // pairs at a time, of a CLIP model; 0 means all
 }
 
 // methodEval is the method of a workload that does not train.
@@ -34,11 +37,12 @@ const methodEval = "eval"
 
 // Workloads are what a comparison runs.
 var Workloads = []Workload{
-	{"resnet18", 32, "m-sam"}, {"resnet18", 32, "sgd"},
-	{"resnet20", 128, "m-sam"}, {"resnet20", 128, "sgd"},
-	{"mlp-512", 128, "m-sam"}, {"mlp-512", 128, "sgd"},
-	{"vit-tiny", 128, "m-sam"}, {"vit-tiny", 128, "sgd"},
-	{"resnet18", 128, methodEval}, {"resnet20", 128, methodEval},
+	{"resnet18", 32, "m-sam", 0}, {"resnet18", 32, "sgd", 0},
+	{"resnet20", 128, "m-sam", 0}, {"resnet20", 128, "sgd", 0},
+	{"mlp-512", 128, "m-sam", 0}, {"mlp-512", 128, "sgd", 0},
+	{"vit-tiny", 128, "m-sam", 0}, {"vit-tiny", 128, "sgd", 0},
+	{"clip-vit-base-patch32", 16, "m-sam", 0}, {"clip-vit-base-patch32", 16, "sgd", 0},
+	{"resnet18", 128, methodEval, 0}, {"resnet20", 128, methodEval, 0},
 }
 
 // A variant is a way to run PyTorch.
@@ -138,7 +142,7 @@ func VersusPyTorch(ctx context.Context, workloads []Workload, rounds, threads in
 			c.PyTorch = append(c.PyTorch, Side{Name: way.Name})
 		}
 		for range rounds {
-			times, rss, err := oursOnce(ctx, self, w, threads)
+			times, rss, err := oursOnce(ctx, self, w, threads, repeatsFor(w))
 			if err != nil {
 				return v, err
 			}
@@ -187,11 +191,11 @@ func repeatsFor(w Workload) string {
 	return "3"
 }
 
-func oursOnce(ctx context.Context, self string, w Workload, threads int) ([]float64, int64, error) {
+func oursOnce(ctx context.Context, self string, w Workload, threads int, repeats string) ([]float64, int64, error) {
 	args := []string{"bench", w.what(), "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
-		"--threads", strconv.Itoa(threads), "--repeats", repeatsFor(w)}
+		"--threads", strconv.Itoa(threads), "--repeats", repeats, "--winograd=" + strconv.FormatBool(kernel.Winograd())}
 	if w.Method != methodEval {
-		args = append(args, "--method", w.Method)
+		args = append(args, "--method", w.Method, "--microbatch", strconv.Itoa(w.Microbatch))
 	}
 	out, err := output(exec.CommandContext(ctx, self, args...))
 	if err != nil {

@@ -148,6 +148,9 @@ func imageTower(b nn.Builder, c Config, o Options) tower {
 	}
 }
 
+// Tape returns the tape that the model computes on, for profiles and counts of operations.
+func (m *Model) Tape() *tensor.Tape { return m.tape }
+
 // images brings images to unit vectors of the common space, a row each.
 func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	t, v, w := m.tape, m.Config.Vision, &m.image

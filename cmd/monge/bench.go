@@ -165,6 +165,15 @@ func printConv(w io.Writer, all []bench.ConvRate) {
 	fmt.Fprintf(w, "GFLOP/s count the operations of a direct computation, which Winograd's algorithm does not need all of.\n%s, %d threads\n", all[0].Level, all[0].Threads)
 }
 
+// addWorkload adds the flags of what a step is taken on.
+func addWorkload(cmd *cobra.Command, w *bench.Workload) {
+	f := cmd.Flags()
+	f.StringVar(&w.Model, "model", "resnet20", "model: "+strings.Join(bench.ModelNames(), ", "))
+	f.IntVar(&w.Batch, "batch", 128, "minibatch size; pairs of an image and a text for CLIP models")
+	f.IntVar(&w.Microbatch, "microbatch", 0, "pairs that a CLIP model's gradient takes at a time (default all)")
+	complete(cmd, "model", bench.ModelNames()...)
+}
+
 func newBenchStep() *cobra.Command {
 	var b benchFlags
 	var w bench.Workload
@@ -177,7 +186,7 @@ func newBenchStep() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			r, err := bench.Step(w.Model, w.Batch, w.Method, b.repeats)
+			r, err := bench.Step(w, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -188,13 +197,10 @@ func newBenchStep() *cobra.Command {
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&w.Model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
-	f.IntVar(&w.Batch, "batch", 128, "minibatch size")
-	f.StringVar(&w.Method, "method", "m-sam", "method: sgd, sam, m-sam, fisher, asam")
+	cmd.Flags().StringVar(&w.Method, "method", "m-sam", "method: "+strings.Join(bench.CostMethods, ", "))
+	addWorkload(cmd, &w)
 	b.add(cmd, 5)
-	complete(cmd, "model", models.Names()...)
-	complete(cmd, "method", "sgd", "sam", "m-sam", "fisher", "asam")
+	complete(cmd, "method", bench.CostMethods...)
 	return cmd
 }
 
@@ -231,37 +237,45 @@ func newBenchEval() *cobra.Command {
 
 func newBenchCost() *cobra.Command {
 	var b benchFlags
-	var model string
-	var batch int
+	var w bench.Workload
 	cmd := &cobra.Command{
-		Use:     "cost",
-		Short:   "Steps of all methods on one model, in turn, beside SGD's",
-		Example: "  monge bench cost --model resnet20 --batch 128",
+		Use:   "cost",
+		Short: "Time and memory of all methods' steps on one model, beside SGD's and SAM's",
+		Long: `Run the steps of all methods on one model and minibatch and print what each takes: its
+time, in turn with the others' in one process, over SGD's and over SAM's, and the peak
+memory of a process that does nothing else.`,
+		Example: "  monge bench cost --model resnet20 --batch 128\n  monge bench cost --model clip-vit-base-patch32 --batch 16 --repeats 5",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			costs, err := bench.Costs(model, batch, []string{"sam", "m-sam", "fisher", "asam"}, b.repeats)
+			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods)*(b.repeats+2), b.asJSON)
+			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done, _ int, what string) {
+				line.note(what)
+				line.set(done)
+			})
+			line.close()
 			if err != nil {
 				return usageError{err}
 			}
-			return b.print(cmd, costs, func(w io.Writer) {
-				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-				fmt.Fprintln(t, "method\tmedian ms\tmin\tover sgd\t")
-				for _, c := range costs {
-					fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3fx\t\n", c.Method, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD)
-				}
-				t.Flush()
-			})
+			return b.print(cmd, table, func(w io.Writer) { printCosts(w, table) })
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
-	f.IntVar(&batch, "batch", 128, "minibatch size")
+	addWorkload(cmd, &w)
 	b.add(cmd, 9)
-	complete(cmd, "model", models.Names()...)
 	return cmd
+}
+
+func printCosts(w io.Writer, table *bench.CostTable) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "method\tmedian ms\tmin\tover sgd\tover sam\tpeak MB\t")
+	for _, c := range table.Costs {
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3fx\t%.3fx\t%.0f\t\n", c.Method, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD, c.OverSAM, float64(c.PeakRSSBytes)/1e6)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "%s, batch %d, %d parameters: a vector of them is %.0f MB\n%s, %d threads\n",
+		table.Model, table.Batch, table.Parameters, float64(4*table.Parameters)/1e6, table.Level, table.Threads)
 }
 
 func newBenchLayers() *cobra.Command {
@@ -296,7 +310,7 @@ beside it where PyTorch is there.`,
 }
 
 // versusModels are the models of versus-pytorch.
-var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny"}
+var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32"}
 
 func newBenchVersus() *cobra.Command {
 	var b benchFlags
