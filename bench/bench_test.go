@@ -61,13 +61,14 @@ func TestEval(t *testing.T) {
 }
 
 func TestCosts(t *testing.T) {
-	told := 0
-	table, err := stepTimes(context.Background(), Workload{Model: "mlp", Batch: 8}, 3, func(done int, _ string) { told = done })
+	b, err := newMinibatch(Workload{Model: "mlp", Batch: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told != 4*len(CostMethods) || table.Parameters != 26122 || len(table.Costs) != len(CostMethods) {
-		t.Errorf("told of %d steps; %+v", told, table)
+	told := 0
+	table := &CostTable{Costs: make([]Cost, len(CostMethods))}
+	if err := table.time(context.Background(), b, 3, func(done int, _ string) { told = done }); err != nil || told != 4*len(CostMethods) {
+		t.Errorf("told of %d steps, %v", told, err)
 	}
 	for i, c := range table.Costs {
 		if c.Method != CostMethods[i] || !(c.OverSGD > 0) || !(c.OverSAM > 0) || c.Repeats != 3 {
@@ -79,7 +80,7 @@ func TestCosts(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := stepTimes(ctx, Workload{Model: "mlp", Batch: 8}, 3, nil); !errors.Is(err, context.Canceled) {
+	if err := table.time(ctx, b, 3, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"os"
-	"runtime/debug"
 	"slices"
 )
 
@@ -30,59 +29,55 @@ type CostTable struct {
 // CostMethods are the methods of a [CostTable].
 var CostMethods = []string{"sgd", "sam", "m-sam", "fisher", "asam"}
 
-// Costs measures the steps of all methods on a workload's model and batch: their time in
-// turn in this process, repeats times, so that all see the same machine, and then their
-// memory, each in a fresh process of this program.
+// Costs measures the steps of all methods on a workload's model and batch: their memory
+// each in a fresh process of this program, and then their time in turn in this one, repeats
+// times, so that all see the same machine.
 func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(done, all int, what string)) (*CostTable, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	rounds := len(CostMethods) * (repeats + 1)
-	all := rounds + len(CostMethods)
-	table, err := stepTimes(ctx, w, repeats, func(done int, method string) { progress(done, all, method) })
-	if err != nil {
-		return nil, err
-	}
-	debug.FreeOSMemory() // the other processes need it
-	for i := range table.Costs {
-		w.Method = table.Costs[i].Method
-		if _, table.Costs[i].PeakRSSBytes, err = oursOnce(ctx, self, w, threads, "1"); err != nil {
-			return nil, err
-		}
-		progress(rounds+i+1, all, w.Method+" memory")
-	}
-	return table, nil
-}
-
-// stepTimes is [Costs] without the memory. The methods step the same parameters with the
-// same base optimizer, one after the other.
-func stepTimes(ctx context.Context, w Workload, repeats int, progress func(done int, method string)) (*CostTable, error) {
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
+	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: make([]Cost, len(CostMethods)), Machine: ThisMachine()}
+	all := len(CostMethods) * (repeats + 2)
+	// Linux counts what a process's parent had at the most as its own, so these come first.
+	for i, m := range CostMethods {
+		w.Method = m
+		if _, table.Costs[i].PeakRSSBytes, err = oursOnce(ctx, self, w, threads, "1"); err != nil {
+			return nil, err
+		}
+		progress(i+1, all, m+" memory")
+	}
+	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(CostMethods)+done, all, method) })
+}
+
+// time fills in the times. The methods step the same parameters with the same base
+// optimizer, one after the other.
+func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, progress func(done int, method string)) error {
 	base, err := newBase(len(b.theta))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	steppers := make([]*stepper, len(CostMethods))
 	for i, m := range CostMethods {
 		opt, err := newOptimizer(m, len(b.theta), base)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		steppers[i] = &stepper{b, opt}
+		steppers[i] = &stepper{b, base, opt}
 	}
 	seconds := make([][]float64, len(steppers)) // by method and round
 	for round := range repeats + 1 {            // the first is a warm-up
 		for i, s := range steppers {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			}
 			t, err := measure(1, 0, s.step)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if round > 0 {
 				seconds[i] = append(seconds[i], t.MedianS)
@@ -90,15 +85,13 @@ func stepTimes(ctx context.Context, w Workload, repeats int, progress func(done 
 			progress(round*len(steppers)+i+1, CostMethods[i])
 		}
 	}
-	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Machine: ThisMachine()}
 	sgd, sam := seconds[slices.Index(CostMethods, "sgd")], seconds[slices.Index(CostMethods, "sam")]
 	for i, m := range CostMethods {
-		table.Costs = append(table.Costs, Cost{
-			Method: m, OverSGD: medianRatio(seconds[i], sgd), OverSAM: medianRatio(seconds[i], sam),
-			Times: summarize(slices.Clone(seconds[i])),
-		})
+		c := &table.Costs[i]
+		c.Method, c.OverSGD, c.OverSAM = m, medianRatio(seconds[i], sgd), medianRatio(seconds[i], sam)
+		c.Times = summarize(slices.Clone(seconds[i]))
 	}
-	return table, nil
+	return nil
 }
 
 // medianRatio is the median of a's numbers over b's.

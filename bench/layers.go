@@ -113,8 +113,11 @@ func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
 	return nil
 }
 
-// hasModel reports whether pytorch.py has the model.
+// hasModel reports whether pytorch.py has the model, of layers that can run alone.
 func hasModel(model string) bool {
+	if _, ok := clips[model]; ok {
+		return false
+	}
 	for _, w := range Workloads {
 		if w.Model == model {
 			return true

@@ -42,7 +42,8 @@ type minibatch struct {
 // stepper takes steps on a minibatch.
 type stepper struct {
 	*minibatch
-	opt *sam.Stepper[float32]
+	base sam.Optimizer[float32]
+	opt  *sam.Stepper[float32]
 }
 
 func (s *stepper) step() error {
@@ -72,30 +73,25 @@ func plain(method string) bool { return method == "sgd" || method == "none" }
 
 // perturbation measures what a method adds to the base optimizer's step when the
 // gradients are free.
-func perturbation(method string, n int) (seconds float64, err error) {
+func (s *stepper) perturbation(method string) (seconds float64, err error) {
 	if plain(method) {
 		return 0, nil
 	}
-	theta := random(n)
+	sgd, err := newOptimizer("sgd", len(s.theta), s.base)
+	if err != nil {
+		return 0, err
+	}
 	var t [2]Times
-	for i, m := range []string{"sgd", method} {
-		base, err := newBase(n)
-		if err != nil {
-			return 0, err
-		}
-		opt, err := newOptimizer(m, n, base)
-		if err != nil {
-			return 0, err
-		}
+	for i, opt := range []*sam.Stepper[float32]{sgd, s.opt} {
 		first := true
-		free := sam.Func(func(grad, _ []float32) float64 {
+		free := sam.Func(func(grad, theta []float32) float64 {
 			if first { // a gradient that is not zero; it stays
 				copy(grad, theta)
 				first = false
 			}
 			return 0
 		})
-		if t[i], err = measure(11, 3, func() error { _, err := opt.Step(theta, free); return err }); err != nil {
+		if t[i], err = measure(11, 3, func() error { _, err := opt.Step(s.theta, free); return err }); err != nil {
 			return 0, err
 		}
 	}
@@ -112,7 +108,7 @@ func newStepper(w Workload) (*stepper, error) {
 		return nil, err
 	}
 	opt, err := newOptimizer(w.Method, len(b.theta), base)
-	return &stepper{b, opt}, err
+	return &stepper{b, base, opt}, err
 }
 
 // newMinibatch returns the loss that a workload's steps are taken on.
@@ -198,7 +194,7 @@ func Step(w Workload, repeats int) (StepResult, error) {
 	}
 	now := usage.Now()
 	runtime.ReadMemStats(&after)
-	overhead, err := perturbation(w.Method, len(s.theta))
+	overhead, err := s.perturbation(w.Method)
 	if err != nil {
 		return StepResult{}, err
 	}

@@ -187,6 +187,8 @@ func repeatsFor(w Workload) string {
 		return "50"
 	case w.Method == methodEval:
 		return "5"
+	case w.Model == "clip-vit-base-patch32":
+		return "1"
 	}
 	return "3"
 }

@@ -159,6 +159,7 @@ func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	if cap(m.zeros) < n*v.Width {
 		m.zeros = make([]float32, n*v.Width)
 	}
+	t.Scope("vision_model.embeddings")
 	class := t.Add(t.Input(m.zeros[:n*v.Width], n, 1, v.Width), w.class.Tensor())
 	y = t.Add(t.Concat(1, class, y), w.positions.Tensor())
 	y = w.encoder.Forward(t, w.before.Forward(t, y))
@@ -182,6 +183,7 @@ func (m *Model) texts(tokens [][]int) *tensor.Tensor {
 			m.ids = append(m.ids, 0)
 		}
 	}
+	t.Scope("text_model.embeddings")
 	y := t.Reshape(t.Embedding(w.table.Tensor(), m.ids), len(tokens), length, c.Width)
 	y = t.Add(y, t.Slice(w.positions.Tensor(), 0, 0, length))
 	y = w.encoder.Forward(t, y)
@@ -293,6 +295,7 @@ func mode(c sam.Call) tensor.Mode {
 // contrast is the loss of embeddings.
 func (m *Model) contrast(images, texts *tensor.Tensor) *tensor.Tensor {
 	t := m.tape
+	t.Scope("contrastive loss")
 	logits := t.Mul(t.Linear(images, texts, nil), t.Apply(exp{}, m.scale.Tensor()))
 	if t.Err() != nil {
 		return nil
