@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,12 +29,12 @@ func TestGemm(t *testing.T) {
 }
 
 func TestStep(t *testing.T) {
-	for _, method := range []string{"sgd", "m-sam"} {
-		r, err := Step(Workload{Model: "mlp", Batch: 16, Method: method}, 3)
+	for _, w := range []Workload{{"mlp", 16, "sgd", 0}, {"mlp", 16, "m-sam", 0}, {"bert-tiny", 2, "m-sam", 0}} {
+		r, err := Step(w, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !(r.StepS > 0) || r.StepS != r.MedianS || !(r.GFLOPS > 0) || r.Method != method {
+		if !(r.StepS > 0) || r.StepS != r.MedianS || !(r.GFLOPS > 0) || r.Workload != w {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -171,7 +172,7 @@ func TestPyTorchScript(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, w := range Workloads {
-		if w.Method == "sgd" || w.Model == "resnet18" || strings.HasPrefix(w.Model, "clip") { // large ones take long
+		if w.Method == "sgd" || w.Model == "resnet18" || slices.Contains(large, w.Model) {
 			continue
 		}
 		r, err := pytorchOnce(context.Background(), variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
@@ -224,6 +225,9 @@ func parameters(name string) (int, error) {
 		m, err := clip.New(c)
 		return m.Size(), err
 	}
-	m, err := build(name)
-	return m.Size(), err
+	m, _, err := build(name)
+	if err != nil {
+		return 0, err
+	}
+	return m.Size(), nil
 }

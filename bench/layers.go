@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,11 +116,8 @@ func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
 
 // hasModel reports whether pytorch.py has the model, of layers that can run alone.
 func hasModel(model string) bool {
-	if _, ok := clips[model]; ok {
-		return false
-	}
 	for _, w := range Workloads {
-		if w.Model == model {
+		if w.Model == model && !slices.Contains(large, model) {
 			return true
 		}
 	}

@@ -6,7 +6,8 @@
     python3 pytorch.py gemm N - - THREADS REPEATS
 
 Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision, the CIFAR ResNets
-of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021) and CLIP (Radford et al. 2021) define them.
+of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021), CLIP (Radford et al. 2021) and BERT (Devlin
+et al. 2019) define them.
 """
 import json
 import math
@@ -121,6 +122,24 @@ class CLIP(nn.Module):
         return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 
+class BERT(nn.Module):
+    """BERT-base, a classifier of texts of 128 tokens into two, without dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.norm = nn.Embedding(30522, 768), nn.LayerNorm(768, 1e-12)
+        self.positions = nn.Parameter(.02 * torch.randn(512, 768))
+        self.types = nn.Parameter(.02 * torch.randn(2, 768))
+        layer = nn.TransformerEncoderLayer(768, 12, 3072, 0., "gelu", 1e-12, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 12)
+        self.pooler, self.fc = nn.Linear(768, 768), nn.Linear(768, 2)
+        nn.init.normal_(self.words.weight, std=.02)
+
+    def forward(self, ids):
+        x = self.words(ids) + (self.positions[:ids.shape[1]] + self.types[0])
+        return self.fc(torch.tanh(self.pooler(self.encoder(self.norm(x))[:, 0])))
+
+
 def build(name):
     """The model and the shape of one input."""
     if name == "resnet18":
@@ -133,6 +152,8 @@ def build(name):
         return ViT(224, 32, 12, 768, 12), (3, 224, 224)
     if name == "clip-vit-base-patch32":
         return CLIP(), (3, 224, 224)
+    if name == "bert-base":
+        return BERT(), (128,)
     if name in ("mlp", "mlp-512"):
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)), (784,)
     sys.exit(f"unknown model {name!r}")
@@ -231,7 +252,9 @@ def main():
             pairs, labels = (x, torch.randint(1, 49408, (n, 77))), torch.arange(n)
             loss = lambda: model.loss(pairs, labels)
         else:
-            labels = torch.arange(n) % 10
+            if isinstance(model, BERT):
+                x = torch.randint(1, 30522, (n, 128))
+            labels = torch.arange(n) % (2 if isinstance(model, BERT) else 10)
             loss = lambda: F.cross_entropy(model(x), labels)
         if what == "layers":
             result["layers"] = layers(model, x, int(repeats))

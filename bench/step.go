@@ -131,7 +131,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 
 // newExamples returns a classifier with inputs and labels, and its initial parameters.
 func newExamples(model string, batch int) (b nn.Minibatch, theta []float32, err error) {
-	m, err := build(model)
+	m, vocabulary, err := build(model)
 	if err != nil {
 		return b, nil, err
 	}
@@ -139,6 +139,11 @@ func newExamples(model string, batch int) (b nn.Minibatch, theta []float32, err 
 		return b, nil, err
 	}
 	b = nn.Minibatch{Model: m, X: random(batch * m.InputLen()), Labels: make([]int, batch)}
+	if vocabulary > 0 {
+		for i, id := range ids(len(b.X), vocabulary, 0) {
+			b.X[i] = float32(id)
+		}
+	}
 	for i := range b.Labels {
 		b.Labels[i] = i % m.Classes()
 	}
@@ -159,14 +164,20 @@ func checkBatch(batch, numbers int) error {
 	return nil
 }
 
-// build returns a model of the list at its usual input, with ten classes.
-func build(name string) (*nn.Model, error) {
+// build returns a model of the list at its usual input, with ten classes, or two of texts,
+// and the vocabulary of those.
+func build(name string) (m *nn.Model, vocabulary int, err error) {
+	o := models.Options{Input: []int{1, 1, 1}, Classes: 10} // of an error that names the models
 	for _, e := range models.List {
 		if e.Name == name {
-			return models.Build(name, models.Options{Input: e.Input, Classes: 10})
+			o.Input, vocabulary = e.Input, e.Vocabulary
 		}
 	}
-	return models.Build(name, models.Options{Input: []int{1, 1, 1}, Classes: 10}) // an error that names the models
+	if vocabulary > 0 {
+		o.Classes = 2
+	}
+	m, err = models.Build(name, o)
+	return m, vocabulary, err
 }
 
 // Step measures training steps of a model on one minibatch.

@@ -42,8 +42,12 @@ var Workloads = []Workload{
 	{"mlp-512", 128, "m-sam", 0}, {"mlp-512", 128, "sgd", 0},
 	{"vit-tiny", 128, "m-sam", 0}, {"vit-tiny", 128, "sgd", 0},
 	{"clip-vit-base-patch32", 16, "m-sam", 0}, {"clip-vit-base-patch32", 16, "sgd", 0},
+	{"bert-base", 16, "m-sam", 0}, {"bert-base", 16, "sgd", 0},
 	{"resnet18", 128, methodEval, 0}, {"resnet20", 128, methodEval, 0},
 }
+
+// large are the models whose steps take seconds.
+var large = []string{"clip-vit-base-patch32", "bert-base"}
 
 // A variant is a way to run PyTorch.
 type variant struct {
@@ -187,7 +191,7 @@ func repeatsFor(w Workload) string {
 		return "50"
 	case w.Method == methodEval:
 		return "5"
-	case w.Model == "clip-vit-base-patch32":
+	case slices.Contains(large, w.Model):
 		return "1"
 	}
 	return "3"

@@ -310,7 +310,7 @@ beside it where PyTorch is there.`,
 }
 
 // versusModels are the models of versus-pytorch.
-var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32"}
+var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32", "bert-base"}
 
 func newBenchVersus() *cobra.Command {
 	var b benchFlags
