@@ -30,8 +30,8 @@ type alignmentPage struct {
 
 // alignmentRow is a line of the paper's table 3.
 type alignmentRow struct {
-	Method, LR, Radius, SKNN, Final, Best, Diverged string
-	Lost, Top                                       bool
+	Method, LR, Radius, SKNN, Train, Final, Best, Diverged string
+	Lost, Top                                              bool
 }
 
 // alignmentRun is a run of the study.
@@ -99,7 +99,7 @@ func (v *alignmentView) page(dir, out, command string) (*alignmentPage, error) {
 func (v *alignmentView) table() (rows []alignmentRow) {
 	for i := range v.cells {
 		a := &v.cells[i]
-		r := alignmentRow{Method: alignmentName(a), LR: num(a.LR), Radius: "–", SKNN: score(a.SKNN, a.SKNNStderr), Final: loss(a.FinalLoss), Best: loss(a.BestLoss)}
+		r := alignmentRow{Method: alignmentName(a), LR: num(a.LR), Radius: "–", SKNN: score(a.SKNN, a.SKNNStderr), Train: loss(a.TrainLoss), Final: loss(a.FinalLoss), Best: loss(a.BestLoss)}
 		switch {
 		case a.AscentBudget != nil:
 			r.Radius = num(*a.AscentBudget)
@@ -107,7 +107,7 @@ func (v *alignmentView) table() (rows []alignmentRow) {
 			r.Radius = num(float64(a.Rho))
 		}
 		if a.LR == 0 {
-			r.LR, r.Final = "–", "–"
+			r.LR = "–"
 		}
 		if a.Diverged > 0 {
 			r.Diverged = fmt.Sprintf("%d of %d", a.Diverged, a.Runs)
@@ -164,7 +164,7 @@ func (v *alignmentView) runs(links string) (list []alignmentRun) {
 // writeAlignment writes a line for each line of the table.
 func writeAlignment(w io.Writer, cells []study.AlignmentCell) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"method", "base", "lr", "rho", "ascent_budget", "runs", "diverged", "collapsed", "s_knn", "stderr", "best_step", "final_loss", "best_loss",
+	out.Write([]string{"method", "base", "lr", "rho", "ascent_budget", "runs", "diverged", "collapsed", "s_knn", "stderr", "best_step", "train_loss", "final_loss", "best_loss",
 		"final_s_knn", "grad_norm", "delta_norm", "ascent"})
 	for _, a := range cells {
 		budget := math.NaN()
@@ -172,7 +172,7 @@ func writeAlignment(w io.Writer, cells []study.AlignmentCell) error {
 			budget = *a.AscentBudget
 		}
 		line := []string{a.Method, a.Base, exact(a.LR), exact(float64(a.Rho)), exact(budget), fmt.Sprint(a.Runs), fmt.Sprint(a.Diverged), fmt.Sprint(a.Collapsed)}
-		for _, x := range []train.Real{a.SKNN, a.SKNNStderr, a.BestStep, a.FinalLoss, a.BestLoss, a.FinalSKNN, a.GradNorm, a.DeltaNorm, a.Ascent} {
+		for _, x := range []train.Real{a.SKNN, a.SKNNStderr, a.BestStep, a.TrainLoss, a.FinalLoss, a.BestLoss, a.FinalSKNN, a.GradNorm, a.DeltaNorm, a.Ascent} {
 			line = append(line, exact(float64(x)))
 		}
 		out.Write(line)

@@ -135,7 +135,7 @@ func (v *alignmentView) divergenceMap() figure {
 		said = append(said, fmt.Sprintf("%s diverges in %d of %d", f.name, all, len(f.cells)))
 	}
 	d.alt = "Map of learning rates and radii: " + strings.Join(said, "; ") + "."
-	return newFigure("Where each diverges", d, "Coloured: all seeds held, with the mean S_kNN of the test pairs. A cross: all seeds ended with a loss no better than that of embeddings that are all alike.")
+	return newFigure("Where each diverges", d, "Coloured: all seeds held, with the mean S_kNN of the test pairs. A cross: all seeds ended with a training loss no better than that of embeddings that are all alike.")
 }
 
 func radiusOf(a *study.AlignmentCell) float64 {
@@ -244,7 +244,8 @@ func sknn(e train.Record) float64 {
 // coursesOfAlignment are the curves of the page.
 var coursesOfAlignment = []curve{
 	{title: "S_kNN", value: sknn, axis: lossAxis, note: "Of the validation pairs."},
-	{title: "Loss", value: valLoss, axis: lossAxis, note: "Contrastive loss of the validation pairs, in nats; the line is that of embeddings that are all alike."},
+	{title: "Training loss", value: trainLoss, axis: lossAxis, note: "Contrastive loss in nats, mean over the steps since the evaluation before; the line is that of embeddings that are all alike."},
+	{title: "Validation loss", value: valLoss, axis: lossAxis, note: "Of pairs whose captions were not seen, in minibatches of the same size."},
 	{title: "|g|", value: gradNorm, axis: lossAxis, note: "Norm of the gradient at theta, mean over the steps since the evaluation before."},
 	{title: "|delta|", value: deltaNorm, axis: lossAxis, climbs: true, note: "Length of the perturbation, likewise."},
 	{title: "Ascent, predicted", value: predicted, axis: ascentAxis, climbs: true, note: "g·delta, what the gradient predicts of the rise of the loss, in nats."},
@@ -283,7 +284,7 @@ func (v *alignmentView) courses() (keys []key, figures []figure) {
 		}
 		p.x.max *= 1.02
 		p.y = c.axis(values)
-		if c.title == "Loss" {
+		if strings.HasSuffix(c.title, "loss") {
 			p.rules = append(p.rules, rule{look: faint, at: math.Log(float64(v.batch)), label: "ln " + fmt.Sprint(v.batch)})
 		}
 		p.alt = c.title + ". Line chart by step."

@@ -220,6 +220,6 @@ func (v *alignmentView) sayAlignmentLimits() []string {
 	return []string{
 		fmt.Sprintf("A small model begun from nothing on %d pairs, not the paper's CLIP on Wikipedia: orders may carry over, numbers do not.", v.Data.Train),
 		"The best of many settings flatters, and the more the more settings a method has.",
-		"A run is called lost if its final loss is within .01 of that of similarities which are all alike, or above; that it collapsed says more, namely that the similarities hardly differ.",
+		"A run is called lost if its training loss ends within .01 of that of similarities which are all alike, or above; that it collapsed says more, namely that the similarities hardly differ. The loss of unseen pairs is no measure of it: a model that learns its own pairs by heart has a high one.",
 	}
 }

@@ -26,6 +26,7 @@ type AlignmentCell struct {
 	SKNN       train.Real `json:"s_knn"` // of the test pairs, at the step whose validation pairs have the highest
 	SKNNStderr train.Real `json:"s_knn_stderr"`
 	BestStep   train.Real `json:"best_step"`
+	TrainLoss  train.Real `json:"train_loss"` // since the evaluation before the end
 	FinalLoss  train.Real `json:"final_loss"` // of the test pairs
 	BestLoss   train.Real `json:"best_loss"`  // lowest of the validation pairs
 	FinalSKNN  train.Real `json:"final_s_knn"`
@@ -35,14 +36,15 @@ type AlignmentCell struct {
 }
 
 // lost reports whether a run on pairs has ended without anything to tell apart: with
-// embeddings that have collapsed, or with a loss that is no lower than that of similarities
-// which are all alike.
+// embeddings that have collapsed, or with a training loss that is no lower than that of
+// similarities which are all alike. (Of unseen pairs a model that has learned its own by heart
+// can have a higher one.)
 func lost(res *train.Result, batch int) (isCollapsed, isLost bool) {
-	loss, last := float64(res.TestLoss), res.Alignment
+	last := res.Alignment
 	if last == nil {
-		loss, last = float64(res.ValLoss), res.Best.ValAlignment
+		last = res.Best.ValAlignment
 	}
-	return last.Collapsed, last.Collapsed || !(loss < math.Log(float64(batch))-align.CollapseLoss)
+	return last.Collapsed, last.Collapsed || !(res.TrainLoss < math.Log(float64(batch))-align.CollapseLoss)
 }
 
 // Aligned reports whether the runs are ones on pairs.
@@ -121,7 +123,7 @@ func (a *AlignmentCell) x() float64 {
 // alignmentCell is the mean of runs that differ in their seed.
 func alignmentCell(rows []*Row) AlignmentCell {
 	a := AlignmentCell{Runs: len(rows)}
-	var sknn, step, final, best, finalSKNN, grad, delta, ascent []float64
+	var sknn, step, trained, final, best, finalSKNN, grad, delta, ascent []float64
 	for _, r := range rows {
 		if r.Diverged {
 			a.Diverged++
@@ -139,6 +141,7 @@ func alignmentCell(rows []*Row) AlignmentCell {
 		if r.Result.Alignment != nil {
 			finalSKNN = append(finalSKNN, r.Result.Alignment.SKNN)
 		}
+		trained = append(trained, r.Result.TrainLoss)
 		final, best = append(final, float64(r.Result.TestLoss)), append(best, leastLoss(r.Records))
 		if g, d, s := meanRecord(r.Records); len(r.Records) > 0 {
 			grad, delta, ascent = append(grad, g), append(delta, d), append(ascent, s)
@@ -147,7 +150,7 @@ func alignmentCell(rows []*Row) AlignmentCell {
 	for _, m := range []struct {
 		to   *train.Real
 		from []float64
-	}{{&a.SKNN, sknn}, {&a.BestStep, step}, {&a.FinalLoss, final}, {&a.BestLoss, best}, {&a.FinalSKNN, finalSKNN},
+	}{{&a.SKNN, sknn}, {&a.BestStep, step}, {&a.TrainLoss, trained}, {&a.FinalLoss, final}, {&a.BestLoss, best}, {&a.FinalSKNN, finalSKNN},
 		{&a.GradNorm, grad}, {&a.DeltaNorm, delta}, {&a.Ascent, ascent}} {
 		*m.to = train.Real(math.NaN())
 		if len(m.from) > 0 {
