@@ -119,6 +119,9 @@ func checkModel(t *testing.T, c train.Config, dir string, want train.Record) {
 
 // In microbatches, with blocks computed again, the run is the same but for rounding.
 func TestAlignInParts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a training run, left out of short tests")
+	}
 	c := aligning(t)
 	c.Epochs, c.Base, c.LR, c.Momentum = 1, "sgd", .1, new(.9)
 	_, want := do(t, c)
@@ -136,6 +139,9 @@ func TestAlignInParts(t *testing.T) {
 
 // Adapters alone are trained, and are in the layers of what is saved.
 func TestAlignLoRA(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a training run, left out of short tests")
+	}
 	c := aligning(t)
 	c.Epochs = 1
 	start := filepath.Join(t.TempDir(), "start")
@@ -170,6 +176,9 @@ func TestAlignLoRA(t *testing.T) {
 
 // A perturbation that is far too long makes all embeddings alike, and the run says so.
 func TestAlignCollapse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a training run, left out of short tests")
+	}
 	c := aligning(t)
 	c.Method, c.Rho, c.Epochs = "sam", 1, 12
 	r, err := train.New(c)
