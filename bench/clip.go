@@ -12,7 +12,7 @@ import (
 )
 
 // clips are the CLIP models by name.
-var clips = map[string]clip.Config{"clip-vit-base-patch32": clip.DefaultConfig()}
+var clips = maps.Clone(clip.Shapes)
 
 // ModelNames returns the names of the models whose steps can be measured.
 func ModelNames() []string {
@@ -52,15 +52,10 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 	}
 	theta := make([]float32, m.Size())
 	m.Init(theta, 1)
-	one := clip.Batch{Images: p.batch.Images[:image], Tokens: p.batch.Tokens[:1]}
-	if _, err := m.EmbedImages(theta, one.Images); err != nil {
+	flops, err := m.FLOPs()
+	if err != nil {
 		return nil, err
 	}
-	flops := m.Tape().FLOPs()
-	if _, err := m.EmbedTexts(theta, one.Tokens); err != nil {
-		return nil, err
-	}
-	flops += m.Tape().FLOPs()
 	return &minibatch{p, m.Tape(), theta, w.Batch * flops}, nil
 }
 

@@ -314,6 +314,20 @@ func (m *Model) contrast(images, texts *tensor.Tensor) *tensor.Tensor {
 	return t.Mul(t.Add(t.CrossEntropy(logits, m.labels[:n]), t.CrossEntropy(t.Transpose(logits, 0, 1), m.labels[:n])), half)
 }
 
+// FLOPs returns the floating-point operations of the products and convolutions of one
+// forward pass of one pair, whose text has full length.
+func (m *Model) FLOPs() (int, error) {
+	theta := make([]float32, m.Size())
+	if _, err := m.EmbedImages(theta, make([]float32, m.Config.Vision.Size*m.Config.Vision.Size*m.Config.Vision.Channels)); err != nil {
+		return 0, err
+	}
+	flops := m.tape.FLOPs()
+	if _, err := m.EmbedTexts(theta, [][]int{make([]int, m.Config.Text.Length)}); err != nil {
+		return 0, err
+	}
+	return flops + m.tape.FLOPs(), nil
+}
+
 // Correct returns how many images of the last gradient's batch have no text nearer than
 // their own.
 func (m *Model) Correct() int { return m.correct }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/nn/models"
 )
 
@@ -16,7 +19,7 @@ type modelInfo struct {
 	Info   string `json:"info"`
 	Input  []int  `json:"input"` // height, width, channels of images, tokens of texts
 	Params int    `json:"parameters"`
-	FLOPs  int    `json:"flops"` // of one forward pass
+	FLOPs  int    `json:"flops"` // of one forward pass; of a pair that of both sides
 }
 
 func newModelsCommand() *cobra.Command {
@@ -34,6 +37,18 @@ func newModelsCommand() *cobra.Command {
 					return err
 				}
 				list = append(list, modelInfo{e.Name, e.Info, e.Input, m.Size(), m.FLOPs()})
+			}
+			for _, name := range slices.Sorted(maps.Keys(clip.Shapes)) {
+				m, err := clip.New(clip.Shapes[name])
+				if err != nil {
+					return err
+				}
+				flops, err := m.FLOPs()
+				if err != nil {
+					return err
+				}
+				v, text := m.Config.Vision, m.Config.Text
+				list = append(list, modelInfo{name, fmt.Sprintf("CLIP, with texts of %d tokens, for monge align train", text.Length), []int{v.Size, v.Size, v.Channels}, m.Size(), flops})
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), list)
