@@ -17,23 +17,18 @@ type Forecast struct {
 	Cells     int     `json:"cells"`          // to do
 	Jobs      int     `json:"jobs"`           // at a time
 	Stages    int     `json:"stages"`         // to do before, one after the other
-	Steps     int     `json:"steps"`          // of the cells
+	Steps     int     `json:"steps"`          // of stages and cells
 	Seconds   float64 `json:"seconds"`        // of stages and cells
 	StageS    float64 `json:"stages_seconds"` // of the stages
 	DiskBytes int64   `json:"disk_bytes"`
 	PeakBytes int64   `json:"peak_bytes"` // of memory; 0 where the system does not say
 	Costs     []Cost  `json:"costs"`
 
-	cost map[string]int // of a cell, by name: its place in Costs
+	steps map[string]int // of a cell or a stage, by name
 }
 
-// StepsOf returns the steps of a cell that was forecast.
-func (f *Forecast) StepsOf(c Cell) int {
-	if i, known := f.cost[c.Name]; known {
-		return f.Costs[i].Steps
-	}
-	return 0
-}
+// StepsOf returns the steps of a cell, or a stage, that was forecast.
+func (f *Forecast) StepsOf(c Cell) int { return f.steps[c.Name] }
 
 // A Cost is what runs of one kind take, measured on a few steps.
 type Cost struct {
@@ -56,7 +51,7 @@ const forecastSteps = 5
 // Runs beside each other, one thread each, do more work in a time than one after the
 // other on all threads, whose parts wait for one another at every operation.
 func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int) (Forecast, error) {
-	f := Forecast{Cells: len(cells), Jobs: jobs, Costs: []Cost{}, cost: map[string]int{}}
+	f := Forecast{Cells: len(cells), Jobs: jobs, Costs: []Cost{}, steps: map[string]int{}}
 	if f.Jobs == 0 {
 		f.Jobs = runtime.GOMAXPROCS(0)
 	}
@@ -78,6 +73,8 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 			return f, fmt.Errorf("%s: %w", c.Name, err)
 		}
 		f.Stages++
+		f.steps[c.Name] = cost.Steps
+		f.Steps += cost.Steps
 		f.StageS += cost.Seconds
 		f.DiskBytes += diskOf(cost.Parameters)
 	}
@@ -96,7 +93,7 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 		}
 		cost := &f.Costs[i]
 		cost.Cells++
-		f.cost[c.Name] = i
+		f.steps[c.Name] = cost.Steps
 		f.Steps += cost.Steps
 		f.Seconds += cost.Seconds / float64(f.Jobs)
 		f.DiskBytes += diskOf(cost.Parameters)

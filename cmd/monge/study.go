@@ -197,13 +197,13 @@ func doStudy(cmd *cobra.Command, s *study.Study, pending []study.Cell, f *study.
 		bar.set(min(at, bar.all))
 	}
 	left := map[string]int{}
-	for _, c := range pending {
+	for _, c := range append(slices.Clone(s.Stages), pending...) {
 		left[c.Name] = f.StepsOf(c)
 	}
 	err := s.Run(cmd.Context(), o.out, pending, study.RunOptions{
 		Jobs: f.Jobs,
 		Step: func(c study.Cell, p train.Progress) {
-			if _, known := left[c.Name]; known {
+			if left[c.Name] > 0 {
 				steps[c.Name] = p.Step
 			}
 			show(c.Name)
