@@ -124,6 +124,7 @@ func (v *alignmentView) divergenceMap() figure {
 		f.xs, f.lrs = ascending(f.xs, x), ascending(f.lrs, a.LR)
 		f.cells[[2]float64{a.LR, x}] = a
 	}
+	shareColumns(d.fields)
 	var said []string
 	for _, f := range d.fields {
 		all := 0
@@ -136,6 +137,19 @@ func (v *alignmentView) divergenceMap() figure {
 	}
 	d.alt = "Map of learning rates and radii: " + strings.Join(said, "; ") + "."
 	return newFigure("Where each diverges", d, "Coloured: all seeds held, with the mean S_kNN of the test pairs. A cross: all seeds ended with a training loss no better than that of embeddings that are all alike.")
+}
+
+// shareColumns gives fields of radii the same columns, so that a radius stands below itself.
+func shareColumns(fields []field) {
+	all := map[string][]float64{}
+	for _, f := range fields {
+		for _, x := range f.xs {
+			all[f.setting] = ascending(all[f.setting], x)
+		}
+	}
+	for i := range fields {
+		fields[i].xs = all[fields[i].setting]
+	}
 }
 
 func radiusOf(a *study.AlignmentCell) float64 {
