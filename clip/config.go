@@ -54,14 +54,7 @@ const maxConfigFile = 1 << 20
 
 // ReadConfig reads a config.json.
 func ReadConfig(path string) (Config, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Config{}, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
-		return Config{}, fmt.Errorf("%s: not a config.json: it must be a file of at most %d bytes", path, maxConfigFile)
-	}
-	b, err := os.ReadFile(path)
+	b, err := readConfigFile(path)
 	if err != nil {
 		return Config{}, err
 	}
@@ -70,6 +63,17 @@ func ReadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+func readConfigFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
+		return nil, fmt.Errorf("%s: not a model's configuration: it must be a file of at most %d bytes", path, maxConfigFile)
+	}
+	return os.ReadFile(path)
 }
 
 // ParseConfig is [ReadConfig] of a file's content.

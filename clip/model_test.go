@@ -26,7 +26,15 @@ type golden struct {
 			Norm, Dot float64
 		}
 	}
-	Losses []float64
+	Losses   []float64
+	OpenCLIP struct {
+		Config  json.RawMessage
+		Tensors []struct {
+			Name  string
+			Shape []int
+		}
+		Images, Texts []float64
+	}
 }
 
 func readGolden(t testing.TB) (g golden) {

@@ -23,32 +23,49 @@ const (
 	PreprocessorFile = "preprocessor_config.json"
 )
 
-// Load reads a model from a directory with config.json and model.safetensors.
+// Load reads a model from a directory with config.json and model.safetensors, or OpenCLIP's
+// files, see [Open].
 func Load(dir string) (*Model, []float32, error) { return LoadWith(dir, Options{}) }
 
 // LoadWith is [Load] with options.
 func LoadWith(dir string, o Options) (*Model, []float32, error) {
-	c, err := ReadConfig(filepath.Join(dir, ConfigFile))
-	if err != nil {
-		return nil, nil, err
-	}
-	path := filepath.Join(dir, WeightsFile)
-	f, err := weights.Read(path)
+	c, path, tensors, err := readModel(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	m, err := NewWith(c, o)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+		return nil, nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	// Older files also have the numbers of the positions, which no one needs.
-	tensors := slices.DeleteFunc(f.StateDict(), func(t weights.Tensor) bool { return strings.HasSuffix(t.Name, ".position_ids") })
 	theta := make([]float32, m.Size())
 	m.Init(theta, o.Seed) // the adapters, which are in no file
 	if err := m.LoadBase(theta, tensors); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, theta, nil
+}
+
+// readModel returns the shape of a directory's model, the path of its weights, and their
+// tensors.
+func readModel(dir string) (c Config, path string, tensors []weights.Tensor, err error) {
+	if isOpenCLIP(dir) {
+		if c, _, err = readOpenCLIP(dir); err != nil {
+			return c, "", nil, err
+		}
+		path, tensors, err = readOpenCLIPWeights(dir, c)
+		return c, path, tensors, err
+	}
+	if c, err = ReadConfig(filepath.Join(dir, ConfigFile)); err != nil {
+		return c, "", nil, err
+	}
+	path = filepath.Join(dir, WeightsFile)
+	f, err := weights.Read(path)
+	if err != nil {
+		return c, path, nil, err
+	}
+	// Older files also have the numbers of the positions, which no one needs.
+	tensors = slices.DeleteFunc(f.StateDict(), func(t weights.Tensor) bool { return strings.HasSuffix(t.Name, ".position_ids") })
+	return c, path, tensors, nil
 }
 
 // A Pretrained is a model with what makes its inputs of images and texts.
@@ -60,7 +77,11 @@ type Pretrained struct {
 }
 
 // Open reads a directory as Hugging Face publishes CLIP models: config.json,
-// model.safetensors, vocab.json, merges.txt and preprocessor_config.json.
+// model.safetensors, vocab.json, merges.txt and preprocessor_config.json. Where there is
+// no model.safetensors it reads what OpenCLIP publishes: open_clip_config.json,
+// open_clip_model.safetensors (or open_clip_pytorch_model.bin), vocab.json and merges.txt.
+// These are the names of OpenAI's own weights, too. OpenCLIP's models are read if both
+// towers are its plain transformers.
 func Open(dir string) (*Pretrained, error) { return OpenWith(dir, Options{}) }
 
 // OpenWith is [Open] with options.
@@ -74,10 +95,18 @@ func OpenWith(dir string, o Options) (*Pretrained, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, PreprocessorFile)
-	if p.Preprocessor, err = data.ReadPreprocessor(path); err != nil {
+	if isOpenCLIP(dir) {
+		path = filepath.Join(dir, OpenCLIPConfigFile)
+		_, p.Preprocessor, err = readOpenCLIP(dir)
+	} else {
+		p.Preprocessor, err = data.ReadPreprocessor(path)
+	}
+	if err != nil {
 		return nil, err
 	}
 	switch c := &p.Config; {
+	case isOpenCLIP(dir) && p.Tokenizer.End != p.Tokenizer.Size()-1:
+		return nil, fmt.Errorf("%s: the end-of-text token is %d of %d; OpenCLIP finds a text's end as the largest", dir, p.Tokenizer.End, p.Tokenizer.Size())
 	case p.Tokenizer.Size() > c.Text.Vocabulary:
 		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, the model's vocab_size is %d", dir, p.Tokenizer.Size(), c.Text.Vocabulary)
 	case p.Preprocessor.Side() != c.Vision.Size:

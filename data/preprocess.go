@@ -180,7 +180,7 @@ func (p Preprocessor) Side() int {
 // Read reads an image file: side x side x 3 numbers, normalized, rows of red, green and blue.
 // They are those of Hugging Face's CLIPImageProcessor, channels last. Errors name the file.
 func (p Preprocessor) Read(path string) ([]float32, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	picture, err := readPicture(path)
@@ -197,7 +197,7 @@ func (p Preprocessor) Read(path string) ([]float32, error) {
 // ReadBytes is Read of a file's content, for images that lie in archives. Errors say what
 // is wrong with it and leave its name to the caller.
 func (p Preprocessor) ReadBytes(b []byte) ([]float32, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	picture, err := decodePicture(b)
@@ -210,7 +210,7 @@ func (p Preprocessor) ReadBytes(b []byte) ([]float32, error) {
 // ReadRGB is Read of an image that is decoded: rows of red, green and blue, w pixels wide
 // and h high.
 func (p Preprocessor) ReadRGB(rgb []uint8, w, h int) ([]float32, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	if w < 1 || h < 1 || w > maxPixels/h || len(rgb) != 3*w*h {
@@ -219,7 +219,8 @@ func (p Preprocessor) ReadRGB(rgb []uint8, w, h int) ([]float32, error) {
 	return p.process(bitmap{w, h, rgb})
 }
 
-func (p Preprocessor) check() error {
+// Check returns an error for sizes and a normalization that no image can be brought to.
+func (p Preprocessor) Check() error {
 	if p.Size < 1 || p.Size > maxSize || p.Crop < 0 || p.Crop > p.Size {
 		return fmt.Errorf("size is %d and crop %d; size must be between 1 and %d, crop at most that", p.Size, p.Crop, maxSize)
 	}

@@ -2,7 +2,8 @@
 """Writes torch.json: what a CLIP in PyTorch, of torch.nn alone, computes, for the tests of package clip.
 
 Embeddings, the gradient of the contrastive loss by every parameter (its norm and its product with fixed numbers), and
-the losses of ten steps of M-SAM, all in float64. Run with Debian's python3-torch (1.13):
+the losses of ten steps of M-SAM; and the embeddings of a model with OpenCLIP's names, by nn.MultiheadAttention. All are in
+float64. Run with Debian's python3-torch (1.13):
 
     /usr/bin/python3 gen_torch.py > torch.json
 """
@@ -220,4 +221,89 @@ def train(rho, lr):
     return losses
 
 
-print(json.dumps({"torch": torch.__version__, "config": CONFIG, "check": check(), "losses": train(.1, .02)}))
+OPENCLIP = {
+    "model_cfg": {
+        "embed_dim": 12, "quick_gelu": True,
+        "vision_cfg": {"image_size": 12, "layers": 2, "width": 24, "head_width": 8, "mlp_ratio": 1.3334, "patch_size": 4},
+        "text_cfg": {"context_length": 9, "vocab_size": 50, "width": 16, "heads": 4, "layers": 2},
+    },
+    "preprocess_cfg": {"mean": [.5, .4, .3], "std": [.25, .5, .75], "interpolation": "bicubic", "resize_mode": "shortest"},
+}
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, ratio):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(width, int(width * ratio)), "c_proj": nn.Linear(int(width * ratio), width)})
+
+    def forward(self, x, mask):
+        y = self.ln_1(x)
+        x = x + self.attn(y, y, y, need_weights=False, attn_mask=mask)[0]
+        y = self.mlp["c_fc"](self.ln_2(x))
+        return x + self.mlp["c_proj"](y * torch.sigmoid(1.702 * y))
+
+
+def blocks(width, heads, ratio, layers):
+    return nn.ModuleDict({"resblocks": nn.ModuleList(Block(width, heads, ratio) for _ in range(layers))})
+
+
+class OpenVision(nn.Module):
+    def __init__(self, c, embed):
+        super().__init__()
+        width, patch = c["width"], c["patch_size"]
+        self.class_embedding = nn.Parameter(torch.zeros(width))
+        self.positional_embedding = nn.Parameter(torch.zeros((c["image_size"] // patch) ** 2 + 1, width))
+        self.proj = nn.Parameter(torch.zeros(width, embed))
+        self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
+        self.ln_pre, self.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.transformer = blocks(width, width // c["head_width"], c["mlp_ratio"], c["layers"])
+
+    def forward(self, x):
+        x = self.conv1(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], 1)
+        x = self.ln_pre(x + self.positional_embedding)
+        for block in self.transformer["resblocks"]:
+            x = block(x, None)
+        return self.ln_post(x[:, 0]) @ self.proj
+
+
+class OpenCLIP(nn.Module):
+    """The parameters of OpenCLIP's CLIP, by its names."""
+    def __init__(self, c):
+        super().__init__()
+        text = c["text_cfg"]
+        self.positional_embedding = nn.Parameter(torch.zeros(text["context_length"], text["width"]))
+        self.text_projection = nn.Parameter(torch.zeros(text["width"], c["embed_dim"]))
+        self.logit_scale = nn.Parameter(torch.tensor(0.))
+        self.visual = OpenVision(c["vision_cfg"], c["embed_dim"])
+        self.transformer = blocks(text["width"], text["heads"], 4, text["layers"])
+        self.token_embedding = nn.Embedding(text["vocab_size"], text["width"])
+        self.ln_final = nn.LayerNorm(text["width"])
+
+    def images(self, x):
+        return F.normalize(self.visual(x), dim=-1)
+
+    def texts(self, ids, ends):
+        x = self.token_embedding(ids) + self.positional_embedding
+        mask = torch.full((ids.shape[1], ids.shape[1]), float("-inf"), dtype=x.dtype).triu(1)
+        for block in self.transformer["resblocks"]:
+            x = block(x, mask)
+        return F.normalize(self.ln_final(x)[torch.arange(len(ids)), ends] @ self.text_projection, dim=-1)
+
+
+def openclip():
+    net = OpenCLIP(OPENCLIP["model_cfg"]).double()
+    salt = 0
+    for p in net.parameters():
+        p.data = torch.tensor(numbers(p.numel(), salt) / 2).reshape(p.shape)
+        salt += p.numel()
+    x, ids, ends = batch(5, 0)
+    return {
+        "config": OPENCLIP, "tensors": [{"name": name, "shape": list(p.shape)} for name, p in net.named_parameters()],
+        "images": net.images(x).reshape(-1).tolist(), "texts": net.texts(ids, ends).reshape(-1).tolist(),
+    }
+
+
+print(json.dumps({"torch": torch.__version__, "config": CONFIG, "check": check(), "losses": train(.1, .02), "openclip": openclip()}))

@@ -32,7 +32,8 @@ func newAlignEmbed() *cobra.Command {
 		Short: "Embeddings of images and their captions by a CLIP model",
 		Long: `Embed pairs of an image and a caption by a CLIP model in a directory as Hugging Face
 publishes them (config.json, model.safetensors, vocab.json, merges.txt,
-preprocessor_config.json), and write images.safetensors and texts.safetensors, each with
+preprocessor_config.json), or OpenCLIP (open_clip_config.json, open_clip_model.safetensors
+or open_clip_pytorch_model.bin, vocab.json, merges.txt), and write images.safetensors and texts.safetensors, each with
 a tensor "embeddings" of a row for each pair, as 'monge align score' reads them, and
 pairs.tsv, a line for each pair: image, member of the shard, class, caption. Pairs whose
 image can't be read are left out of all, and counted.`,

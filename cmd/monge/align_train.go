@@ -14,9 +14,9 @@ func newAlignTrain() *cobra.Command {
 	cmd := trainCommand(train.DefaultAlignment())
 	cmd.Use, cmd.Short = "train", "Fine-tune a CLIP model on pairs of images and captions, or begin one"
 	cmd.Long = `Train a CLIP model by the symmetric contrastive loss, and print how far the embeddings of
-images and captions agree. --init names a directory as Hugging Face publishes CLIP models;
---model clip-tiny begins one with a vocabulary made from the captions. The run's directory
-holds the model in the same layout: 'monge align embed --model RUN/model'.
+images and captions agree. --init names a directory as Hugging Face or OpenCLIP publishes
+CLIP models; --model clip-tiny begins one with a vocabulary made from the captions. The run's
+directory holds the model in Hugging Face's layout: 'monge align embed --model RUN/model'.
 
 All flags of 'monge train' that classes don't need are there, and work the same: --resume
 goes on with a run and gets the same bits. With --microbatch the loss still compares all pairs
