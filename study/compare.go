@@ -300,7 +300,7 @@ func (p *Plan) info() DataInfo {
 
 // run does one run. A run that meets a NaN is a row like any other.
 func (c *cell) run(ctx context.Context, p *Plan) (*Row, error) {
-	run, err := train.New(c.Config(p))
+	run, err := train.NewContext(ctx, c.Config(p))
 	if err != nil {
 		return nil, err
 	}

@@ -193,7 +193,7 @@ func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, er
 	if c.Method != "none" {
 		c.Rho = min(c.Rho, 1e-3)
 	}
-	r, err := m.newRun(c)
+	r, err := m.newRun(ctx, c)
 	if err != nil {
 		return train.Estimate{}, err
 	}

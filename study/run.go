@@ -92,20 +92,20 @@ type sources struct {
 	last *train.Source
 }
 
-// newRun is train.New on data that may be open already.
-func (s *sources) newRun(c train.Config) (*train.Run, error) {
-	src, err := s.open(c)
+// newRun is train.NewContext on data that may be open already.
+func (s *sources) newRun(ctx context.Context, c train.Config) (*train.Run, error) {
+	src, err := s.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return train.NewFrom(src, c)
+	return train.NewFrom(ctx, src, c)
 }
 
-func (s *sources) open(c train.Config) (*train.Source, error) {
+func (s *sources) open(ctx context.Context, c train.Config) (*train.Source, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key := c.SourceKey(); s.last == nil || s.key != key {
-		src, err := train.OpenSource(c)
+		src, err := train.OpenSource(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +148,7 @@ func (r *runner) do(ctx context.Context, c Cell) State {
 }
 
 func (r *runner) train(ctx context.Context, c Cell) (err error) {
-	run, err := r.sources.newRun(c.Config)
+	run, err := r.sources.newRun(ctx, c.Config)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 func TestSources(t *testing.T) {
 	var s sources
 	open := func(c train.Config) *train.Source {
-		src, err := s.open(c)
+		src, err := s.open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func TestSources(t *testing.T) {
 		t.Error("a subset is the whole")
 	}
 	c.Data = "nowhere"
-	if _, err := s.open(c); err == nil {
+	if _, err := s.open(t.Context(), c); err == nil {
 		t.Error("data that are not there were opened")
 	}
 }

@@ -100,19 +100,22 @@ type Run struct {
 }
 
 // New checks a config and builds its parts.
-func New(c Config) (*Run, error) {
+func New(c Config) (*Run, error) { return NewContext(context.Background(), c) }
+
+// NewContext is [New] that returns ctx's error when that ends while pairs are read.
+func NewContext(ctx context.Context, c Config) (*Run, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	src, err := OpenSource(c)
+	src, err := OpenSource(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return NewFrom(src, c)
+	return NewFrom(ctx, src, c)
 }
 
-// NewFrom is [New] on data that were opened before, by a config of the same SourceKey.
-func NewFrom(src *Source, c Config) (*Run, error) {
+// NewFrom is [NewContext] on data that were opened before, by a config of the same SourceKey.
+func NewFrom(ctx context.Context, src *Source, c Config) (*Run, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -127,7 +130,7 @@ func NewFrom(src *Source, c Config) (*Run, error) {
 	}
 	var err error
 	if src.pairs != nil {
-		err = r.toAlign(src.pairs)
+		err = r.toAlign(ctx, src.pairs)
 	} else {
 		err = r.toClassify(src.splits)
 	}
@@ -176,12 +179,12 @@ func (r *Run) toClassify(d *data.Splits) (err error) {
 }
 
 // toAlign builds what a run on pairs trains.
-func (r *Run) toAlign(s *pairSource) error {
+func (r *Run) toAlign(ctx context.Context, s *pairSource) error {
 	t, err := newAlignment(&r.Config, s.trainCaptions())
 	if err != nil {
 		return err
 	}
-	if r.Data, err = s.images(context.Background(), t.Preprocessor); err != nil {
+	if r.Data, err = s.images(ctx, t.Preprocessor); err != nil {
 		return err
 	}
 	if err := checkAlignment(&r.Config, r.Data); err != nil {

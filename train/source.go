@@ -21,10 +21,11 @@ type Source struct {
 	key         string
 }
 
-// OpenSource opens the data that a config names.
-func OpenSource(c Config) (*Source, error) {
+// OpenSource opens the data that a config names. It returns ctx's error when that ends while
+// a list of pairs is read.
+func OpenSource(ctx context.Context, c Config) (*Source, error) {
 	if c.Pairs() {
-		p, err := openPairs(&c)
+		p, err := openPairs(ctx, &c)
 		if err != nil {
 			return nil, err
 		}
@@ -70,13 +71,13 @@ type pairSource struct {
 	splits map[string]*data.Splits // by how images are preprocessed
 }
 
-func openPairs(c *Config) (*pairSource, error) {
+func openPairs(ctx context.Context, c *Config) (*pairSource, error) {
 	s := &pairSource{config: *c, splits: map[string]*data.Splits{}}
 	for i, spec := range []string{c.Data, c.ValData, c.TestData} {
 		if spec == "" {
 			continue
 		}
-		l, err := pairs.Open(context.Background(), spec, pairs.Options{Seed: c.DataSeed})
+		l, err := pairs.Open(ctx, spec, pairs.Options{Seed: c.DataSeed})
 		if err != nil {
 			return nil, err
 		}

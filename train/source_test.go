@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -13,16 +14,16 @@ import (
 func TestNewFrom(t *testing.T) {
 	c := short("sam", .1)
 	_, want := do(t, c)
-	src, err := train.OpenSource(c)
+	src, err := train.OpenSource(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	noisy := c
 	noisy.LabelNoise = .5
-	if _, err := train.NewFrom(src, noisy); err != nil {
+	if _, err := train.NewFrom(context.Background(), src, noisy); err != nil {
 		t.Fatal(err)
 	}
-	r, err := train.NewFrom(src, c)
+	r, err := train.NewFrom(context.Background(), src, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,30 @@ func TestNewFrom(t *testing.T) {
 		t.Errorf("weights %.8s, want %.8s, %v", got.WeightsSHA256, want.WeightsSHA256, err)
 	}
 	c.Subset = 500
-	if _, err := train.NewFrom(src, c); err == nil || !strings.Contains(err.Error(), "the data were opened as") {
+	if _, err := train.NewFrom(context.Background(), src, c); err == nil || !strings.Contains(err.Error(), "the data were opened as") {
 		t.Errorf("other data: %v", err)
+	}
+}
+
+// Reading lists of pairs and decoding their images end with the context.
+func TestSourceInterrupted(t *testing.T) {
+	c := aligning(t)
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := train.OpenSource(stopped, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading the list: error %v", err)
+	}
+	if _, err := train.NewContext(stopped, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("both: error %v", err)
+	}
+	src, err := train.OpenSource(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.NewFrom(stopped, src, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("decoding images: error %v", err)
+	}
+	if _, err := train.NewFrom(context.Background(), src, c); err != nil {
+		t.Errorf("after an interruption: %v", err)
 	}
 }

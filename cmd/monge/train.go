@@ -184,7 +184,7 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 			return err
 		}
 	}
-	r, err := train.New(c)
+	r, err := train.NewContext(cmd.Context(), c)
 	if err != nil {
 		return usageError{err}
 	}
