@@ -52,7 +52,7 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 	}
 	theta := make([]float32, m.Size())
 	m.Init(theta, 1)
-	flops, err := m.FLOPs()
+	flops, err := m.FLOPs(theta)
 	if err != nil {
 		return nil, err
 	}

@@ -315,10 +315,10 @@ func (m *Model) contrast(images, texts *tensor.Tensor) *tensor.Tensor {
 }
 
 // FLOPs returns the floating-point operations of the products and convolutions of one
-// forward pass of one pair, whose text has full length.
-func (m *Model) FLOPs() (int, error) {
-	theta := make([]float32, m.Size())
-	if _, err := m.EmbedImages(theta, make([]float32, m.Config.Vision.Size*m.Config.Vision.Size*m.Config.Vision.Channels)); err != nil {
+// forward pass of one pair, whose text has full length, at any theta.
+func (m *Model) FLOPs(theta []float32) (int, error) {
+	v := m.Config.Vision
+	if _, err := m.EmbedImages(theta, make([]float32, v.Size*v.Size*v.Channels)); err != nil {
 		return 0, err
 	}
 	flops := m.tape.FLOPs()

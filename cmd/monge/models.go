@@ -43,7 +43,7 @@ func newModelsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				flops, err := m.FLOPs()
+				flops, err := m.FLOPs(make([]float32, m.Size()))
 				if err != nil {
 					return err
 				}
