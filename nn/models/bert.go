@@ -142,7 +142,6 @@ func (n bertNorm) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 // bertLayer is a layer of the encoder: norm(x + attention(x)), then the same with a
 // perceptron.
 type bertLayer struct {
-	name              string
 	query, key, value nn.Layer
 	attended          nn.Layer // after attention
 	norm1             bertNorm
