@@ -36,8 +36,8 @@ type alignmentRow struct {
 
 // alignmentRun is a run of the study.
 type alignmentRun struct {
-	Name, Link, State, Why, SKNN, Final, Least string
-	Broken                                     bool
+	Name, Link, State, Why, SKNN, Final, BestStep string
+	Broken                                        bool
 }
 
 // alignmentView is a study on pairs, with what the page says of it.
@@ -140,7 +140,7 @@ func (v *alignmentView) runs(links string) (list []alignmentRun) {
 	byRun := rowsByRun(v.Comparison)
 	for i, s := range v.States {
 		where := filepath.ToSlash(v.Study.Cells[i].Dir(""))
-		r := alignmentRun{Name: s.Cell, State: s.State, Why: s.Error, SKNN: "–", Final: "–", Least: "–", Broken: s.State == train.Failed || s.State == train.Diverged}
+		r := alignmentRun{Name: s.Cell, State: s.State, Why: s.Error, SKNN: "–", Final: "–", BestStep: "–", Broken: s.State == train.Failed || s.State == train.Diverged}
 		if s.State != study.Planned {
 			r.Link = (&url.URL{Path: links + where + "/"}).EscapedPath()
 		}
@@ -152,7 +152,7 @@ func (v *alignmentView) runs(links string) (list []alignmentRun) {
 				r.State, r.Broken = "lost", true
 			}
 			if b := row.Result.Best; b != nil && b.Alignment != nil {
-				r.SKNN, r.Least = score(train.Real(b.Alignment.SKNN), train.Real(math.NaN())), fmt.Sprint(b.Step)
+				r.SKNN, r.BestStep = score(train.Real(b.Alignment.SKNN), train.Real(math.NaN())), fmt.Sprint(b.Step)
 			}
 			r.Final = loss(row.Result.TestLoss)
 		}

@@ -109,17 +109,22 @@ func (t *alignment) setDraws(uint64)      {}
 func (t *alignment) microbatch() int { return 0 }
 
 func (t *alignment) gradient(b *data.Batch, lo, hi int, grad, theta []float32, c sam.Call) (loss float64, right int, err error) {
-	t.batch = t.batch[:0]
-	for _, i := range b.Labels {
-		t.batch = append(t.batch, t.tokens[i])
-	}
-	pairs := clip.Batch{Images: b.X, Tokens: t.batch}
+	pairs := clip.Batch{Images: b.X, Tokens: t.texts(b)}
 	if size := t.config.Microbatch; size > 0 {
 		loss, err = t.GradientInChunks(pairs, size, grad, theta, c)
 	} else {
 		loss, err = t.Gradient(pairs, grad, theta, c)
 	}
 	return loss, t.Correct(), err
+}
+
+// texts returns the tokens of a minibatch's captions, until the next call.
+func (t *alignment) texts(b *data.Batch) [][]int {
+	t.batch = t.batch[:0]
+	for _, i := range b.Labels {
+		t.batch = append(t.batch, t.tokens[i])
+	}
+	return t.batch
 }
 
 // evaluate embeds all pairs of a set.
@@ -174,11 +179,7 @@ func (t *alignment) embed(ctx context.Context, theta []float32, s *data.Set) (im
 			return nil, nil, err
 		}
 		sides[0] = append(sides[0], x...)
-		t.batch = t.batch[:0]
-		for _, i := range b.Labels {
-			t.batch = append(t.batch, t.tokens[i])
-		}
-		if x, err = t.EmbedTexts(theta, t.batch); err != nil {
+		if x, err = t.EmbedTexts(theta, t.texts(b)); err != nil {
 			return nil, nil, err
 		}
 		sides[1] = append(sides[1], x...)
