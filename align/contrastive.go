@@ -37,7 +37,7 @@ type contrast struct {
 	loss  []float64
 }
 
-func (t *contrast) Do(i int) {
+func (t *contrast) Do(_, i int) {
 	n := t.batch
 	logits := make([]float64, n*n)
 	for r := range n {

@@ -47,7 +47,7 @@ type mutual struct {
 	common []int
 }
 
-func (t *mutual) Do(i int) {
+func (t *mutual) Do(_, i int) {
 	inA, inB := t.a.neighbours(i, t.k), t.b.neighbours(i, t.k)
 	for ; len(inA) > 0; inA, inB = inA[t.k:], inB[t.k:] {
 		t.common[i] += intersection(inA[:t.k], inB[:t.k])

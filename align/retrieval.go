@@ -46,7 +46,7 @@ type ranking struct {
 	rank     []int
 }
 
-func (t *ranking) Do(i int) {
+func (t *ranking) Do(_, i int) {
 	sims := make([]float32, block*block)
 	var own [block]float32
 	t.from.tile(sims, i, t.to, i)

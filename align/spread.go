@@ -63,7 +63,7 @@ type deviation struct {
 	squares []float64
 }
 
-func (t *deviation) Do(i int) {
+func (t *deviation) Do(_, i int) {
 	sims := make([]float32, block*block)
 	for j := range t.b.blocks() {
 		t.a.tile(sims, i, t.b, j)

@@ -114,7 +114,7 @@ type conditionals struct {
 	p       []float64
 }
 
-func (t *conditionals) Do(piece int) {
+func (t *conditionals) Do(_, piece int) {
 	squares := make([]float64, t.n)
 	for i := piece * rowsAtOnce; i < min(t.n, (piece+1)*rowsAtOnce); i++ {
 		own, nearest := t.x[i*t.d:][:t.d], math.Inf(1)
@@ -234,7 +234,7 @@ func (m *plane) total() (total float64) {
 // forces sums p_ij w_ij (y_i - y_j), w_ij² (y_i - y_j) and w_ij.
 type forces plane
 
-func (m *forces) Do(piece int) {
+func (m *forces) Do(_, piece int) {
 	xs, ys := m.x.at, m.y.at[:len(m.x.at)]
 	for i := piece * rowsAtOnce; i < min(m.n, (piece+1)*rowsAtOnce); i++ {
 		x, y := xs[i], ys[i]
@@ -287,7 +287,7 @@ func (m *plane) divergence() float64 {
 // all.
 type misfits plane
 
-func (m *misfits) Do(piece int) {
+func (m *misfits) Do(_, piece int) {
 	for i := piece * rowsAtOnce; i < min(m.n, (piece+1)*rowsAtOnce); i++ {
 		m.sums[i] = 0
 		for j, p := range m.p[i*m.n:][:m.n] {

@@ -96,7 +96,7 @@ type peakTask struct {
 	flops      []int
 }
 
-func (p *peakTask) Do(i int) { p.flops[i] = kernel.PeakFMA(p.iterations) }
+func (p *peakTask) Do(_, i int) { p.flops[i] = kernel.PeakFMA(p.iterations) }
 
 // Peak measures the rate of fused multiply-adds that need no memory, on all threads: the
 // bound of every other rate.

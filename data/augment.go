@@ -171,7 +171,7 @@ func (m *mixing) draw(a float64, n int, key uint64) {
 }
 
 // Do mixes example i. Every product and sum is rounded to float32.
-func (m *mixing) Do(i int) {
+func (m *mixing) Do(_, i int) {
 	example := func(x []float32, i int) []float32 { return x[i*m.per : (i+1)*m.per] }
 	x, a, b := example(m.x, i), example(m.from, i), example(m.from, m.partner[i])
 	p, q := float32(m.lambda), float32(1-m.lambda)

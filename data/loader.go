@@ -218,7 +218,7 @@ func (j *job) finish(ctx context.Context) error {
 }
 
 // Do does one piece if one is left: any, as others take pieces at the same time.
-func (j *job) Do(int) {
+func (j *job) Do(_, _ int) {
 	if j.ctx.Err() == nil {
 		j.one()
 	}

@@ -430,7 +430,7 @@ func TestLoaderDoesNotAllocate(t *testing.T) {
 // work stands for a training step: forks and joins on all threads.
 type work struct{ x [16][4096]float32 }
 
-func (w *work) Do(i int) {
+func (w *work) Do(_, i int) {
 	x := &w.x[i]
 	for range 16 {
 		for k := range x {

@@ -46,7 +46,7 @@ type trial struct {
 	errs []error
 }
 
-func (t *trial) Do(i int) {
+func (t *trial) Do(_, i int) {
 	if t.ctx.Err() == nil {
 		t.errs[i] = t.set.Read(make([]float32, t.set.ExampleLen()), i)
 	}

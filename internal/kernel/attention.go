@@ -77,7 +77,7 @@ type attentionScratch struct {
 
 var (
 	attentionJobs      stash[attentionJob]
-	attentionScratches stash[attentionScratch]
+	attentionScratches scratchStash[attentionScratch]
 )
 
 // A head is a head of a sequence: where its rows begin, and what they see.
@@ -91,9 +91,9 @@ type head struct {
 }
 
 // Do does head i.
-func (j *attentionJob) Do(i int) {
-	s := attentionScratches.get()
-	defer attentionScratches.put(s)
+func (j *attentionJob) Do(seat, i int) {
+	s := attentionScratches.get(seat)
+	defer attentionScratches.put(seat, s)
 	item := i / j.Heads
 	h := head{attentionJob: j, attentionScratch: s, width: j.Width / j.Heads, keys: j.Len, lse: j.lse[i*j.Len : (i+1)*j.Len]}
 	h.from = item*j.Len*j.Width + i%j.Heads*h.width

@@ -22,7 +22,7 @@ func eachLevelB(b *testing.B, f func(b *testing.B)) {
 // A peakTask is PeakFMA on all threads.
 type peakTask struct{ iterations, flops int }
 
-func (t *peakTask) Do(i int) {
+func (t *peakTask) Do(_, i int) {
 	if n := PeakFMA(t.iterations); i == 0 {
 		t.flops = n
 	}

@@ -57,7 +57,7 @@ type convScratch struct {
 
 var (
 	convDirects  stash[convDirect]
-	convScratchs stash[convScratch]
+	convScratchs scratchStash[convScratch]
 )
 
 // canDirect reports whether the direct kernels can do the shape.
@@ -165,7 +165,7 @@ func (p *convPhase) pitch(j *convDirect) int {
 }
 
 // Do packs panel i, clears image i or does unit i.
-func (j *convDirect) Do(i int) {
+func (j *convDirect) Do(seat, i int) {
 	switch {
 	case j.packing:
 		j.pack(&j.phases[i/j.panels], i%j.panels*j.nr)
@@ -176,7 +176,7 @@ func (j *convDirect) Do(i int) {
 		for j.phases[n].unit > i {
 			n--
 		}
-		j.unit(&j.phases[n], i-j.phases[n].unit)
+		j.unit(seat, &j.phases[n], i-j.phases[n].unit)
 	}
 }
 
@@ -201,12 +201,12 @@ func (j *convDirect) pack(p *convPhase, j0 int) {
 }
 
 // unit does some rows of a few images, all channels.
-func (j *convDirect) unit(p *convPhase, i int) {
+func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	first := i / p.blocks * j.group
 	images := min(j.group, j.images-first)
 	row0 := i % p.blocks * p.rows
 	rows := min(p.rows, p.h-row0)
-	s := convScratchs.get()
+	s := convScratchs.get(seat)
 	src, image, pitch := j.input(s, p, first, images, row0, rows)
 	s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
 	s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
@@ -223,7 +223,7 @@ func (j *convDirect) unit(p *convPhase, i int) {
 		}
 	}
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
-	convScratchs.put(s)
+	convScratchs.put(seat, s)
 }
 
 // panel does one panel of columns, of which rest are left, for some rows.

@@ -60,7 +60,7 @@ func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
 }
 
 // Do gathers output row i, or scatters image i.
-func (j *convGeneral) Do(i int) {
+func (j *convGeneral) Do(_, i int) {
 	h := j.OutH()
 	if !j.scatter {
 		j.rowOf(i/h, i%h)

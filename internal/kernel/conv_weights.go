@@ -71,13 +71,13 @@ func (j *convWeights) cut() {
 }
 
 // Do does one part for one slice, or sums a piece of all slices.
-func (j *convWeights) Do(i int) {
+func (j *convWeights) Do(seat, i int) {
 	if j.summing {
 		j.sum(i*sumPiece, min(len(j.dw), (i+1)*sumPiece))
 		return
 	}
 	slice, part := i/j.parts, i%j.parts
-	u := convUnits.get()
+	u := convUnits.get(seat)
 	u.convWeights = j
 	u.first, u.last = part*j.perPart, min((part+1)*j.perPart, j.blocks)
 	u.dw, u.add = j.dw, j.add
@@ -93,7 +93,7 @@ func (j *convWeights) Do(i int) {
 	}
 	u.convWeights, u.dw = nil, nil
 	u.tile.a, u.tile.b, u.tile.c = nil, nil, nil
-	convUnits.put(u)
+	convUnits.put(seat, u)
 }
 
 func (j *convWeights) sum(lo, hi int) {
@@ -124,7 +124,7 @@ type convUnit struct {
 	pitch               int // of a row of the block
 }
 
-var convUnits stash[convUnit]
+var convUnits scratchStash[convUnit]
 
 // block adds what some rows of a few images give.
 func (u *convUnit) block(image, row int) {

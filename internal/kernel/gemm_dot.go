@@ -35,7 +35,7 @@ func (j *dotJob) run() {
 		return
 	}
 	for i := range pieces {
-		j.Do(i)
+		j.Do(0, i)
 	}
 }
 
@@ -45,7 +45,7 @@ func (j *dotJob) pieceRows() int {
 }
 
 // Do does piece i.
-func (j *dotJob) Do(i int) {
+func (j *dotJob) Do(_, i int) {
 	row := i * j.pieceRows()
 	rows := min(j.pieceRows(), j.m-row)
 	groups := ceilDiv(j.n, j.dotCols)

@@ -74,7 +74,7 @@ type gemmScratch struct {
 
 var (
 	gemmJobs     stash[gemmJob]
-	gemmScratchs stash[gemmScratch]
+	gemmScratchs scratchStash[gemmScratch]
 )
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
@@ -150,7 +150,7 @@ func (j *gemmJob) small() {
 	j.rowTiles, j.colTiles = 1, 1
 	j.chooseLocal()
 	for item := range j.batch {
-		j.tile(item)
+		j.tile(0, item)
 	}
 }
 
@@ -353,11 +353,11 @@ func (j *gemmJob) packInto(p *Packed) {
 }
 
 // Do does piece i of packing, or tile i.
-func (j *gemmJob) Do(i int) {
+func (j *gemmJob) Do(seat, i int) {
 	if j.packing {
 		j.packPiece(i)
 	} else {
-		j.tile(i)
+		j.tile(seat, i)
 	}
 }
 
@@ -471,7 +471,7 @@ func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
 // tile computes tile i of C, counted over items, slices and then along the shorter
 // side first: so each of two threads reads about its own half of the larger operand
 // (see package par), which it has packed.
-func (j *gemmJob) tile(i int) {
+func (j *gemmJob) tile(seat, i int) {
 	at, i := i%(j.rowTiles*j.colTiles), i/(j.rowTiles*j.colTiles)
 	row, col := at/j.colTiles, at%j.colTiles
 	if j.n >= j.m {
@@ -485,7 +485,7 @@ func (j *gemmJob) tile(i int) {
 	if j.slices > 1 {
 		c, ldc, add = j.partial[slice*j.m*j.n:], j.n, false
 	}
-	s := gemmScratchs.get()
+	s := gemmScratchs.get(seat)
 	lo, hi := j.sliceRange(slice)
 	for p0 := lo; p0 < hi; p0 += j.kc {
 		kb := min(j.kc, hi-p0)
@@ -502,7 +502,7 @@ func (j *gemmJob) tile(i int) {
 			j.multiply(&t, &a, &b)
 		}
 	}
-	gemmScratchs.put(s)
+	gemmScratchs.put(seat, s)
 }
 
 // innerB is the size of a block of B that stays in the L1 cache as a whole. Then

@@ -31,7 +31,7 @@ type nnJob struct {
 var nnJobs stash[nnJob]
 
 // Do does piece i.
-func (j *nnJob) Do(i int) {
+func (j *nnJob) Do(_, i int) {
 	lo := i * j.size
 	j.op(j, i, lo, min(lo+j.size, j.n))
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/monge-ml/monge/internal/par"
@@ -29,6 +30,29 @@ func (s *stash[T]) put(x *T) {
 	s.mu.Lock()
 	s.free = append(s.free, x)
 	s.mu.Unlock()
+}
+
+// A scratchStash keeps what a piece of work needs to itself, at best for the goroutine
+// that had it before and has it in its cache.
+type scratchStash[T any] struct {
+	slots [16]struct {
+		x atomic.Pointer[T]
+		_ [120]byte
+	}
+	rest stash[T]
+}
+
+func (s *scratchStash[T]) get(seat int) *T {
+	if x := s.slots[seat%len(s.slots)].x.Swap(nil); x != nil {
+		return x
+	}
+	return s.rest.get()
+}
+
+func (s *scratchStash[T]) put(seat int, x *T) {
+	if !s.slots[seat%len(s.slots)].x.CompareAndSwap(nil, x) {
+		s.rest.put(x)
+	}
 }
 
 // aligned returns a slice of n elements that starts on a cache line, in *buf's
@@ -67,7 +91,7 @@ type vecJob struct {
 var vecJobs stash[vecJob]
 
 // Do does chunk i.
-func (j *vecJob) Do(i int) {
+func (j *vecJob) Do(_, i int) {
 	lo := i * j.size
 	j.op(j, i, lo, min(lo+j.size, j.n))
 }

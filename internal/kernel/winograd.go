@@ -1,6 +1,10 @@
 package kernel
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/monge-ml/monge/internal/par"
+)
 
 var winogradOff atomic.Bool
 
@@ -77,23 +81,45 @@ type winogradScratch struct {
 	pass       winogradPass
 	zeros      []float32
 	bufT       []float32
-	bufV, bufM []float32
-	bufU       []float32
+	v, y       keptTiles // of the input and, for the gradient by the weights, of dy
+	bufM, bufU []float32
 }
 
-var winogradScratchs stash[winogradScratch]
+// keptTiles are transformed tiles that a goroutine may need again for its next piece.
+type keptTiles struct {
+	buf    []float32
+	serial uint64 // of what they are made from, or 0
+	part   int
+}
 
-func getWinogradScratch() *winogradScratch {
-	s := winogradScratchs.get()
+// hold returns memory for n elements and whether it has that part of what the serial
+// number stands for; if not, the caller fills it.
+func (k *keptTiles) hold(n int, serial uint64, part int) (tiles []float32, has bool) {
+	has = serial != 0 && k.serial == serial && k.part == part
+	k.serial, k.part = serial, part
+	return aligned(&k.buf, n), has
+}
+
+var serials atomic.Uint64
+
+// ownTiles reports whether each goroutine should transform for itself all tiles that it
+// reads, though others do the same: with few of them that is cheaper than to fetch what
+// another core has written.
+func ownTiles() bool { return par.Threads() <= 4 }
+
+var winogradScratchs scratchStash[winogradScratch]
+
+func getWinogradScratch(seat int) *winogradScratch {
+	s := winogradScratchs.get(seat)
 	s.target = &targets[Active()]
 	return s
 }
 
-func (s *winogradScratch) release() {
+func (s *winogradScratch) release(seat int) {
 	s.target = nil
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
 	s.pass.src, s.pass.dst = [6][]float32{}, nil
-	winogradScratchs.put(s)
+	winogradScratchs.put(seat, s)
 }
 
 // matrixStride is the distance between matrices of n elements in a batch.
@@ -107,10 +133,25 @@ func (s *winogradScratch) zeroRow(n int) []float32 {
 	return s.zeros[:n]
 }
 
-// An imageRows is an image from which tiles are taken.
+// imageRows are images from which tiles are taken, or some of their channels.
 type imageRows struct {
 	data    []float32
 	h, w, c int
+	pitch   int // from pixel to pixel
+}
+
+func newImageRows(data []float32, h, w, c int) imageRows { return imageRows{data, h, w, c, c} }
+
+// image returns image n of all.
+func (x imageRows) image(n int) imageRows {
+	x.data = x.data[n*x.h*x.w*x.pitch:]
+	return x
+}
+
+// channels returns c channels from c0 on.
+func (x imageRows) channels(c0, c int) imageRows {
+	x.data, x.c = x.data[c0:], c
+	return x
 }
 
 // toTiles transforms a strip of tiles into 36 matrices, whose rows first... are
@@ -138,7 +179,7 @@ func (s *winogradScratch) toTiles(kind winogradKind, x imageRows, top, left, til
 
 // columns does the transform along the columns: 6 rows of wide pixels.
 func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wide int) []float32 {
-	row := x.w * x.c
+	row := x.w * x.pitch
 	temp := aligned(&s.bufT, 6*wide*x.c)
 	skip := max(0, left) // pixels of the image
 	before := max(0, -left)
@@ -146,13 +187,16 @@ func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wid
 	p := &s.pass
 	for i := range winogradArity[kind][0] {
 		if h := top + i; h >= 0 && h < x.h {
-			p.src[i] = x.data[h*row+skip*x.c:]
+			p.src[i] = x.data[h*row+skip*x.pitch:]
 		} else {
 			p.src[i] = s.zeroRow(row)
 		}
 	}
 	p.dst, p.ds = temp[before*x.c:], 4*wide*x.c
 	p.blocks, p.count, p.si, p.di, p.rounds = n*x.c/16, 1, 64, 64, 1
+	if x.pitch > x.c {
+		p.blocks, p.count, p.so, p.do = x.c/16, n, 4*(x.pitch-x.c), 0
+	}
 	p.run(s.level, kind)
 	for r := range 6 {
 		line := temp[r*wide*x.c:][:wide*x.c]

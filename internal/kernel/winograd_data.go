@@ -21,8 +21,9 @@ type winogradData struct {
 	perUnit        int // strips
 	byPanel        bool
 	stage          winogradStage
-	kernels, tiles []float32
-	first, last    int // strips at hand, if by panel
+	kernels, tiles []float32 // what all units read
+	first, last    int       // strips at hand, if by panel
+	serial         uint64    // of these
 	bufU, bufV     []float32
 }
 
@@ -58,7 +59,7 @@ var winogradDatas stash[winogradData]
 
 func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &targets[Active()]
-	j.src, j.dst = imageRows{x, s.H, s.W, s.C}, imageRows{y, s.OutH(), s.OutW(), s.O}
+	j.src, j.dst = newImageRows(x, s.H, s.W, s.C), newImageRows(y, s.OutH(), s.OutW(), s.O)
 	j.pad, j.turned = s.Pad, false
 	if pass == passData {
 		j.src, j.dst = j.dst, j.src
@@ -91,15 +92,20 @@ func (j *winogradData) panels() {
 	j.perUnit = max(1, 8/j.tilesX)
 	for j.first = 0; j.first < j.strips; j.first += step {
 		j.last = min(j.strips, j.first+step)
-		j.tiles = aligned(&j.bufV, 36*matrixStride(j.src.c*(j.last-j.first)*j.tilesX))
-		j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
+		if j.serial = serials.Add(1); !ownTiles() {
+			j.tiles = aligned(&j.bufV, j.sizeTiles())
+			j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
+		}
 		j.do(stagePanels, ceilDiv(j.dst.c, j.winogradWidth()))
 	}
 }
 
+// sizeTiles is the size of the tiles of the strips at hand.
+func (j *winogradData) sizeTiles() int { return 36 * matrixStride(j.src.c*(j.last-j.first)*j.tilesX) }
+
 // Do does piece i of a stage.
-func (j *winogradData) Do(i int) {
-	s := getWinogradScratch()
+func (j *winogradData) Do(seat, i int) {
+	s := getWinogradScratch(seat)
 	switch j.stage {
 	case stageKernel:
 		n := ceilDiv(j.src.c, kernelRows)
@@ -115,13 +121,7 @@ func (j *winogradData) Do(i int) {
 	case stagePanels:
 		j.panel(s, i*j.winogradWidth())
 	}
-	s.release()
-}
-
-// image returns image n of all.
-func (x imageRows) image(n int) imageRows {
-	x.data = x.data[n*x.h*x.w*x.c:][:x.h*x.w*x.c]
-	return x
+	s.release(seat)
 }
 
 // inputs transforms strips lo to hi, of first to last in the matrices.
@@ -145,7 +145,8 @@ func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 	tiles := (hi - lo) * j.tilesX
 	c, o := j.src.c, j.dst.c
 	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*o), matrixStride(c*o)
-	v, m := aligned(&s.bufV, 36*sizeV), aligned(&s.bufM, 36*sizeM)
+	v, _ := s.v.hold(36*sizeV, 0, 0)
+	m := aligned(&s.bufM, 36*sizeM)
 	j.inputs(s, lo, hi, lo, hi, v)
 	for k := range 36 {
 		for j0 := 0; j0 < o; j0 += j.winogradWidth() {
@@ -180,13 +181,20 @@ func (j *winogradData) panel(s *winogradScratch, j0 int) {
 	width := min(j.winogradWidth(), j.dst.c-j0)
 	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*width), matrixStride(depthAtOnce*width)
 	u, m := aligned(&s.bufU, 36*sizeU), aligned(&s.bufM, 36*sizeM)
+	v := j.tiles
+	if v == nil {
+		var has bool
+		if v, has = s.v.hold(j.sizeTiles(), j.serial, 0); !has {
+			j.inputs(s, j.first, j.last, j.first, j.last, v)
+		}
+	}
 	for c0 := 0; c0 < c; c0 += depthAtOnce {
 		depth := min(depthAtOnce, c-c0)
 		for r := 0; r < depth; r += kernelRows {
 			s.kernelPanel(j.w, c, j.dst.c, j.turned, j0, width, c0+r, min(kernelRows, depth-r), u[r*width:], sizeU)
 		}
 		for k := range 36 {
-			s.multiply(j.tiles[k*sizeV+c0*tiles:], tiles, depth, u[k*sizeU:], width, m[k*sizeM:], c0 > 0)
+			s.multiply(v[k*sizeV+c0*tiles:], tiles, depth, u[k*sizeU:], width, m[k*sizeM:], c0 > 0)
 		}
 	}
 	j.outputs(s, j.first, j.last, m, j0, width)

@@ -2,61 +2,79 @@ package kernel
 
 import "github.com/monge-ml/monge/internal/par"
 
-// A winogradWeights is a gradient by the weights. Some strips at a time, the
-// tiles of the input and of dy are transformed and then multiplied, in units of a
-// few of the 36 matrices, some channels of the input and a panel of the output's.
-// The sums of all strips are transformed back at last, or, if all strips fit and
-// there are many channels, by each unit itself, before they leave the cache.
+// A winogradWeights is a gradient by the weights. A portion of the strips at a time,
+// the tiles of the input and of dy are transformed and then multiplied.
+//
+// With few channels, images are cut into slices, each with its own sums, and a unit of
+// work takes one slice through both steps, so that its tiles stay in its cache. With
+// many, a unit is a panel of the output's channels and some channels of the input, and
+// all units read the input's tiles. The sums are transformed back at last, or, if all
+// strips are one portion, by each unit itself, before they leave the cache.
 type winogradWeights struct {
 	winogradGrid
 	*target
-	x, dy       imageRows
-	dw          []float32
-	add         bool
-	pad         int
-	strips      int
-	perUnit     int // strips that are transformed by one piece
-	depth       int // channels of the input in a unit
-	matrices    int // of the 36 in a unit
-	stage       winogradStage
-	v, y, sums  []float32
-	first, last int // strips at hand
-	bufV, bufY  []float32
-	bufS        []float32
+	x, dy    imageRows
+	dw       []float32
+	add      bool
+	pad      int
+	strips   int
+	slices   int
+	portion  int // strips that are transformed at one time
+	perUnit  int // strips that are transformed by one piece
+	depth    int // channels of the input in a unit
+	matrices int // of the 36 in a unit
+	stage    winogradStage
+	shared   bool
+	serial   uint64
+	all      winogradPairs // of all units, if they share them
+	sums     []float32
+	bufV     []float32
+	bufY     []float32
+	bufS     []float32
 }
+
+// winogradPairs are the transformed tiles of the input, and of channels y0 and up of dy,
+// for strips first to last.
+type winogradPairs struct {
+	first, last int
+	v, y        []float32
+	sizeV       int // of a matrix
+	sizeY       int
+	y0          int
+}
+
+const (
+	maxWinogradSlices  = 16
+	maxWinogradPartial = 5 << 18 // elements of the sums of all slices
+)
 
 var winogradWeightJobs stash[winogradWeights]
 
 func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	j.target = &targets[Active()]
-	j.x, j.dy = imageRows{x, s.H, s.W, s.C}, imageRows{dy, s.OutH(), s.OutW(), s.O}
+	j.x, j.dy = newImageRows(x, s.H, s.W, s.C), newImageRows(dy, s.OutH(), s.OutW(), s.O)
 	j.dw, j.add, j.pad = dw, add, s.Pad
 	j.winogradGrid = newWinogradGrid(j.dy.h, j.dy.w)
 	j.strips = s.N * j.tilesY
-	j.perUnit = max(1, 8/j.tilesX)
 	j.depth = min(64, s.C)
+	j.slices = max(1, min(maxWinogradSlices, j.strips, maxWinogradPartial/(36*s.C*s.O)))
+	blocks := ceilDiv(s.C, j.depth) * ceilDiv(s.O, j.winogradWidth())
 	// The sums come and go once for each portion: not more often than pairs do.
 	pairs := max(winogradMost.pairs, 18*s.C*s.O)
 	most := max(1, pairs/(36*(s.C+s.O)*j.tilesX))
-	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
-	tiles := step * j.tilesX
-	j.v = aligned(&j.bufV, 36*matrixStride(s.C*tiles))
-	j.y = aligned(&j.bufY, 36*matrixStride(s.O*tiles))
-	blocks := ceilDiv(s.C, j.depth) * ceilDiv(s.O, j.winogradWidth())
-	j.matrices = 36
-	if step < j.strips || blocks < 16 {
-		j.matrices = 4
-		j.sums = aligned(&j.bufS, 36*s.C*s.O)
-	}
-	for j.first = 0; j.first < j.strips; j.first += step {
-		j.last = min(j.strips, j.first+step)
-		j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
-		j.do(stagePanels, blocks*36/j.matrices)
+	n := ceilDiv(j.strips, j.slices)
+	j.portion = ceilDiv(n, ceilDiv(n, most))
+	if j.slices > 1 {
+		j.sums = aligned(&j.bufS, j.slices*36*s.C*s.O)
+		j.do(stageStrips, j.slices)
+	} else {
+		j.panels(blocks)
 	}
 	if j.sums != nil {
 		j.do(stageGather, blocks)
 	}
-	j.target, j.x.data, j.dy.data, j.dw, j.v, j.y, j.sums = nil, nil, nil, nil, nil, nil, nil
+	j.target, j.x.data, j.dy.data, j.dw, j.sums = nil, nil, nil, nil, nil
+	j.all = winogradPairs{}
 	winogradWeightJobs.put(j)
 }
 
@@ -65,28 +83,96 @@ func (j *winogradWeights) do(stage winogradStage, pieces int) {
 	par.Run(pieces, j)
 }
 
+// panels does all strips, portion by portion.
+func (j *winogradWeights) panels(blocks int) {
+	c, o := j.x.c, j.dy.c
+	j.perUnit = max(1, 8/j.tilesX)
+	j.shared = !ownTiles()
+	j.matrices = 36
+	if blocks < 16 && j.shared {
+		j.matrices = 4
+	}
+	if j.portion < j.strips || j.matrices < 36 {
+		j.sums = aligned(&j.bufS, 36*c*o)
+	}
+	for first := 0; first < j.strips; first += j.portion {
+		p := &j.all
+		*p = winogradPairs{first: first, last: min(j.strips, first+j.portion)}
+		tiles := (p.last - p.first) * j.tilesX
+		p.sizeV, p.sizeY = matrixStride(c*tiles), matrixStride(o*tiles)
+		if j.serial = serials.Add(1); j.shared {
+			p.v, p.y = aligned(&j.bufV, 36*p.sizeV), aligned(&j.bufY, 36*p.sizeY)
+			j.do(stageTiles, ceilDiv(p.last-p.first, j.perUnit))
+		}
+		j.do(stagePanels, blocks*36/j.matrices)
+	}
+}
+
 // Do does piece i of a stage.
-func (j *winogradWeights) Do(i int) {
-	s := getWinogradScratch()
+func (j *winogradWeights) Do(seat, i int) {
+	s := getWinogradScratch(seat)
 	switch j.stage {
 	case stageTiles:
-		lo := j.first + i*j.perUnit
-		for strip := lo; strip < min(lo+j.perUnit, j.last); strip++ {
-			j.transform(s, strip)
-		}
+		lo := j.all.first + i*j.perUnit
+		j.transform(s, &j.all, lo, min(lo+j.perUnit, j.all.last), j.x.c, j.dy.c)
+	case stageStrips:
+		j.slice(s, i)
 	case stagePanels:
 		units := 36 / j.matrices
 		b := j.block(s, i/units)
 		k := i % units * j.matrices
-		j.multiply(s, &b, k, k+j.matrices)
+		p := j.all
+		if !j.shared {
+			j.own(s, &p, &b)
+		}
+		j.multiply(s, &p, &b, k, k+j.matrices, p.first > 0)
 		if j.sums == nil {
 			j.gather(s, &b)
 		}
 	case stageGather:
 		b := j.block(s, i)
+		for k := 1; k < j.slices; k++ {
+			other := j.sumsOf(&b, k)
+			addScaled(b.sums, b.sums, 1, other)
+		}
 		j.gather(s, &b)
 	}
-	s.release()
+	s.release(seat)
+}
+
+// slice does a slice of the strips.
+func (j *winogradWeights) slice(s *winogradScratch, i int) {
+	c, o := j.x.c, j.dy.c
+	lo, hi := i*j.strips/j.slices, (i+1)*j.strips/j.slices
+	blocks := ceilDiv(c, j.depth) * ceilDiv(o, j.winogradWidth())
+	for first := lo; first < hi; first += j.portion {
+		p := winogradPairs{first: first, last: min(hi, first+j.portion)}
+		tiles := (p.last - p.first) * j.tilesX
+		p.sizeV, p.sizeY = matrixStride(c*tiles), matrixStride(o*tiles)
+		p.v, _ = s.v.hold(36*p.sizeV, 0, 0)
+		p.y, _ = s.y.hold(36*p.sizeY, 0, 0)
+		j.transform(s, &p, p.first, p.last, c, o)
+		for k := range 36 {
+			for n := range blocks {
+				b := j.block(s, n)
+				b.sums = j.sumsOf(&b, i)
+				j.multiply(s, &p, &b, k, k+1, first > lo)
+			}
+		}
+	}
+}
+
+// own transforms for one goroutine what a unit needs, unless it has that already.
+func (j *winogradWeights) own(s *winogradScratch, p *winogradPairs, b *winogradBlock) {
+	tiles := (p.last - p.first) * j.tilesX
+	p.y0, p.sizeY = b.j0, matrixStride(b.width*tiles)
+	var has bool
+	if p.v, has = s.v.hold(36*p.sizeV, j.serial, 0); !has {
+		j.transform(s, p, p.first, p.last, j.x.c, 0)
+	}
+	if p.y, has = s.y.hold(36*p.sizeY, j.serial, b.j0); !has {
+		j.transform(s, p, p.first, p.last, 0, b.width)
+	}
 }
 
 // A winogradBlock is the channels of the input from c0 on and the panel of the
@@ -103,7 +189,7 @@ func (j *winogradWeights) block(s *winogradScratch, i int) winogradBlock {
 	b.depth, b.width = min(j.depth, j.x.c-b.c0), min(j.winogradWidth(), j.dy.c-b.j0)
 	b.size = b.depth * b.width
 	if j.sums != nil {
-		b.sums = j.sums[36*(b.j0*j.x.c+b.c0*b.width):]
+		b.sums = j.sumsOf(&b, 0)
 	} else {
 		b.size = matrixStride(b.size)
 		b.sums = aligned(&s.bufM, 36*b.size)
@@ -111,29 +197,44 @@ func (j *winogradWeights) block(s *winogradScratch, i int) winogradBlock {
 	return b
 }
 
-func (j *winogradWeights) transform(s *winogradScratch, strip int) {
-	n, top := strip/j.tilesY, strip%j.tilesY*4
-	at, tiles := (strip-j.first)*j.tilesX, (j.last-j.first)*j.tilesX
-	s.toTiles(winogradInput, j.x.image(n), top-j.pad, -j.pad, j.tilesX, j.v, 16, at, tiles)
-	s.toTiles(winogradSpread, j.dy.image(n), top, 0, j.tilesX, j.y, j.winogradWidth(), at, tiles)
+// sumsOf returns where the sums of a block for a slice are.
+func (j *winogradWeights) sumsOf(b *winogradBlock, slice int) []float32 {
+	c, o := j.x.c, j.dy.c
+	return j.sums[36*(slice*c*o+b.j0*c+b.c0*b.width):][:36*b.size]
 }
 
-// multiply adds the products of matrices k0 to k1 to a block's sums.
-func (j *winogradWeights) multiply(s *winogradScratch, b *winogradBlock, k0, k1 int) {
-	tiles := (j.last - j.first) * j.tilesX
-	sizeV, sizeY := matrixStride(tiles*j.x.c), matrixStride(tiles*j.dy.c)
+// transform transforms strips lo to hi of a portion: c channels of the input and o of dy,
+// from p.y0 on.
+func (j *winogradWeights) transform(s *winogradScratch, p *winogradPairs, lo, hi, c, o int) {
+	tiles := (p.last - p.first) * j.tilesX
+	x, dy := j.x.channels(0, c), j.dy.channels(p.y0, o)
+	for strip := lo; strip < hi; strip++ {
+		n, top := strip/j.tilesY, strip%j.tilesY*4
+		at := (strip - p.first) * j.tilesX
+		if c > 0 {
+			s.toTiles(winogradInput, x.image(n), top-j.pad, -j.pad, j.tilesX, p.v, 16, at, tiles)
+		}
+		if o > 0 {
+			s.toTiles(winogradSpread, dy.image(n), top, 0, j.tilesX, p.y, j.winogradWidth(), at, tiles)
+		}
+	}
+}
+
+// multiply sets a block's sums for matrices k0 to k1 to the products, or adds these.
+func (j *winogradWeights) multiply(s *winogradScratch, p *winogradPairs, b *winogradBlock, k0, k1 int, add bool) {
+	tiles := (p.last - p.first) * j.tilesX
 	t := &s.tile
 	t.images, t.outer, t.inner = 1, 1, tiles
 	t.rs, t.gs, t.cs, t.os, t.is = 4, 16, 64, 0, 0
 	t.bs, t.ldc, t.gc, t.add = 4*b.width, 4*b.width, 16*b.width, 0
-	if j.first > 0 {
+	if add {
 		t.add = 1
 	}
 	n := ceilDiv(16, s.panelRows(b.width))
 	for k := k0; k < k1; k++ {
-		y := j.y[k*sizeY+b.j0*tiles:]
+		y := p.y[k*p.sizeY+(b.j0-p.y0)*tiles:]
 		for c := 0; c < b.depth; c += 16 {
-			v, sums := j.v[k*sizeV+(b.c0+c)*tiles:], b.sums[k*b.size+c*b.width:]
+			v, sums := p.v[k*p.sizeV+(b.c0+c)*tiles:], b.sums[k*b.size+c*b.width:]
 			for q := range n {
 				lo, hi := q*16/n, (q+1)*16/n
 				s.convRun(t, hi-lo, b.width, b.width, v[lo:], y, sums[lo*b.width:])

@@ -3,10 +3,12 @@
 // nothing and, while its workers are still spinning, costs about a microsecond.
 //
 // Run decides only who does which piece, never how the work is cut. Callers
-// cut by shape, so that their results do not depend on the number of threads. The
-// caller starts with the first piece and the workers with the last, so that with two
-// threads a core meets in its cache what it wrote in the job before: lines that
-// travel between cores cost more than arithmetic does.
+// cut by shape, so that their results do not depend on the number of threads.
+//
+// Lines that travel between cores cost more than arithmetic does: a quarter of a
+// microsecond each where cores share no cache. So a goroutine begins with the same share
+// of the pieces every time, and meets in its cache what it wrote in the job before; and a
+// piece of its own share costs it no traffic.
 package par
 
 import (
@@ -20,29 +22,29 @@ import (
 // A Task is work cut into pieces that may be done in any order, at the same
 // time. Pass pointers to reused structs: a closure would be allocated.
 type Task interface {
-	// Do does piece i.
-	Do(i int)
+	// Do does piece i. No two goroutines have the same seat in one Run, and one
+	// has the same seat in every Run that it works for; the caller's is 0.
+	// Seats are below Threads(), unless SetThreads has just made that smaller.
+	Do(seat, i int)
 }
 
-// maxJobs bounds the jobs that share the workers at one time; further ones
-// are done by their callers alone. One word holds a bit for each.
-const maxJobs = 64
+const (
+	// maxJobs bounds the jobs that share the workers at one time; further ones
+	// are done by their callers alone. One word holds a bit for each.
+	maxJobs = 64
+	// maxShares bounds the shares of a job. Goroutines beyond that have none.
+	maxShares = 16
+)
 
 // A job is one call of Run. Jobs are never freed, only reused, so a worker
 // that looks at one too late finds either no work or another caller's work,
 // and both are fine.
 type job struct {
-	// todo holds the unclaimed pieces. Taking one out by compare-and-swap
-	// claims it, whichever call the job belongs to at that moment.
-	todo atomic.Uint64
-	_    [56]byte
-	// left is twice the number of unfinished pieces, plus one if the caller
-	// sleeps.
-	left atomic.Int64
-	_    [56]byte
+	shares [maxShares]share
 
-	task Task // stays valid while a claimed piece is unfinished
-	wake chan struct{}
+	n      int64       // pieces; the caller's
+	asleep atomic.Bool // the caller
+	wake   chan struct{}
 
 	mu       sync.Mutex
 	panicked bool
@@ -50,18 +52,38 @@ type job struct {
 	_        [64]byte
 }
 
+// A share is the part of the pieces that goroutines with one seat begin with. It lies
+// in cache lines of its own, with everything that such a goroutine needs.
+type share struct {
+	// todo holds the unclaimed pieces. Taking one out by compare-and-swap
+	// claims it, whichever call the job belongs to at that moment.
+	todo atomic.Uint64
+	// done counts finished pieces, of any share, by who begins with this one.
+	done atomic.Int64
+	task Task // stays valid while a claimed piece is not in done
+	_    [128 - 32]byte
+}
+
 var (
 	threads atomic.Int64 // the limit; never below 1
-	running atomic.Int64 // goroutines inside Run, plus workers at work
 	used    atomic.Uint64
-	active  atomic.Uint64 // jobs that may have unclaimed pieces
 	jobs    [maxJobs]job
+
+	// What callers and workers write at every Run, in lines of their own.
+	hot struct {
+		_       [128]byte
+		active  atomic.Uint64 // jobs that may have unclaimed pieces
+		_       [128]byte
+		helping atomic.Int64 // workers at work
+		_       [128]byte
+	}
 
 	sleeping atomic.Int64 // workers that will take a token from wake
 	wake     = make(chan struct{}, 1<<16)
 
 	spawnMu sync.Mutex
 	spawned atomic.Int64
+	seats   []bool // taken by workers; the first is the callers'
 )
 
 func init() {
@@ -81,7 +103,7 @@ func SetThreads(n int) {
 	threads.Store(int64(min(max(n, 1), 1<<15)))
 }
 
-// Run calls t.Do(0) ... t.Do(n-1) on at most Threads() goroutines, the
+// Run calls t.Do for pieces 0 to n-1 on at most Threads() goroutines, the
 // caller's included, and returns when all calls have returned. It may be called
 // from several goroutines and from inside a Do. If a Do panics, the pieces not
 // yet started are dropped and Run panics with the first value.
@@ -95,21 +117,28 @@ func Run(n int, t Task) {
 		inline(n, t)
 		return
 	}
-	j.task = t
-	j.left.Store(2 * int64(n))
-	j.todo.Store(uint64(span(0, n))) // publishes the fields above
+	j.deal(n, t)
 	bit := j.bit()
-	active.Or(bit)
-	running.Add(1)
+	hot.active.Or(bit)
 	rouse(n - 1)
 	defer j.finish(bit)
-	for j.one() {
-	}
+	j.work(0, false)
 }
 
 func inline(n int, t Task) {
 	for i := range n {
-		t.Do(i)
+		t.Do(0, i)
+	}
+}
+
+// deal cuts the pieces into shares.
+func (j *job) deal(n int, t Task) {
+	j.n = int64(n)
+	parts := min(n, int(threads.Load()), maxShares)
+	for p := range parts {
+		s := &j.shares[p]
+		s.task = t
+		s.todo.Store(uint64(span(p*n/parts, (p+1)*n/parts))) // publishes the task
 	}
 }
 
@@ -146,82 +175,134 @@ func (p pieces) first() int { return int(uint32(p)) }
 func (p pieces) end() int   { return int(p >> 32) }
 func (p pieces) len() int   { return p.end() - p.first() }
 
-// one claims and does a piece; it reports false when none is left to claim.
-// The caller's panic passes through: finish, deferred, settles the rest.
-func (j *job) one() bool {
-	i, ok := j.claim(false)
-	if !ok {
-		return false
-	}
-	done := false
+// work does pieces until there are none, or until a guest should make room, and
+// reports whether it did any. A caller's panic passes through; a guest's is kept for
+// the caller. Either drops the pieces that nobody has begun.
+func (j *job) work(seat int, guest bool) (found bool) {
+	settled := false
+	var done int64
 	defer func() {
-		if !done {
-			j.drop()
+		if !settled {
+			if guest {
+				j.fail(recover())
+			}
+			done += 1 + j.drop()
+			found = true
 		}
-		j.pieceDone(1)
+		j.settle(seat, done)
 	}()
-	j.task.Do(i)
-	done = true
-	return true
+	for !guest || !crowded() {
+		t, i := j.claim(seat)
+		if t == nil {
+			break
+		}
+		t.Do(seat, i)
+		done++
+	}
+	settled = true
+	return done > 0
+}
+
+// claim takes a piece: of the own share, then of the neighbour's, then of any.
+func (j *job) claim(seat int) (Task, int) {
+	own := seat % maxShares
+	for k := range maxShares {
+		// Of two neighbours one goes forwards and one backwards: they meet.
+		s := own ^ k
+		if t, i := j.shares[s].claim((s&1 == 1) != (k > 0)); t != nil {
+			return t, i
+		}
+	}
+	return nil, 0
 }
 
 // claim takes the first piece, or the last.
-func (j *job) claim(last bool) (int, bool) {
+func (s *share) claim(last bool) (Task, int) {
 	for {
-		todo := pieces(j.todo.Load())
+		todo := pieces(s.todo.Load())
 		if todo.len() == 0 {
-			return 0, false
+			return nil, 0
 		}
 		i, rest := todo.first(), span(todo.first()+1, todo.end())
 		if last {
 			i, rest = todo.end()-1, span(todo.first(), todo.end()-1)
 		}
-		if j.todo.CompareAndSwap(uint64(todo), uint64(rest)) {
-			return i, true
+		if s.todo.CompareAndSwap(uint64(todo), uint64(rest)) {
+			return s.task, i
 		}
 	}
 }
 
-// drop unclaims nothing but takes all unclaimed pieces off the job.
-func (j *job) drop() {
-	j.pieceDone(int64(pieces(j.todo.Swap(0)).len()))
+// drop takes all unclaimed pieces off the job and counts them.
+func (j *job) drop() (n int64) {
+	for p := range j.shares {
+		if s := &j.shares[p]; s.todo.Load() != 0 {
+			n += int64(pieces(s.todo.Swap(0)).len())
+		}
+	}
+	return n
 }
 
-func (j *job) pieceDone(n int64) {
-	if n > 0 && j.left.Add(-2*n) == 1 {
+// settle counts pieces as done. After that the job may be another call's.
+func (j *job) settle(seat int, n int64) {
+	if n == 0 {
+		return
+	}
+	j.shares[seat%maxShares].done.Add(n)
+	if j.asleep.Load() && j.asleep.CompareAndSwap(true, false) {
 		j.wake <- struct{}{}
 	}
 }
 
 // finish waits for the pieces that workers still do and gives the job back.
 func (j *job) finish(bit uint64) {
-	active.And(^bit)
+	hot.active.And(^bit)
 	j.wait()
-	running.Add(-1)
+	for p := range j.shares {
+		if s := &j.shares[p]; s.done.Load() != 0 {
+			s.done.Store(0)
+		}
+	}
+	for p := range min(j.n, threads.Load(), maxShares) {
+		j.shares[p].task = nil
+	}
 	panicked, cause := j.panicked, j.cause
-	j.panicked, j.cause, j.task = false, nil, nil
+	j.panicked, j.cause = false, nil
 	used.And(^bit)
 	if panicked {
 		panic(cause)
 	}
 }
 
+func (j *job) complete() bool {
+	n := j.n
+	for p := range j.shares {
+		n -= j.shares[p].done.Load()
+	}
+	return n == 0
+}
+
 // wait spins for a while, then yields, then sleeps: the worker it waits for
 // may need this very processor.
 func (j *job) wait() {
 	for i := range waitSpins {
-		if j.left.Load() == 0 {
+		if j.complete() {
 			return
 		}
 		if i >= hotSpins {
 			runtime.Gosched()
 		}
 	}
-	if j.left.Or(1) == 0 {
-		j.left.Store(0)
-		return
+	for {
+		j.asleep.Store(true)
+		if j.complete() && j.asleep.CompareAndSwap(true, false) {
+			return
+		}
+		<-j.wake
+		if j.complete() {
+			return
+		}
 	}
-	<-j.wake
 }
 
 // Spin lengths. A hot spin is about a nanosecond, a yield about 100 ns.
@@ -235,14 +316,13 @@ const (
 
 // rouse makes sure that up to n workers exist and are awake.
 func rouse(n int) {
-	want := min(int64(n), threads.Load()-running.Load())
-	if want <= 0 {
-		return
-	}
 	if spawned.Load() < threads.Load()-1 {
 		spawn()
 	}
-	for ; want > 0; want-- {
+	if sleeping.Load() == 0 {
+		return
+	}
+	for want := min(int64(n), threads.Load()-running()); want > 0; want-- {
 		if !unsleep() {
 			return
 		}
@@ -250,13 +330,36 @@ func rouse(n int) {
 	}
 }
 
+// running counts callers with unclaimed pieces, and workers at work.
+func running() int64 { return int64(bits.OnesCount64(hot.active.Load())) + hot.helping.Load() }
+
+// crowded reports whether a worker at work should leave. With as many callers of Run
+// as threads, the workers stay away, as they would only fight the callers for the
+// processors.
+func crowded() bool { return running() > threads.Load() }
+
 func spawn() {
 	spawnMu.Lock()
 	defer spawnMu.Unlock()
 	for spawned.Load() < threads.Load()-1 {
 		spawned.Add(1)
-		go worker()
+		seat := 1
+		for ; seat < len(seats) && seats[seat]; seat++ {
+		}
+		for len(seats) <= seat {
+			seats = append(seats, false)
+		}
+		seats[seat] = true
+		go worker(seat)
 	}
+}
+
+// leave gives back the seat of a worker whose goroutine ends.
+func leave(seat int) {
+	spawnMu.Lock()
+	defer spawnMu.Unlock()
+	seats[seat] = false
+	spawned.Add(-1)
 }
 
 // unsleep takes one worker off the count of sleepers; whoever succeeds owes
@@ -273,46 +376,47 @@ func unsleep() bool {
 	}
 }
 
-func worker() {
+func worker(seat int) {
 	// Only runtime.Goexit in a Do ends a worker; the next Run starts another.
-	defer spawned.Add(-1)
+	defer leave(seat)
 	for {
 		for spin := 0; spin < idleSpins; spin++ {
-			if work() {
+			if look(seat) {
 				spin = 0
+				continue
 			}
 			runtime.Gosched()
 		}
 		sleeping.Add(1)
-		if active.Load() != 0 && running.Load() < threads.Load() && unsleep() {
+		if hot.active.Load() != 0 && running() < threads.Load() && unsleep() {
 			continue // work came in between
 		}
 		<-wake
 	}
 }
 
-// work looks for pieces for a moment and does what it finds.
-func work() bool {
+// look looks for pieces for a moment and does what it finds.
+func look(seat int) bool {
 	for range hotPerYield {
-		if active.Load() != 0 && sit() {
-			found := help()
-			running.Add(-1)
-			return found
+		if hot.active.Load() != 0 && sit() {
+			found := help(seat)
+			hot.helping.Add(-1)
+			if found {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// sit takes a place at the table if fewer goroutines than allowed are at
-// work. With as many callers of Run as threads, the workers stay away, as they
-// would only fight the callers for the processors.
+// sit takes a place at the table if fewer goroutines than allowed are at work.
 func sit() bool {
 	for {
-		r := running.Load()
-		if r >= threads.Load() {
+		h := hot.helping.Load()
+		if h+int64(bits.OnesCount64(hot.active.Load())) >= threads.Load() {
 			return false
 		}
-		if running.CompareAndSwap(r, r+1) {
+		if hot.helping.CompareAndSwap(h, h+1) {
 			return true
 		}
 	}
@@ -320,14 +424,11 @@ func sit() bool {
 
 // help does pieces of any job until there are none, or until new callers
 // need the place.
-func help() bool {
-	found := false
+func help(seat int) (found bool) {
 	for {
-		mask := active.Load()
 		did := false
-		for ; mask != 0; mask &= mask - 1 {
-			j := &jobs[bits.TrailingZeros64(mask)]
-			for running.Load() <= threads.Load() && j.guarded() {
+		for mask := hot.active.Load(); mask != 0; mask &= mask - 1 {
+			if jobs[bits.TrailingZeros64(mask)].work(seat, true) {
 				did = true
 			}
 		}
@@ -338,33 +439,14 @@ func help() bool {
 	}
 }
 
-// guarded is one for workers: a panic is kept for the caller of Run.
-func (j *job) guarded() bool {
-	i, ok := j.claim(true)
-	if !ok {
-		return false
-	}
-	done := false
-	defer func() {
-		if !done {
-			j.fail(recover())
-		}
-		j.pieceDone(1)
-	}()
-	j.task.Do(i)
-	done = true
-	return true
-}
-
 func (j *job) fail(cause any) {
 	if cause == nil {
 		cause = "par: a Task called runtime.Goexit"
-		running.Add(-1) // this worker will not come back to do it
+		hot.helping.Add(-1) // this worker will not come back to do it
 	}
 	j.mu.Lock()
 	if !j.panicked {
 		j.panicked, j.cause = true, cause
 	}
 	j.mu.Unlock()
-	j.drop()
 }
