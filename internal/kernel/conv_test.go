@@ -226,6 +226,7 @@ func TestConvSameBitsForThreads(t *testing.T) {
 			var want [3][]float32
 			for _, threads := range []int{1, 2, 3} {
 				useThreads(t, threads)
+				useApart(t, threads == 2)
 				ConvForward(&c.Conv, y, x, w)
 				ConvBackwardData(&c.Conv, dx, y, w, false)
 				ConvBackwardWeights(&c.Conv, dw, x, y, false)
@@ -285,6 +286,7 @@ func TestConvWrongArguments(t *testing.T) {
 
 func TestConvDoesNotAllocate(t *testing.T) {
 	useThreads(t, 2)
+	useApart(t, true)
 	eachLevel(t, func(t *testing.T) {
 		for _, s := range slices.Concat(convShapes, winogradShapes[:10]) {
 			x, w := make([]float32, s.N*s.H*s.W*s.C), make([]float32, s.KH*s.KW*s.C/max(1, s.Groups)*s.O)

@@ -22,10 +22,10 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -34,8 +34,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -43,16 +43,18 @@ strip:
 	VXORPS     Y1, Y1, Y1
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), DI
-	MOVQ       ldc+88(FP), R8
+	MOVQ       c+88(FP), DI
+	MOVQ       ldc+96(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
 
 fetched:
-	MOVQ fetch+40(FP), DI
-	MOVQ step+48(FP), R8
+	MOVQ fetch+48(FP), DI
+	MOVQ step+56(FP), R8
+	MOVQ ahead+40(FP), R9
 
 loop:
+	PREFETCHT0   (CX)(R9*1)
 	PREFETCHT0   (DI)
 	ADDQ         R8, DI
 	VMASKMOVPS   (SI), Y0, Y2
@@ -62,9 +64,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -78,20 +80,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -100,8 +102,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -110,16 +112,18 @@ strip:
 	VXORPS     Y2, Y2, Y2
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), DI
-	MOVQ       ldc+88(FP), R8
+	MOVQ       c+88(FP), DI
+	MOVQ       ldc+96(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
 
 fetched:
-	MOVQ fetch+40(FP), DI
-	MOVQ step+48(FP), R8
+	MOVQ fetch+48(FP), DI
+	MOVQ step+56(FP), R8
+	MOVQ ahead+40(FP), R9
 
 loop:
+	PREFETCHT0   (CX)(R9*1)
 	PREFETCHT0   (DI)
 	ADDQ         R8, DI
 	VMOVUPS      (SI), Y3
@@ -131,9 +135,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -149,25 +153,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -176,16 +180,18 @@ strip:
 	VXORPS     Y1, Y1, Y1
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), DI
-	MOVQ       ldc+88(FP), R8
+	MOVQ       c+88(FP), DI
+	MOVQ       ldc+96(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
 
 fetched:
-	MOVQ fetch+40(FP), DI
-	MOVQ step+48(FP), R8
+	MOVQ fetch+48(FP), DI
+	MOVQ step+56(FP), R8
+	MOVQ ahead+40(FP), R9
 
 loop:
+	PREFETCHT0   (CX)(R9*1)
 	PREFETCHT0   (DI)
 	ADDQ         R8, DI
 	VMOVUPS      (SI), Y2
@@ -197,9 +203,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -214,20 +220,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -236,8 +242,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -246,18 +252,20 @@ strip:
 	VXORPS     Y2, Y2, Y2
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMASKMOVPS   (SI), Y0, Y3
@@ -269,9 +277,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -290,20 +298,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -312,8 +320,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -324,18 +332,20 @@ strip:
 	VXORPS     Y4, Y4, Y4
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Y5
@@ -350,9 +360,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -375,25 +385,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -404,18 +414,20 @@ strip:
 	VXORPS     Y3, Y3, Y3
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Y4
@@ -430,9 +442,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -453,20 +465,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -475,8 +487,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -486,8 +498,8 @@ strip:
 	VXORPS     Y3, Y3, Y3
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
@@ -496,10 +508,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMASKMOVPS   (SI), Y0, Y4
@@ -513,9 +527,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -539,20 +553,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -561,8 +575,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -575,8 +589,8 @@ strip:
 	VXORPS     Y6, Y6, Y6
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
@@ -585,10 +599,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Y7
@@ -606,9 +622,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -638,25 +654,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -669,8 +685,8 @@ strip:
 	VXORPS     Y5, Y5, Y5
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
@@ -679,10 +695,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Y6
@@ -700,9 +718,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -729,20 +747,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -751,8 +769,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -765,8 +783,8 @@ strip:
 	VXORPS     Y4, Y4, Y4
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -777,10 +795,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y5
@@ -797,9 +817,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -828,20 +848,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -850,8 +870,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -868,8 +888,8 @@ strip:
 	VXORPS     Y8, Y8, Y8
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -880,10 +900,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y9
@@ -905,9 +927,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -944,25 +966,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -979,8 +1001,8 @@ strip:
 	VXORPS     Y7, Y7, Y7
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -991,10 +1013,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y8
@@ -1016,9 +1040,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1051,20 +1075,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -1073,8 +1097,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1088,8 +1112,8 @@ strip:
 	VXORPS     Y5, Y5, Y5
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1102,10 +1126,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y6
@@ -1124,9 +1150,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1160,20 +1186,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -1182,8 +1208,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1202,8 +1228,8 @@ strip:
 	VXORPS     Y10, Y10, Y10
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1216,10 +1242,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y11
@@ -1244,9 +1272,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1290,25 +1318,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1327,8 +1355,8 @@ strip:
 	VXORPS     Y9, Y9, Y9
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1341,10 +1369,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y10
@@ -1369,9 +1399,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1410,20 +1440,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -1432,8 +1462,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1448,8 +1478,8 @@ strip:
 	VXORPS     Y6, Y6, Y6
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1464,10 +1494,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMASKMOVPS   (SI), Y0, Y7
@@ -1488,9 +1520,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1529,20 +1561,20 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x20, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x20, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-112
-	MOVQ    tail+96(FP), AX
+TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-120
+	MOVQ    tail+104(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
@@ -1551,8 +1583,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1573,8 +1605,8 @@ strip:
 	VXORPS     Y12, Y12, Y12
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1589,10 +1621,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y13
@@ -1620,9 +1654,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1673,25 +1707,25 @@ store:
 	ADDQ       CX, AX
 	DECQ       strips+0(FP)
 	JEQ        done
-	MOVQ       next+72(FP), AX
+	MOVQ       next+80(FP), AX
 	SHLQ       $0x02, AX
-	ADDQ       AX, b+56(FP)
-	ADDQ       $0x40, c+80(FP)
+	ADDQ       AX, b+64(FP)
+	ADDQ       $0x40, c+88(FP)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-112
+TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-120
 strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -1712,8 +1746,8 @@ strip:
 	VXORPS     Y11, Y11, Y11
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -1728,10 +1762,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Y12
@@ -1759,9 +1795,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -1806,10 +1842,10 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
@@ -2282,10 +2318,10 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2294,8 +2330,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2303,16 +2339,18 @@ strip:
 	VPXORD     Z0, Z0, Z0
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), DI
-	MOVQ       ldc+88(FP), R8
+	MOVQ       c+88(FP), DI
+	MOVQ       ldc+96(FP), R8
 	PREFETCHT0 (DI)
 	LEAQ       (DI)(R8*4), DI
 
 fetched:
-	MOVQ fetch+40(FP), DI
-	MOVQ step+48(FP), R8
+	MOVQ fetch+48(FP), DI
+	MOVQ step+56(FP), R8
+	MOVQ ahead+40(FP), R9
 
 loop:
+	PREFETCHT0   (CX)(R9*1)
 	PREFETCHT0   (DI)
 	ADDQ         R8, DI
 	VMOVUPS.Z    (SI), K1, Z1
@@ -2322,9 +2360,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2338,20 +2376,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2360,8 +2398,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2370,17 +2408,19 @@ strip:
 	VPXORD     Z1, Z1, Z1
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), DI
-	MOVQ       ldc+88(FP), R8
+	MOVQ       c+88(FP), DI
+	MOVQ       ldc+96(FP), R8
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	LEAQ       (DI)(R8*4), DI
 
 fetched:
-	MOVQ fetch+40(FP), DI
-	MOVQ step+48(FP), R8
+	MOVQ fetch+48(FP), DI
+	MOVQ step+56(FP), R8
+	MOVQ ahead+40(FP), R9
 
 loop:
+	PREFETCHT0   (CX)(R9*1)
 	PREFETCHT0   (DI)
 	ADDQ         R8, DI
 	VMOVUPS      (SI), Z2
@@ -2392,9 +2432,9 @@ loop:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2410,20 +2450,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2432,8 +2472,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2442,18 +2482,20 @@ strip:
 	VPXORD     Z1, Z1, Z1
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS.Z    (SI), K1, Z2
@@ -2465,9 +2507,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2486,20 +2528,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2508,8 +2550,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2520,8 +2562,8 @@ strip:
 	VPXORD     Z3, Z3, Z3
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
@@ -2530,10 +2572,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Z4
@@ -2548,9 +2592,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2573,20 +2617,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2595,8 +2639,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2606,8 +2650,8 @@ strip:
 	VPXORD     Z2, Z2, Z2
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 	PREFETCHT0 (R8)
@@ -2616,10 +2660,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS.Z    (SI), K1, Z3
@@ -2633,9 +2679,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2659,20 +2705,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2681,8 +2727,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2695,8 +2741,8 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R8
-	MOVQ       ldc+88(FP), R9
+	MOVQ       c+88(FP), R8
+	MOVQ       ldc+96(FP), R9
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	LEAQ       (R8)(R9*4), R8
@@ -2708,10 +2754,12 @@ strip:
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+40(FP), R8
-	MOVQ step+48(FP), R9
+	MOVQ fetch+48(FP), R8
+	MOVQ step+56(FP), R9
+	MOVQ ahead+40(FP), R10
 
 loop:
+	PREFETCHT0   (DI)(R10*1)
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
 	VMOVUPS      (SI), Z6
@@ -2729,9 +2777,9 @@ loop:
 	ADDQ         DX, DI
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2761,20 +2809,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2783,8 +2831,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2797,8 +2845,8 @@ strip:
 	VPXORD     Z3, Z3, Z3
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -2809,10 +2857,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z4
@@ -2829,9 +2879,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2860,20 +2910,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -2882,8 +2932,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -2900,8 +2950,8 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -2916,10 +2966,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Z8
@@ -2941,9 +2993,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -2980,20 +3032,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3002,8 +3054,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3017,8 +3069,8 @@ strip:
 	VPXORD     Z4, Z4, Z4
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -3031,10 +3083,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z5
@@ -3053,9 +3107,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3089,20 +3143,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3111,8 +3165,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3131,8 +3185,8 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -3150,10 +3204,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Z10
@@ -3178,9 +3234,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3224,20 +3280,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3246,8 +3302,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3262,8 +3318,8 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	LEAQ       (R9)(R10*4), R9
 	PREFETCHT0 (R9)
@@ -3278,10 +3334,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS.Z    (SI), K1, Z6
@@ -3302,9 +3360,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3343,20 +3401,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3365,8 +3423,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3387,8 +3445,8 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R9
-	MOVQ       ldc+88(FP), R10
+	MOVQ       c+88(FP), R9
+	MOVQ       ldc+96(FP), R10
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
 	LEAQ       (R9)(R10*4), R9
@@ -3409,10 +3467,12 @@ strip:
 	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+40(FP), R9
-	MOVQ step+48(FP), R10
+	MOVQ fetch+48(FP), R9
+	MOVQ step+56(FP), R10
+	MOVQ ahead+40(FP), R11
 
 loop:
+	PREFETCHT0   (DI)(R11*1)
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
 	VMOVUPS      (SI), Z12
@@ -3440,9 +3500,9 @@ loop:
 	ADDQ         DX, R8
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3493,20 +3553,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3515,8 +3575,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3534,8 +3594,8 @@ strip:
 	VPXORD     Z6, Z6, Z6
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -3552,10 +3612,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z7
@@ -3579,9 +3641,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3625,20 +3687,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3647,8 +3709,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3673,8 +3735,8 @@ strip:
 	VPXORD     Z13, Z13, Z13
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -3698,10 +3760,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS      (SI), Z14
@@ -3733,9 +3797,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3793,20 +3857,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3815,8 +3879,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3835,8 +3899,8 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -3855,10 +3919,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z8
@@ -3884,9 +3950,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -3935,20 +4001,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -3957,8 +4023,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -3985,8 +4051,8 @@ strip:
 	VPXORD     Z15, Z15, Z15
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -4013,10 +4079,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS      (SI), Z16
@@ -4051,9 +4119,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4118,20 +4186,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -4140,8 +4208,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4161,8 +4229,8 @@ strip:
 	VPXORD     Z8, Z8, Z8
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	LEAQ       (R10)(R11*4), R10
 	PREFETCHT0 (R10)
@@ -4183,10 +4251,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS.Z    (SI), K1, Z9
@@ -4214,9 +4284,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4270,20 +4340,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -4292,8 +4362,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4322,8 +4392,8 @@ strip:
 	VPXORD     Z17, Z17, Z17
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R10
-	MOVQ       ldc+88(FP), R11
+	MOVQ       c+88(FP), R10
+	MOVQ       ldc+96(FP), R11
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	LEAQ       (R10)(R11*4), R10
@@ -4353,10 +4423,12 @@ strip:
 	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+40(FP), R10
-	MOVQ step+48(FP), R11
+	MOVQ fetch+48(FP), R10
+	MOVQ step+56(FP), R11
+	MOVQ ahead+40(FP), R12
 
 loop:
+	PREFETCHT0   (DI)(R12*1)
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
 	VMOVUPS      (SI), Z18
@@ -4394,9 +4466,9 @@ loop:
 	ADDQ         DX, R9
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4468,20 +4540,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -4490,8 +4562,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4514,8 +4586,8 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -4538,10 +4610,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z10
@@ -4572,9 +4646,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4633,20 +4707,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -4655,8 +4729,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4689,8 +4763,8 @@ strip:
 	VPXORD     Z19, Z19, Z19
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -4723,10 +4797,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS      (SI), Z20
@@ -4768,9 +4844,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -4849,20 +4925,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -4871,8 +4947,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -4896,8 +4972,8 @@ strip:
 	VPXORD     Z10, Z10, Z10
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -4922,10 +4998,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z11
@@ -4958,9 +5036,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5024,20 +5102,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -5046,8 +5124,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5082,8 +5160,8 @@ strip:
 	VPXORD     Z21, Z21, Z21
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -5119,10 +5197,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS      (SI), Z22
@@ -5167,9 +5247,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5255,20 +5335,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -5277,8 +5357,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5303,8 +5383,8 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	LEAQ       (R11)(R12*4), R11
 	PREFETCHT0 (R11)
@@ -5331,10 +5411,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS.Z    (SI), K1, Z12
@@ -5369,9 +5451,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5440,20 +5522,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -5462,8 +5544,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5500,8 +5582,8 @@ strip:
 	VPXORD     Z23, Z23, Z23
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R11
-	MOVQ       ldc+88(FP), R12
+	MOVQ       c+88(FP), R11
+	MOVQ       ldc+96(FP), R12
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
 	LEAQ       (R11)(R12*4), R11
@@ -5540,10 +5622,12 @@ strip:
 	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+40(FP), R11
-	MOVQ step+48(FP), R12
+	MOVQ fetch+48(FP), R11
+	MOVQ step+56(FP), R12
+	MOVQ ahead+40(FP), R13
 
 loop:
+	PREFETCHT0   (DI)(R13*1)
 	PREFETCHT0   (R11)
 	ADDQ         R12, R11
 	VMOVUPS      (SI), Z24
@@ -5591,9 +5675,9 @@ loop:
 	ADDQ         DX, R10
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5686,20 +5770,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -5708,8 +5792,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5737,8 +5821,8 @@ strip:
 	VPXORD     Z12, Z12, Z12
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R12
-	MOVQ       ldc+88(FP), R13
+	MOVQ       c+88(FP), R12
+	MOVQ       ldc+96(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -5767,10 +5851,12 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+40(FP), R12
-	MOVQ step+48(FP), R13
+	MOVQ fetch+48(FP), R12
+	MOVQ step+56(FP), R13
+	MOVQ ahead+40(FP), R14
 
 loop:
+	PREFETCHT0   (DI)(R14*1)
 	PREFETCHT0   (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (SI), K1, Z13
@@ -5808,9 +5894,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -5884,20 +5970,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -5906,8 +5992,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -5948,8 +6034,8 @@ strip:
 	VPXORD     Z25, Z25, Z25
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R12
-	MOVQ       ldc+88(FP), R13
+	MOVQ       c+88(FP), R12
+	MOVQ       ldc+96(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -5991,10 +6077,12 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+40(FP), R12
-	MOVQ step+48(FP), R13
+	MOVQ fetch+48(FP), R12
+	MOVQ step+56(FP), R13
+	MOVQ ahead+40(FP), R14
 
 loop:
+	PREFETCHT0   (DI)(R14*1)
 	PREFETCHT0   (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (SI), Z26
@@ -6046,9 +6134,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -6148,20 +6236,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -6170,8 +6258,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -6200,8 +6288,8 @@ strip:
 	VPXORD     Z13, Z13, Z13
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R12
-	MOVQ       ldc+88(FP), R13
+	MOVQ       c+88(FP), R12
+	MOVQ       ldc+96(FP), R13
 	PREFETCHT0 (R12)
 	LEAQ       (R12)(R13*4), R12
 	PREFETCHT0 (R12)
@@ -6232,10 +6320,12 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+40(FP), R12
-	MOVQ step+48(FP), R13
+	MOVQ fetch+48(FP), R12
+	MOVQ step+56(FP), R13
+	MOVQ ahead+40(FP), R14
 
 loop:
+	PREFETCHT0   (DI)(R14*1)
 	PREFETCHT0   (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (SI), K1, Z14
@@ -6275,9 +6365,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -6356,20 +6446,20 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x40, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x40, c+88(FP)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-112
-	MOVQ  tail+96(FP), AX
+TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-120
+	MOVQ  tail+104(FP), AX
 	MOVL  $0x0000ffff, CX
 	BZHIL AX, CX, CX
 	KMOVW CX, K1
@@ -6378,8 +6468,8 @@ strip:
 	MOVQ       k+8(FP), AX
 	MOVQ       rs+24(FP), CX
 	MOVQ       cs+32(FP), DX
-	MOVQ       bs+64(FP), BX
-	MOVQ       b+56(FP), SI
+	MOVQ       bs+72(FP), BX
+	MOVQ       b+64(FP), SI
 	SHLQ       $0x02, CX
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
@@ -6422,8 +6512,8 @@ strip:
 	VPXORD     Z27, Z27, Z27
 	CMPQ       k+8(FP), $0x20
 	JLT        fetched
-	MOVQ       c+80(FP), R12
-	MOVQ       ldc+88(FP), R13
+	MOVQ       c+88(FP), R12
+	MOVQ       ldc+96(FP), R13
 	PREFETCHT0 (R12)
 	PREFETCHT0 64(R12)
 	LEAQ       (R12)(R13*4), R12
@@ -6468,10 +6558,12 @@ strip:
 	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+40(FP), R12
-	MOVQ step+48(FP), R13
+	MOVQ fetch+48(FP), R12
+	MOVQ step+56(FP), R13
+	MOVQ ahead+40(FP), R14
 
 loop:
+	PREFETCHT0   (DI)(R14*1)
 	PREFETCHT0   (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (SI), Z28
@@ -6526,9 +6618,9 @@ loop:
 	ADDQ         DX, R11
 	DECQ         AX
 	JNE          loop
-	MOVQ         c+80(FP), AX
-	MOVQ         ldc+88(FP), CX
-	MOVQ         add+104(FP), DX
+	MOVQ         c+88(FP), AX
+	MOVQ         ldc+96(FP), CX
+	MOVQ         add+112(FP), DX
 	SHLQ         $0x02, CX
 	TESTQ        DX, DX
 	JEQ          store
@@ -6635,10 +6727,10 @@ store:
 	ADDQ    CX, AX
 	DECQ    strips+0(FP)
 	JEQ     done
-	MOVQ    next+72(FP), AX
+	MOVQ    next+80(FP), AX
 	SHLQ    $0x02, AX
-	ADDQ    AX, b+56(FP)
-	ADDQ    $0x80, c+80(FP)
+	ADDQ    AX, b+64(FP)
+	ADDQ    $0x80, c+88(FP)
 	JMP     strip
 
 done:

@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/monge-ml/monge/internal/par"
+import (
+	"slices"
+
+	"github.com/monge-ml/monge/internal/par"
+)
 
 // Matrix multiplication in three layers, as in BLIS. The innermost is a register
 // tile (a micro-kernel) that multiplies a panel of rows of A by a panel of
@@ -23,6 +27,9 @@ const (
 	maxPackedCols = 2048
 	maxPackedA    = 2 << 20 // elements
 
+	// ownFlops is up to where waiting for what others pack weighs.
+	ownFlops = 1 << 27
+
 	packPieceSize = 16 << 10 // elements packed by one piece at least
 )
 
@@ -33,6 +40,7 @@ const (
 	direct packing = iota // from where it is
 	local                 // each tile packs its part, block by block
 	shared                // packed as a whole beforehand
+	own                   // packed as a whole, by each goroutine what it reads
 )
 
 type gemmArgs struct {
@@ -61,15 +69,34 @@ type gemmJob struct {
 	groupA, groupB int  // panels in a piece
 
 	panelsA, panelsB []float32
-	sizeA, sizeB     int // distance between panels of a shared operand
+	sizeA, sizeB     int // distance between panels of an operand packed as a whole
 	partial          []float32
+	serialA, serialB uint64 // of own operands
 
 	bufA, bufB, bufPartial []float32
 }
 
-// A gemmScratch holds a tile's packed operands.
+// A gemmScratch holds packed operands, of a tile or of a goroutine.
 type gemmScratch struct {
-	bufA, bufB []float32
+	a, b keptPanels
+}
+
+// keptPanels are blocks of packed panels that a goroutine may need again for its next tile.
+type keptPanels struct {
+	buf    []float32
+	serial uint64 // of the operand that they are from, or 0
+	has    []bool
+}
+
+// hold returns memory for n elements, and which of the blocks of panels it has of the
+// operand with that serial number.
+func (k *keptPanels) hold(n, blocks int, serial uint64) (panels []float32, has []bool) {
+	if k.serial != serial {
+		k.serial = serial
+		k.has = slices.Grow(k.has[:0], blocks)[:blocks]
+		clear(k.has)
+	}
+	return aligned(&k.buf, n), k.has
 }
 
 var (
@@ -258,20 +285,24 @@ func (j *gemmJob) blocked() {
 	if 2*j.m*j.n*j.k < 4*smallFlops {
 		alone = 2 // as that is cheaper than waiting for each other once more
 	}
+	many := shared
+	if 2*j.m*j.n*j.k <= ownFlops && ownCopies() {
+		many = own
+	}
 	if j.how[0] == local && j.colTiles > alone {
-		j.how[0] = shared
+		j.how[0] = many
 	}
 	if j.how[1] == local && j.rowTiles > alone {
-		j.how[1] = shared
+		j.how[1] = many
 	}
 	stepM, stepN, stepK := all.m, all.n, all.k
-	if j.packed == nil && (j.how[0] == shared || j.how[1] == shared) {
+	if j.packed == nil && (j.how[0] >= shared || j.how[1] >= shared) {
 		stepK = balanced(all.k, maxPackedK, 8)
 	}
-	if j.how[1] == shared && j.packed == nil {
+	if j.how[1] >= shared && j.packed == nil {
 		stepN = balanced(all.n, maxPackedCols, j.nr)
 	}
-	if j.how[0] == shared {
+	if j.how[0] >= shared {
 		stepM = balanced(all.m, max(maxPackedA/stepK, 256), j.mr)
 	}
 	for j0 := 0; j0 < all.n; j0 += stepN {
@@ -298,6 +329,13 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.add = all.add || p0 > 0
 	j.cutPanels()
 	j.cutTiles(tileRows, max(tileCols, innerB/j.k), 16)
+	j.sizeA = j.k * j.pitch
+	if all.packed == nil {
+		j.sizeB = j.k * j.nr
+	}
+	if j.serialA = serials.Add(1); i0 == 0 {
+		j.serialB = serials.Add(1)
+	}
 	j.pack(i0 == 0)
 	par.Run(j.rowTiles*j.colTiles, j)
 }
@@ -316,15 +354,16 @@ func (j *gemmJob) pack(newB bool) {
 	j.packB = j.how[1] == shared && newB && j.packed == nil
 	pieces := 0
 	if j.packB {
-		j.sizeB = j.k * j.nr
 		j.panelsB = aligned(&j.bufB, j.colPanels*j.sizeB)
 		pieces += j.piecesB()
 	}
 	if j.packA {
-		j.sizeA = j.k * j.pitch
 		j.panelsA = aligned(&j.bufA, j.rowPanels*j.sizeA)
 		j.groupA = max(1, packPieceSize/j.sizeA)
 		pieces += ceilDiv(j.rowPanels, j.groupA)
+	}
+	if pieces == 0 {
+		return
 	}
 	j.packing = true
 	par.Run(pieces, j)
@@ -421,6 +460,7 @@ type view struct {
 	first                  int
 	rs, cs                 int // between rows, and along k
 	ahead, step            int // where what is read next starts behind a panel, and how fast to fetch it
+	near                   int // bytes from what is read now to what should come to the L1 cache
 }
 
 func (v *view) panel(q, i int) []float32 {
@@ -430,14 +470,25 @@ func (v *view) panel(q, i int) []float32 {
 func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 	switch j.how[0] {
 	case shared:
-		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, ahead: j.sizeA, step: 4 * j.pitch}
+		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, near: nearA, ahead: j.sizeA, step: 4 * j.pitch}
+	case own:
+		size := kb * j.pitch
+		data, has := s.a.hold(j.rowPanels*j.sizeA, j.rowPanels*ceilDiv(j.k, j.kc), j.serialA)
+		block := data[p0*j.pitch*j.rowPanels:]
+		for q := first; q < last; q++ {
+			if n := p0/j.kc*j.rowPanels + q; !has[n] {
+				has[n] = true
+				j.packPanelA(block[q*size:], item, q, p0, kb)
+			}
+		}
+		return view{data: block, perPanel: size, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 	case local:
 		size := kb * j.pitch
-		data := aligned(&s.bufA, (last-first)*size)
+		data, _ := s.a.hold((last-first)*size, 0, 0)
 		for q := first; q < last; q++ {
 			j.packPanelA(data[(q-first)*size:], item, q, p0, kb)
 		}
-		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, ahead: size, step: 4 * j.pitch}
+		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 	}
 	v := view{data: j.a, from: item*j.strideA + at(j.transA, 0, p0, j.lda), rs: j.lda, cs: 1}
 	switch {
@@ -457,9 +508,20 @@ func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
 		return view{data: j.packed.panels, from: item*j.colPanels*j.sizeB + p0*j.nr, perPanel: j.sizeB, cs: j.nr}
 	case j.how[1] == shared:
 		return view{data: j.panelsB, from: p0 * j.nr, perPanel: j.sizeB, cs: j.nr}
+	case j.how[1] == own:
+		size := kb * j.nr
+		data, has := s.b.hold(j.colPanels*j.sizeB, j.colPanels*ceilDiv(j.k, j.kc), j.serialB)
+		block := data[p0*j.nr*j.colPanels:]
+		for q := first; q < last; q++ {
+			if n := p0/j.kc*j.colPanels + q; !has[n] {
+				has[n] = true
+				j.packPanelB(block[q*size:], item, q, p0, kb)
+			}
+		}
+		return view{data: block, perPanel: size, cs: j.nr}
 	case j.how[1] == local:
 		size := kb * j.nr
-		data := aligned(&s.bufB, (last-first)*size)
+		data, _ := s.b.hold((last-first)*size, 0, 0)
 		for q := first; q < last; q++ {
 			j.packPanelB(data[(q-first)*size:], item, q, p0, kb)
 		}
@@ -505,6 +567,9 @@ func (j *gemmJob) tile(seat, i int) {
 	gemmScratchs.put(seat, s)
 }
 
+// nearA covers the latency of the caches beyond L2.
+const nearA = 2048
+
 // innerB is the size of a block of B that stays in the L1 cache as a whole. Then
 // A is better read once from the top to the bottom.
 const innerB = 6 << 10
@@ -544,6 +609,6 @@ func (j *gemmJob) strips(t *region, a, b *view, r, q, n, cols int) {
 	} else if a.ahead < len(panel) {
 		fetch, step = panel[a.ahead:], a.step
 	}
-	j.micro(n, j.row(r+1)-i0, cols, t.kb, panel, a.rs, a.cs, fetch, step,
+	j.micro(n, j.row(r+1)-i0, cols, t.kb, panel, a.rs, a.cs, a.near, fetch, step,
 		b.panel(q, j0), b.cs, j.nr*b.perRow+b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
 }

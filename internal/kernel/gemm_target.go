@@ -18,10 +18,10 @@ var targets = [numLevels]target{
 
 // A microKernel multiplies rows x columns over k, for strips of columns that lie side
 // by side in C and "next" elements apart in B. The row stride of B is bs, the strides
-// of A are rs between rows and cs along k. What starts at fetch is brought into the
-// cache meanwhile, step bytes for each of k. tail counts the columns in the last
+// of A are rs between rows and cs along k. What lies ahead bytes further in A, and what starts
+// at fetch, step bytes for each of k, is brought into the cache meanwhile. tail counts the columns in the last
 // vector of a strip.
-type microKernel func(strips, k int, a *float32, rs, cs int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)
+type microKernel func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)
 
 // The micro-kernels by vectors of columns and rows; the last ones of AVX2 are
 // for two whole vectors.
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
+func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
 	if t.level == Portable {
 		for s := range strips {
 			microGo(rows, cols, k, a, rs, cs, b[s*next:], bs, c[s*cols:], ldc, accumulate)
@@ -63,7 +63,7 @@ func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs int, fetch
 		}
 		f = microAVX2[vectors][rows]
 	}
-	f(strips, k, &a[0], rs, cs, &fetch[0], step, &b[0], bs, next, &c[0], ldc, tail, add)
+	f(strips, k, &a[0], rs, cs, ahead, &fetch[0], step, &b[0], bs, next, &c[0], ldc, tail, add)
 }
 
 // transposeBlock keeps what is written in parts of cache lines in the L1 cache.

@@ -181,6 +181,7 @@ func TestGemmLarge(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, s := range gemmShapes {
 			for i, p := range variants(s[0], s[1], s[2]) {
+				useApart(t, i%2 == 0)
 				if i%4 == 3 || i < 3 || !testing.Short() && Active() != Portable {
 					testProduct(t, p)
 				}
@@ -224,8 +225,9 @@ func TestGemmSameBits(t *testing.T) {
 				if Active() == Portable {
 					t.Skip("rounds products")
 				}
-				for _, threads := range []int{1, 2, 5} {
+				for _, threads := range []int{1, 2, 3, 5} {
 					useThreads(t, threads)
+					useApart(t, threads%2 == 0)
 					got := make([]float32, p.m*p.n)
 					Gemm(p.transA, p.transB, p.m, p.n, p.k, a.data, a.ld, b.data, b.ld, got, p.n, p.add)
 					if want == nil {
@@ -343,6 +345,7 @@ func TestGemmWrongArguments(t *testing.T) {
 
 func TestGemmDoesNotAllocate(t *testing.T) {
 	useThreads(t, 2)
+	useApart(t, true)
 	for _, s := range [][3]int{{16, 16, 16}, {300, 300, 300}, {32, 32, 8192}, {128, 10, 512}} {
 		x := make([]float32, max(s[0]*s[2], s[1]*s[2]))
 		c := make([]float32, s[0]*s[1])

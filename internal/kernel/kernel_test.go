@@ -42,6 +42,13 @@ func useThreads(t testing.TB, n int) {
 	t.Cleanup(func() { par.SetThreads(old) })
 }
 
+// useApart has goroutines prepare for themselves what they read, or share it.
+func useApart(t testing.TB, far bool) {
+	old := apart
+	apart = func() bool { return far }
+	t.Cleanup(func() { apart = old })
+}
+
 const canary = 0x7fc0dead // a NaN, so that reading it shows, too
 
 // A memory hands out slices that end, or start, where memory ends, with

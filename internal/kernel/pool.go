@@ -55,6 +55,18 @@ func (s *scratchStash[T]) put(seat int, x *T) {
 	}
 }
 
+// ownCopies reports whether each goroutine should prepare for itself what it reads, though
+// others prepare the same: with few of them that is cheaper than to fetch what another
+// core has written, if it is far.
+func ownCopies() bool { return par.Threads() <= maxOwners && apart() }
+
+const maxOwners = 4
+
+var apart = par.Apart // only tests change it
+
+// serials number what goroutines keep prepared. 0 is none.
+var serials atomic.Uint64
+
 // aligned returns a slice of n elements that starts on a cache line, in *buf's
 // memory if that is large enough. Its contents are undefined.
 func aligned(buf *[]float32, n int) []float32 {

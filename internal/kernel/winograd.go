@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"sync/atomic"
-
-	"github.com/monge-ml/monge/internal/par"
-)
+import "sync/atomic"
 
 var winogradOff atomic.Bool
 
@@ -99,13 +95,6 @@ func (k *keptTiles) hold(n int, serial uint64, part int) (tiles []float32, has b
 	k.serial, k.part = serial, part
 	return aligned(&k.buf, n), has
 }
-
-var serials atomic.Uint64
-
-// ownTiles reports whether each goroutine should transform for itself all tiles that it
-// reads, though others do the same: with few of them that is cheaper than to fetch what
-// another core has written.
-func ownTiles() bool { return par.Threads() <= 4 }
 
 var winogradScratchs scratchStash[winogradScratch]
 

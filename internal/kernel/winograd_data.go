@@ -35,6 +35,7 @@ const (
 	stageTiles
 	stageStrips
 	stagePanels
+	stageSlices
 	stageGather
 )
 
@@ -92,7 +93,7 @@ func (j *winogradData) panels() {
 	j.perUnit = max(1, 8/j.tilesX)
 	for j.first = 0; j.first < j.strips; j.first += step {
 		j.last = min(j.strips, j.first+step)
-		if j.serial = serials.Add(1); !ownTiles() {
+		if j.serial = serials.Add(1); !ownCopies() {
 			j.tiles = aligned(&j.bufV, j.sizeTiles())
 			j.do(stageTiles, ceilDiv(j.last-j.first, j.perUnit))
 		}

@@ -3,10 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
-
-	"github.com/monge-ml/monge/internal/par"
 )
 
 var winogradShapes = []Conv{
@@ -42,8 +39,9 @@ func TestWinogradPortions(t *testing.T) {
 	defer func() { winogradMost = old }()
 	for _, most := range []int{0, 1 << 10, 1 << 15} {
 		winogradMost.kernel, winogradMost.tiles, winogradMost.pairs = 0, most, most
-		for _, s := range winogradShapes[:9] {
+		for i, s := range winogradShapes[:9] {
 			c := newConvCase(s)
+			useApart(t, i%2 == 0)
 			eachLevel(t, func(t *testing.T) { c.check(t, ConvWinograd, true, 2e-5) })
 		}
 	}
@@ -95,36 +93,6 @@ func TestWinogradError(t *testing.T) {
 			d, w := c.check(t, ConvDirect, true, 1e-4), c.check(t, ConvWinograd, true, 1e-4)
 			t.Logf("%s %-8v largest error/largest value: forward %.1e (direct %.1e), by input %.1e (%.1e), by weights %.1e (%.1e)",
 				s.name(), l, w[0], d[0], w[1], d[1], w[2], d[2])
-		}
-	}
-}
-
-// Goroutines that transform for themselves and ones that share give the same bits.
-func TestWinogradThreads(t *testing.T) {
-	old, threads := winogradMost, par.Threads()
-	defer func() { winogradMost = old; par.SetThreads(threads) }()
-	for _, most := range []int{1 << 10, 1 << 30} {
-		winogradMost.kernel, winogradMost.tiles, winogradMost.pairs = most, most, most
-		for _, s := range append(winogradShapes[2:7:7], winogradShapes[9]) {
-			c := newConvCase(s)
-			var want [3][]float32
-			for _, n := range []int{1, 2, 4, 5, 8} {
-				par.SetThreads(n)
-				shape := c.checked("test", c.x, c.w, c.dy)
-				y, dx, dw := make([]float32, c.size), make([]float32, c.sizeX), make([]float32, c.sizeW)
-				shape.runAs(ConvWinograd, passForward, c.x, c.w, y, false)
-				shape.runAs(ConvWinograd, passData, dx, c.w, c.dy, false)
-				shape.runAs(ConvWinograd, passWeights, c.x, dw, c.dy, false)
-				if got := [3][]float32{y, dx, dw}; n == 1 {
-					want = got
-				} else {
-					for p := range got {
-						if !slices.Equal(got[p], want[p]) {
-							t.Errorf("%s, most %d: pass %d with %d threads has other bits than with one", s.name(), most, p, n)
-						}
-					}
-				}
-			}
 		}
 	}
 }

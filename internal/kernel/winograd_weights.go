@@ -5,11 +5,11 @@ import "github.com/monge-ml/monge/internal/par"
 // A winogradWeights is a gradient by the weights. A portion of the strips at a time,
 // the tiles of the input and of dy are transformed and then multiplied.
 //
-// With few channels, images are cut into slices, each with its own sums, and a unit of
-// work takes one slice through both steps, so that its tiles stay in its cache. With
-// many, a unit is a panel of the output's channels and some channels of the input, and
-// all units read the input's tiles. The sums are transformed back at last, or, if all
-// strips are one portion, by each unit itself, before they leave the cache.
+// With few channels, strips are cut into slices, each with its own sums, and where cores are
+// far from each other a unit of work takes one slice through both steps. Otherwise a unit
+// is a panel of the output's channels and some channels of the input, and all units read
+// the input's tiles. The sums are transformed back at last, or, if all strips are one
+// portion, by each unit itself, before they leave the cache.
 type winogradWeights struct {
 	winogradGrid
 	*target
@@ -24,9 +24,10 @@ type winogradWeights struct {
 	depth    int // channels of the input in a unit
 	matrices int // of the 36 in a unit
 	stage    winogradStage
-	shared   bool
-	serial   uint64
-	all      winogradPairs // of all units, if they share them
+	own      bool // each goroutine transforms what it reads
+	slice    int
+	all      winogradPairs // the portion at hand
+	serial   uint64        // of it
 	sums     []float32
 	bufV     []float32
 	bufY     []float32
@@ -44,7 +45,7 @@ type winogradPairs struct {
 }
 
 const (
-	maxWinogradSlices  = 16
+	maxWinogradSlices  = 8
 	maxWinogradPartial = 5 << 18 // elements of the sums of all slices
 )
 
@@ -64,11 +65,21 @@ func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	most := max(1, pairs/(36*(s.C+s.O)*j.tilesX))
 	n := ceilDiv(j.strips, j.slices)
 	j.portion = ceilDiv(n, ceilDiv(n, most))
-	if j.slices > 1 {
+	j.own = ownCopies()
+	j.matrices = 36
+	if blocks < 16 && !j.own {
+		j.matrices = 4
+	}
+	if j.slices > 1 || j.portion < j.strips || j.matrices < 36 {
 		j.sums = aligned(&j.bufS, j.slices*36*s.C*s.O)
-		j.do(stageStrips, j.slices)
+	}
+	if j.slices > 1 && j.own {
+		j.do(stageSlices, j.slices)
 	} else {
-		j.panels(blocks)
+		for j.slice = range j.slices {
+			j.panels(blocks)
+		}
+		j.slice = 0
 	}
 	if j.sums != nil {
 		j.do(stageGather, blocks)
@@ -83,30 +94,26 @@ func (j *winogradWeights) do(stage winogradStage, pieces int) {
 	par.Run(pieces, j)
 }
 
-// panels does all strips, portion by portion.
+// panels does a slice, portion by portion.
 func (j *winogradWeights) panels(blocks int) {
 	c, o := j.x.c, j.dy.c
 	j.perUnit = max(1, 8/j.tilesX)
-	j.shared = !ownTiles()
-	j.matrices = 36
-	if blocks < 16 && j.shared {
-		j.matrices = 4
-	}
-	if j.portion < j.strips || j.matrices < 36 {
-		j.sums = aligned(&j.bufS, 36*c*o)
-	}
-	for first := 0; first < j.strips; first += j.portion {
+	lo, hi := j.strip(j.slice), j.strip(j.slice+1)
+	for first := lo; first < hi; first += j.portion {
 		p := &j.all
-		*p = winogradPairs{first: first, last: min(j.strips, first+j.portion)}
+		*p = winogradPairs{first: first, last: min(hi, first+j.portion)}
 		tiles := (p.last - p.first) * j.tilesX
 		p.sizeV, p.sizeY = matrixStride(c*tiles), matrixStride(o*tiles)
-		if j.serial = serials.Add(1); j.shared {
+		if j.serial = serials.Add(1); !j.own {
 			p.v, p.y = aligned(&j.bufV, 36*p.sizeV), aligned(&j.bufY, 36*p.sizeY)
 			j.do(stageTiles, ceilDiv(p.last-p.first, j.perUnit))
 		}
 		j.do(stagePanels, blocks*36/j.matrices)
 	}
 }
+
+// strip is where slice i starts.
+func (j *winogradWeights) strip(i int) int { return i * j.strips / j.slices }
 
 // Do does piece i of a stage.
 func (j *winogradWeights) Do(seat, i int) {
@@ -115,17 +122,17 @@ func (j *winogradWeights) Do(seat, i int) {
 	case stageTiles:
 		lo := j.all.first + i*j.perUnit
 		j.transform(s, &j.all, lo, min(lo+j.perUnit, j.all.last), j.x.c, j.dy.c)
-	case stageStrips:
-		j.slice(s, i)
+	case stageSlices:
+		j.whole(s, i)
 	case stagePanels:
 		units := 36 / j.matrices
 		b := j.block(s, i/units)
 		k := i % units * j.matrices
 		p := j.all
-		if !j.shared {
-			j.own(s, &p, &b)
+		if j.own {
+			j.prepare(s, &p, &b)
 		}
-		j.multiply(s, &p, &b, k, k+j.matrices, p.first > 0)
+		j.multiply(s, &p, &b, k, k+j.matrices, p.first > j.strip(j.slice))
 		if j.sums == nil {
 			j.gather(s, &b)
 		}
@@ -140,10 +147,10 @@ func (j *winogradWeights) Do(seat, i int) {
 	s.release(seat)
 }
 
-// slice does a slice of the strips.
-func (j *winogradWeights) slice(s *winogradScratch, i int) {
+// whole does a slice alone.
+func (j *winogradWeights) whole(s *winogradScratch, i int) {
 	c, o := j.x.c, j.dy.c
-	lo, hi := i*j.strips/j.slices, (i+1)*j.strips/j.slices
+	lo, hi := j.strip(i), j.strip(i+1)
 	blocks := ceilDiv(c, j.depth) * ceilDiv(o, j.winogradWidth())
 	for first := lo; first < hi; first += j.portion {
 		p := winogradPairs{first: first, last: min(hi, first+j.portion)}
@@ -162,8 +169,8 @@ func (j *winogradWeights) slice(s *winogradScratch, i int) {
 	}
 }
 
-// own transforms for one goroutine what a unit needs, unless it has that already.
-func (j *winogradWeights) own(s *winogradScratch, p *winogradPairs, b *winogradBlock) {
+// prepare transforms for one goroutine what a unit needs, unless it has that already.
+func (j *winogradWeights) prepare(s *winogradScratch, p *winogradPairs, b *winogradBlock) {
 	tiles := (p.last - p.first) * j.tilesX
 	p.y0, p.sizeY = b.j0, matrixStride(b.width*tiles)
 	var has bool
@@ -189,7 +196,7 @@ func (j *winogradWeights) block(s *winogradScratch, i int) winogradBlock {
 	b.depth, b.width = min(j.depth, j.x.c-b.c0), min(j.winogradWidth(), j.dy.c-b.j0)
 	b.size = b.depth * b.width
 	if j.sums != nil {
-		b.sums = j.sumsOf(&b, 0)
+		b.sums = j.sumsOf(&b, j.slice)
 	} else {
 		b.size = matrixStride(b.size)
 		b.sums = aligned(&s.bufM, 36*b.size)

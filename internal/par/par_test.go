@@ -229,3 +229,39 @@ func BenchmarkRun(b *testing.B) {
 		wg.Wait()
 	})
 }
+
+func TestDistance(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("one processor")
+	}
+	withThreads(t, 2)
+	met := false
+	for range 100 {
+		if d, ok := distance(); ok {
+			met = true
+			if d <= 0 || d > time.Millisecond {
+				t.Errorf("a cache line takes %v", d)
+			}
+		}
+	}
+	if !met {
+		t.Error("no second goroutine in 100 attempts")
+	}
+	withThreads(t, 1)
+	if d, ok := distance(); ok {
+		t.Errorf("alone, a cache line takes %v", d)
+	}
+}
+
+// Inside a Do there may be no goroutine left to play with.
+func TestApartNested(t *testing.T) {
+	withThreads(t, 3)
+	Run(16, each(func() {
+		distance()
+		Apart()
+	}))
+}
+
+type each func()
+
+func (f each) Do(_, _ int) { f() }

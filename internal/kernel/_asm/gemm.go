@@ -103,7 +103,7 @@ func (t tile) generate() {
 		kind = "tail"
 	}
 	t.begin(fmt.Sprintf("gemm%dx%d%s", t.rows, t.vectors, kind),
-		"func(strips, k int, a *float32, rs, cs int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
+		"func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
 		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and strips of %d vectors of columns.", t.rows, t.vectors))
 	var mask reg.Register
 	if t.masked {
@@ -164,8 +164,9 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		col[v] = t.vec()
 	}
 	t.prefetchC()
-	fetch, step := t.int("fetch"), t.int("step")
+	fetch, step, ahead := t.int("fetch"), t.int("step"), t.int("ahead")
 	t.Label("loop")
+	t.PREFETCHT0(operand.Mem{Base: bases[0], Index: ahead, Scale: 1})
 	t.PREFETCHT0(operand.Mem{Base: fetch})
 	t.ADDQ(step, fetch)
 	for v := range col {

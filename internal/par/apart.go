@@ -1,0 +1,96 @@
+package par
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	farLine       = 150 * time.Nanosecond
+	apartInterval = 250 * time.Millisecond
+	rallyRounds   = 8
+	rallySpins    = 100_000 // then nobody answers
+)
+
+var (
+	apart    atomic.Bool
+	measured atomic.Int64 // when, on the clock of born
+	born     = time.Now().Add(-apartInterval)
+
+	court   rally
+	courtMu sync.Mutex
+)
+
+// Apart reports whether a cache line takes long to get from one core to another, as between
+// parts of a chip that share no cache: then work done twice may be cheaper than sharing its
+// result. It is measured now and then, in some microseconds, as a virtual machine's
+// processors move. Nothing but speed may depend on it.
+func Apart() bool {
+	last, now := measured.Load(), int64(time.Since(born))
+	if now-last >= int64(apartInterval) && measured.CompareAndSwap(last, now) {
+		if d, ok := distance(); ok {
+			apart.Store(d > farLine)
+		}
+	}
+	return apart.Load()
+}
+
+// distance returns how long a cache line takes, if there was a second goroutine.
+func distance() (time.Duration, bool) {
+	if !courtMu.TryLock() {
+		return 0, false
+	}
+	defer courtMu.Unlock()
+	r := &court
+	r.ball.Store(0)
+	r.over.Store(false)
+	r.best = 0
+	Run(2, r)
+	return r.best / (2 * rallyRounds), r.best > 0
+}
+
+// A rally is a line sent to and fro between two pieces.
+type rally struct {
+	_    [128]byte
+	ball atomic.Int64
+	_    [128]byte
+	over atomic.Bool
+	best time.Duration // of some rounds; 0 if the other side did not play
+}
+
+func (r *rally) Do(_, i int) {
+	defer r.over.Store(true)
+	if i == 1 {
+		for n := int64(1); r.await(n); n += 2 {
+			r.ball.Store(n + 1)
+		}
+		return
+	}
+	n := int64(0)
+	for range 4 { // the first has to wait for the other side
+		start := time.Now()
+		for range rallyRounds {
+			r.ball.Store(n + 1)
+			if n += 2; !r.await(n) {
+				return
+			}
+		}
+		if d := time.Since(start); r.best == 0 || d < r.best {
+			r.best = d
+		}
+	}
+}
+
+// await waits for the ball to be n; it reports false if the other side is gone.
+func (r *rally) await(n int64) bool {
+	for range rallySpins {
+		if r.ball.Load() == n {
+			return true
+		}
+		if r.over.Load() {
+			return false
+		}
+	}
+	return false
+}
