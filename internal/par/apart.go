@@ -7,19 +7,22 @@ import (
 )
 
 const (
-	farLine       = 150 * time.Nanosecond
+	farLine     = 150 * time.Nanosecond
+	rallyRounds = 8
+	rallySpins  = 30_000 // then nobody answers
+
+	// Between measurements. One without an answer is repeated sooner, but less and less so.
 	apartInterval = 250 * time.Millisecond
-	rallyRounds   = 8
-	rallySpins    = 100_000 // then nobody answers
+	apartRetry    = time.Millisecond
 )
 
 var (
-	apart    atomic.Bool
-	measured atomic.Int64 // when, on the clock of born
-	born     = time.Now().Add(-apartInterval)
-
-	court   rally
+	apart   atomic.Bool
+	due     atomic.Int64 // when to measure, on the clock of born
+	born    = time.Now()
 	courtMu sync.Mutex
+	court   rally
+	retry   = apartRetry
 )
 
 // Apart reports whether a cache line takes long to get from one core to another, as between
@@ -27,21 +30,30 @@ var (
 // result. It is measured now and then, in some microseconds, as a virtual machine's
 // processors move. Nothing but speed may depend on it.
 func Apart() bool {
-	last, now := measured.Load(), int64(time.Since(born))
-	if now-last >= int64(apartInterval) && measured.CompareAndSwap(last, now) {
-		if d, ok := distance(); ok {
-			apart.Store(d > farLine)
-		}
+	if now := int64(time.Since(born)); now >= due.Load() {
+		measure(now)
 	}
 	return apart.Load()
 }
 
-// distance returns how long a cache line takes, if there was a second goroutine.
-func distance() (time.Duration, bool) {
+func measure(now int64) {
 	if !courtMu.TryLock() {
-		return 0, false
+		return
 	}
 	defer courtMu.Unlock()
+	d, ok := distance()
+	if ok {
+		apart.Store(d > farLine)
+		retry = apartRetry
+		due.Store(now + int64(apartInterval))
+		return
+	}
+	due.Store(now + int64(retry))
+	retry = min(2*retry, apartInterval)
+}
+
+// distance returns how long a cache line takes, if a second goroutine played.
+func distance() (time.Duration, bool) {
 	r := &court
 	r.ball.Store(0)
 	r.over.Store(false)
