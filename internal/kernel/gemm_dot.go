@@ -14,9 +14,9 @@ const (
 	dotCols  = 12 // at most: 16 fill a vector
 	dotDepth = 64 // of k, at least: adding up the partial sums must not weigh
 
-	// dotPiece is the number of products in a piece of work. With ten columns its
-	// rows of A stay in the L1 cache from one group of columns to the next.
-	dotPiece = 64 << 10
+	// dotPiece is the number of products in a piece of work: one of a few microseconds is
+	// worth handing to another core.
+	dotPiece = 320 << 10
 )
 
 // dots reports whether the product is done as dot products. That follows from the

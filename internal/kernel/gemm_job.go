@@ -17,7 +17,7 @@ import (
 // products are done and summed another way, see gemm_dot.go.
 
 const (
-	maxBlock = 512 // a panel of B of this length streams well from the L2 cache
+	maxBlock = 1024 // a panel of B of this length streams well from the L2 cache
 
 	// smallFlops and less are done by the caller alone.
 	smallFlops = 1 << 20
@@ -28,7 +28,7 @@ const (
 	maxPackedA    = 2 << 20 // elements
 
 	// ownFlops is up to where waiting for what others pack weighs.
-	ownFlops = 1 << 27
+	ownFlops = 1 << 28
 
 	packPieceSize = 16 << 10 // elements packed by one piece at least
 )
@@ -271,8 +271,13 @@ func (j *gemmJob) packsB() bool {
 }
 
 // A tile's part of A, of B and of C together fit an L2 cache of 1 MiB, and a batch of
-// 128 is one tile high.
-const tileRows, tileCols = 140, 256
+// 128 is one tile high, unless k is long.
+const (
+	tileRows, tileCols = 140, 256
+	tileA              = 70 << 10 // elements of a block of A
+)
+
+func (j *gemmJob) tileRows() int { return min(tileRows, tileA/j.kc) }
 
 // blocked packs operands that several tiles read, as far as the limits allow,
 // and then multiplies.
@@ -280,7 +285,7 @@ func (j *gemmJob) blocked() {
 	all := j.gemmArgs
 	j.cutPanels()
 	j.chooseLocal()
-	j.cutTiles(tileRows, max(tileCols, innerB/j.k), 16)
+	j.cutTiles(j.tileRows(), max(tileCols, innerB/j.k), 16)
 	alone := 1 // so many tiles pack for themselves
 	if 2*j.m*j.n*j.k < 4*smallFlops {
 		alone = 2 // as that is cheaper than waiting for each other once more
@@ -328,7 +333,7 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.c = all.c[i0*all.ldc+j0:]
 	j.add = all.add || p0 > 0
 	j.cutPanels()
-	j.cutTiles(tileRows, max(tileCols, innerB/j.k), 16)
+	j.cutTiles(j.tileRows(), max(tileCols, innerB/j.k), 16)
 	j.sizeA = j.k * j.pitch
 	if all.packed == nil {
 		j.sizeB = j.k * j.nr
@@ -360,6 +365,9 @@ func (j *gemmJob) pack(newB bool) {
 	if j.packA {
 		j.panelsA = aligned(&j.bufA, j.rowPanels*j.sizeA)
 		j.groupA = max(1, packPieceSize/j.sizeA)
+		if j.transA {
+			j.groupA = max(j.groupA, 8) // they share cache lines
+		}
 		pieces += ceilDiv(j.rowPanels, j.groupA)
 	}
 	if pieces == 0 {
@@ -421,9 +429,8 @@ func (j *gemmJob) packPiece(i int) {
 }
 
 func (j *gemmJob) packPieceA(i int) {
-	for q := i * j.groupA; q < min((i+1)*j.groupA, j.rowPanels); q++ {
-		j.packPanelA(j.panelsA[q*j.sizeA:], 0, q, 0, j.k)
-	}
+	first := i * j.groupA
+	j.packPanelsA(j.panelsA[first*j.sizeA:], j.sizeA, 0, first, min(first+j.groupA, j.rowPanels), 0, j.k)
 }
 
 func (j *gemmJob) packPieceB(i int) {
@@ -443,6 +450,21 @@ func (j *gemmJob) packPanelA(to []float32, item, q, p0, kb int) {
 	i0 := j.row(q)
 	from := j.a[item*j.strideA+at(j.transA, i0, p0, j.lda):]
 	j.packPanel(to, j.pitch, from, j.lda, j.row(q+1)-i0, kb, j.transA)
+}
+
+// packPanelsA packs panels first to last into panels of the given size. Where these lie
+// across rows of A, it takes a few rows of all panels at a time, while they are in the L1
+// cache.
+func (j *gemmJob) packPanelsA(to []float32, size, item, first, last, p0, kb int) {
+	step := kb
+	if j.transA {
+		step = 8
+	}
+	for p := 0; p < kb; p += step {
+		for q := first; q < last; q++ {
+			j.packPanelA(to[(q-first)*size+p*j.pitch:], item, q, p0+p, min(step, kb-p))
+		}
+	}
 }
 
 func (j *gemmJob) packPanelB(to []float32, item, q, p0, kb int) {
@@ -475,19 +497,19 @@ func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 		size := kb * j.pitch
 		data, has := s.a.hold(j.rowPanels*j.sizeA, j.rowPanels*ceilDiv(j.k, j.kc), j.serialA)
 		block := data[p0*j.pitch*j.rowPanels:]
+		has = has[p0/j.kc*j.rowPanels:]
 		for q := first; q < last; q++ {
-			if n := p0/j.kc*j.rowPanels + q; !has[n] {
-				has[n] = true
-				j.packPanelA(block[q*size:], item, q, p0, kb)
+			from := q
+			for ; q < last && !has[q]; q++ {
+				has[q] = true
 			}
+			j.packPanelsA(block[from*size:], size, item, from, q, p0, kb)
 		}
 		return view{data: block, perPanel: size, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 	case local:
 		size := kb * j.pitch
 		data, _ := s.a.hold((last-first)*size, 0, 0)
-		for q := first; q < last; q++ {
-			j.packPanelA(data[(q-first)*size:], item, q, p0, kb)
-		}
+		j.packPanelsA(data, size, item, first, last, p0, kb)
 		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 	}
 	v := view{data: j.a, from: item*j.strideA + at(j.transA, 0, p0, j.lda), rs: j.lda, cs: 1}

@@ -42,7 +42,7 @@ const (
 type job struct {
 	shares [maxShares]share
 
-	n      int64       // pieces; the caller's
+	due    int64       // pieces of all calls so far; the caller's
 	asleep atomic.Bool // the caller
 	wake   chan struct{}
 
@@ -58,7 +58,8 @@ type share struct {
 	// todo holds the unclaimed pieces. Taking one out by compare-and-swap
 	// claims it, whichever call the job belongs to at that moment.
 	todo atomic.Uint64
-	// done counts finished pieces, of any share, by who begins with this one.
+	// done counts the pieces, of any share and in all calls so far, that were finished by
+	// who begins with this one.
 	done atomic.Int64
 	task Task // stays valid while a claimed piece is not in done
 	_    [128 - 32]byte
@@ -133,7 +134,7 @@ func inline(n int, t Task) {
 
 // deal cuts the pieces into shares.
 func (j *job) deal(n int, t Task) {
-	j.n = int64(n)
+	j.due += int64(n)
 	parts := min(n, int(threads.Load()), maxShares)
 	for p := range parts {
 		s := &j.shares[p]
@@ -258,14 +259,6 @@ func (j *job) settle(seat int, n int64) {
 func (j *job) finish(bit uint64) {
 	hot.active.And(^bit)
 	j.wait()
-	for p := range j.shares {
-		if s := &j.shares[p]; s.done.Load() != 0 {
-			s.done.Store(0)
-		}
-	}
-	for p := range min(j.n, threads.Load(), maxShares) {
-		j.shares[p].task = nil
-	}
 	panicked, cause := j.panicked, j.cause
 	j.panicked, j.cause = false, nil
 	used.And(^bit)
@@ -275,7 +268,7 @@ func (j *job) finish(bit uint64) {
 }
 
 func (j *job) complete() bool {
-	n := j.n
+	n := j.due
 	for p := range j.shares {
 		n -= j.shares[p].done.Load()
 	}
