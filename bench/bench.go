@@ -113,6 +113,18 @@ func Peak(repeats int) (Rate, error) {
 	return rate(t, float64(flops)), err
 }
 
+// A PeakRate is the peak, and what it costs cores to share data.
+type PeakRate struct {
+	Rate
+	LineS float64 `json:"line_s"` // for a cache line from one core to another; 0 with one thread
+}
+
+// PeakAndLine measures both.
+func PeakAndLine(repeats int) (PeakRate, error) {
+	r, err := Peak(repeats)
+	return PeakRate{r, par.Distance().Seconds()}, err
+}
+
 // maxNumbers bounds an array to measure on: 2 GB.
 const maxNumbers = 1 << 29
 

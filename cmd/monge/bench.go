@@ -67,19 +67,22 @@ func newBenchPeak() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
 		Use:     "peak",
-		Short:   "The rate of fused multiply-adds that bounds all others",
+		Short:   "The rate of fused multiply-adds that bounds all others, and how far cores are apart",
 		Example: "  monge bench peak --threads 1",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			r, err := bench.Peak(b.repeats)
+			r, err := bench.PeakAndLine(b.repeats)
 			if err != nil {
 				return err
 			}
 			return b.print(cmd, r, func(w io.Writer) {
 				fmt.Fprintf(w, "%.0f GFLOP/s (%s, %d threads)\n", r.GFLOPS, r.Level, r.Threads)
+				if r.LineS > 0 {
+					fmt.Fprintf(w, "a cache line takes %.0f ns from core to core\n", 1e9*r.LineS)
+				}
 			})
 		},
 	}

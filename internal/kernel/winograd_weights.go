@@ -191,8 +191,8 @@ type winogradBlock struct {
 }
 
 func (j *winogradWeights) block(s *winogradScratch, i int) winogradBlock {
-	panels := ceilDiv(j.dy.c, j.winogradWidth())
-	b := winogradBlock{c0: i / panels * j.depth, j0: i % panels * j.winogradWidth()}
+	n := ceilDiv(j.x.c, j.depth)
+	b := winogradBlock{c0: i % n * j.depth, j0: i / n * j.winogradWidth()}
 	b.depth, b.width = min(j.depth, j.x.c-b.c0), min(j.winogradWidth(), j.dy.c-b.j0)
 	b.size = b.depth * b.width
 	if j.sums != nil {

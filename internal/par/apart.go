@@ -41,8 +41,8 @@ func measure(now int64) {
 		return
 	}
 	defer courtMu.Unlock()
-	d, ok := distance()
-	if ok {
+	d := distance()
+	if d > 0 {
 		apart.Store(d > farLine)
 		retry = apartRetry
 		due.Store(now + int64(apartInterval))
@@ -52,14 +52,26 @@ func measure(now int64) {
 	retry = min(2*retry, apartInterval)
 }
 
-// distance returns how long a cache line takes, if a second goroutine played.
-func distance() (time.Duration, bool) {
+// Distance returns how long a cache line takes from one core to another, or 0 if no second
+// goroutine was found to measure it with.
+func Distance() time.Duration {
+	courtMu.Lock()
+	defer courtMu.Unlock()
+	for range 100 {
+		if d := distance(); d > 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func distance() time.Duration {
 	r := &court
 	r.ball.Store(0)
 	r.over.Store(false)
 	r.best = 0
 	Run(2, r)
-	return r.best / (2 * rallyRounds), r.best > 0
+	return r.best / (2 * rallyRounds)
 }
 
 // A rally is a line sent to and fro between two pieces.
