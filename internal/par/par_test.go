@@ -235,7 +235,11 @@ func TestDistance(t *testing.T) {
 		t.Skip("one processor")
 	}
 	withThreads(t, 2)
-	if d := Distance(); d <= 0 || d > time.Millisecond {
+	d := Distance()
+	for start := time.Now(); d == 0 && time.Since(start) < 10*time.Second; { // the machine may be busy
+		d = Distance()
+	}
+	if d <= 0 || d > 10*time.Millisecond {
 		t.Errorf("a cache line takes %v", d)
 	}
 	withThreads(t, 1)
