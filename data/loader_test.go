@@ -350,14 +350,16 @@ func TestLoaderLeavesNoGoroutine(t *testing.T) {
 	rest(t, newLoader(t, set, LoaderSettings{Batch: 32})) // par's own goroutines start
 	before := runtime.NumGoroutine()
 	l := newLoader(t, set, LoaderSettings{Batch: 16, Ahead: 4})
-	for at := range 3 {
-		l.Start(1, at)
+	most := 0 // on a busy machine the work ahead may be done when Next is
+	for i := 0; i < 3 || i < 30 && most <= before; i++ {
+		l.Start(1, i%3)
 		if _, err := l.Next(context.Background()); err != nil {
 			t.Fatal(err)
 		}
+		most = max(most, runtime.NumGoroutine())
 	}
-	if n := runtime.NumGoroutine(); n <= before {
-		t.Errorf("%d goroutines before the work ahead and %d in it", before, n)
+	if most <= before {
+		t.Errorf("%d goroutines before the work ahead and %d in it", before, most)
 	}
 	l.Close()
 	n := reads.Load()
