@@ -18,9 +18,9 @@ var targets = [numLevels]target{
 
 // A microKernel multiplies rows x columns over k, for strips of columns that lie side
 // by side in C and "next" elements apart in B. The row stride of B is bs, the strides
-// of A are rs between rows and cs along k. What lies ahead bytes further in A, and what starts
-// at fetch, step bytes for each of k, is brought into the cache meanwhile. tail counts the columns in the last
-// vector of a strip.
+// of A are rs between rows and cs along k. What lies ahead bytes further in A, and what
+// starts at fetch, step bytes for each of k, is brought into the cache meanwhile. tail
+// counts the columns in the last vector of a strip.
 type microKernel func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)
 
 // The micro-kernels by vectors of columns and rows; the last ones of AVX2 are

@@ -42,7 +42,7 @@ const (
 type job struct {
 	shares [maxShares]share
 
-	due    int64       // pieces of all calls so far; the caller's
+	total  int64       // pieces of all calls so far; the caller's
 	asleep atomic.Bool // the caller
 	wake   chan struct{}
 
@@ -134,7 +134,7 @@ func inline(n int, t Task) {
 
 // deal cuts the pieces into shares.
 func (j *job) deal(n int, t Task) {
-	j.due += int64(n)
+	j.total += int64(n)
 	parts := min(n, int(threads.Load()), maxShares)
 	for p := range parts {
 		s := &j.shares[p]
@@ -268,7 +268,7 @@ func (j *job) finish(bit uint64) {
 }
 
 func (j *job) complete() bool {
-	n := j.due
+	n := j.total
 	for p := range j.shares {
 		n -= j.shares[p].done.Load()
 	}

@@ -251,10 +251,15 @@ func TestDistance(t *testing.T) {
 // Inside a Do there may be no goroutine left to play with.
 func TestApartNested(t *testing.T) {
 	withThreads(t, 3)
+	var done atomic.Int32
 	Run(16, each(func() {
 		due.Store(0)
 		Apart()
+		done.Add(1)
 	}))
+	if done.Load() != 16 {
+		t.Errorf("%d pieces done, want 16", done.Load())
+	}
 }
 
 type each func()
