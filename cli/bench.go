@@ -1,0 +1,416 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/bench"
+	"github.com/monge-ml/monge/internal/kernel"
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// benchFlags are the flags that the measurements share.
+type benchFlags struct {
+	threads, repeats int
+	winograd, asJSON bool
+}
+
+func (b *benchFlags) add(cmd *cobra.Command, repeats int) {
+	f := cmd.Flags()
+	f.IntVar(&b.threads, "threads", 0, "threads (default all processors)")
+	f.IntVar(&b.repeats, "repeats", repeats, "measurements to take the median of")
+	f.BoolVar(&b.winograd, "winograd", true, winogradUsage)
+	f.BoolVar(&b.asJSON, "json", false, "print one JSON document and nothing else")
+}
+
+const winogradUsage = "Winograd's algorithm for 3x3 convolutions; =false computes them directly"
+
+// begin checks the flags and sets the threads.
+func (b *benchFlags) begin() error {
+	if b.repeats < 1 {
+		return usage("--repeats is %d; it must be at least 1", b.repeats)
+	}
+	if err := bench.SetThreads(b.threads); err != nil {
+		return usage("--threads: %v", err)
+	}
+	kernel.SetWinograd(b.winograd)
+	return nil
+}
+
+// print prints a result as JSON or, with text, for people.
+func (b *benchFlags) print(cmd *cobra.Command, v any, text func(w io.Writer)) error {
+	if b.asJSON {
+		return printJSON(cmd.OutOrStdout(), v)
+	}
+	text(cmd.OutOrStdout())
+	return nil
+}
+
+func newBenchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "bench",
+		Short:   "Measure kernels and training steps, and compare them with PyTorch's",
+		Example: "  monge bench step --model resnet20 --batch 128 --method m-sam\n  monge bench versus-pytorch",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchEval(), newBenchCost(), newBenchLayers(), newBenchVersus())
+	return cmd
+}
+
+func newBenchPeak() *cobra.Command {
+	var b benchFlags
+	cmd := &cobra.Command{
+		Use:     "peak",
+		Short:   "The rate of fused multiply-adds that bounds all others, and how far cores are apart",
+		Example: "  monge bench peak --threads 1",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			r, err := bench.PeakAndLine(b.repeats)
+			if err != nil {
+				return err
+			}
+			return b.print(cmd, r, func(w io.Writer) {
+				fmt.Fprintf(w, "%.0f GFLOP/s (%s, %d threads)\n", r.GFLOPS, r.Level, r.Threads)
+				if r.LineS > 0 {
+					fmt.Fprintf(w, "a cache line takes %.0f ns from core to core\n", 1e9*r.LineS)
+				}
+			})
+		},
+	}
+	b.add(cmd, 11)
+	return cmd
+}
+
+func newBenchGemm() *cobra.Command {
+	var b benchFlags
+	var size int
+	cmd := &cobra.Command{
+		Use:     "gemm",
+		Short:   "Matrix products, as a share of the peak",
+		Example: "  monge bench gemm\n  monge bench gemm --size 1024 --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("size") {
+				r, err := bench.Gemm(size, size, size, "nn", b.repeats)
+				if err != nil {
+					return usageError{err}
+				}
+				return b.print(cmd, r, func(w io.Writer) { printGemm(w, []bench.GemmRate{r}) })
+			}
+			var all []bench.GemmRate
+			for _, s := range bench.GemmShapes {
+				r, err := bench.Gemm(s.M, s.N, s.K, s.Op, b.repeats)
+				if err != nil {
+					return err
+				}
+				all = append(all, r)
+			}
+			return b.print(cmd, all, func(w io.Writer) { printGemm(w, all) })
+		},
+	}
+	cmd.Flags().IntVar(&size, "size", 1024, "size of a square product; without it a table of shapes")
+	b.add(cmd, 11)
+	return cmd
+}
+
+func printGemm(w io.Writer, rates []bench.GemmRate) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "m\tn\tk\top\tGFLOP/s\tof peak\tmedian ms\t")
+	for _, r := range rates {
+		fmt.Fprintf(t, "%d\t%d\t%d\t%s\t%.0f\t%.0f%%\t%.3f\t\n", r.M, r.N, r.K, r.Op, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "%s, %d threads\n", rates[0].Level, rates[0].Threads)
+}
+
+func newBenchConv() *cobra.Command {
+	var b benchFlags
+	cmd := &cobra.Command{
+		Use:     "conv",
+		Short:   "The convolutions of ResNet-18 and ResNet-20, all three passes",
+		Example: "  monge bench conv",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			all, err := bench.Convolutions(b.repeats)
+			if err != nil {
+				return err
+			}
+			return b.print(cmd, all, func(w io.Writer) { printConv(w, all) })
+		},
+	}
+	b.add(cmd, 5)
+	return cmd
+}
+
+func printConv(w io.Writer, all []bench.ConvRate) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "batch\tsize\tin\tout\tkernel\tstride\tpass\talgorithm\tGFLOP/s\tof peak\tms\t")
+	for _, r := range all {
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%.0f\t%.0f%%\t%.2f\t\n",
+			r.N, r.H, r.C, r.O, r.KH, r.Stride, r.Pass, r.Algorithm, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "GFLOP/s count the operations of a direct computation, which Winograd's algorithm does not need all of.\n%s, %d threads\n", all[0].Level, all[0].Threads)
+}
+
+// addWorkload adds the flags of what a step is taken on.
+func addWorkload(cmd *cobra.Command, w *bench.Workload) {
+	f := cmd.Flags()
+	f.StringVar(&w.Model, "model", "resnet20", "model: "+strings.Join(bench.ModelNames(), ", "))
+	f.IntVar(&w.Batch, "batch", 128, "minibatch size; pairs of an image and a text for CLIP models")
+	f.IntVar(&w.Microbatch, "microbatch", 0, "pairs that a CLIP model's gradient takes at a time (default all)")
+	complete(cmd, "model", bench.ModelNames()...)
+}
+
+func newBenchStep() *cobra.Command {
+	var b benchFlags
+	var w bench.Workload
+	cmd := &cobra.Command{
+		Use:     "step",
+		Short:   "A whole training step of a model",
+		Example: "  monge bench step --model resnet18 --batch 32 --method m-sam",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			r, err := bench.Step(w, b.repeats)
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, r, func(w io.Writer) {
+				fmt.Fprintf(w, "%s, batch %d, %s: %.2f ms a step (min %.2f, max %.2f), %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations and %.1f page faults a step\nnorm and perturbation: %.2f ms, %.2f%% of the step\n%s, %d threads\n",
+					r.Model, r.Batch, r.Method, 1e3*r.StepS, 1e3*r.MinS, 1e3*r.MaxS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.PageFaults,
+					1e3*r.OverheadS, 100*r.OverheadS/r.StepS, r.Level, r.Threads)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&w.Method, "method", "m-sam", "method: "+strings.Join(bench.CostMethods, ", "))
+	addWorkload(cmd, &w)
+	b.add(cmd, 5)
+	complete(cmd, "method", bench.CostMethods...)
+	return cmd
+}
+
+func newBenchEval() *cobra.Command {
+	var b benchFlags
+	var model string
+	var batch int
+	cmd := &cobra.Command{
+		Use:     "eval",
+		Short:   "The logits of a minibatch, without gradients",
+		Example: "  monge bench eval --model resnet18 --batch 128",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			r, err := bench.Eval(model, batch, b.repeats)
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, r, func(w io.Writer) {
+				fmt.Fprintf(w, "%s, batch %d: %.2f ms (min %.2f, max %.2f), %.0f images/s, %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations\n%s, %d threads\n",
+					r.Model, r.Batch, 1e3*r.MedianS, 1e3*r.MinS, 1e3*r.MaxS, r.ImagesPerS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.Level, r.Threads)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&batch, "batch", 128, "minibatch size")
+	b.add(cmd, 5)
+	complete(cmd, "model", models.Names()...)
+	return cmd
+}
+
+func newBenchCost() *cobra.Command {
+	var b benchFlags
+	var w bench.Workload
+	cmd := &cobra.Command{
+		Use:   "cost",
+		Short: "Time and memory of all methods' steps on one model, beside SGD's and SAM's",
+		Long: `Run the steps of all methods on one model and minibatch and print what each takes: its
+time, in turn with the others' in one process, over SGD's and over SAM's, and the peak
+memory of a process that does nothing else.`,
+		Example: "  monge bench cost --model resnet20 --batch 128\n  monge bench cost --model clip-vit-base-patch32 --batch 16 --repeats 5",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods)*(b.repeats+2), b.asJSON)
+			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done, _ int, what string) {
+				line.note(what)
+				line.set(done)
+			})
+			line.close()
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, table, func(w io.Writer) { printCosts(w, table) })
+		},
+	}
+	addWorkload(cmd, &w)
+	b.add(cmd, 9)
+	return cmd
+}
+
+func printCosts(w io.Writer, table *bench.CostTable) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "method\tmedian ms\tmin\tover sgd\tover sam\tpeak MB\t")
+	for _, c := range table.Costs {
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3fx\t%.3fx\t%.0f\t\n", c.Method, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD, c.OverSAM, float64(c.PeakRSSBytes)/1e6)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "%s, batch %d, %d parameters: a vector of them is %.0f MB\n%s, %d threads\n",
+		table.Model, table.Batch, table.Parameters, float64(4*table.Parameters)/1e6, table.Level, table.Threads)
+}
+
+func newBenchLayers() *cobra.Command {
+	var b benchFlags
+	var model string
+	var batch int
+	cmd := &cobra.Command{
+		Use:   "layers",
+		Short: "Where a model's gradient spends its time, operation by operation",
+		Long: `Run a model's forward and backward pass and print each operation's time, rate and share,
+forward and backward, with PyTorch's time for the same convolution or linear layer
+beside it where PyTorch is there.`,
+		Example: "  monge bench layers --model resnet18 --batch 32",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.begin(); err != nil {
+				return err
+			}
+			all, err := bench.Layers(cmd.Context(), model, batch, b.repeats)
+			if err != nil {
+				return usageError{err}
+			}
+			return b.print(cmd, all, func(w io.Writer) { printLayers(w, all) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&batch, "batch", 128, "minibatch size")
+	b.add(cmd, 5)
+	complete(cmd, "model", models.Names()...)
+	return cmd
+}
+
+// versusModels are the models of versus-pytorch.
+var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32", "bert-base"}
+
+func newBenchVersus() *cobra.Command {
+	var b benchFlags
+	var only []string
+	cmd := &cobra.Command{
+		Use:   "versus-pytorch",
+		Short: "Training steps and evaluation beside PyTorch's on the same processors, in turn",
+		Long: `Run training steps, and evaluation without gradients, here and in PyTorch 1.13 or
+later, in turn, each time in a fresh process, and compare medians. PyTorch runs plain,
+with channels_last, and with channels_last and jemalloc preloaded (libjemalloc2); the
+ratio is to its best.
+On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
+		Example: "  monge bench versus-pytorch\n  monge bench versus-pytorch --only resnet20 --repeats 3",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if b.threads == 0 {
+				b.threads = bench.ThisMachine().Threads
+			}
+			if err := b.begin(); err != nil {
+				return err
+			}
+			for _, m := range only {
+				if !slices.Contains(versusModels, m) {
+					return usage("--only: unknown model %q; there are %s", m, strings.Join(versusModels, ", "))
+				}
+			}
+			var workloads []bench.Workload
+			for _, w := range bench.Workloads {
+				if len(only) == 0 || slices.Contains(only, w.Model) {
+					workloads = append(workloads, w)
+				}
+			}
+			var line *bar
+			v, err := bench.VersusPyTorch(cmd.Context(), workloads, b.repeats, b.threads, func(done, all int, what string) {
+				if line == nil {
+					line = newBar(cmd.ErrOrStderr(), "versus-pytorch", all, b.asJSON)
+				}
+				line.note(what)
+				line.set(done)
+			})
+			if line != nil {
+				line.close()
+			}
+			if err != nil {
+				return err
+			}
+			return b.print(cmd, v, func(w io.Writer) { printVersus(w, v) })
+		},
+	}
+	cmd.Flags().StringSliceVar(&only, "only", nil, "models to compare: "+strings.Join(versusModels, ", ")+" (default all)")
+	b.add(cmd, 5)
+	complete(cmd, "only", versusModels...)
+	cmd.Flags().Lookup("repeats").Usage = "rounds to take the median of"
+	return cmd
+}
+
+func printVersus(w io.Writer, v *bench.Versus) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "workload\tmonge ms\tspread\tPyTorch ms\tspread\tvariant\tratio\tmemory MB\tPyTorch's")
+	for _, c := range v.Results {
+		for _, p := range c.PyTorch {
+			ratio := fmt.Sprintf("%.2fx", p.MedianS/c.Ours.MedianS)
+			if p.Name == c.Best {
+				ratio += " *"
+			}
+			fmt.Fprintf(t, "%s, batch %d, %s\t%.2f\t%s\t%.2f\t%s\t%s\t%s\t%.0f\t%.0f\n", c.Model, c.Batch, c.Method,
+				1e3*c.Ours.MedianS, spread(c.Ours), 1e3*p.MedianS, spread(p), p.Name, ratio,
+				float64(c.Ours.PeakRSSBytes)/1e6, float64(p.PeakRSSBytes)/1e6)
+		}
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\nMedians of %d rounds, run in turn; the ratio to PyTorch's best is marked.\n%s; level %s, %d threads; PyTorch %s\n", v.Rounds, v.CPU, v.Level, v.Threads, v.Torch)
+}
+
+// spread is the range of a side's rounds.
+func spread(s bench.Side) string {
+	lo, hi := s.Rounds[0], s.Rounds[0]
+	for _, r := range s.Rounds {
+		lo, hi = min(lo, r), max(hi, r)
+	}
+	return fmt.Sprintf("%.2f-%.2f", 1e3*lo, 1e3*hi)
+}
+
+func printLayers(w io.Writer, table *bench.LayerTable) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "layer\top\tforward ms\tbackward ms\tGFLOP/s\tGB/s\tshare\tPyTorch forward\tbackward\t")
+	for _, l := range table.Layers {
+		torch := "\t\t"
+		if l.TorchForwardS > 0 {
+			torch = fmt.Sprintf("%.2f\t%.2f\t", 1e3*l.TorchForwardS, 1e3*l.TorchBackwardS)
+		}
+		rate := ""
+		if l.GFLOPS > 0 {
+			rate = fmt.Sprintf("%.0f", l.GFLOPS)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f\t%s\t%.1f\t%.1f%%\t%s\n", l.Name, l.Op, 1e3*l.ForwardS, 1e3*l.BackwardS, rate, l.GBps, 100*l.Share, torch)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "%s, batch %d: %.1f ms a gradient; multiply-add peak %.0f GFLOP/s; %s, %d threads\n", table.Model, table.Batch, 1e3*table.TotalS, table.Peak, table.Level, table.Threads)
+}

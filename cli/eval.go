@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// weightsFlags choose the weights to use, and say what the file does not.
+type weightsFlags struct {
+	path string
+	classifier.Options
+}
+
+func (w *weightsFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint or safetensors")
+	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
+	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
+	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(data.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
+	complete(cmd, "model", models.Names()...)
+	complete(cmd, "norm", "batch", "group")
+	complete(cmd, "normalize", data.NormalizationNames...)
+}
+
+// open checks the flags and reads the file.
+func (w *weightsFlags) open() (*classifier.File, error) {
+	if w.path == "" {
+		return nil, usage("--weights is missing: name a file of weights")
+	}
+	if w.Model != "" && !slices.Contains(models.Names(), w.Model) {
+		return nil, usage("unknown model %q; there are %s", w.Model, strings.Join(models.Names(), ", "))
+	}
+	if w.Norm != "" && w.Norm != "batch" && w.Norm != "group" {
+		return nil, usage("--norm %q; there are batch, group", w.Norm)
+	}
+	if w.Normalize != "" {
+		if _, err := data.ParseNormalization(w.Normalize); err != nil {
+			return nil, usage("--normalize: %v", err)
+		}
+	}
+	f, err := classifier.Open(w.path)
+	if err == nil && f.Info.Model == "" && w.Model == "" {
+		err = usage("%s does not say which model it is of: give --model, one of %s", w.path, strings.Join(models.Names(), ", "))
+	}
+	return f, err
+}
+
+// tellNormalization prints how pixels are normalized, and why.
+func tellNormalization(w io.Writer, c *classifier.Classifier) {
+	fmt.Fprintf(w, "normalization %s: %s\n", c.Normalize, c.Source)
+	if c.Source == classifier.SourceUnknown {
+		fmt.Fprintf(w, "warning: if the network was trained on normalized pixels, results are wrong; choose with --normalize %s\n", strings.Join(data.NormalizationNames[1:], ", "))
+	}
+}
+
+func newEvalCommand() *cobra.Command {
+	var w weightsFlags
+	e := evaluation{split: "test"}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "eval",
+		Short: "Accuracy and loss of trained weights on a data set",
+		Long: `Run a trained network over a split of a data set and print its accuracy, mean
+cross-entropy in nats, and the accuracy by class. How pixels are normalized is what the
+file of weights says, or what is known of a published checkpoint; it is printed to
+stderr.`,
+		Example: `  monge eval --weights runs/a/weights.safetensors --data digits
+  monge eval --model resnet20 --weights resnet20-12fca82f.th --data imagefolder:cifar10 --json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if e.batch < 1 {
+				return usage("--batch is %d; it must be at least 1", e.batch)
+			}
+			if e.subset < 0 {
+				return usage("--subset is %d; it must be at least 0", e.subset)
+			}
+			f, err := w.open()
+			if err != nil {
+				return err
+			}
+			return e.run(cmd, f, w.Options, asJSON)
+		},
+	}
+	w.add(cmd)
+	f := cmd.Flags()
+	f.StringVar(&e.data, "data", "digits", "data set: "+strings.Join(data.Specs(), ", "))
+	f.StringVar(&e.split, "split", e.split, "split: train, val, test")
+	f.StringSliceVar(&e.classes, "classes", nil, "keep these classes alone, in this order: those that the network was trained on")
+	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
+	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
+	f.IntVar(&e.batch, "batch", 128, "images at a time")
+	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
+	complete(cmd, "data", "digits")
+	complete(cmd, "split", "train", "val", "test")
+	return cmd
+}
+
+// evaluation is what eval was asked for.
+type evaluation struct {
+	data, split   string
+	classes       []string
+	crop          bool
+	subset, batch int
+}
+
+func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
+	d, set, err := e.open(f.Info.Input)
+	if err != nil {
+		return err
+	}
+	o.Input = set.Shape
+	if f.Info.Input != nil && !slices.Equal(f.Info.Input, set.Shape) {
+		return fmt.Errorf("%s is for inputs of shape %v, those of %s have %v", f.Path, f.Info.Input, d.Name, set.Shape)
+	}
+	c, err := f.Load(o)
+	if err != nil {
+		return err
+	}
+	if err := sameClasses(cmd.ErrOrStderr(), c, d); err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	tellNormalization(cmd.ErrOrStderr(), c)
+	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
+	r, err := classifier.EvaluateBatches(cmd.Context(), c.Net, c.Theta, set,
+		data.LoaderSettings{Batch: e.batch, Normalize: c.Normalize, Ahead: 1}, bar.set)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	printEvaluation(cmd.OutOrStdout(), r, d.Classes)
+	return nil
+}
+
+// open opens the data, with an image folder's images or the texts brought to the size of
+// the network's input if the file of weights says that.
+func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
+	o := data.Options{Crop: e.crop, Classes: e.classes}
+	switch name, _, _ := strings.Cut(e.data, ":"); {
+	case name == "imagefolder" && len(input) == 3 && input[0] == input[1],
+		(name == "text" || name == "debian") && len(input) == 1:
+		o.Size = input[0]
+	}
+	d, err := data.Open(e.data, o)
+	if bad := data.UsageError(""); errors.As(err, &bad) {
+		return nil, nil, usageError{err}
+	} else if err != nil {
+		return nil, nil, err
+	}
+	part, err := choosePart(d, e.split)
+	if err != nil || e.subset == 0 {
+		return d, part.Set, err
+	}
+	set, err := part.Stratified(e.subset, len(d.Classes), 0)
+	if err != nil {
+		return nil, nil, usage("--subset: %v", err)
+	}
+	return d, set, nil
+}
+
+// sameClasses holds the classes of the weights against those of the data.
+func sameClasses(stderr io.Writer, c *classifier.Classifier, d *data.Splits) error {
+	if len(c.Classes) != len(d.Classes) {
+		return fmt.Errorf("the weights tell %d classes apart, %s has %d", len(c.Classes), d.Name, len(d.Classes))
+	}
+	if slices.Equal(c.Classes, d.Classes) {
+		return nil
+	}
+	if slices.Equal(slices.Sorted(slices.Values(c.Classes)), slices.Sorted(slices.Values(d.Classes))) {
+		return errors.New("the classes stand in another order than those of " + d.Name + ", so that labels would be wrong: " +
+			strings.Join(c.Classes, ", ") + " and " + strings.Join(d.Classes, ", "))
+	}
+	fmt.Fprintf(stderr, "warning: the classes have other names than those of %s; they are taken to stand in the same order\n", d.Name)
+	return nil
+}
+
+func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
+	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\nimages    %d, %.0f a second\n\n", e.Accuracy, e.Loss, e.N, e.ImagesPerS)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "class\taccuracy")
+	for i, name := range classes {
+		accuracy := "no examples"
+		if v := float64(e.PerClass[i]); !math.IsNaN(v) {
+			accuracy = fmt.Sprintf("%.4f", v)
+		}
+		fmt.Fprintf(t, "%s\t%s\n", name, accuracy)
+	}
+	t.Flush()
+}

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// trainDigits trains a little and returns the weights and the test accuracy.
+func trainDigits(t *testing.T) (weights string, accuracy classifier.Real) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	var r struct {
+		TestAccuracy classifier.Real `json:"test_accuracy"`
+	}
+	decode(t, mustCall(t, "train", "--model", "mlp", "--epochs", "3", "--json", "--out", dir), &r)
+	return filepath.Join(dir, "weights.safetensors"), r.TestAccuracy
+}
+
+// saveUntrained writes an untrained network for images, with the names of its classes.
+func saveUntrained(t *testing.T, classes ...string) string {
+	t.Helper()
+	info := classifier.Info{Model: "cnn", Input: []int{16, 16, 3}, Classes: classes}
+	m, err := models.Build(info.Model, models.Options{Input: info.Input, Classes: len(classes)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &classifier.Classifier{Info: info, Net: m, Theta: make([]float32, m.Size())}
+	m.Init(c.Theta, 1)
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := classifier.Save(path, c, nil); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// writeImage writes a picture of one color.
+func writeImage(t *testing.T, path string, w, h int, c color.Color) {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			img.Set(x, y, c)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, img); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A network that was trained on some classes is evaluated on these.
+func TestEvalClasses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var want trainResult
+	decode(t, mustCall(t, "train", "--classes", "8,3,5", "--epochs", "2", "--json", "--out", dir), &want)
+	weights := filepath.Join(dir, "weights.safetensors")
+	var got classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--weights", weights, "--classes", "8,3,5", "--json"), &got)
+	if got.Accuracy != want.TestAccuracy || len(got.PerClass) != 3 || got.N >= 497 {
+		t.Errorf("%+v, train said %g", got, float64(want.TestAccuracy))
+	}
+	for classes, say := range map[string]string{"3,5,8": "another order", "3,5": "tell 3 classes apart"} {
+		if code, _, stderr := call("eval", "--weights", weights, "--classes", classes); code != exitFailed || !strings.Contains(stderr, say) {
+			t.Errorf("%s: exit code %d, %q", classes, code, stderr)
+		}
+	}
+}
+
+// eval finds the accuracy that train measured at its end.
+func TestEvalJSON(t *testing.T) {
+	path, want := trainDigits(t)
+	code, out, stderr := call("eval", "--model", "mlp", "--weights", path, "--data", "digits", "--json")
+	var got map[string]json.RawMessage
+	decode(t, out, &got)
+	var e classifier.Evaluation
+	decode(t, out, &e)
+	if code != 0 || len(got) != 5 || e.Accuracy != want || e.N != 497 || len(e.PerClass) != 10 || !(e.Loss > 0) || !(e.ImagesPerS > 0) {
+		t.Errorf("exit code %d, %s, want accuracy %g", code, out, want)
+	}
+	if !strings.Contains(stderr, "normalization none: ") {
+		t.Errorf("stderr %q", stderr)
+	}
+	var other classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--model", "mlp", "--weights", path, "--batch", "7", "--json"), &other)
+	if other.Accuracy != e.Accuracy || other.Loss != e.Loss {
+		t.Errorf("%+v in batches of 7, %+v else", other, e)
+	}
+	decode(t, mustCall(t, "eval", "--model", "mlp", "--weights", path, "--normalize", "mnist", "--json"), &other)
+	if other.Loss == e.Loss {
+		t.Error("--normalize changes nothing")
+	}
+	decode(t, mustCall(t, "eval", "--model", "mlp", "--weights", path, "--split", "val", "--subset", "40", "--json"), &other)
+	for c, v := range other.PerClass {
+		if other.N != 40 || math.IsNaN(float64(v)) {
+			t.Errorf("class %d of %+v, 40 examples of all classes alike", c, other)
+		}
+	}
+	table := mustCall(t, "eval", "--model", "mlp", "--weights", path)
+	for _, want := range []string{"accuracy  0.", "nats", "images    497", "class  accuracy\n0      0."} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in\n%s", want, table)
+		}
+	}
+}
+
+func TestEvalErrors(t *testing.T) {
+	dir := t.TempDir()
+	digits, _ := trainDigits(t)
+	ab, ba := saveUntrained(t, "a", "b"), saveUntrained(t, "b", "a")
+	abc := saveUntrained(t, "a", "b", "c")
+	folder := filepath.Join(dir, "folder")
+	for _, class := range []string{"a", "b"} {
+		writeImage(t, filepath.Join(folder, "train", class, "1.png"), 20, 12, color.White)
+	}
+	text := filepath.Join(dir, "a.txt")
+	if err := os.WriteFile(text, []byte("hello"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"eval", exitUsage, "--weights is missing"},
+		{"eval --weights " + dir + "/none", exitFailed, "no such file"},
+		{"eval --weights " + text, exitFailed, "neither a PyTorch checkpoint nor safetensors"},
+		{"eval --model vgg --weights " + ab, exitUsage, `unknown model "vgg"; there are mlp,`},
+		{"eval --norm layer --weights " + ab, exitUsage, `--norm "layer"; there are batch, group`},
+		{"eval --normalize imagnet --weights " + ab, exitUsage, `unknown normalization "imagnet"; there are none, cifar10`},
+		{"eval --batch 0 --weights " + ab, exitUsage, "--batch is 0"},
+		{"eval --subset -1 --weights " + ab, exitUsage, "--subset is -1"},
+		{"eval --data mnist --weights " + ab, exitUsage, `unknown data set "mnist"`},
+		{"eval --data digits --weights " + ab, exitFailed, "is for inputs of shape [16 16 3], those of digits have [8 8 1]"},
+		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, `--split "test"; imagefolder:` + folder + " has train"},
+		{"eval --split train --data imagefolder:" + folder + " --weights " + abc, exitFailed, "the weights tell 3 classes apart"},
+		{"eval --split train --data imagefolder:" + folder + " --weights " + ba, exitFailed, "another order"},
+		{"eval --model cnn --weights " + digits, exitFailed, "layers.0.weight"},
+		{"predict --weights " + ab, exitUsage, "takes one image or more"},
+		{"predict --top 0 --weights " + ab + " x.png", exitUsage, "--top is 0"},
+		{"predict --classes a,b,c --weights " + ab + " x.png", exitFailed, "the weights tell 2 classes apart, not the 3"},
+		{"predict --classes a,,c --weights " + ab + " x.png", exitUsage, "name 2 is empty"},
+		{"predict --classes none.txt --weights " + ab + " x.png", exitUsage, "--classes none.txt"},
+		{"predict --model mlp --weights " + digits + " x.png", exitFailed, "[8 8 1]"},
+	} {
+		code, out, stderr := call(strings.Fields(tt.args)...)
+		if code != tt.code || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {
+			t.Errorf("monge %s: exit code %d, stdout %q, stderr %q; want %d, %q", tt.args, code, out, stderr, tt.code, tt.want)
+		}
+	}
+	var e classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--json", "--split", "train", "--data", "imagefolder:"+folder, "--weights", ab), &e)
+	if e.N != 2 || e.PerClass[0]+e.PerClass[1] != 1 {
+		t.Errorf("%+v of two white images, one in each class", e)
+	}
+}
+
+// A bad image does not stop the others; each is named, and the exit code is 1.
+func TestPredict(t *testing.T) {
+	dir := t.TempDir()
+	w := saveUntrained(t, "cat", "dog", "owl")
+	white, red, bad := filepath.Join(dir, "white.png"), filepath.Join(dir, "red.png"), filepath.Join(dir, "bad.png")
+	writeImage(t, white, 40, 30, color.White)
+	writeImage(t, red, 16, 16, color.RGBA{255, 0, 0, 255})
+	if err := os.WriteFile(bad, []byte("\x89PNG\r\n\x1a\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	none := filepath.Join(dir, "none.png")
+	type predicted struct {
+		Image string
+		Top   []struct {
+			Class       string
+			Probability float64
+		}
+		Error string
+	}
+	code, out, stderr := call("predict", "--json", "--weights", w, white, bad, none, red)
+	var got []predicted
+	decode(t, out, &got)
+	if code != exitFailed || len(got) != 4 || !strings.Contains(stderr, "2 of 4 images failed") || !strings.Contains(stderr, bad) || !strings.Contains(stderr, none) {
+		t.Fatalf("exit code %d, %s, %s", code, out, stderr)
+	}
+	for i, p := range got {
+		if fine := i == 0 || i == 3; fine != (p.Error == "") || fine != (len(p.Top) == 3) || p.Image != []string{white, bad, none, red}[i] {
+			t.Errorf("%+v", p)
+		}
+		var sum float64
+		for k, g := range p.Top {
+			sum += g.Probability
+			if k > 0 && g.Probability > p.Top[k-1].Probability {
+				t.Errorf("%+v is out of order", p)
+			}
+		}
+		if p.Top != nil && !(math.Abs(sum-1) < 1e-6) {
+			t.Errorf("probabilities sum to %g", sum)
+		}
+	}
+	names := filepath.Join(dir, "names.txt")
+	if err := os.WriteFile(names, []byte("x\ny y\nz\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, classes := range []string{names, "x,y y,z"} {
+		table := mustCall(t, "predict", "--top", "2", "--classes", classes, "--weights", w, white, red)
+		lines := strings.Split(strings.TrimSpace(table), "\n")
+		if len(lines) != 6 || lines[0] != white || lines[3] != red || !strings.Contains("x, y y, z", strings.TrimSpace(lines[1][:5])) {
+			t.Errorf("%s", table)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+// Package cli is the command line of monge. A program that registers data sets, networks,
+// methods, base optimizers or tasks of its own and calls [Main] has all of its commands, with
+// what it registered in every flag, help text, error, study and page that lists such things.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/internal/kernel"
+)
+
+// Exit codes.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError is an error of how the command was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Main runs the command of the process's arguments and exits: with 0, with 1 if it failed, 2
+// if it was called wrongly, 130 if it was interrupted.
+func Main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is Main with its surroundings given. The first interrupt ends the context, the
+// second the process.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var bad usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		what, _ := strings.CutSuffix("interrupted: "+err.Error(), ": "+context.Canceled.Error())
+		fmt.Fprintln(stderr, "monge: "+what)
+		return exitInterrupted
+	case errors.As(err, &bad):
+		fmt.Fprintf(stderr, "monge: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "monge: %v\n", err)
+	return exitFailed
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "monge",
+		Short: "Sharpness-aware training: Monge SAM (M-SAM) and its family",
+		Long: `Monge trains networks towards flat minima with Monge SAM (M-SAM, arXiv 2502.08448)
+and the optimizers around it: SAM, Fisher SAM, ASAM, and M-SAM with an ascent budget.
+
+MONGE_LEVEL=portable|avx2|avx512 forces a lower instruction level.`,
+		Example:       "  monge compare",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := kernel.EnvError(); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
+	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand())
+	return root
+}
+
+// noArgs refuses arguments, and names the commands where one was meant.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasAvailableSubCommands() {
+		return usage("%s takes no argument, got %q (see %s --help)", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return usage("unknown command %q; there are %s", args[0], strings.Join(names, ", "))
+}
+
+// flagError names a command's flags when one is unknown.
+func flagError(cmd *cobra.Command, err error) error {
+	if !strings.HasPrefix(err.Error(), "unknown") {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflagFlag) { names = append(names, "--"+f.Name) })
+	return usage("%v; %s has %s", err, cmd.CommandPath(), strings.Join(names, ", "))
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
+)
+
+func newPredictCommand() *cobra.Command {
+	var (
+		w       weightsFlags
+		p       prediction
+		texts   []string
+		classes string
+		asJSON  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "predict [IMAGE...]",
+		Short: "Classify images or texts with trained weights",
+		Long: `Print the most probable classes of each image. Images are brought to the size of the
+network's input, their pixels normalized as the file of weights says, or as is known of
+a published checkpoint. An image that can't be read does not stop the others; the exit
+code is 1 then. For a network of texts give --text instead, once for each.`,
+		Example: "  monge predict --weights runs/a/weights.safetensors a.jpg b.png\n  monge predict --weights resnet20-12fca82f.th --top 1 --json cat.jpg\n  monge predict --weights runs/b/weights.safetensors --text 'library for reading PNG images'",
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && len(texts) == 0:
+				return usage("%s takes one image or more, got none", cmd.CommandPath())
+			case len(args) != 0 && len(texts) != 0:
+				return usage("%s takes images or --text, not both", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if p.top < 1 {
+				return usage("--top is %d; it must be at least 1", p.top)
+			}
+			if w.Classes, err = classNames(classes); err != nil {
+				return err
+			}
+			f, err := w.open()
+			if err != nil {
+				return err
+			}
+			if p.c, err = f.Load(w.Options); err != nil {
+				return err
+			}
+			p.texts = len(texts) != 0
+			if in := p.c.Input; p.texts && len(in) != 1 {
+				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
+			} else if len(in) == 1 && !p.texts {
+				return fmt.Errorf("%s is for texts: give them by --text", w.path)
+			} else if len(in) == 3 && (in[0] != in[1] || in[2] != 3) {
+				return fmt.Errorf("%s is for inputs of shape %v; only square color images are read", w.path, in)
+			}
+			if p.texts {
+				return p.run(cmd, texts, asJSON)
+			}
+			tellNormalization(cmd.ErrOrStderr(), p.c)
+			return p.run(cmd, args, asJSON)
+		},
+	}
+	w.add(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&texts, "text", nil, "text to classify")
+	f.IntVar(&p.top, "top", 3, "classes to print")
+	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each (default what the weights say)")
+	f.BoolVar(&p.crop, "crop", false, "cut the centre out of images instead of squeezing them")
+	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
+	return cmd
+}
+
+// classNames reads names from a list a,b,c or from a file with a line each; nil for "".
+func classNames(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	names := strings.Split(s, ",")
+	if len(names) == 1 {
+		b, err := os.ReadFile(s)
+		if err != nil {
+			return nil, usage("--classes %s: one class is none to tell apart; give a,b,c or a file with a line each (%v)", s, err)
+		}
+		names = names[:0]
+		lines := bufio.NewScanner(strings.NewReader(string(b)))
+		for lines.Scan() {
+			names = append(names, lines.Text())
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	for i, n := range names {
+		if names[i] = strings.TrimSpace(n); names[i] == "" {
+			return nil, usage("--classes %s: name %d is empty", s, i+1)
+		}
+	}
+	return names, nil
+}
+
+// prediction is how predict classifies.
+type prediction struct {
+	c     *classifier.Classifier
+	top   int
+	crop  bool
+	texts bool // inputs are texts, not paths of images
+}
+
+// A guess is a class and its probability.
+type guess struct {
+	Class       string  `json:"class"`
+	Probability float32 `json:"probability"`
+}
+
+// predicted is an element of what predict --json prints.
+type predicted struct {
+	Image string  `json:"image,omitempty"`
+	Text  string  `json:"text,omitempty"`
+	Top   []guess `json:"top,omitempty"`
+	Error string  `json:"error,omitempty"`
+}
+
+// run classifies inputs, each by itself, so that a bad one does not stop the others.
+func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error {
+	out := make([]predicted, 0, len(inputs))
+	var failed []string
+	for _, input := range inputs {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		r := predicted{Image: input}
+		if p.texts {
+			r = predicted{Text: input}
+		}
+		var err error
+		if r.Top, err = p.guess(input); err != nil {
+			r.Error = err.Error()
+			failed = append(failed, "\n  "+r.Error)
+		}
+		if out = append(out, r); !asJSON && err == nil {
+			printPredicted(cmd.OutOrStdout(), &r)
+		}
+	}
+	if asJSON {
+		if err := printJSON(cmd.OutOrStdout(), out); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return errors.New(fmt.Sprintf("%d of %d %s failed:", len(failed), len(inputs), map[bool]string{false: "images", true: "texts"}[p.texts]) + strings.Join(failed, ""))
+	}
+	return nil
+}
+
+// read returns an input as the network takes it. Errors name the file.
+func (p *prediction) read(input string) ([]float32, error) {
+	if p.texts {
+		x := make([]float32, p.c.Input[0])
+		data.Tokens(x, input)
+		return x, nil
+	}
+	x, _, err := data.DecodeImage(input, p.c.Input[0], p.crop)
+	return x, err
+}
+
+// guess returns the most probable classes of an input. Errors name it.
+func (p *prediction) guess(input string) ([]guess, error) {
+	x, err := p.read(input)
+	if err != nil {
+		return nil, err
+	}
+	probability, err := p.c.Predict(x)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", input, err)
+	}
+	guesses := make([]guess, len(probability))
+	for i, v := range probability {
+		guesses[i] = guess{p.c.Classes[i], v}
+	}
+	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(b.Probability, a.Probability) })
+	return guesses[:min(p.top, len(guesses))], nil
+}
+
+func printPredicted(w io.Writer, r *predicted) {
+	fmt.Fprintln(w, r.Image+r.Text)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, g := range r.Top {
+		fmt.Fprintf(t, "  %s\t%.4f\n", g.Class, g.Probability)
+	}
+	t.Flush()
+}
