@@ -29,7 +29,7 @@ func TestGemm(t *testing.T) {
 }
 
 func TestStep(t *testing.T) {
-	for _, w := range []Workload{{"mlp", 16, "sgd", 0}, {"mlp", 16, "m-sam", 0}, {"bert-tiny", 2, "m-sam", 0}} {
+	for _, w := range []Workload{{Model: "mlp", Batch: 16, Method: "sgd"}, {Model: "mlp", Batch: 16, Method: "m-sam"}, {Model: "bert-tiny", Batch: 2, Method: "m-sam"}} {
 		r, err := Step(w, 3)
 		if err != nil {
 			t.Fatal(err)
@@ -39,9 +39,9 @@ func TestStep(t *testing.T) {
 		}
 	}
 	for want, err := range map[string]error{
-		`unknown model "vgg"`:  second(Step(Workload{"vgg", 1, "sgd", 0}, 1)),
-		"batch is 0":           second(Step(Workload{"mlp", 0, "sgd", 0}, 1)),
-		`unknown method "swa"`: second(Step(Workload{"mlp", 1, "swa", 0}, 1)),
+		`unknown model "vgg"`:  second(Step(Workload{Model: "vgg", Batch: 1, Method: "sgd"}, 1)),
+		"batch is 0":           second(Step(Workload{Model: "mlp", Batch: 0, Method: "sgd"}, 1)),
+		`unknown method "swa"`: second(Step(Workload{Model: "mlp", Batch: 1, Method: "swa"}, 1)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -52,11 +52,11 @@ func TestStep(t *testing.T) {
 func second(_ StepResult, err error) error { return err }
 
 func TestEval(t *testing.T) {
-	r, err := Eval("resnet20", 4, 3)
+	r, err := Eval(Workload{Model: "resnet20", Batch: 4}, 3)
 	if err != nil || !(r.MedianS > 0) || r.ImagesPerS != 4/r.MedianS || r.Repeats != 3 || r.PeakRSSBytes == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := Eval("mlp", 0, 1); err == nil || !strings.Contains(err.Error(), "batch is 0") {
+	if _, err := Eval(Workload{Model: "mlp"}, 1); err == nil || !strings.Contains(err.Error(), "batch is 0") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestCLIP(t *testing.T) {
 	clips["clip-small"] = smallCLIP()
 	defer delete(clips, "clip-small")
 	for _, micro := range []int{0, 2} {
-		w := Workload{"clip-small", 6, "m-sam", micro}
+		w := Workload{Model: "clip-small", Batch: 6, Method: "m-sam", Microbatch: micro}
 		r, err := Step(w, 2)
 		if err != nil || r.Workload != w || !(r.StepS > 0) || !(r.GFLOPS > 0) {
 			t.Errorf("%+v, %v", r, err)
@@ -134,15 +134,15 @@ func TestCLIP(t *testing.T) {
 			t.Fatalf("gradient %d is %g in parts, %g at once", i, parts[i], g)
 		}
 	}
-	table, err := Layers(context.Background(), "clip-small", 2, 1)
+	table, err := Layers(context.Background(), Workload{Model: "clip-small", Batch: 2}, 1)
 	if err != nil || len(table.Layers) < 40 {
 		t.Errorf("%+v, %v", table, err)
 	}
 	for want, w := range map[string]Workload{
-		"batch is 0":         {"clip-small", 0, "sgd", 0},
-		"a batch of 9000000": {"clip-small", 9000000, "sgd", 0},
-		"microbatches of -1": {"clip-small", 2, "sgd", -1},
-		"only the CLIP":      {"mlp", 2, "sgd", 1},
+		"batch is 0":         {Model: "clip-small", Batch: 0, Method: "sgd"},
+		"a batch of 9000000": {Model: "clip-small", Batch: 9000000, Method: "sgd"},
+		"microbatches of -1": {Model: "clip-small", Batch: 2, Method: "sgd", Microbatch: -1},
+		"only the CLIP":      {Model: "mlp", Batch: 2, Method: "sgd", Microbatch: 1},
 	} {
 		if _, err := Step(w, 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want %q", w, err, want)
@@ -151,7 +151,7 @@ func TestCLIP(t *testing.T) {
 }
 
 func TestLayers(t *testing.T) {
-	table, err := Layers(context.Background(), "cnn", 4, 2)
+	table, err := Layers(context.Background(), Workload{Model: "cnn", Batch: 4}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.SetDirectConv(w.Direct)
 	image := c.Vision.Size * c.Vision.Size * c.Vision.Channels
 	if err := checkBatch(w.Batch, image); err != nil {
 		return nil, err

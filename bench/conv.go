@@ -31,14 +31,16 @@ var convShapes = []kernel.Conv{
 	{N: 128, H: 8, W: 8, C: 64, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 1},
 }
 
-// Convolutions measures the convolutions of the residual networks, each pass alone.
-func Convolutions(repeats int) ([]ConvRate, error) {
+// Convolutions measures the convolutions of the residual networks, each pass alone; direct
+// ones do without Winograd's algorithm.
+func Convolutions(direct bool, repeats int) ([]ConvRate, error) {
 	peak, err := Peak(11)
 	if err != nil {
 		return nil, err
 	}
 	var all []ConvRate
 	for _, s := range convShapes {
+		s.Direct = direct
 		x, w := random(s.N*s.H*s.W*s.C), random(s.KH*s.KW*s.C*s.O)
 		y := random(s.N * s.OutH() * s.OutW() * s.O)
 		dx, dw := make([]float32, len(x)), make([]float32, len(w))

@@ -18,9 +18,9 @@ type EvalResult struct {
 	Machine
 }
 
-// Eval measures the logits of a model on one minibatch.
-func Eval(model string, batch, repeats int) (EvalResult, error) {
-	b, theta, err := newExamples(model, batch)
+// Eval measures the logits of a workload's model on one minibatch.
+func Eval(w Workload, repeats int) (EvalResult, error) {
+	b, theta, err := newExamples(w)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -39,8 +39,8 @@ func Eval(model string, batch, repeats int) (EvalResult, error) {
 	}
 	runtime.ReadMemStats(&after)
 	return EvalResult{
-		Model: model, Batch: batch, ImagesPerS: float64(batch) / t.MedianS,
-		GFLOPS:       float64(batch) * float64(b.Model.FLOPs()) / t.MedianS / 1e9,
+		Model: w.Model, Batch: w.Batch, ImagesPerS: float64(w.Batch) / t.MedianS,
+		GFLOPS:       float64(w.Batch) * float64(b.Model.FLOPs()) / t.MedianS / 1e9,
 		PeakRSSBytes: usage.Now().PeakRSS,
 		Allocations:  float64(after.Mallocs-before.Mallocs) / float64(repeats),
 		Times:        t, Machine: ThisMachine(),

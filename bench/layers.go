@@ -34,9 +34,9 @@ type LayerTable struct {
 	Machine
 }
 
-// Layers measures the operations of a model's gradient on one minibatch.
-func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable, error) {
-	s, err := newMinibatch(Workload{Model: model, Batch: batch})
+// Layers measures the operations of the gradient of a workload's model on one minibatch.
+func Layers(ctx context.Context, w Workload, repeats int) (*LayerTable, error) {
+	s, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func Layers(ctx context.Context, model string, batch, repeats int) (*LayerTable,
 	}
 	s.tape.Profile(true)
 	var forward, backward [][]float64 // by operation
-	table := &LayerTable{Model: model, Batch: batch, Machine: ThisMachine()}
+	table := &LayerTable{Model: w.Model, Batch: w.Batch, Machine: ThisMachine()}
 	for range repeats {
 		if err := run(); err != nil {
 			return nil, err

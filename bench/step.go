@@ -122,7 +122,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 	if w.Microbatch != 0 {
 		return nil, fmt.Errorf("%s: microbatches of %d; only the CLIP models' loss is computed in parts", w.Model, w.Microbatch)
 	}
-	b, theta, err := newExamples(w.Model, w.Batch)
+	b, theta, err := newExamples(w)
 	if err != nil {
 		return nil, err
 	}
@@ -130,15 +130,16 @@ func newMinibatch(w Workload) (*minibatch, error) {
 }
 
 // newExamples returns a classifier with inputs and labels, and its initial parameters.
-func newExamples(model string, batch int) (b nn.Minibatch, theta []float32, err error) {
-	m, vocabulary, err := build(model)
+func newExamples(w Workload) (b nn.Minibatch, theta []float32, err error) {
+	m, vocabulary, err := build(w.Model)
 	if err != nil {
 		return b, nil, err
 	}
-	if err := checkBatch(batch, m.InputLen()); err != nil {
+	if err := checkBatch(w.Batch, m.InputLen()); err != nil {
 		return b, nil, err
 	}
-	b = nn.Minibatch{Model: m, X: random(batch * m.InputLen()), Labels: make([]int, batch)}
+	m.SetDirectConv(w.Direct)
+	b = nn.Minibatch{Model: m, X: random(w.Batch * m.InputLen()), Labels: make([]int, w.Batch)}
 	if vocabulary > 0 {
 		for i, id := range ids(len(b.X), vocabulary, 0) {
 			b.X[i] = float32(id)

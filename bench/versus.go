@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/monge-ml/monge/internal/kernel"
 )
 
 //go:embed pytorch.py
@@ -29,7 +27,8 @@ type Workload struct {
 	Model      string `json:"model"`
 	Batch      int    `json:"batch"`
 	Method     string `json:"method"`
-	Microbatch int    `json:"microbatch,omitempty"` // pairs at a time, of a CLIP model; 0 means all
+	Microbatch int    `json:"microbatch,omitempty"`  // pairs at a time, of a CLIP model; 0 means all
+	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
 }
 
 // methodEval is the method of a workload that does not train.
@@ -37,13 +36,13 @@ const methodEval = "eval"
 
 // Workloads are what a comparison runs.
 var Workloads = []Workload{
-	{"resnet18", 32, "m-sam", 0}, {"resnet18", 32, "sgd", 0},
-	{"resnet20", 128, "m-sam", 0}, {"resnet20", 128, "sgd", 0},
-	{"mlp-512", 128, "m-sam", 0}, {"mlp-512", 128, "sgd", 0},
-	{"vit-tiny", 128, "m-sam", 0}, {"vit-tiny", 128, "sgd", 0},
-	{"clip-vit-base-patch32", 16, "m-sam", 0}, {"clip-vit-base-patch32", 16, "sgd", 0},
-	{"bert-base", 16, "m-sam", 0}, {"bert-base", 16, "sgd", 0},
-	{"resnet18", 128, methodEval, 0}, {"resnet20", 128, methodEval, 0},
+	{Model: "resnet18", Batch: 32, Method: "m-sam"}, {Model: "resnet18", Batch: 32, Method: "sgd"},
+	{Model: "resnet20", Batch: 128, Method: "m-sam"}, {Model: "resnet20", Batch: 128, Method: "sgd"},
+	{Model: "mlp-512", Batch: 128, Method: "m-sam"}, {Model: "mlp-512", Batch: 128, Method: "sgd"},
+	{Model: "vit-tiny", Batch: 128, Method: "m-sam"}, {Model: "vit-tiny", Batch: 128, Method: "sgd"},
+	{Model: "clip-vit-base-patch32", Batch: 16, Method: "m-sam"}, {Model: "clip-vit-base-patch32", Batch: 16, Method: "sgd"},
+	{Model: "bert-base", Batch: 16, Method: "m-sam"}, {Model: "bert-base", Batch: 16, Method: "sgd"},
+	{Model: "resnet18", Batch: 128, Method: methodEval}, {Model: "resnet20", Batch: 128, Method: methodEval},
 }
 
 // large are the models whose steps take seconds.
@@ -199,7 +198,7 @@ func repeatsFor(w Workload) string {
 
 func oursOnce(ctx context.Context, self string, w Workload, threads int, repeats string) ([]float64, int64, error) {
 	args := []string{"bench", w.what(), "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
-		"--threads", strconv.Itoa(threads), "--repeats", repeats, "--winograd=" + strconv.FormatBool(kernel.Winograd())}
+		"--threads", strconv.Itoa(threads), "--repeats", repeats, "--winograd=" + strconv.FormatBool(!w.Direct)}
 	if w.Method != methodEval {
 		args = append(args, "--method", w.Method, "--microbatch", strconv.Itoa(w.Microbatch))
 	}

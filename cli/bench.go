@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/bench"
-	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/nn/models"
 )
 
@@ -38,7 +37,6 @@ func (b *benchFlags) begin() error {
 	if err := bench.SetThreads(b.threads); err != nil {
 		return usage("--threads: %v", err)
 	}
-	kernel.SetWinograd(b.winograd)
 	return nil
 }
 
@@ -146,7 +144,7 @@ func newBenchConv() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			all, err := bench.Convolutions(b.repeats)
+			all, err := bench.Convolutions(!b.winograd, b.repeats)
 			if err != nil {
 				return err
 			}
@@ -189,6 +187,7 @@ func newBenchStep() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
+			w.Direct = !b.winograd
 			r, err := bench.Step(w, b.repeats)
 			if err != nil {
 				return usageError{err}
@@ -220,7 +219,7 @@ func newBenchEval() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			r, err := bench.Eval(model, batch, b.repeats)
+			r, err := bench.Eval(bench.Workload{Model: model, Batch: batch, Direct: !b.winograd}, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -253,6 +252,7 @@ memory of a process that does nothing else.`,
 			if err := b.begin(); err != nil {
 				return err
 			}
+			w.Direct = !b.winograd
 			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods)*(b.repeats+2), b.asJSON)
 			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done, _ int, what string) {
 				line.note(what)
@@ -297,7 +297,7 @@ beside it where PyTorch is there.`,
 			if err := b.begin(); err != nil {
 				return err
 			}
-			all, err := bench.Layers(cmd.Context(), model, batch, b.repeats)
+			all, err := bench.Layers(cmd.Context(), bench.Workload{Model: model, Batch: batch, Direct: !b.winograd}, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -342,6 +342,7 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 			}
 			var workloads []bench.Workload
 			for _, w := range bench.Workloads {
+				w.Direct = !b.winograd
 				if len(only) == 0 || slices.Contains(only, w.Model) {
 					workloads = append(workloads, w)
 				}

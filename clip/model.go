@@ -151,6 +151,9 @@ func imageTower(b nn.Builder, c Config, o Options) tower {
 // Tape returns the tape that the model computes on, for profiles and counts of operations.
 func (m *Model) Tape() *tensor.Tape { return m.tape }
 
+// SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
+func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
+
 // images brings images to unit vectors of the common space, a row each.
 func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	t, v, w := m.tape, m.Config.Vision, &m.image

@@ -60,6 +60,9 @@ func (m *Model) FLOPs() int { return m.flops }
 // Tape returns the tape that the model computes on, for profiles.
 func (m *Model) Tape() *tensor.Tape { return m.tape }
 
+// SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
+func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
+
 // Classes returns the number of logits of one input.
 func (m *Model) Classes() int { return m.classes }
 

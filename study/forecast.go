@@ -56,9 +56,6 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 		f.Jobs = runtime.GOMAXPROCS(0)
 	}
 	f.Jobs = max(1, min(f.Jobs, len(cells)))
-	if s.mixesKernels() {
-		f.Jobs = 1
-	}
 	defer oneThreadEach(f.Jobs)()
 	m := meter{}
 	if len(s.Stages) > 0 {
@@ -104,12 +101,6 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 
 // diskOf is what is left of a run: the last weights and the best ones, and its records.
 func diskOf(parameters int) int64 { return 2*4*int64(parameters) + 64<<10 }
-
-// mixesKernels reports whether the runs differ in how they convolve, which is a setting of
-// the process.
-func (s *Study) mixesKernels() bool {
-	return slices.ContainsFunc(s.Cells, func(c Cell) bool { return c.Config.DirectConv != s.Cells[0].Config.DirectConv })
-}
 
 // oneThreadEach gives each of several jobs one thread, and returns how to take that back.
 func oneThreadEach(jobs int) (restore func()) {

@@ -17,7 +17,7 @@ func (t *Tape) Conv2d(x, w, b *Tensor, o ConvOptions) *Tensor {
 	if t.stop("conv2d", x, w) {
 		return nil
 	}
-	s := kernel.Conv{Stride: max(o.Stride, 1), Pad: o.Pad, Dilation: max(o.Dilation, 1), Groups: max(o.Groups, 1)}
+	s := kernel.Conv{Stride: max(o.Stride, 1), Pad: o.Pad, Dilation: max(o.Dilation, 1), Groups: max(o.Groups, 1), Direct: t.direct}
 	switch {
 	case o.Stride < 0 || o.Pad < 0 || o.Dilation < 0 || o.Groups < 0:
 		return t.fail("conv2d", "options %+v: none may be negative", o)

@@ -44,6 +44,7 @@ type Tape struct {
 	used    int
 	flops   int
 	mode    Mode
+	direct  bool // see SetDirect
 	scope   string
 	err     error
 	profile *profile
@@ -94,6 +95,11 @@ func (t *Tape) Reset(mode Mode) {
 
 // Mode returns what the pass is for.
 func (t *Tape) Mode() Mode { return t.mode }
+
+// SetDirect says whether the convolutions that follow are computed directly, without
+// Winograd's algorithm: slower, with smaller rounding errors. At first they are not. It
+// outlives Reset.
+func (t *Tape) SetDirect(on bool) { t.direct = on }
 
 // FLOPs returns the floating-point operations of the products and convolutions of the
 // forward pass so far, done directly.

@@ -85,6 +85,7 @@ func newAlignment(c *Config, captions []string) (*alignment, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.SetDirectConv(c.DirectConv)
 	return t, nil
 }
 

@@ -39,6 +39,7 @@ func (c *Config) classification(d *data.Splits, start *classifier.File) (t *clas
 			return nil, nil, nil, err
 		}
 	}
+	m.SetDirectConv(c.DirectConv)
 	theta = make([]float32, m.Size())
 	m.Init(theta, c.Seed)
 	if start != nil {

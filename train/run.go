@@ -213,7 +213,6 @@ func (r *Run) Sizes() Sizes {
 // infinite loss that no rollback gets past is a [DivergedError]. Either comes with what
 // was reached in the Result.
 func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
-	kernel.SetWinograd(!r.Config.DirectConv)
 	defer r.loader.Close()
 	l, err := newLoop(r, dir, w)
 	if err != nil {

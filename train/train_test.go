@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/monge-ml/monge/sam"
@@ -80,6 +81,37 @@ func TestSameSeedSameBits(t *testing.T) {
 	if _, other := do(t, c); other.WeightsSHA256 == want.WeightsSHA256 {
 		t.Error("another seed gave the same weights")
 	}
+}
+
+// Runs of one program don't meet: each gives the weights that it gives alone, though one
+// convolves directly and they share the processors.
+func TestRunsBesideEachOther(t *testing.T) {
+	configs := make([]train.Config, 2)
+	want := make([]string, 2)
+	for i := range configs {
+		c := short("m-sam", .3)
+		c.Model, c.Batch, c.MaxSteps, c.DirectConv = "resnet20", 16, 3, i == 1
+		_, res := do(t, c)
+		configs[i], want[i] = c, res.WeightsSHA256
+	}
+	if want[0] == want[1] {
+		t.Fatal("both runs convolve in the same way")
+	}
+	var both sync.WaitGroup
+	for i, c := range configs {
+		both.Go(func() {
+			r, err := train.New(c)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			res, err := r.Do(t.Context(), nil, train.Watch{})
+			if err != nil || res.WeightsSHA256 != want[i] {
+				t.Errorf("direct-conv %v: weights %s, alone %s; %v", c.DirectConv, res.WeightsSHA256, want[i], err)
+			}
+		})
+	}
+	both.Wait()
 }
 
 // With rho = 0, m-sam trains bit for bit as the base optimizer does.

@@ -17,6 +17,11 @@ type Conv struct {
 	Pad      int `json:"pad"`      // zeros around the input, on each side
 	Dilation int `json:"dilation"` // 0 means 1
 	Groups   int `json:"groups"`   // 0 means 1
+
+	// Direct forbids Winograd's algorithm. Where that is used (see Algorithm) it needs a
+	// quarter of the products, and its rounding errors are several times those of the
+	// direct sum.
+	Direct bool `json:"-"`
 }
 
 // OutH returns the height of the output.
@@ -96,7 +101,7 @@ func (a ConvAlgorithm) String() string {
 // Algorithm returns which algorithm a convolution takes, in all three passes.
 func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
-	case Winograd() && s.canWinograd() && s.worthWinograd():
+	case !s.Direct && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
 	case s.canMatrix():
 		return ConvMatrix

@@ -1,18 +1,5 @@
 package kernel
 
-import "sync/atomic"
-
-var winogradOff atomic.Bool
-
-// SetWinograd allows or forbids Winograd's algorithm, which is allowed at first.
-// Where it is used (see Conv.Algorithm) it needs a quarter of the products, and
-// its rounding errors are several times those of the direct sum. It must not be
-// called while kernels run.
-func SetWinograd(on bool) { winogradOff.Store(!on) }
-
-// Winograd reports whether Winograd's algorithm is allowed.
-func Winograd() bool { return !winogradOff.Load() }
-
 // canWinograd reports whether Winograd's algorithm can do the shape: channels
 // must fill whole vectors.
 func (s *Conv) canWinograd() bool {
