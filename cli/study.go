@@ -58,7 +58,7 @@ that were begun go on, those that failed are tried again. It first measures a fe
 and says what it will take. A run that fails or diverges does not keep the others from
 being done, and one that another process works on is left to it.
 
-Several runs at a time have one thread each, a single one has all; the results are the
+Several runs at a time share the processors, a single one has all; the results are the
 same bits.`,
 		Example: `  monge study run schedule --out runs/schedule
   monge study run study.toml --out runs/photos --only *_seed-1 --dry-run

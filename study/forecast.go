@@ -48,15 +48,15 @@ const forecastSteps = 5
 // stages that are not over in its directory, and adds up. With jobs 0 there is one for each
 // processor.
 //
-// Runs beside each other, one thread each, do more work in a time than one after the
-// other on all threads, whose parts wait for one another at every operation.
+// Runs beside each other, a part of the threads each, do more work in a time than one after
+// the other on all, whose parts wait for one another at every operation. Cells are measured
+// as if the others of their time were there, stages alone.
 func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int) (Forecast, error) {
 	f := Forecast{Cells: len(cells), Jobs: jobs, Costs: []Cost{}, steps: map[string]int{}}
 	if f.Jobs == 0 {
 		f.Jobs = runtime.GOMAXPROCS(0)
 	}
 	f.Jobs = max(1, min(f.Jobs, len(cells)))
-	defer oneThreadEach(f.Jobs)()
 	m := meter{}
 	if len(s.Stages) > 0 {
 		m.begins = s.Stages[0].Config.Model
@@ -76,6 +76,8 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 		f.DiskBytes += diskOf(cost.Parameters)
 	}
 	f.Seconds = f.StageS
+	m.done = nil // those had all threads
+	defer par.JoinN(f.Jobs - 1)()
 	at := map[string]int{}
 	for _, c := range cells {
 		k := kind(&c.Config) + fmt.Sprint(gradients(&c.Config))
@@ -101,15 +103,6 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 
 // diskOf is what is left of a run: the last weights and the best ones, and its records.
 func diskOf(parameters int) int64 { return 2*4*int64(parameters) + 64<<10 }
-
-// oneThreadEach gives each of several jobs one thread, and returns how to take that back.
-func oneThreadEach(jobs int) (restore func()) {
-	before := par.Threads()
-	if jobs > 1 {
-		par.SetThreads(1)
-	}
-	return func() { par.SetThreads(before) }
-}
 
 // gradients is how many gradients a step computes on average.
 func gradients(c *train.Config) float64 {

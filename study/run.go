@@ -12,7 +12,7 @@ import (
 
 // RunOptions say how to do a study's runs.
 type RunOptions struct {
-	Jobs int // runs at a time, with one thread each if several; 0 is 1
+	Jobs int // runs at a time, which share the processors; 0 is 1
 
 	// Step is told of every step, Done of every run that is over (or was, before), Warn of
 	// what was put right. Each may be nil; they are called one at a time.
@@ -59,7 +59,6 @@ func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions)
 	}
 	next := make(chan Cell)
 	var jobs sync.WaitGroup
-	defer oneThreadEach(o.Jobs)()
 	for range max(o.Jobs, 1) {
 		jobs.Go(func() {
 			for c := range next {

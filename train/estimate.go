@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/internal/par"
 	"github.com/monge-ml/monge/internal/usage"
 )
 
@@ -23,6 +24,7 @@ type Estimate struct {
 // Estimate takes so many steps and part of an evaluation to say what the whole run will
 // take. The run is spent after it.
 func (r *Run) Estimate(ctx context.Context, steps int) (Estimate, error) {
+	defer par.Join()()
 	defer r.loader.Close()
 	e := Estimate{Parameters: r.Network().Size(), Examples: r.Data.Train.Len(), StepsEpoch: r.loader.PerEpoch(), Steps: r.steps}
 	l, err := newLoop(r, nil, Watch{})

@@ -14,6 +14,7 @@ import (
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/kernel"
+	"github.com/monge-ml/monge/internal/par"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/sam"
 )
@@ -207,12 +208,14 @@ func (r *Run) Sizes() Sizes {
 }
 
 // Do trains and evaluates the end. With a directory it goes on where that was left, and
-// keeps there what it does. It may be called once.
+// keeps there what it does. It may be called once. Runs that go on beside each other share
+// the processors.
 //
 // When ctx is done it finishes the step, saves, and returns ctx's error. A NaN or
 // infinite loss that no rollback gets past is a [DivergedError]. Either comes with what
 // was reached in the Result.
 func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
+	defer par.Join()()
 	defer r.loader.Close()
 	l, err := newLoop(r, dir, w)
 	if err != nil {

@@ -30,7 +30,7 @@ var (
 // result. It is measured now and then, in some microseconds, as a virtual machine's
 // processors move. Nothing but speed may depend on it.
 func Apart() bool {
-	if threads.Load() == 1 {
+	if room.each.Load() == 1 {
 		return false
 	}
 	if now := int64(time.Since(born)); now >= due.Load() {

@@ -24,7 +24,8 @@ import (
 type Task interface {
 	// Do does piece i. No two goroutines have the same seat in one Run, and one
 	// has the same seat in every Run that it works for; the caller's is 0.
-	// Seats are below Threads(), unless SetThreads has just made that smaller.
+	// Seats are below Limit(), unless SetThreads has just made that smaller. They
+	// may be above Threads() where computations have joined.
 	Do(seat, i int)
 }
 
@@ -41,6 +42,9 @@ const (
 // and both are fine.
 type job struct {
 	shares [maxShares]share
+
+	guests atomic.Int64 // workers in the job, of those that count themselves; see enter
+	_      [128 - 8]byte
 
 	total  int64       // pieces of all calls so far; the caller's
 	asleep atomic.Bool // the caller
@@ -66,9 +70,16 @@ type share struct {
 }
 
 var (
-	threads atomic.Int64 // the limit; never below 1
-	used    atomic.Uint64
-	jobs    [maxJobs]job
+	used atomic.Uint64
+	jobs [maxJobs]job
+
+	// What everybody reads all the time and hardly ever changes.
+	room struct {
+		_     [128]byte
+		limit atomic.Int64 // goroutines at work; never below 1
+		each  atomic.Int64 // of them at one Run; never below 1, nor above limit
+		_     [128]byte
+	}
 
 	// What callers and workers write at every Run, in lines of their own.
 	hot struct {
@@ -88,20 +99,10 @@ var (
 )
 
 func init() {
-	threads.Store(int64(runtime.GOMAXPROCS(0)))
+	SetThreads(runtime.GOMAXPROCS(0))
 	for i := range jobs {
 		jobs[i].wake = make(chan struct{}, 1)
 	}
-}
-
-// Threads returns how many goroutines one Run uses at most, its caller
-// included. It is GOMAXPROCS until SetThreads is called.
-func Threads() int { return int(threads.Load()) }
-
-// SetThreads sets that number; values below 1 mean 1. Jobs already started
-// keep the workers they have until their current piece is done.
-func SetThreads(n int) {
-	threads.Store(int64(min(max(n, 1), 1<<15)))
 }
 
 // Run calls t.Do for pieces 0 to n-1 on at most Threads() goroutines, the
@@ -109,7 +110,7 @@ func SetThreads(n int) {
 // from several goroutines and from inside a Do. If a Do panics, the pieces not
 // yet started are dropped and Run panics with the first value.
 func Run(n int, t Task) {
-	if n <= 1 || n > math.MaxInt32 || threads.Load() == 1 {
+	if n <= 1 || n > math.MaxInt32 || room.each.Load() == 1 {
 		inline(n, t)
 		return
 	}
@@ -135,7 +136,7 @@ func inline(n int, t Task) {
 // deal cuts the pieces into shares.
 func (j *job) deal(n int, t Task) {
 	j.total += int64(n)
-	parts := min(n, int(threads.Load()), maxShares)
+	parts := min(n, Threads(), maxShares)
 	for p := range parts {
 		s := &j.shares[p]
 		s.task = t
@@ -180,6 +181,10 @@ func (p pieces) len() int   { return p.end() - p.first() }
 // reports whether it did any. A caller's panic passes through; a guest's is kept for
 // the caller. Either drops the pieces that nobody has begun.
 func (j *job) work(seat int, guest bool) (found bool) {
+	counted := guest && shared()
+	if counted && !j.enter() {
+		return false
+	}
 	settled := false
 	var done int64
 	defer func() {
@@ -190,9 +195,12 @@ func (j *job) work(seat int, guest bool) (found bool) {
 			done += 1 + j.drop()
 			found = true
 		}
+		if counted {
+			j.guests.Add(-1)
+		}
 		j.settle(seat, done)
 	}()
-	for !guest || !crowded() {
+	for !guest || !crowded() && j.welcome(counted) {
 		t, i := j.claim(seat)
 		if t == nil {
 			break
@@ -309,13 +317,13 @@ const (
 
 // rouse makes sure that up to n workers exist and are awake.
 func rouse(n int) {
-	if spawned.Load() < threads.Load()-1 {
+	if spawned.Load() < room.limit.Load()-1 {
 		spawn()
 	}
 	if sleeping.Load() == 0 {
 		return
 	}
-	for want := min(int64(n), threads.Load()-running()); want > 0; want-- {
+	for want := min(int64(n), room.each.Load()-1, room.limit.Load()-running()); want > 0; want-- {
 		if !unsleep() {
 			return
 		}
@@ -329,12 +337,12 @@ func running() int64 { return int64(bits.OnesCount64(hot.active.Load())) + hot.h
 // crowded reports whether a worker at work should leave. With as many callers of Run
 // as threads, the workers stay away, as they would only fight the callers for the
 // processors.
-func crowded() bool { return running() > threads.Load() }
+func crowded() bool { return running() > room.limit.Load() }
 
 func spawn() {
 	spawnMu.Lock()
 	defer spawnMu.Unlock()
-	for spawned.Load() < threads.Load()-1 {
+	for spawned.Load() < room.limit.Load()-1 {
 		spawned.Add(1)
 		seat := 1
 		for ; seat < len(seats) && seats[seat]; seat++ {
@@ -370,10 +378,17 @@ func unsleep() bool {
 }
 
 func worker(seat int) {
-	// Only runtime.Goexit in a Do ends a worker; the next Run starts another.
+	// A worker ends by runtime.Goexit in a Do, and the next Run starts another; or when
+	// SetThreads leaves no seat for it.
 	defer leave(seat)
 	for {
 		for spin := 0; spin < idleSpins; spin++ {
+			if seat >= Limit() {
+				if hot.active.Load() != 0 && unsleep() {
+					wake <- struct{}{} // which may have been for this one
+				}
+				return
+			}
 			if look(seat) {
 				spin = 0
 				continue
@@ -381,7 +396,7 @@ func worker(seat int) {
 			runtime.Gosched()
 		}
 		sleeping.Add(1)
-		if hot.active.Load() != 0 && running() < threads.Load() && unsleep() {
+		if wanted() && running() < room.limit.Load() && unsleep() {
 			continue // work came in between
 		}
 		<-wake
@@ -391,7 +406,7 @@ func worker(seat int) {
 // look looks for pieces for a moment and does what it finds.
 func look(seat int) bool {
 	for range hotPerYield {
-		if hot.active.Load() != 0 && sit() {
+		if wanted() && sit() {
 			found := help(seat)
 			hot.helping.Add(-1)
 			if found {
@@ -406,7 +421,7 @@ func look(seat int) bool {
 func sit() bool {
 	for {
 		h := hot.helping.Load()
-		if h+int64(bits.OnesCount64(hot.active.Load())) >= threads.Load() {
+		if h+int64(bits.OnesCount64(hot.active.Load())) >= room.limit.Load() {
 			return false
 		}
 		if hot.helping.CompareAndSwap(h, h+1) {
