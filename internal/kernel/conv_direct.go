@@ -66,7 +66,7 @@ func (s *Conv) canDirect() bool {
 }
 
 func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.images, j.w, j.add = s.N, w, add
 	j.kw, j.rowsW, j.colsW = s.KW, s.C, s.O
 	if pass == passForward {

@@ -17,19 +17,9 @@ type convTile struct {
 	edge [16 * 32]float32
 }
 
-var (
-	convNarrowAVX512 = [...]func(**float32){nil, conv1x1AVX512, conv2x1AVX512, conv3x1AVX512, conv4x1AVX512,
-		conv5x1AVX512, conv6x1AVX512, conv7x1AVX512, conv8x1AVX512, conv9x1AVX512, conv10x1AVX512, conv11x1AVX512,
-		conv12x1AVX512, conv13x1AVX512, conv14x1AVX512, conv15x1AVX512, conv16x1AVX512}
-	convWideAVX512 = [...]func(**float32){nil, conv1x2AVX512, conv2x2AVX512, conv3x2AVX512, conv4x2AVX512,
-		conv5x2AVX512, conv6x2AVX512, conv7x2AVX512, conv8x2AVX512, conv9x2AVX512, conv10x2AVX512, conv11x2AVX512,
-		conv12x2AVX512, conv13x2AVX512, conv14x2AVX512}
-	convAVX2 = [...]func(**float32){nil, conv1x2AVX2, conv2x2AVX2, conv3x2AVX2, conv4x2AVX2, conv5x2AVX2, conv6x2AVX2}
-)
-
 // panelWidth is the number of columns in a panel when rest are left.
 func (t *target) panelWidth(rest int) int {
-	if t.level == AVX512 && rest <= t.lanes {
+	if t.convNarrow != nil && rest <= t.lanes {
 		return t.lanes
 	}
 	return t.nr
@@ -37,8 +27,8 @@ func (t *target) panelWidth(rest int) int {
 
 // panelRows is the largest number of rows with such a panel.
 func (t *target) panelRows(width int) int {
-	if t.level == AVX512 && width == t.lanes {
-		return len(convNarrowAVX512) - 1
+	if t.convNarrow != nil && width == t.lanes {
+		return len(t.convNarrow) - 1
 	}
 	return t.mr
 }
@@ -54,7 +44,7 @@ func (t *target) padded(n int) int {
 
 // convRun does a tile. bs, ldc and gc of the tile are set.
 func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float32) {
-	if t.level == Portable {
+	if t.convWide == nil {
 		tile.portable(rows, cols, a, b, c)
 		return
 	}
@@ -80,22 +70,21 @@ func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float3
 }
 
 func (t *target) convKernel(tile *convTile, rows, width int) {
-	switch {
-	case t.level == AVX2:
-		convAVX2[rows](&tile.a)
-	case width == t.nr:
-		convWideAVX512[rows](&tile.a)
-	default:
-		convNarrowAVX512[rows](&tile.a)
+	kernels := t.convWide
+	if width != t.nr {
+		kernels = t.convNarrow
 	}
+	kernels[rows](&tile.a)
 }
 
-// portable is the micro-kernels' twin, for at most four rows.
+// portable is the micro-kernels' twin.
 func (tile *convTile) portable(rows, cols int, a, b, c []float32) {
 	at, add := 0, tile.add != 0
 	for range tile.images {
 		for range tile.outer {
-			microGo(rows, cols, tile.inner, a[at/4:], tile.rs/4, tile.cs/4, b, tile.bs/4, c, tile.ldc/4, add)
+			for r := 0; r < rows; r += 4 {
+				microGo(min(4, rows-r), cols, tile.inner, a[(at+r/4*tile.gs)/4:], tile.rs/4, tile.cs/4, b, tile.bs/4, c[r/4*tile.gc/4:], tile.ldc/4, add)
+			}
 			at += tile.inner*tile.cs + tile.os
 			b = b[min(len(b), tile.inner*tile.bs/4):]
 			add = true

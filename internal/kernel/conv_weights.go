@@ -35,7 +35,7 @@ const (
 var convWeightJobs stash[convWeights]
 
 func (j *convWeights) run(s *Conv, dw, x, dy []float32, add bool) {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.Conv, j.x, j.dy, j.dw, j.add = *s, x, dy, dw, add
 	j.cut()
 	par.Run(j.slices*j.parts, j)

@@ -5,8 +5,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-
-	"golang.org/x/sys/cpu"
 )
 
 // A Level is an instruction set that the kernels are written for.
@@ -23,63 +21,77 @@ const (
 // LevelVariable names the environment variable that forces a level.
 const LevelVariable = "MONGE_LEVEL"
 
-var levelNames = [numLevels]string{"portable", "avx2", "avx512"}
+// levels are what each level has, from the slowest up. A level more is a constant, a file
+// like levels_avx2.go, and a line here.
+var levels = [numLevels]*operations{
+	Portable: &portable,
+	AVX2:     &avx2,
+	AVX512:   &avx512,
+}
 
 func (l Level) String() string {
 	if l < 0 || l >= numLevels {
 		return fmt.Sprintf("level(%d)", int32(l))
 	}
-	return levelNames[l]
+	return levels[l].name
 }
 
+// usable reports whether this build and CPU can run the level.
+func (l Level) usable() bool { return l >= 0 && l < numLevels && levels[l].usable() }
+
 var (
-	active   atomic.Int32
+	active   atomic.Pointer[operations]
 	envError error
 )
 
 func init() {
 	level, err := levelFromEnv(os.Getenv(LevelVariable))
-	active.Store(int32(level))
+	active.Store(levels[level])
 	envError = err
 }
+
+// ops returns the operations of the level in use.
+func ops() *operations { return active.Load() }
 
 func levelFromEnv(value string) (Level, error) {
 	if value == "" {
 		return Best(), nil
 	}
-	for l, name := range levelNames {
-		if value == name && Level(l) <= Best() {
-			return Level(l), nil
+	var names []string
+	for l := range numLevels {
+		if !l.usable() {
+			continue
 		}
+		if value == l.String() {
+			return l, nil
+		}
+		names = append(names, l.String())
 	}
-	return Best(), fmt.Errorf("%s=%q: this machine allows %s", LevelVariable, value,
-		strings.Join(levelNames[:Best()+1], ", "))
+	return Best(), fmt.Errorf("%s=%q: this machine allows %s", LevelVariable, value, strings.Join(names, ", "))
 }
 
-// Best returns the highest level that this build and CPU support; they support
-// all levels below it, too.
+// Best returns the highest level that this build and CPU support.
 func Best() Level {
-	x := &cpu.X86
-	switch {
-	case !haveAssembly || !x.HasAVX2 || !x.HasFMA:
-		return Portable
-	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512DQ && x.HasBMI2:
-		return AVX512
+	best := Portable
+	for l := range numLevels {
+		if l.usable() {
+			best = l
+		}
 	}
-	return AVX2
+	return best
 }
 
 // Active returns the level in use: Best, unless the environment variable
 // MONGE_LEVEL (portable, avx2 or avx512) or SetLevel chose a lower one.
-func Active() Level { return Level(active.Load()) }
+func Active() Level { return ops().level }
 
 // SetLevel changes the level in use, for tests and benchmarks. It must not be
 // called while kernels run.
 func SetLevel(l Level) error {
-	if l < 0 || l > Best() {
+	if !l.usable() {
 		return fmt.Errorf("kernel: level %v is not available, the best is %v", l, Best())
 	}
-	active.Store(int32(l))
+	active.Store(levels[l])
 	return nil
 }
 

@@ -58,14 +58,8 @@ func (j *dotJob) Do(_, i int) {
 // A dotKernel multiplies any number of rows of A by some rows of B, the columns.
 type dotKernel func(rows, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc, add int)
 
-// The micro-kernels by columns.
-var (
-	microDotAVX512 = [...]dotKernel{nil, gemmDot1AVX512, gemmDot2AVX512, gemmDot3AVX512, gemmDot4AVX512}
-	microDotAVX2   = [...]dotKernel{nil, gemmDot1AVX2, gemmDot2AVX2}
-)
-
 func (t *target) microDot(rows, cols, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
-	if t.level == Portable {
+	if t.microDots == nil {
 		microDotGo(rows, cols, k, a, lda, b, ldb, c, ldc, accumulate)
 		return
 	}
@@ -73,11 +67,5 @@ func (t *target) microDot(rows, cols, k int, a []float32, lda int, b []float32, 
 	if accumulate {
 		add = 1
 	}
-	var f dotKernel
-	if t.level == AVX512 {
-		f = microDotAVX512[cols]
-	} else {
-		f = microDotAVX2[cols]
-	}
-	f(rows, k, &a[0], lda, &b[0], ldb, &c[0], ldc, add)
+	t.microDots[cols](rows, k, &a[0], lda, &b[0], ldb, &c[0], ldc, add)
 }

@@ -114,7 +114,7 @@ func (j *gemmJob) release() {
 }
 
 func (j *gemmJob) run() {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.slices = 1
 	switch {
 	case j.batch == 0 || j.m == 0 || j.n == 0:
@@ -385,7 +385,7 @@ func (j *gemmJob) piecesB() int {
 
 // packInto packs a batch of right-hand matrices for later.
 func (j *gemmJob) packInto(p *Packed) {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.colPanels = ceilDiv(j.n, j.nr)
 	j.sizeB = j.k * j.nr
 	p.level, p.batch, p.k, p.n = Active(), j.batch, j.k, j.n

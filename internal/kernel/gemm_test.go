@@ -156,7 +156,7 @@ func TestGemmDotTwin(t *testing.T) {
 		}
 	}
 	eachLevel(t, func(t *testing.T) {
-		target := &targets[Active()]
+		target := &ops().target
 		for cols := 1; cols <= target.dotCols; cols++ {
 			for k := 1; k <= ld; k++ {
 				for m := 1; m <= rows; m++ {

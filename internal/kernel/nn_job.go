@@ -18,7 +18,7 @@ type nnJob struct {
 	add     bool
 	key     uint64
 	most    uint32
-	act     *activation
+	act     Activation
 	pool    Conv
 	row     func(j *nnJob, image, oh int)
 	inside  bool

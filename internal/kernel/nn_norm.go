@@ -83,15 +83,15 @@ func sumPairs(a, b []float64, dy, x, y []float32) {
 	const block = 1024 // elements for which sums stay in registers; few, to read memory nearly in order
 	p := len(a)
 	rows, step := len(x)/p, max(2, block/p)
-	level := Active()
+	o := ops()
 	whole := p &^ 7
-	if level == Portable {
+	if o.moments == nil {
 		whole = 0
 	}
 	for r := 0; r < rows; r += step {
 		n := min(step, rows-r)
 		if whole > 0 {
-			pairBlock(level, a, b, dy, x, y, r*p, n, whole, p)
+			o.pairBlock(a, b, dy, x, y, r*p, n, whole, p)
 		}
 		if whole < p {
 			sumPairsGo(a, b, dy, x, y, r*p, n, whole, p, p)
@@ -100,20 +100,14 @@ func sumPairs(a, b []float64, dy, x, y []float32) {
 	sumPairsGo(a, b, dy, x, y, rows*p, 1, 0, len(x)-rows*p, p)
 }
 
-func pairBlock(level Level, a, b []float64, dy, x, y []float32, at, rows, cols, ld int) {
+func (o *operations) pairBlock(a, b []float64, dy, x, y []float32, at, rows, cols, ld int) {
 	switch {
-	case dy == nil && level == AVX512:
-		momentsAVX512(&a[0], &b[0], &x[at], rows, cols, ld)
 	case dy == nil:
-		momentsAVX2(&a[0], &b[0], &x[at], rows, cols, ld)
-	case y == nil && level == AVX512:
-		productsAVX512(&a[0], &b[0], &dy[at], &x[at], rows, cols, ld)
+		o.moments(&a[0], &b[0], &x[at], rows, cols, ld)
 	case y == nil:
-		productsAVX2(&a[0], &b[0], &dy[at], &x[at], rows, cols, ld)
-	case level == AVX512:
-		maskedProductsAVX512(&a[0], &b[0], &dy[at], &x[at], &y[at], rows, cols, ld)
+		o.products(&a[0], &b[0], &dy[at], &x[at], rows, cols, ld)
 	default:
-		maskedProductsAVX2(&a[0], &b[0], &dy[at], &x[at], &y[at], rows, cols, ld)
+		o.maskedProducts(&a[0], &b[0], &dy[at], &x[at], &y[at], rows, cols, ld)
 	}
 }
 
@@ -219,30 +213,31 @@ func (a *normArgs) run() {
 // sweep does elements lo to hi; lo is the start of a row.
 func (a *normArgs) sweep(lo, hi int) {
 	p := len(a.shift)
-	if Active() == Portable {
+	o := ops()
+	if o.normalize == nil {
 		a.twin(lo, 0, hi-lo)
 		return
 	}
 	if p%16 == 0 {
 		if rows := (hi - lo) / p; rows > 0 {
-			a.assembly(lo, rows, p)
+			a.assembly(o, lo, rows, p)
 			lo += rows * p
 		}
 	}
 	for lo < hi {
 		row := min(p, hi-lo)
-		n := whole(row)
+		n := whole(row, true)
 		if n > 0 {
-			a.assembly(lo, 1, n)
+			a.assembly(o, lo, 1, n)
 		}
 		a.twin(lo+n, n, row-n)
 		lo += row
 	}
 }
 
-func (a *normArgs) assembly(at, rows, cols int) {
-	wide := Active() == AVX512
-	if a.backward {
+func (a *normArgs) assembly(o *operations, at, rows, cols int) {
+	switch {
+	case a.backward:
 		dres, y := &a.dst[at], &a.x[at] // valid addresses that the flags leave alone
 		if a.res != nil {
 			dres = &a.res[at]
@@ -250,21 +245,10 @@ func (a *normArgs) assembly(at, rows, cols int) {
 		if a.y != nil {
 			y = &a.y[at]
 		}
-		if wide {
-			normalizeGradAVX512(&a.dst[at], dres, &a.dy[at], &a.x[at], y, &a.shift[0], &a.scale[0], &a.slope[0], &a.offset[0], a.flags, rows, cols)
-		} else {
-			normalizeGradAVX2(&a.dst[at], dres, &a.dy[at], &a.x[at], y, &a.shift[0], &a.scale[0], &a.slope[0], &a.offset[0], a.flags, rows, cols)
-		}
-		return
-	}
-	switch {
-	case a.res != nil && wide:
-		normalizeResAVX512(&a.dst[at], &a.x[at], &a.res[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
+		o.normalizeGrad(&a.dst[at], dres, &a.dy[at], &a.x[at], y, &a.shift[0], &a.scale[0], &a.slope[0], &a.offset[0], a.flags, rows, cols)
 	case a.res != nil:
-		normalizeResAVX2(&a.dst[at], &a.x[at], &a.res[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
-	case wide:
-		normalizeAVX512(&a.dst[at], &a.x[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
+		o.normalizeRes(&a.dst[at], &a.x[at], &a.res[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
 	default:
-		normalizeAVX2(&a.dst[at], &a.x[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
+		o.normalize(&a.dst[at], &a.x[at], &a.shift[0], &a.scale[0], &a.offset[0], a.floor, rows, cols)
 	}
 }

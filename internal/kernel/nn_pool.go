@@ -93,19 +93,13 @@ func (j *nnJob) window(image, oh, ow int) window {
 
 func (j *nnJob) maxPoolRow(image, oh int) {
 	s := &j.pool
-	n, level := whole(s.C), Active()
-	if level == Portable {
-		n = 0
-	}
+	f := ops().maxPool
+	n := whole(s.C, f != nil)
 	for ow := range s.OutW() {
 		w := j.window(image, oh, ow)
 		y, x := j.dst[w.out:w.out+s.C], j.x[w.in:]
-		switch {
-		case n == 0:
-		case level == AVX512:
-			maxPoolAVX512(&y[0], &x[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
-		default:
-			maxPoolAVX2(&y[0], &x[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		if n > 0 {
+			f(&y[0], &x[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
 		}
 		if n < s.C {
 			maxPoolGo(y[n:], x[n:], w.kh, w.kw, s.C, s.W*s.C)
@@ -115,19 +109,13 @@ func (j *nnJob) maxPoolRow(image, oh int) {
 
 func (j *nnJob) maxPoolGradRow(image, oh int) {
 	s := &j.pool
-	n, level := whole(s.C), Active()
-	if level == Portable {
-		n = 0
-	}
+	f := ops().maxPoolGrad
+	n := whole(s.C, f != nil)
 	for ow := range s.OutW() {
 		w := j.window(image, oh, ow)
 		dx, dy, x, y := j.dst[w.in:], j.x[w.out:w.out+s.C], j.y[w.in:], j.z[w.out:w.out+s.C]
-		switch {
-		case n == 0:
-		case level == AVX512:
-			maxPoolGradAVX512(&dx[0], &dy[0], &x[0], &y[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
-		default:
-			maxPoolGradAVX2(&dx[0], &dy[0], &x[0], &y[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
+		if n > 0 {
+			f(&dx[0], &dy[0], &x[0], &y[0], n, w.kh, w.kw, 4*s.C, 4*s.W*s.C)
 		}
 		for c := n; c < s.C; c++ {
 			maxPoolGradGo(dx[c:], x[c:], dy[c], y[c], w.kh, w.kw, s.C, s.W*s.C)

@@ -127,47 +127,32 @@ func (s *scratch) resize(n int) {
 
 // rowPairs returns the sums of g and of g*x, where g = dy*gamma, or x if dy is nil.
 func rowPairs(dy, gamma, x []float32) (sum, prod float64) {
-	var a, b [16]float64
-	n := 0
-	if level := Active(); level != Portable && len(x) >= 16 {
-		n = whole(len(x))
-		switch {
-		case dy == nil && level == AVX512:
-			rowMomentsAVX512(&a, &b, &x[0], n)
-		case dy == nil:
-			rowMomentsAVX2(&a, &b, &x[0], n)
-		case level == AVX512:
-			rowProductsAVX512(&a, &b, &dy[0], &gamma[0], &x[0], n)
-		default:
-			rowProductsAVX2(&a, &b, &dy[0], &gamma[0], &x[0], n)
-		}
+	o := ops()
+	switch {
+	case len(x) < 16:
+	case dy == nil && o.rowMoments != nil:
+		return o.rowMoments(x)
+	case dy != nil && o.rowProducts != nil:
+		return o.rowProducts(dy, gamma, x)
 	}
-	rowPairsGo(&a, &b, dy, gamma, x, n)
-	return tree16(&a), tree16(&b)
+	var a, b [16]float64
+	return rowPairsRest(&a, &b, dy, gamma, x, 0)
 }
 
 func rowNormalize(y, x, gamma, beta, s []float32) {
-	n := whole(len(x))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		rowNormalizeAVX512(&y[0], &x[0], &gamma[0], &beta[0], s[0], s[1], s[2], n)
-	default:
-		rowNormalizeAVX2(&y[0], &x[0], &gamma[0], &beta[0], s[0], s[1], s[2], n)
+	f := ops().rowNormalize
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&y[0], &x[0], &gamma[0], &beta[0], s[0], s[1], s[2], n)
 	}
 	rowNormalizeGo(y[n:], x[n:], gamma[n:], beta[n:], s)
 }
 
 func rowGrad(dx, dy, gamma, x []float32, shift, scale, slope, offset float32, add bool) {
-	n := whole(len(x))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		rowGradAVX512(&dx[0], &dy[0], &gamma[0], &x[0], shift, scale, slope, offset, flag(add), n)
-	default:
-		rowGradAVX2(&dx[0], &dy[0], &gamma[0], &x[0], shift, scale, slope, offset, flag(add), n)
+	f := ops().rowGrad
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&dx[0], &dy[0], &gamma[0], &x[0], shift, scale, slope, offset, flag(add), n)
 	}
 	rowGradGo(dx[n:], dy[n:], gamma[n:], x[n:], shift, scale, slope, offset, add)
 }
@@ -263,39 +248,17 @@ func LogSoftmaxGrad(dx, dy, y []float32, cols int, add bool) {
 }
 
 func maxOf(x []float32) float32 {
-	var lanes [16]float32
-	n := 0
-	top := x[0]
-	if level := Active(); level != Portable && len(x) >= 16 {
-		n = whole(len(x))
-		if level == AVX512 {
-			maxOfAVX512(&lanes, &x[0], n)
-		} else {
-			maxOfAVX2(&lanes, &x[0], n)
-		}
-		for _, v := range lanes {
-			if v > top {
-				top = v
-			}
-		}
+	if f := ops().maxOf; f != nil && len(x) >= 16 {
+		return f(x)
 	}
-	for _, v := range x[n:] {
-		if v > top {
-			top = v
-		}
-	}
-	return top
+	return maxGo(x[0], x)
 }
 
 func expShift(dst, x []float32, shift float32) {
-	n := whole(len(x))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		expShiftAVX512(&dst[0], &x[0], shift, n)
-	default:
-		expShiftAVX2(&dst[0], &x[0], shift, n)
+	f := ops().expShift
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], shift, n)
 	}
 	for i, v := range x[n:] {
 		dst[n+i] = expGo(v - shift)
@@ -303,14 +266,10 @@ func expShift(dst, x []float32, shift float32) {
 }
 
 func softmaxGrad(dx, dy, y []float32, sum float32, add bool) {
-	n := whole(len(dx))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		softmaxGradAVX512(&dx[0], &dy[0], &y[0], sum, flag(add), n)
-	default:
-		softmaxGradAVX2(&dx[0], &dy[0], &y[0], sum, flag(add), n)
+	f := ops().softmaxGrad
+	n := whole(len(dx), f != nil)
+	if n > 0 {
+		f(&dx[0], &dy[0], &y[0], sum, flag(add), n)
 	}
 	softmaxGradGo(dx[n:], dy[n:], y[n:], sum, add)
 }

@@ -13,6 +13,22 @@ func rowPairsGo(a, b *[16]float64, dy, gamma, x []float32, first int) {
 	}
 }
 
+// rowPairsRest adds elements from the first-th on to the lanes, and the lanes.
+func rowPairsRest(a, b *[16]float64, dy, gamma, x []float32, first int) (sum, prod float64) {
+	rowPairsGo(a, b, dy, gamma, x, first)
+	return tree16(a), tree16(b)
+}
+
+// maxGo returns the largest of top and x, in which a NaN is never larger.
+func maxGo(top float32, x []float32) float32 {
+	for _, v := range x {
+		if v > top {
+			top = v
+		}
+	}
+	return top
+}
+
 // tree16 adds the lanes pairwise, far ones first.
 func tree16(lanes *[16]float64) float64 {
 	for n := 8; n > 0; n /= 2 {

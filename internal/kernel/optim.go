@@ -51,14 +51,10 @@ func SGD(theta, g, buf []float32, lr, momentum, dampening, weightDecay float32, 
 }
 
 func sgd(theta, g, buf []float32, c *sgdConsts) {
-	n := whole(len(theta))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		sgdAVX512(&theta[0], &g[0], &buf[0], n, c.lr, c.momentum, c.damp, c.decay, c.flags)
-	default:
-		sgdAVX2(&theta[0], &g[0], &buf[0], n, c.lr, c.momentum, c.damp, c.decay, c.flags)
+	f := ops().sgd
+	n := whole(len(theta), f != nil)
+	if n > 0 {
+		f(&theta[0], &g[0], &buf[0], n, c.lr, c.momentum, c.damp, c.decay, c.flags)
 	}
 	sgdGo(theta[n:], g[n:], buf[n:], c)
 }
@@ -116,15 +112,10 @@ func Adam(theta, g, m, v []float32, p AdamParams) {
 }
 
 func adam(theta, g, m, v []float32, c *adamConsts) {
-	n := whole(len(theta))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		adamAVX512(&theta[0], &g[0], &m[0], &v[0], n, c.beta1, c.rest1, c.beta2, c.rest2,
-			c.root, c.eps, c.step, c.keep, c.decay, c.flags)
-	default:
-		adamAVX2(&theta[0], &g[0], &m[0], &v[0], n, c.beta1, c.rest1, c.beta2, c.rest2,
+	f := ops().adam
+	n := whole(len(theta), f != nil)
+	if n > 0 {
+		f(&theta[0], &g[0], &m[0], &v[0], n, c.beta1, c.rest1, c.beta2, c.rest2,
 			c.root, c.eps, c.step, c.keep, c.decay, c.flags)
 	}
 	adamGo(theta[n:], g[n:], m[n:], v[n:], c)

@@ -19,14 +19,10 @@ func Relu(dst, x []float32) {
 }
 
 func relu(dst, x []float32) {
-	n := whole(len(dst))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		reluAVX512(&dst[0], &x[0], n)
-	default:
-		reluAVX2(&dst[0], &x[0], n)
+	f := ops().relu
+	n := whole(len(dst), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], n)
 	}
 	reluGo(dst[n:], x[n:])
 }
@@ -46,14 +42,10 @@ func AddRelu(dst, x, y []float32) {
 }
 
 func addRelu(dst, x, y []float32) {
-	n := whole(len(dst))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		addReluAVX512(&dst[0], &x[0], &y[0], n)
-	default:
-		addReluAVX2(&dst[0], &x[0], &y[0], n)
+	f := ops().addRelu
+	n := whole(len(dst), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], &y[0], n)
 	}
 	addReluGo(dst[n:], x[n:], y[n:])
 }
@@ -74,14 +66,10 @@ func ReluBackward(dx, dy, y []float32) {
 }
 
 func reluBackward(dx, dy, y []float32) {
-	n := whole(len(dx))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		reluBackwardAVX512(&dx[0], &dy[0], &y[0], n)
-	default:
-		reluBackwardAVX2(&dx[0], &dy[0], &y[0], n)
+	f := ops().reluBackward
+	n := whole(len(dx), f != nil)
+	if n > 0 {
+		f(&dx[0], &dy[0], &y[0], n)
 	}
 	reluBackwardGo(dx[n:], dy[n:], y[n:])
 }
@@ -101,14 +89,10 @@ func ReluBackwardAdd(dx, dy, y []float32) {
 }
 
 func reluBackwardAdd(dx, dy, y []float32) {
-	n := whole(len(dx))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		reluBackwardAddAVX512(&dx[0], &dy[0], &y[0], n)
-	default:
-		reluBackwardAddAVX2(&dx[0], &dy[0], &y[0], n)
+	f := ops().reluBackwardAdd
+	n := whole(len(dx), f != nil)
+	if n > 0 {
+		f(&dx[0], &dy[0], &y[0], n)
 	}
 	reluBackwardAddGo(dx[n:], dy[n:], y[n:])
 }
@@ -215,19 +199,15 @@ func sumCols(sums []float64, x []float32) {
 func sumColsOf(sums []float64, x []float32) {
 	cols, c := len(sums), 0
 	rows := len(x) / cols
-	level := Active()
-	for width := 32; width >= 8 && level != Portable; width -= 24 {
-		for ; c+width <= cols; c += width {
-			switch {
-			case level == AVX512 && width == 32:
-				sumCols32AVX512(&sums[c], &x[c], rows, cols)
-			case level == AVX512:
-				sumCols8AVX512(&sums[c], &x[c], rows, cols)
-			case width == 32:
-				sumCols32AVX2(&sums[c], &x[c], rows, cols)
-			default:
-				sumCols8AVX2(&sums[c], &x[c], rows, cols)
-			}
+	o := ops()
+	if f := o.sumCols32; f != nil {
+		for ; c+32 <= cols; c += 32 {
+			f(&sums[c], &x[c], rows, cols)
+		}
+	}
+	if f := o.sumCols8; f != nil {
+		for ; c+8 <= cols; c += 8 {
+			f(&sums[c], &x[c], rows, cols)
 		}
 	}
 	sumColsGo(sums, x, c)

@@ -51,33 +51,19 @@ func reduce(x, y []float32, op func(j *vecJob, piece, lo, hi int)) float64 {
 }
 
 func dot(x, y []float32) float64 {
-	var lanes [32]float64
-	n := 0
-	if level := Active(); level != Portable && len(x) >= 32 {
-		n = len(x) &^ 31
-		if level == AVX512 {
-			dotAVX512(&lanes, &x[0], &y[0], n)
-		} else {
-			dotAVX2(&lanes, &x[0], &y[0], n)
-		}
+	if f := ops().dot; f != nil && len(x) >= 32 {
+		return f(x, y)
 	}
-	dotGo(&lanes, x[n:], y[n:])
-	return tree(&lanes)
+	var lanes [32]float64
+	return dotRest(&lanes, x, y)
 }
 
 func sumSq(x []float32) float64 {
-	var lanes [32]float64
-	n := 0
-	if level := Active(); level != Portable && len(x) >= 32 {
-		n = len(x) &^ 31
-		if level == AVX512 {
-			sumSqAVX512(&lanes, &x[0], n)
-		} else {
-			sumSqAVX2(&lanes, &x[0], n)
-		}
+	if f := ops().sumSq; f != nil && len(x) >= 32 {
+		return f(x)
 	}
-	dotGo(&lanes, x[n:], x[n:])
-	return tree(&lanes)
+	var lanes [32]float64
+	return dotRest(&lanes, x, x)
 }
 
 // AddScaled sets dst = x + a*y. dst may be x or y.
@@ -102,31 +88,28 @@ const streamed = 4 << 20
 
 // streamChunk is a chunk of AddScaled that writes past the caches.
 func streamChunk(j *vecJob, _, lo, hi int) {
-	n := whole(hi - lo)
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		streamScaledAVX512(&j.dst[lo], &j.x[lo], j.a, &j.y[lo], n)
-	default:
-		streamScaledAVX2(&j.dst[lo], &j.x[lo], j.a, &j.y[lo], n)
+	f := ops().streamScaled
+	n := whole(hi-lo, f != nil)
+	if n > 0 {
+		f(&j.dst[lo], &j.x[lo], j.a, &j.y[lo], n)
 	}
 	addScaledGo(j.dst[lo+n:hi], j.x[lo+n:hi], j.a, j.y[lo+n:hi])
 }
 
-// whole returns how many of n elements the assembly does at once; the twin
-// does the rest.
-func whole(n int) int { return n &^ 15 }
+// whole returns how many of n elements a level's operation does, if the level has it; the
+// twin does the rest.
+func whole(n int, has bool) int {
+	if !has {
+		return 0
+	}
+	return n &^ 15
+}
 
 func addScaled(dst, x []float32, a float32, y []float32) {
-	n := whole(len(dst))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		addScaledAVX512(&dst[0], &x[0], a, &y[0], n)
-	default:
-		addScaledAVX2(&dst[0], &x[0], a, &y[0], n)
+	f := ops().addScaled
+	n := whole(len(dst), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], a, &y[0], n)
 	}
 	addScaledGo(dst[n:], x[n:], a, y[n:])
 }
@@ -146,14 +129,10 @@ func Scale(dst []float32, a float32, x []float32) {
 }
 
 func scale(dst []float32, a float32, x []float32) {
-	n := whole(len(dst))
-	switch level := Active(); {
-	case n == 0 || level == Portable:
-		n = 0
-	case level == AVX512:
-		scaleAVX512(&dst[0], a, &x[0], n)
-	default:
-		scaleAVX2(&dst[0], a, &x[0], n)
+	f := ops().scale
+	n := whole(len(dst), f != nil)
+	if n > 0 {
+		f(&dst[0], a, &x[0], n)
 	}
 	scaleGo(dst[n:], a, x[n:])
 }

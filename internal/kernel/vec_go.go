@@ -12,6 +12,12 @@ func dotGo(lanes *[32]float64, x, y []float32) {
 	}
 }
 
+// dotRest adds what is left to the lanes, and the lanes.
+func dotRest(lanes *[32]float64, x, y []float32) float64 {
+	dotGo(lanes, x, y)
+	return tree(lanes)
+}
+
 // tree adds the lanes pairwise, far ones first.
 func tree(lanes *[32]float64) float64 {
 	for n := 16; n > 0; n /= 2 {

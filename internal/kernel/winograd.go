@@ -87,7 +87,7 @@ var winogradScratchs scratchStash[winogradScratch]
 
 func getWinogradScratch(seat int) *winogradScratch {
 	s := winogradScratchs.get(seat)
-	s.target = &targets[Active()]
+	s.target = &ops().target
 	return s
 }
 
@@ -149,7 +149,7 @@ func (s *winogradScratch) toTiles(kind winogradKind, x imageRows, top, left, til
 		p.blocks, p.si, p.di = r.blocks, 4*r.step, 4*r.jump
 		p.so, p.do = 16*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
 		p.rounds, p.sr, p.dr = 6, 4*(wide-4*tilesX)*x.c, 4*(6*size-tilesX*r.width)
-		p.run(s.level, kind)
+		p.run(s.target, kind)
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wid
 	if x.pitch > x.c {
 		p.blocks, p.count, p.so, p.do = x.c/16, n, 4*(x.pitch-x.c), 0
 	}
-	p.run(s.level, kind)
+	p.run(s.target, kind)
 	for r := range 6 {
 		line := temp[r*wide*x.c:][:wide*x.c]
 		clear(line[:before*x.c])
@@ -198,7 +198,7 @@ func (s *winogradScratch) fromTiles(from []float32, width, first, tiles int, c0,
 		p.blocks, p.si, p.di = r.blocks, 4*r.jump, 4*r.step
 		p.so, p.do = 4*r.width-r.blocks*p.si, 4*6*c-r.blocks*p.di
 		p.rounds, p.sr, p.dr = 6, 4*(size-tilesX*r.width), 4*(c-tilesX*6*c)
-		p.run(s.level, winogradOutput)
+		p.run(s.target, winogradOutput)
 	}
 	kind := winogradOutput
 	if add {
@@ -213,7 +213,7 @@ func (s *winogradScratch) fromTiles(from []float32, width, first, tiles int, c0,
 	whole := y.w / 4
 	p.count, p.so, p.do = whole, 4*5*c, 4*(4*y.c-c)
 	p.rounds, p.sr, p.dr = rows, 4*(tilesX-whole)*6*c, 4*(y.w-4*whole)*y.c
-	p.run(s.level, kind)
+	p.run(s.target, kind)
 	if whole < tilesX {
 		for row := range rows {
 			s.edge(temp[(row*tilesX+whole)*6*c:], c, y.data[((top+row)*y.w+4*whole)*y.c+c0:], y.c, y.w-4*whole, add)
@@ -230,7 +230,7 @@ func (s *winogradScratch) edge(from []float32, c int, to []float32, pitch, n int
 	edge := aligned(&s.bufU, 4*c)
 	p.dst, p.ds = edge, 4*c
 	p.blocks, p.count, p.si, p.di, p.rounds = c/16, 1, 64, 64, 1
-	p.run(s.level, winogradOutput)
+	p.run(s.target, winogradOutput)
 	for i := range n {
 		to, from := to[i*pitch:][:c], edge[i*c:]
 		if !add {

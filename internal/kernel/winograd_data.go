@@ -59,7 +59,7 @@ var winogradMost = struct {
 var winogradDatas stash[winogradData]
 
 func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.src, j.dst = newImageRows(x, s.H, s.W, s.C), newImageRows(y, s.OutH(), s.OutW(), s.O)
 	j.pad, j.turned = s.Pad, false
 	if pass == passData {
@@ -228,7 +228,7 @@ func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0,
 		if turned {
 			p.so = 0
 		}
-		p.run(s.level, winogradKernel)
+		p.run(s.target, winogradKernel)
 	}
 	for kw := range 3 {
 		p.src[kw] = temp[kw*n:]
@@ -236,5 +236,5 @@ func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0,
 	p.dst, p.ds = to, 4*size
 	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
 	p.rounds, p.sr, p.dr = 6, 4*2*n, 4*(6*size-n)
-	p.run(s.level, winogradKernel)
+	p.run(s.target, winogradKernel)
 }

@@ -36,6 +36,7 @@ const (
 	winogradKernel                        // G, 3 to 6
 	winogradGather                        // G', 6 to 3
 	winogradGatherAdd
+	numWinogradKinds
 )
 
 var winogradArity = [...][2]int{{6, 6}, {6, 4}, {6, 4}, {4, 6}, {3, 6}, {6, 3}, {6, 3}}
@@ -86,14 +87,8 @@ type winogradPass struct {
 	sr, dr int // after a round
 }
 
-var winogradAVX512 = [...]func(*[]float32){winogradInputAVX512, winogradOutputAVX512, winogradOutputAddAVX512,
-	winogradSpreadAVX512, winogradKernelAVX512, winogradGatherAVX512, winogradGatherAddAVX512}
-
-var winogradAVX2 = [...]func(*[]float32){winogradInputAVX2, winogradOutputAVX2, winogradOutputAddAVX2,
-	winogradSpreadAVX2, winogradKernelAVX2, winogradGatherAVX2, winogradGatherAddAVX2}
-
 // run transforms, after making sure that all of it lies in the slices.
-func (p *winogradPass) run(level Level, kind winogradKind) {
+func (p *winogradPass) run(t *target, kind winogradKind) {
 	if p.blocks <= 0 || p.count <= 0 {
 		return
 	}
@@ -104,14 +99,11 @@ func (p *winogradPass) run(level Level, kind winogradKind) {
 		_ = p.src[i][far(p.si, p.so, p.sr)+15]
 	}
 	_ = p.dst[far(p.di, p.do, p.dr)+(out-1)*p.ds/4+15]
-	switch level {
-	case AVX512:
-		winogradAVX512[kind](&p.src[0])
-	case AVX2:
-		winogradAVX2[kind](&p.src[0])
-	default:
-		p.portable(kind, in, out)
+	if f := t.winograd[kind]; f != nil {
+		f(&p.src[0])
+		return
 	}
+	p.portable(kind, in, out)
 }
 
 func (p *winogradPass) portable(kind winogradKind, in, out int) {

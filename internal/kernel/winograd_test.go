@@ -62,7 +62,7 @@ func TestWinogradTransforms(t *testing.T) {
 				p.src[i] = m.copyOf(random(r, 11*20+3*5+7+16))
 			}
 			p.dst = m.copyOf(random(r, (winogradArity[kind][1]-1)*300+11*17+3*3+1+16))
-			p.run(Active(), kind)
+			p.run(&ops().target, kind)
 			if want == nil {
 				want = append(want, p.dst...)
 			}

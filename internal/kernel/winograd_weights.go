@@ -52,7 +52,7 @@ const (
 var winogradWeightJobs stash[winogradWeights]
 
 func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
-	j.target = &targets[Active()]
+	j.target = &ops().target
 	j.x, j.dy = newImageRows(x, s.H, s.W, s.C), newImageRows(dy, s.OutH(), s.OutW(), s.O)
 	j.dw, j.add, j.pad = dw, add, s.Pad
 	j.winogradGrid = newWinogradGrid(j.dy.h, j.dy.w)
@@ -261,7 +261,7 @@ func (j *winogradWeights) gather(s *winogradScratch, b *winogradBlock) {
 	p.dst, p.ds = temp, 4*6*n
 	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
 	p.rounds, p.sr, p.dr = 6, 4*(b.size-n), 0
-	p.run(s.level, winogradGather)
+	p.run(s.target, winogradGather)
 	kind := winogradGather
 	if j.add {
 		kind = winogradGatherAdd
@@ -274,6 +274,6 @@ func (j *winogradWeights) gather(s *winogradScratch, b *winogradBlock) {
 		p.dst, p.ds = j.dw[(kh*3*c+b.c0)*o+b.j0:], 4*c*o
 		p.blocks, p.si, p.di = b.width/16, 64, 64
 		p.count, p.so, p.do, p.rounds = b.depth, 0, 4*(o-b.width), 1
-		p.run(s.level, kind)
+		p.run(s.target, kind)
 	}
 }

@@ -1,0 +1,102 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+var avx2 = operations{
+	level:  AVX2,
+	name:   "avx2",
+	usable: func() bool { return haveAssembly && cpu.X86.HasAVX2 && cpu.X86.HasFMA },
+
+	target: target{
+		mr: 6, nr: 16, lanes: 8, pitch: 8, dotRows: 3, dotCols: 2,
+		micros: &[3][]microKernel{
+			{nil, gemm1x1tailAVX2, gemm2x1tailAVX2, gemm3x1tailAVX2, gemm4x1tailAVX2, gemm5x1tailAVX2, gemm6x1tailAVX2},
+			{nil, gemm1x2tailAVX2, gemm2x2tailAVX2, gemm3x2tailAVX2, gemm4x2tailAVX2, gemm5x2tailAVX2, gemm6x2tailAVX2},
+			{nil, gemm1x2fullAVX2, gemm2x2fullAVX2, gemm3x2fullAVX2, gemm4x2fullAVX2, gemm5x2fullAVX2, gemm6x2fullAVX2},
+		},
+		microDots:     []dotKernel{nil, gemmDot1AVX2, gemmDot2AVX2},
+		convWide:      []func(**float32){nil, conv1x2AVX2, conv2x2AVX2, conv3x2AVX2, conv4x2AVX2, conv5x2AVX2, conv6x2AVX2},
+		packRows:      [2]func(*float32, int, *float32, int, int, int){packRows1AVX2, packRows2AVX2},
+		packTranspose: packTransposeAVX2,
+		winograd: [numWinogradKinds]func(*[]float32){
+			winogradInput:     winogradInputAVX2,
+			winogradOutput:    winogradOutputAVX2,
+			winogradOutputAdd: winogradOutputAddAVX2,
+			winogradSpread:    winogradSpreadAVX2,
+			winogradKernel:    winogradKernelAVX2,
+			winogradGather:    winogradGatherAVX2,
+			winogradGatherAdd: winogradGatherAddAVX2,
+		},
+	},
+
+	dot: func(x, y []float32) float64 {
+		var lanes [32]float64
+		n := len(x) &^ 31
+		dotAVX2(&lanes, &x[0], &y[0], n)
+		return dotRest(&lanes, x[n:], y[n:])
+	},
+	sumSq: func(x []float32) float64 {
+		var lanes [32]float64
+		n := len(x) &^ 31
+		sumSqAVX2(&lanes, &x[0], n)
+		return dotRest(&lanes, x[n:], x[n:])
+	},
+	addScaled:       addScaledAVX2,
+	streamScaled:    streamScaledAVX2,
+	scale:           scaleAVX2,
+	sgd:             sgdAVX2,
+	adam:            adamAVX2,
+	relu:            reluAVX2,
+	addRelu:         addReluAVX2,
+	reluBackward:    reluBackwardAVX2,
+	reluBackwardAdd: reluBackwardAddAVX2,
+	activate: [numActivations]func(dst, x *float32, n int){
+		Sigmoid:   sigmoidAVX2,
+		Tanh:      tanhAVX2,
+		SiLU:      siluAVX2,
+		GELU:      geluAVX2,
+		GELUTanh:  geluTanhAVX2,
+		QuickGELU: quickGELUAVX2,
+	},
+	activateGrad: [numActivations]func(dx, dy, x *float32, add, n int){
+		Sigmoid:   sigmoidGradAVX2,
+		Tanh:      tanhGradAVX2,
+		SiLU:      siluGradAVX2,
+		GELU:      geluGradAVX2,
+		GELUTanh:  geluTanhGradAVX2,
+		QuickGELU: quickGELUGradAVX2,
+	},
+	sumCols32:      sumCols32AVX2,
+	sumCols8:       sumCols8AVX2,
+	moments:        momentsAVX2,
+	products:       productsAVX2,
+	maskedProducts: maskedProductsAVX2,
+	normalize:      normalizeAVX2,
+	normalizeRes:   normalizeResAVX2,
+	normalizeGrad:  normalizeGradAVX2,
+	rowMoments: func(x []float32) (sum, sumSq float64) {
+		var a, b [16]float64
+		n := len(x) &^ 15
+		rowMomentsAVX2(&a, &b, &x[0], n)
+		return rowPairsRest(&a, &b, nil, nil, x, n)
+	},
+	rowProducts: func(dy, gamma, x []float32) (sum, prod float64) {
+		var a, b [16]float64
+		n := len(x) &^ 15
+		rowProductsAVX2(&a, &b, &dy[0], &gamma[0], &x[0], n)
+		return rowPairsRest(&a, &b, dy, gamma, x, n)
+	},
+	rowNormalize: rowNormalizeAVX2,
+	rowGrad:      rowGradAVX2,
+	maxOf: func(x []float32) float32 {
+		var lanes [16]float32
+		n := len(x) &^ 15
+		maxOfAVX2(&lanes, &x[0], n)
+		return maxGo(maxGo(x[0], lanes[:]), x[n:])
+	},
+	expShift:    expShiftAVX2,
+	softmaxGrad: softmaxGradAVX2,
+	maxPool:     maxPoolAVX2,
+	maxPoolGrad: maxPoolGradAVX2,
+	peak:        peakAVX2,
+}
