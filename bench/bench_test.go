@@ -61,6 +61,23 @@ func TestEval(t *testing.T) {
 	}
 }
 
+// A workload says how its model convolves.
+func TestDirect(t *testing.T) {
+	var losses [2]float64
+	for i, direct := range []bool{false, true} {
+		b, err := newMinibatch(Workload{Model: "resnet20", Batch: 2, Direct: direct})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if losses[i], err = b.Gradient(make([]float32, len(b.theta)), b.theta, sam.Call{Weight: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if losses[0] == losses[1] || math.Abs(losses[0]-losses[1]) > 1e-3 {
+		t.Errorf("losses %v: want the same but for rounding", losses)
+	}
+}
+
 func TestCosts(t *testing.T) {
 	b, err := newMinibatch(Workload{Model: "mlp", Batch: 8})
 	if err != nil {
