@@ -29,7 +29,7 @@ func Example() {
 }
 
 func ExampleFamily() {
-	_, err := sam.Family[float32]("fisher", sam.FamilyParams{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
+	_, err := sam.Family[float32]("fisher", sam.Params{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
 	fmt.Println(err)
 	// Output: method fisher has no ascent budget: it is for m-sam
 }

@@ -153,24 +153,10 @@ func (s *Settings[F]) check() error {
 	return err
 }
 
+// checkMetric returns an error for a metric that says it is impossible.
 func checkMetric[F vec.Float](m Metric[F]) error {
-	switch m := m.(type) {
-	case Fisher[F]:
-		if !(m.Eta > 0) || math.IsInf(m.Eta, 1) {
-			return fmt.Errorf("eta of the Fisher metric is %g; it must be a finite number > 0", m.Eta)
-		}
-	case Adaptive[F]:
-		if !(m.Eta >= 0) || math.IsInf(m.Eta, 1) {
-			return fmt.Errorf("eta of the adaptive metric is %g; it must be a finite number >= 0", m.Eta)
-		}
-	case Diagonal[F]:
-		if m.Inverse == nil {
-			return errors.New("the diagonal metric has no Inverse function")
-		}
-	case Solve[F]:
-		if m.Solve == nil {
-			return errors.New("the base metric has no Solve function")
-		}
+	if c, ok := m.(interface{ Check() error }); ok {
+		return c.Check()
 	}
 	return nil
 }
