@@ -16,12 +16,11 @@ type signs[F vec.Float] struct {
 }
 
 func (o signs[F]) Step(theta, grad []F) error {
+	signs := make([]F, len(grad))
 	for i, g := range grad {
-		if g != 0 {
-			grad[i] = o.share*g + max(-1, min(1, g*1e6))
-		}
+		signs[i] = o.share*g + max(-1, min(1, g*1e6))
 	}
-	return o.Optimizer.Step(theta, grad)
+	return o.Optimizer.Step(theta, signs)
 }
 
 func newSigns[F vec.Float](n int, p optim.Params) (optim.Optimizer[F], error) {

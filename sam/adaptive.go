@@ -27,6 +27,9 @@ func (m Adaptive[F]) inverse(theta F) float64 {
 	return t * t
 }
 
+// InPlace says that nothing is kept in z.
+func (Adaptive[F]) InPlace() {}
+
 // Measure returns the lengths of g.
 func (m Adaptive[F]) Measure(_, theta, g []F) (Lengths, error) {
 	var g2, s2, v2 float64

@@ -6,6 +6,9 @@ import "github.com/monge-ml/monge/vec"
 // paper), and with a loss axis M-SAM's (eq. 9).
 type Euclidean[F vec.Float] struct{}
 
+// InPlace says that nothing is kept in z.
+func (Euclidean[F]) InPlace() {}
+
 // Measure returns |g| for all three lengths.
 func (Euclidean[F]) Measure(_, _, g []F) (Lengths, error) {
 	n := vec.Norm(g)

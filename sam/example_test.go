@@ -34,6 +34,19 @@ func ExampleFamily() {
 	// Output: method fisher has no ascent budget: it is for m-sam
 }
 
+// The methods by name, and what each has a use for.
+func ExampleMethods() {
+	for _, m := range sam.Methods()[:5] {
+		fmt.Printf("%-10s alpha: %-5t eta: %t\n", m.Label, m.Has("alpha"), m.Has("eta"))
+	}
+	// Output:
+	// none       alpha: false eta: false
+	// SAM        alpha: false eta: false
+	// M-SAM      alpha: true  eta: false
+	// Fisher SAM alpha: false eta: true
+	// ASAM       alpha: false eta: true
+}
+
 // A step reports what it saw: with an ascent budget the predicted rise of the loss
 // never exceeds it, however large the radius.
 func ExampleStepper_Step() {

@@ -25,6 +25,9 @@ func (m Fisher[F]) Check() error {
 
 func (m Fisher[F]) inverse(g F) float64 { x := float64(g); return x / (1 + m.Eta*x*x) }
 
+// InPlace says that nothing is kept in z.
+func (Fisher[F]) InPlace() {}
+
 // Measure returns the lengths of g.
 func (m Fisher[F]) Measure(_, _, g []F) (Lengths, error) {
 	var g2, s2, v2 float64

@@ -467,7 +467,6 @@ func TestSettingsErrors(t *testing.T) {
 		{"no Inverse", Settings[float32]{Rho: Constant(1), Metric: Diagonal[float32]{}}},
 		{"no Solve", Settings[float32]{Rho: Constant(1), Metric: Solve[float32]{}}},
 		{"can't precondition", Settings[float32]{Rho: Constant(1), Metric: Fisher[float32]{Eta: 1}, PreconditionDescent: true}},
-		{"can't perturb per microbatch", Settings[float32]{Rho: Constant(1), PerMicrobatch: true, Metric: Diagonal[float32]{Inverse: func(_, _ []float32) {}}}},
 		{"interval is -1", Settings[float32]{Interval: -1}},
 		{"clip norm is -1", Settings[float32]{ClipNorm: -1}},
 	}
