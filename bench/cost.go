@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"slices"
+
+	"github.com/monge-ml/monge/sam"
 )
 
 // A Cost is what a method's step takes.
@@ -26,8 +28,17 @@ type CostTable struct {
 	Machine
 }
 
-// CostMethods are the methods of a [CostTable].
-var CostMethods = []string{"sgd", "sam", "m-sam", "fisher", "asam"}
+// CostMethods are the methods of a [CostTable]: sgd, which is the base optimizer alone, and
+// all that perturb.
+func CostMethods() []string {
+	names := []string{"sgd"}
+	for _, m := range sam.Methods() {
+		if m.Perturbs() {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
 
 // Costs measures the steps of all methods on a workload's model and batch: their memory
 // each in a fresh process of this program, and then their time in turn in this one, repeats
@@ -41,17 +52,18 @@ func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(
 	if err != nil {
 		return nil, err
 	}
-	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: make([]Cost, len(CostMethods)), Machine: ThisMachine()}
-	all := len(CostMethods) * (repeats + 2)
+	methods := CostMethods()
+	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: make([]Cost, len(methods)), Machine: ThisMachine()}
+	all := len(methods) * (repeats + 2)
 	// Linux counts what a process's parent had at the most as its own, so these come first.
-	for i, m := range CostMethods {
+	for i, m := range methods {
 		w.Method = m
 		if _, table.Costs[i].PeakRSSBytes, err = oursOnce(ctx, self, w, threads, "1"); err != nil {
 			return nil, err
 		}
 		progress(i+1, all, m+" memory")
 	}
-	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(CostMethods)+done, all, method) })
+	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(methods)+done, all, method) })
 }
 
 // time fills in the times. The methods step the same parameters with the same base
@@ -61,8 +73,9 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 	if err != nil {
 		return err
 	}
-	steppers := make([]*stepper, len(CostMethods))
-	for i, m := range CostMethods {
+	methods := CostMethods()
+	steppers := make([]*stepper, len(methods))
+	for i, m := range methods {
 		opt, err := newOptimizer(m, len(b.theta), base)
 		if err != nil {
 			return err
@@ -82,11 +95,11 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 			if round > 0 {
 				seconds[i] = append(seconds[i], t.MedianS)
 			}
-			progress(round*len(steppers)+i+1, CostMethods[i])
+			progress(round*len(steppers)+i+1, methods[i])
 		}
 	}
-	sgd, sam := seconds[slices.Index(CostMethods, "sgd")], seconds[slices.Index(CostMethods, "sam")]
-	for i, m := range CostMethods {
+	sgd, sam := seconds[slices.Index(methods, "sgd")], seconds[slices.Index(methods, "sam")]
+	for i, m := range methods {
 		c := &table.Costs[i]
 		c.Method, c.OverSGD, c.OverSAM = m, medianRatio(seconds[i], sgd), medianRatio(seconds[i], sam)
 		c.Times = summarize(slices.Clone(seconds[i]))

@@ -58,8 +58,12 @@ func newBase(n int) (sam.Optimizer[float32], error) {
 
 // newOptimizer makes the optimizer of a measured step.
 func newOptimizer(method string, n int, base sam.Optimizer[float32]) (*sam.Stepper[float32], error) {
-	p := sam.FamilyParams{}
-	if !plain(method) {
+	m, err := sam.FindMethod(method)
+	if err != nil {
+		return nil, err
+	}
+	p := sam.Params{}
+	if m.Perturbs() {
 		p.Rho = sam.Constant(.05)
 	}
 	settings, err := sam.Family[float32](method, p)
@@ -69,13 +73,11 @@ func newOptimizer(method string, n int, base sam.Optimizer[float32]) (*sam.Stepp
 	return sam.New(n, base, settings)
 }
 
-func plain(method string) bool { return method == "sgd" || method == "none" }
-
 // perturbation measures what a method adds to the base optimizer's step when the
 // gradients are free.
 func (s *stepper) perturbation(method string) (seconds float64, err error) {
-	if plain(method) {
-		return 0, nil
+	if m, err := sam.FindMethod(method); err != nil || !m.Perturbs() {
+		return 0, err
 	}
 	sgd, err := newOptimizer("sgd", len(s.theta), s.base)
 	if err != nil {
@@ -210,9 +212,9 @@ func Step(w Workload, repeats int) (StepResult, error) {
 	if err != nil {
 		return StepResult{}, err
 	}
-	gradients := 2.
-	if plain(w.Method) {
-		gradients = 1
+	gradients := 1.
+	if m, err := sam.FindMethod(w.Method); err == nil && m.Perturbs() {
+		gradients = 2
 	}
 	n := float64(repeats)
 	return StepResult{

@@ -199,10 +199,10 @@ func newBenchStep() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&w.Method, "method", "m-sam", "method: "+strings.Join(bench.CostMethods, ", "))
+	cmd.Flags().StringVar(&w.Method, "method", "m-sam", "method: "+strings.Join(bench.CostMethods(), ", "))
 	addWorkload(cmd, &w)
 	b.add(cmd, 5)
-	complete(cmd, "method", bench.CostMethods...)
+	complete(cmd, "method", bench.CostMethods()...)
 	return cmd
 }
 
@@ -253,7 +253,7 @@ memory of a process that does nothing else.`,
 				return err
 			}
 			w.Direct = !b.winograd
-			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods)*(b.repeats+2), b.asJSON)
+			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods())*(b.repeats+2), b.asJSON)
 			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done, _ int, what string) {
 				line.note(what)
 				line.set(done)

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/monge-ml/monge/paper"
 	"github.com/monge-ml/monge/sam"
@@ -24,6 +27,7 @@ type toyFlags struct {
 	start, span, out            string
 	seed                        uint64
 	asJSON                      bool
+	own                         map[string]*float64 // numbers that only some methods have
 }
 
 // toyDefaults are the paper's settings of each loss, and an example of a range.
@@ -42,7 +46,11 @@ var toyDefaults = map[string]struct {
 const maxToyRuns = 1_000_000
 
 func newToyCommand() *cobra.Command {
-	var t toyFlags
+	t := toyFlags{own: map[string]*float64{}}
+	var methods []string
+	for _, m := range toy.Methods() {
+		methods = append(methods, m.Name)
+	}
 	cmd := &cobra.Command{
 		Use:   "toy " + strings.Join(toy.Losses, "|"),
 		Short: "Run an optimizer on one of the paper's small losses",
@@ -69,7 +77,7 @@ not given they are the paper's: banana 1, 0.01, 200; sinc 1, 0.05, 200; quadrati
 		RunE: func(cmd *cobra.Command, args []string) error { return toyCommand(cmd, args[0], t) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&t.method, "method", "m-sam", "method: "+strings.Join(sam.Methods, ", "))
+	f.StringVar(&t.method, "method", "m-sam", "method: "+strings.Join(methods, ", "))
 	f.Float64Var(&t.rho, "rho", 0, "radius of the perturbation; inf is allowed with --ascent-budget (default the paper's)")
 	f.Float64Var(&t.alpha, "alpha", 1, "loss-axis scale of m-sam: 0 is SAM, 1 the paper's")
 	f.Float64Var(&t.budget, "ascent-budget", 0, "ascent budget rho/alpha of m-sam, in place of --alpha")
@@ -83,8 +91,20 @@ not given they are the paper's: banana 1, 0.01, 200; sinc 1, 0.05, 200; quadrati
 	f.Uint64Var(&t.seed, "seed", 1, "seed of --uniform")
 	f.StringVar(&t.out, "out", "", "directory for a picture of the runs, SVG and PNG")
 	f.BoolVar(&t.asJSON, "json", false, "print one JSON document and nothing else")
-	complete(cmd, "method", sam.Methods...)
+	t.addOwn(f)
+	complete(cmd, "method", methods...)
 	return cmd
+}
+
+// addOwn adds a flag for every number that only some methods have.
+func (t *toyFlags) addOwn(f *pflag.FlagSet) {
+	for _, m := range toy.Methods() {
+		for _, n := range m.Numbers {
+			if f.Lookup(n.Name) == nil {
+				t.own[n.Name] = f.Float64(n.Name, n.Default, m.Name+": "+n.Help)
+			}
+		}
+	}
 }
 
 // toyResult is what toy --json prints.
@@ -96,19 +116,20 @@ type toyResult struct {
 }
 
 type toySettings struct {
-	Loss         string      `json:"loss"`
-	Method       string      `json:"method"`
-	Rho          train.Real  `json:"rho"`
-	Alpha        *float64    `json:"alpha,omitempty"`
-	AscentBudget *train.Real `json:"ascent_budget,omitempty"`
-	Eta          *float64    `json:"eta,omitempty"`
-	LR           float64     `json:"lr"`
-	Steps        int         `json:"steps"`
-	Start        []float64   `json:"start,omitempty"`
-	Grid         int         `json:"grid,omitempty"`
-	Uniform      int         `json:"uniform,omitempty"`
-	Range        []float64   `json:"range,omitempty"`
-	Seed         *uint64     `json:"seed,omitempty"`
+	Loss         string             `json:"loss"`
+	Method       string             `json:"method"`
+	Rho          train.Real         `json:"rho"`
+	Alpha        *float64           `json:"alpha,omitempty"`
+	AscentBudget *train.Real        `json:"ascent_budget,omitempty"`
+	Eta          *float64           `json:"eta,omitempty"`
+	Own          map[string]float64 `json:"numbers,omitempty"` // of the method alone
+	LR           float64            `json:"lr"`
+	Steps        int                `json:"steps"`
+	Start        []float64          `json:"start,omitempty"`
+	Grid         int                `json:"grid,omitempty"`
+	Uniform      int                `json:"uniform,omitempty"`
+	Range        []float64          `json:"range,omitempty"`
+	Seed         *uint64            `json:"seed,omitempty"`
 }
 
 type toyRun struct {
@@ -167,10 +188,11 @@ func finiteOrNil(v float64) *float64 {
 // settings returns what the flags ask for, with the paper's defaults, and how to show it.
 func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy.Settings, toySettings, error) {
 	f, d := cmd.Flags(), toyDefaults[name]
-	if t.method == "gd" || t.method == "sgd" {
-		t.method = "none"
+	m, err := sam.FindMethod(t.method)
+	if err != nil {
+		return toy.Settings{}, toySettings{}, err
 	}
-	if !f.Changed("rho") && t.method != "none" {
+	if !f.Changed("rho") && m.Perturbs() {
 		t.rho = d.rho
 	}
 	if !f.Changed("lr") {
@@ -179,24 +201,24 @@ func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy
 	if !f.Changed("steps") {
 		t.steps = d.steps
 	}
-	shown := toySettings{Loss: name, Method: t.method, Rho: train.Real(t.rho), LR: t.lr, Steps: t.steps}
-	params := sam.FamilyParams{Rho: sam.Constant(t.rho), Alpha: ifSet(f, "alpha", t.alpha), Eta: ifSet(f, "eta", t.eta)}
+	shown := toySettings{Loss: name, Method: m.Name, Rho: train.Real(t.rho), LR: t.lr, Steps: t.steps}
+	params := sam.Params{Rho: sam.Constant(t.rho), Alpha: ifSet(f, "alpha", t.alpha), Eta: ifSet(f, "eta", t.eta), Own: map[string]float64{}}
+	for name, v := range t.own {
+		if f.Changed(name) {
+			params.Own[name] = *v
+		}
+	}
 	if f.Changed("ascent-budget") {
 		shown.AscentBudget = (*train.Real)(&t.budget)
 		params.AscentBudget = sam.Constant(t.budget)
 	}
-	method, err := sam.Family[float64](t.method, params)
-	if err != nil {
+	if params, err = m.Fill(params); err != nil {
 		return toy.Settings{}, shown, err
 	}
-	if t.method == "m-sam" && shown.AscentBudget == nil {
-		shown.Alpha = &method.Alpha
-	}
-	switch m := method.Metric.(type) {
-	case sam.Fisher[float64]:
-		shown.Eta = &m.Eta
-	case sam.Adaptive[float64]:
-		shown.Eta = &m.Eta
+	shown.Alpha, shown.Eta, shown.Own = params.Alpha, params.Eta, params.Own
+	method, err := sam.Family[float64](m.Name, params)
+	if err != nil {
+		return toy.Settings{}, shown, err
 	}
 	set := toy.Settings{Method: method, LR: t.lr, Steps: t.steps}
 	return set, shown, set.Check(loss)
@@ -289,7 +311,7 @@ func count(flag string, n, dim int) error {
 // numbers shows the method and its numbers.
 func (s toySettings) numbers() string {
 	text := s.Method
-	if s.Method != "none" {
+	if m, err := sam.FindMethod(s.Method); err == nil && m.Perturbs() {
 		text += fmt.Sprintf(", rho %g", float64(s.Rho))
 	}
 	for _, v := range []struct {
@@ -299,6 +321,9 @@ func (s toySettings) numbers() string {
 		if v.value != nil {
 			text += fmt.Sprintf(", %s %g", v.name, *v.value)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
+		text += fmt.Sprintf(", %s %g", name, s.Own[name])
 	}
 	return text + fmt.Sprintf(", lr %g, %d steps", s.LR, s.Steps)
 }

@@ -86,8 +86,8 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "head", "new")
-	complete(cmd, "method", sam.Methods...)
-	complete(cmd, "base", train.Bases...)
+	complete(cmd, "method", sam.MethodNames()...)
+	complete(cmd, "base", optim.RuleNames()...)
 	complete(cmd, "normalize", data.NormalizationNames...)
 	complete(cmd, "on-nan", "stop", "rollback")
 	for _, schedule := range []string{"lr-schedule", "rho-schedule", "budget-schedule"} {
@@ -99,7 +99,7 @@ func trainCommand(defaults train.Config) *cobra.Command {
 // settingFlags gives every setting of a config a flag.
 func settingFlags(f *pflag.FlagSet, c *train.Config) {
 	help := map[string]string{
-		"method": strings.Join(sam.Methods, ", "), "base": strings.Join(train.Bases, ", "),
+		"method": strings.Join(sam.MethodNames(), ", "), "base": strings.Join(optim.RuleNames(), ", "),
 	}
 	for _, s := range train.Settings(c) {
 		text := s.Help
@@ -143,7 +143,7 @@ func readSettings(cmd *cobra.Command, c *train.Config, o trainOptions) error {
 			return usageError{err}
 		}
 	}
-	if _, ok := given["rho"]; !ok && c.Rho == 0 && given["method"] != "none" && slices.Contains(sam.Methods, given["method"]) {
+	if _, ok := given["rho"]; !ok && c.Rho == 0 && given["method"] != "none" && slices.Contains(sam.MethodNames(), given["method"]) {
 		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", given["method"])
 	}
 	for _, s := range train.Settings(c) {

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/tensor"
 )
 
@@ -270,9 +270,9 @@ func (m *Model) data(y *tensor.Tensor) ([]float32, error) {
 }
 
 // Gradient returns the symmetric contrastive loss of a batch at theta and writes its
-// gradient as [sam.Objective] says: the mean of the cross-entropies with which an image
+// gradient as [objective.Objective] says: the mean of the cross-entropies with which an image
 // finds its text among all of the batch, and a text its image, by their cosines times exp(logit_scale).
-func (m *Model) Gradient(b Batch, grad, theta []float32, c sam.Call) (float64, error) {
+func (m *Model) Gradient(b Batch, grad, theta []float32, c objective.Call) (float64, error) {
 	n, err := m.pairs(b, theta)
 	if err != nil {
 		return 0, err
@@ -288,7 +288,7 @@ func (m *Model) Gradient(b Batch, grad, theta []float32, c sam.Call) (float64, e
 }
 
 // mode is what a call is for.
-func mode(c sam.Call) tensor.Mode {
+func mode(c objective.Call) tensor.Mode {
 	if c.Perturbed {
 		return tensor.Perturbed
 	}
@@ -343,7 +343,7 @@ func (m *Model) LogitScale(theta []float32) float64 {
 // GradientInChunks is [Model.Gradient] with the memory that so many pairs take: embeddings
 // first, the loss's gradient by them, and then the towers again, chunk by chunk (Gao et
 // al. 2021, arXiv 2101.06983), for one more forward pass.
-func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c sam.Call) (float64, error) {
+func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c objective.Call) (float64, error) {
 	n, err := m.pairs(b, theta)
 	if err != nil {
 		return 0, err
@@ -407,7 +407,7 @@ func (b Batch) chunks(size int) iter.Seq[Batch] {
 
 // contrastGradient returns the loss of embeddings and its gradients by them, and adds that
 // by the temperature to grad.
-func (m *Model) contrastGradient(images, texts, grad, theta []float32, c sam.Call) (loss float64, dImages, dTexts []float32, err error) {
+func (m *Model) contrastGradient(images, texts, grad, theta []float32, c objective.Call) (loss float64, dImages, dTexts []float32, err error) {
 	m.tape.Reset(tensor.Train)
 	m.Bind(theta, grad, true)
 	n, width := len(images)/m.Config.Projection, m.Config.Projection

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/clip"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/weights"
@@ -166,7 +167,7 @@ func TestFollowsPyTorch(t *testing.T) {
 	}
 	compare(t, "texts", texts, want.Texts, 1e-4)
 	grad := make([]float32, m.Size())
-	loss, err := m.Gradient(b, grad, theta, sam.Call{Weight: 1})
+	loss, err := m.Gradient(b, grad, theta, objective.Call{Weight: 1})
 	if err != nil || !(math.Abs(loss-want.Loss) <= 1e-4) {
 		t.Fatalf("loss %g, PyTorch's %g, %v", loss, want.Loss, err)
 	}
@@ -195,7 +196,7 @@ func TestGradientInChunks(t *testing.T) {
 	m, theta := load(t)
 	b := batch(7, 0)
 	want := make([]float32, m.Size())
-	wantLoss, err := m.Gradient(b, want, theta, sam.Call{Weight: 1})
+	wantLoss, err := m.Gradient(b, want, theta, objective.Call{Weight: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +205,9 @@ func TestGradientInChunks(t *testing.T) {
 		for i := range grad {
 			grad[i] = float32(math.NaN())
 		}
-		loss, err := m.GradientInChunks(b, chunk, grad, theta, sam.Call{Weight: 1})
+		loss, err := m.GradientInChunks(b, chunk, grad, theta, objective.Call{Weight: 1})
 		if err == nil {
-			_, err = m.GradientInChunks(b, chunk, grad, theta, sam.Call{Weight: .5, Add: true})
+			_, err = m.GradientInChunks(b, chunk, grad, theta, objective.Call{Weight: .5, Add: true})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -219,18 +220,18 @@ func TestGradientInChunks(t *testing.T) {
 			t.Errorf("chunks of %d: gradients differ by %.2g of the largest, losses by %.2g", chunk, worst/top, loss-wantLoss)
 		}
 	}
-	if _, err := m.GradientInChunks(b, 0, want, theta, sam.Call{Weight: 1}); err == nil {
+	if _, err := m.GradientInChunks(b, 0, want, theta, objective.Call{Weight: 1}); err == nil {
 		t.Error("chunks of 0 were accepted")
 	}
 }
 
-// objective is a batch's contrastive loss.
-type objective struct {
+// minibatch is a batch's contrastive loss.
+type minibatch struct {
 	m *clip.Model
 	b clip.Batch
 }
 
-func (o objective) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+func (o minibatch) Gradient(grad, theta []float32, c objective.Call) (float64, error) {
 	return o.m.Gradient(o.b, grad, theta, c)
 }
 
@@ -240,7 +241,7 @@ func TestTenSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings, err := sam.Family[float32]("m-sam", sam.FamilyParams{Rho: sam.Constant(.1)})
+	settings, err := sam.Family[float32]("m-sam", sam.Params{Rho: sam.Constant(.1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +250,7 @@ func TestTenSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	for step, want := range readGolden(t).Losses {
-		res, err := st.Step(theta, objective{m, batch(6, step)})
+		res, err := st.Step(theta, minibatch{m, batch(6, step)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +299,7 @@ func TestErrors(t *testing.T) {
 	} {
 		bad := b
 		change(&bad)
-		if _, err := m.Gradient(bad, grad, theta, sam.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Gradient(bad, grad, theta, objective.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 )
 
 var captions = []string{"grinning face with big eyes", "cat face", "face of a dog", "grinning cat"}
@@ -41,7 +41,7 @@ func inputs(t *testing.T, p *clip.Pretrained) clip.Batch {
 func gradient(t *testing.T, p *clip.Pretrained) ([]float32, float64) {
 	t.Helper()
 	g := make([]float32, p.Size())
-	loss, err := p.Gradient(inputs(t, p), g, p.Theta, sam.Call{Weight: 1})
+	loss, err := p.Gradient(inputs(t, p), g, p.Theta, objective.Call{Weight: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

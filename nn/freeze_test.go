@@ -8,7 +8,7 @@ import (
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 )
 
 func resnet20(t *testing.T) *nn.Model {
@@ -32,11 +32,11 @@ func TestFreeze(t *testing.T) {
 	part.Init(some, 5)
 	x, labels := numbers(6*8*8*3, 1), []int{0, 1, 2, 3, 0, 1}
 	grad, got := make([]float32, len(theta)), make([]float32, len(some))
-	want, err := whole.Gradient(grad, theta, x, labels, sam.Call{Weight: 1})
+	want, err := whole.Gradient(grad, theta, x, labels, objective.Call{Weight: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss, err := part.Gradient(got, some, x, labels, sam.Call{Weight: 1})
+	loss, err := part.Gradient(got, some, x, labels, objective.Call{Weight: 1})
 	if err != nil || loss != want {
 		t.Errorf("loss %g, %v, want %g", loss, err, want)
 	}
@@ -113,7 +113,7 @@ func TestTarget(t *testing.T) {
 		}
 	}
 	at := func() float64 {
-		loss, err := m.GradientOf(y, grad, theta, x, sam.Call{Weight: 1})
+		loss, err := m.GradientOf(y, grad, theta, x, objective.Call{Weight: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

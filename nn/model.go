@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/tensor"
 )
 
@@ -114,13 +114,13 @@ type Target struct {
 }
 
 // Gradient returns the mean cross-entropy over a batch of inputs x with integer labels
-// at theta, and writes its gradient as [sam.Objective] says.
-func (m *Model) Gradient(grad, theta, x []float32, labels []int, c sam.Call) (float64, error) {
+// at theta, and writes its gradient as [objective.Objective] says.
+func (m *Model) Gradient(grad, theta, x []float32, labels []int, c objective.Call) (float64, error) {
 	return m.GradientOf(Target{Labels: labels}, grad, theta, x, c)
 }
 
 // GradientOf is [Model.Gradient] for any target.
-func (m *Model) GradientOf(y Target, grad, theta, x []float32, c sam.Call) (float64, error) {
+func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call) (float64, error) {
 	n, err := m.inputs(theta, x)
 	if err != nil {
 		return 0, err
@@ -192,9 +192,9 @@ type Minibatch struct {
 	Labels []int
 }
 
-var _ sam.Objective[float32] = Minibatch{}
+var _ objective.Objective[float32] = Minibatch{}
 
 // Gradient is [Model.Gradient] on the minibatch.
-func (b Minibatch) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+func (b Minibatch) Gradient(grad, theta []float32, c objective.Call) (float64, error) {
 	return b.Model.Gradient(grad, theta, b.X, b.Labels, c)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -42,7 +43,7 @@ type goldenBatch struct {
 	step  int
 }
 
-func (g *goldenBatch) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+func (g *goldenBatch) Gradient(grad, theta []float32, c objective.Call) (float64, error) {
 	labels := make([]int, batch)
 	for i := range labels {
 		labels[i] = (7*i + g.step) % 4
@@ -62,7 +63,7 @@ type goldenRun struct {
 // stepper makes the run's optimizer.
 func (g *goldenRun) stepper(t *testing.T, n int) *sam.Stepper[float32] {
 	t.Helper()
-	p := sam.FamilyParams{Rho: sam.Constant(g.Rho)}
+	p := sam.Params{Rho: sam.Constant(g.Rho)}
 	method := g.Method
 	if g.Budget != nil {
 		method, p.AscentBudget = "m-sam", sam.Constant(*g.Budget)
@@ -128,15 +129,15 @@ func TestGradientAdds(t *testing.T) {
 	for i := range parts {
 		parts[i] = float32(math.NaN()) // must be overwritten
 	}
-	want, err := m.Gradient(whole, theta, x, labels, sam.Call{Weight: 1})
+	want, err := m.Gradient(whole, theta, x, labels, objective.Call{Weight: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := m.Gradient(parts, theta, x[:4*3], labels[:4], sam.Call{Weight: .4})
+	a, err := m.Gradient(parts, theta, x[:4*3], labels[:4], objective.Call{Weight: .4})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := m.Gradient(parts, theta, x[4*3:], labels[4:], sam.Call{Micro: 1, Weight: .6, Add: true})
+	b, err := m.Gradient(parts, theta, x[4*3:], labels[4:], objective.Call{Micro: 1, Weight: .6, Add: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestModelErrors(t *testing.T) {
 	if _, err := m.Logits(theta, make([]float32, 4)); err == nil || !strings.Contains(err.Error(), "no batch of inputs of shape [3]") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := m.Gradient(theta, theta, make([]float32, 3), []int{2}, sam.Call{}); err == nil || !strings.Contains(err.Error(), "label 2 of row 0") {
+	if _, err := m.Gradient(theta, theta, make([]float32, 3), []int{2}, objective.Call{}); err == nil || !strings.Contains(err.Error(), "label 2 of row 0") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -223,7 +224,7 @@ func TestGradientAllocatesNothing(t *testing.T) {
 	m.Init(theta, 1)
 	x, labels := numbers(64*64, 3), make([]int, 64)
 	step := func() {
-		if _, err := m.Gradient(grad, theta, x, labels, sam.Call{Weight: 1}); err != nil {
+		if _, err := m.Gradient(grad, theta, x, labels, objective.Call{Weight: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestDropoutPasses(t *testing.T) {
 	theta := make([]float32, m.Size())
 	m.Init(theta, 1)
 	x, labels := numbers(8*4, 3), []int{0, 1, 2, 0, 1, 2, 0, 1}
-	gradient := func(c sam.Call) []float32 {
+	gradient := func(c objective.Call) []float32 {
 		g := make([]float32, m.Size())
 		c.Weight = 1
 		if _, err := m.Gradient(g, theta, x, labels, c); err != nil {
@@ -251,15 +252,15 @@ func TestDropoutPasses(t *testing.T) {
 		}
 		return g
 	}
-	first := gradient(sam.Call{})
-	second := gradient(sam.Call{Micro: 1})
+	first := gradient(objective.Call{})
+	second := gradient(objective.Call{Micro: 1})
 	if slices.Equal(first, second) {
 		t.Error("two microbatches drew the same mask")
 	}
-	if !slices.Equal(gradient(sam.Call{Perturbed: true}), first) || !slices.Equal(gradient(sam.Call{Micro: 1, Perturbed: true}), second) {
+	if !slices.Equal(gradient(objective.Call{Perturbed: true}), first) || !slices.Equal(gradient(objective.Call{Micro: 1, Perturbed: true}), second) {
 		t.Error("the perturbed pass drew another mask")
 	}
-	if slices.Equal(gradient(sam.Call{}), first) {
+	if slices.Equal(gradient(objective.Call{}), first) {
 		t.Error("the next step drew the same mask")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/tensor"
 )
 
@@ -40,7 +40,7 @@ func TestEncoderCheckpoint(t *testing.T) {
 		m := sequences(t, nn.EncoderOptions{Checkpoint: checkpoint}, nil)
 		theta, grad := make([]float32, m.Size()), make([]float32, m.Size())
 		m.Init(theta, 3)
-		if _, err := m.Gradient(grad, theta, x, labels, sam.Call{Weight: 1}); err != nil {
+		if _, err := m.Gradient(grad, theta, x, labels, objective.Call{Weight: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if want == nil {
@@ -82,7 +82,7 @@ func TestLoRA(t *testing.T) {
 	}
 	grad, other := make([]float32, len(theta)), make([]float32, len(theta))
 	loss := func(at []float32, g []float32) float64 {
-		l, err := m.Gradient(g, at, x, labels, sam.Call{Weight: 1})
+		l, err := m.Gradient(g, at, x, labels, objective.Call{Weight: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

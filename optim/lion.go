@@ -54,3 +54,16 @@ func (o *Lion[F]) Step(theta, grad []F) error {
 	o.step++
 	return nil
 }
+
+var lionRule = Rule{
+	Name: "lion", Label: "Lion", Info: "the sign of an interpolated momentum (Chen et al. 2023)",
+	Uses:  []string{"beta1", "beta2"},
+	New32: lionFrom[float32], New64: lionFrom[float64],
+}
+
+func lionFrom[F vec.Float](n int, p Params) (Optimizer[F], error) {
+	s := DefaultLion(p.LR)
+	s.WeightDecay = p.WeightDecay
+	s.Beta1, s.Beta2 = valueOr(p.Beta1, s.Beta1), valueOr(p.Beta2, s.Beta2)
+	return asOptimizer[F](NewLion[F](n, s))
+}

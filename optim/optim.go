@@ -4,7 +4,8 @@
 // Each rule is made by a constructor that takes the number of parameters and a
 // settings struct, and refuses impossible settings. The learning rate is a [Schedule]
 // that the rule itself reads at each of its steps, so that no wrapper can lose it. The
-// rules agree with PyTorch's optimizers of the same name.
+// rules agree with PyTorch's optimizers of the same name. [New] makes one by its name, and
+// [Register] adds one of another package.
 package optim
 
 import (
@@ -17,7 +18,8 @@ import (
 // An Optimizer updates parameters in place from their gradient and keeps what state it
 // needs for that.
 type Optimizer[F vec.Float] interface {
-	// Step updates theta in place. Lengths other than the constructor's are an error.
+	// Step updates theta in place and leaves grad as it is. Lengths other than the
+	// constructor's are an error, and on an error nothing has changed.
 	Step(theta, grad []F) error
 	// LR returns the learning rate of the next step.
 	LR() float64

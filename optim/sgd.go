@@ -63,3 +63,16 @@ func (o *SGD[F]) Step(theta, grad []F) error {
 	o.step++
 	return nil
 }
+
+var sgdRule = Rule{
+	Name: "sgd", Label: "SGD", Info: "stochastic gradient descent with momentum",
+	Uses:     []string{"momentum", "dampening", "nesterov"},
+	Momentum: .9,
+	New32:    sgdFrom[float32], New64: sgdFrom[float64],
+}
+
+func sgdFrom[F vec.Float](n int, p Params) (Optimizer[F], error) {
+	return asOptimizer[F](NewSGD[F](n, SGDSettings{
+		LR: p.LR, Momentum: *p.Momentum, Dampening: p.Dampening, Nesterov: p.Nesterov, WeightDecay: p.WeightDecay,
+	}))
+}

@@ -87,7 +87,7 @@ func compareFigure1(all []trajectory) []Row {
 	coordinates := []string{"t1", "t2"}
 	var rows []Row
 	for i, t := range all {
-		label := looks[t.Method].label
+		label := lookOf(t.Method).label
 		rows = append(rows, compareAll(label+" end", coordinates, Rerun, expected[i].end, t.End, 1e-3)...)
 		rows = append(rows, compareAll(label+" final", []string{"loss"}, Rerun, expected[i].losses, []float64{t.Loss}, 1e-3)...)
 	}
@@ -107,7 +107,7 @@ func drawFigure1(start []float64, all []trajectory) sheet {
 	g := all[0].First.Gradient
 	u := []float64{g[0] / hypot(g), g[1] / hypot(g)}
 	for _, t := range all {
-		c := looks[t.Method].color
+		c := lookOf(t.Method).color
 		p.line(t.Path, stroke(c, 1.5))
 		if t.Method != "none" {
 			p.line(ellipse(start, u, t.First.DeltaNorm, rho1), stroke(c, 1.25, 5, 2))
@@ -115,7 +115,7 @@ func drawFigure1(start []float64, all []trajectory) sheet {
 	}
 	const rescale = .06
 	for _, t := range all {
-		c, at := looks[t.Method].color, t.First.Perturbed
+		c, at := lookOf(t.Method).color, t.First.Perturbed
 		to := []float64{at[0] - rescale*t.First.Gradient[0], at[1] - rescale*t.First.Gradient[1]}
 		p.arrow(at, to, stroke(c, 1.5))
 		if t.Method != "none" {
@@ -124,7 +124,7 @@ func drawFigure1(start []float64, all []trajectory) sheet {
 	}
 	p.mark([][]float64{start}, dot{}, black, 3)
 	for _, t := range all {
-		p.mark([][]float64{t.End}, star{}, looks[t.Method].color, 7)
+		p.mark([][]float64{t.End}, star{}, lookOf(t.Method).color, 7)
 	}
 	p.mark([][]float64{{1, 1}, {-1, -1}}, plus, black, 4)
 	p.mark([][]float64{{0, 0}}, cross, black, 3.5)

@@ -107,7 +107,7 @@ func compareFigure2(all []attraction, gd float64) []Row {
 	}
 	var shares, formulas, heights []Row
 	for i, a := range all {
-		label := fmt.Sprintf("%s, rho %g: ", looks[a.Method].label, a.Rho)
+		label := fmt.Sprintf("%s, rho %g: ", lookOf(a.Method).label, a.Rho)
 		x := expected[i]
 		shares = append(shares, compare(label+"share at the maximum", Rerun, x.share, a.Share, .01))
 		formulas = append(formulas,
@@ -130,7 +130,7 @@ func drawFigure2(all []attraction) sheet {
 	}
 	var maps, marginals []panel
 	for i, a := range all {
-		l := looks[a.Method]
+		l := lookOf(a.Method)
 		p := newPanel(fmt.Sprintf("%s, ρ = %g", l.label, a.Rho), "θ₁", "θ₂", view)
 		d := density2(a.Ends, xs, xs)
 		top := peak(d)

@@ -66,12 +66,12 @@ func compareFigure3(all []oscillation) []Row {
 	expected := [][]float64{{-.5824, .3391}, {-.4380, .1919}, {-.8537, .7289}, {-.5655, .3198}}
 	var rows []Row
 	for i, o := range all {
-		label := fmt.Sprintf("%s, lr %g, final", looks[o.Method].label, o.LR)
+		label := fmt.Sprintf("%s, lr %g, final", lookOf(o.Method).label, o.LR)
 		ours := []float64{o.Theta[len(o.Theta)-1], o.Loss[len(o.Loss)-1]}
 		rows = append(rows, compareAll(label, []string{"theta", "loss"}, Rerun, expected[i], ours, 1e-4)...)
 	}
 	for _, o := range all {
-		label := fmt.Sprintf("%s, lr %g, 2-cycle's |theta|", looks[o.Method].label, o.LR)
+		label := fmt.Sprintf("%s, lr %g, 2-cycle's |theta|", lookOf(o.Method).label, o.LR)
 		rows = append(rows, compare(label, Formula, cycle(o.Method, o.LR), o.Cycle, 1e-9))
 	}
 	return rows
@@ -138,7 +138,7 @@ func drawOscillation(p, q panel, o oscillation) {
 		onCurve = append(onCurve, []float64{theta, o.Loss[i]})
 		bySteps = append(bySteps, []float64{float64(i), o.Loss[i]})
 	}
-	c, last := looks[o.Method].color, len(o.Theta)-1
+	c, last := lookOf(o.Method).color, len(o.Theta)-1
 	p.line(onCurve, stroke(fade(c, .5), .75))
 	p.mark(onCurve, dot{}, c, 2)
 	p.mark(onCurve[last:], star{}, c, 6)

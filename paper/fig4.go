@@ -111,7 +111,7 @@ func compareFigure4(frozen, exact []stability) []Row {
 	var rows []Row
 	areas := func(label string, maps []stability, name string, rho, saddle, valley float64) {
 		s := find4(maps, name, rho)
-		label = fmt.Sprintf("%s%s, rho %g:", label, looks[name].label, rho)
+		label = fmt.Sprintf("%s%s, rho %g:", label, lookOf(name).label, rho)
 		if saddle >= 0 {
 			rows = append(rows, compare(label+" stable area at the saddle", Rerun, saddle, s.Saddle, .01))
 		}
@@ -159,7 +159,7 @@ func drawFigure4(name string, maps []stability) sheet {
 		if row == 0 {
 			title = fmt.Sprintf("ρ = %g", s.Rho)
 		}
-		p := newPanel(title, "θ₁", looks[s.Method].label+": θ₂", box{-half4, half4, -half4, half4})
+		p := newPanel(title, "θ₁", lookOf(s.Method).label+": θ₂", box{-half4, half4, -half4, half4})
 		p.raster(shown4, func(x, y float64) color.NRGBA {
 			at := func(v float64) int { return int((v + half4) / (2 * half4) * cells4) }
 			return signed(s.values[at(x)*cells4+at(y)])

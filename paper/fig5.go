@@ -120,7 +120,7 @@ func overRadii(ctx context.Context, e experiment, name string) (robustness, erro
 func find5(all []finish, name string) (finish, string) {
 	for _, f := range all {
 		if f.Method == name {
-			return f, looks[name].label
+			return f, lookOf(name).label
 		}
 	}
 	return finish{}, name
@@ -163,7 +163,7 @@ func compareFigure5(all []finish) []Row {
 func drawFigure5(all []finish) sheet {
 	var above, below []panel
 	for i, f := range all {
-		l := looks[f.Method]
+		l := lookOf(f.Method)
 		p := newPanel(l.label, "θ₁", "θ₂", box{-3, 3, -3, 3})
 		p.landscape(toy.Banana{})
 		for _, path := range f.paths {
@@ -208,7 +208,7 @@ func drawRadii(radii []robustness) sheet {
 			saddle = append(saddle, []float64{rho, float64(r.Saddle[i])})
 			minima = append(minima, []float64{rho, float64(r.Minima[i])})
 		}
-		c := looks[r.Method].color
+		c := lookOf(r.Method).color
 		p.line(saddle, stroke(c, 1.75))
 		q.line(minima, stroke(c, 1.75))
 		q.mark(collapse, cross, black, 4)

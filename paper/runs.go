@@ -18,8 +18,12 @@ type experiment struct {
 // method returns a method's settings as the paper's figures have them: Fisher SAM with
 // eta 1 and ASAM with eta 0, which reproduce figure 5.
 func method(name string, rho float64) (sam.Settings[float64], error) {
-	var p sam.FamilyParams
-	if name != "none" {
+	m, err := sam.FindMethod(name)
+	if err != nil {
+		return sam.Settings[float64]{}, err
+	}
+	var p sam.Params
+	if m.Perturbs() {
 		p.Rho = sam.Constant(rho)
 	}
 	if name == "asam" {

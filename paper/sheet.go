@@ -42,7 +42,7 @@ const (
 func methodKey(names ...string) []entry {
 	var key []entry
 	for _, n := range names {
-		key = append(key, entry{label: looks[n].label, line: stroke(looks[n].color, 2)})
+		key = append(key, entry{label: lookOf(n).label, line: stroke(lookOf(n).color, 2)})
 	}
 	return key
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/monge-ml/monge/sam"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
@@ -22,12 +23,31 @@ type look struct {
 }
 
 // The colours are Okabe and Ito's, which readers with any colour vision tell apart.
-var looks = map[string]look{
-	"none":   {"GD", color.NRGBA{0x40, 0x40, 0x40, 0xff}},
-	"sam":    {"SAM", color.NRGBA{0xd5, 0x5e, 0x00, 0xff}},
-	"m-sam":  {"M-SAM", color.NRGBA{0x00, 0x72, 0xb2, 0xff}},
-	"fisher": {"Fisher SAM", color.NRGBA{0x00, 0x9e, 0x73, 0xff}},
-	"asam":   {"ASAM", color.NRGBA{0xb8, 0x5c, 0x96, 0xff}},
+var colours = map[string]color.NRGBA{
+	"none":   {0x40, 0x40, 0x40, 0xff},
+	"sam":    {0xd5, 0x5e, 0x00, 0xff},
+	"m-sam":  {0x00, 0x72, 0xb2, 0xff},
+	"fisher": {0x00, 0x9e, 0x73, 0xff},
+	"asam":   {0xb8, 0x5c, 0x96, 0xff},
+}
+
+// otherColour is that of methods that the paper's figures do not show.
+var otherColour = color.NRGBA{0x4b, 0x9f, 0xcc, 0xff}
+
+// lookOf is the look of a method by name.
+func lookOf(name string) look {
+	m, err := sam.FindMethod(name)
+	if err != nil {
+		return look{name, otherColour}
+	}
+	l := look{m.Label, otherColour}
+	if c, ok := colours[m.Name]; ok {
+		l.color = c
+	}
+	if !m.Perturbs() {
+		l.label = "GD"
+	}
+	return l
 }
 
 var (

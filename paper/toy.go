@@ -1,9 +1,9 @@
 package paper
 
 import (
-	"fmt"
 	"math"
 
+	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/toy"
 	"gonum.org/v1/gonum/floats"
 )
@@ -15,10 +15,10 @@ const drawnMost = 400
 // directory, and returns the paths. The runs should have kept their paths; of more than
 // 400 every so manyth is drawn.
 func DrawRuns(dir, name, title, method string, loss toy.Loss, runs []toy.Run) ([]string, error) {
-	l, known := looks[method]
-	if !known {
-		return nil, fmt.Errorf("unknown method %q", method)
+	if _, err := sam.FindMethod(method); err != nil {
+		return nil, err
 	}
+	l := lookOf(method)
 	view := around(runs, loss.Dim())
 	p := newPanel(title, "θ₁", "θ₂", view)
 	if loss.Dim() == 1 {

@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/monge-ml/monge/vec"
@@ -13,10 +14,21 @@ type Adaptive[F vec.Float] struct {
 	Eta float64 // >= 0; ASAM's reference code uses 0.01
 }
 
+// Check returns an error for an impossible Eta.
+func (m Adaptive[F]) Check() error {
+	if !(m.Eta >= 0) || math.IsInf(m.Eta, 1) {
+		return fmt.Errorf("eta of the adaptive metric is %g; it must be a finite number >= 0", m.Eta)
+	}
+	return nil
+}
+
 func (m Adaptive[F]) inverse(theta F) float64 {
 	t := math.Abs(float64(theta)) + m.Eta
 	return t * t
 }
+
+// InPlace says that nothing is kept in z.
+func (Adaptive[F]) InPlace() {}
 
 // Measure returns the lengths of g.
 func (m Adaptive[F]) Measure(_, theta, g []F) (Lengths, error) {
@@ -43,4 +55,16 @@ func (m Adaptive[F]) Precondition(_, theta, g []F) error {
 		g[i] = F(m.inverse(theta[i]) * float64(x))
 	}
 	return nil
+}
+
+var adaptiveSAM = Method{
+	Name: "asam", Label: "ASAM", Info: "adaptive SAM: a radius relative to each parameter's size (Kwon et al. 2021)",
+	Uses:  []string{"rho", "rho-schedule", "eta", "interval", "per-microbatch", "precondition-descent"},
+	Eta:   .01,
+	Look:  Look{Ink: 7, Width: 1.8, Dashes: []float64{3, 3}, Mark: "box", Radius: 3.2},
+	New32: adaptiveSettings[float32], New64: adaptiveSettings[float64],
+}
+
+func adaptiveSettings[F vec.Float](p Params) (Settings[F], error) {
+	return Settings[F]{Rho: p.Rho, Metric: Adaptive[F]{Eta: *p.Eta}}, nil
 }

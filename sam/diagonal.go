@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/monge-ml/monge/vec"
@@ -11,6 +12,14 @@ type Diagonal[F vec.Float] struct {
 	// Inverse writes the diagonal of B(theta)⁻¹ to dst; every entry must be positive
 	// and finite.
 	Inverse func(dst, theta []F)
+}
+
+// Check returns an error if there is no Inverse.
+func (m Diagonal[F]) Check() error {
+	if m.Inverse == nil {
+		return errors.New("the diagonal metric has no Inverse function")
+	}
+	return nil
 }
 
 // Measure returns the lengths of g and leaves the diagonal in z.

@@ -22,6 +22,14 @@
 // [New] makes a [Stepper] from a base optimizer and [Settings]; [Stepper.Step] owns both
 // passes; [Family] makes Settings by a method's name.
 //
+// # Methods of one's own
+//
+// A step makes three choices, and a variant differs in one or more of them: the [Direction]
+// of the ascent (the gradient), how far it goes (a [Metric], or a [Length]), and the
+// [Descent], what the base optimizer steps along (the gradient at theta+delta). [Register]
+// gives a combination a name, with the settings that it uses and numbers of its own: flags,
+// studies, toys and pages know it then.
+//
 // # The radius, the loss axis, and the ascent budget
 //
 // Rho is a length in parameter space. Alpha is a scale of the loss axis: with it the

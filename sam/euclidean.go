@@ -6,6 +6,9 @@ import "github.com/monge-ml/monge/vec"
 // paper), and with a loss axis M-SAM's (eq. 9).
 type Euclidean[F vec.Float] struct{}
 
+// InPlace says that nothing is kept in z.
+func (Euclidean[F]) InPlace() {}
+
 // Measure returns |g| for all three lengths.
 func (Euclidean[F]) Measure(_, _, g []F) (Lengths, error) {
 	n := vec.Norm(g)
@@ -17,3 +20,39 @@ func (Euclidean[F]) Displace(z, theta, g []F, c float64) { vec.AddScaled(z, thet
 
 // Precondition leaves g as it is.
 func (Euclidean[F]) Precondition(_, _, _ []F) error { return nil }
+
+// none is the base optimizer alone.
+var none = Method{
+	Name: "none", Label: "none", Info: "the base optimizer alone, without a perturbation",
+	Look:  Look{Ink: 0, Width: 1.8, Dashes: []float64{2, 2.5}, Mark: "circle", Radius: 2.2},
+	New32: noneSettings[float32], New64: noneSettings[float64],
+}
+
+func noneSettings[F vec.Float](Params) (Settings[F], error) {
+	return Settings[F]{Rho: Constant(0), Metric: Euclidean[F]{}}, nil
+}
+
+// plainSAM and mongeSAM are the two with the Euclidean base metric. SAM is drawn wide and
+// M-SAM narrow above it, so that both show where they are the same.
+var plainSAM = Method{
+	Name: "sam", Label: "SAM", Info: "sharpness-aware minimization (Foret et al. 2021)",
+	Uses:  []string{"rho", "rho-schedule", "interval", "per-microbatch"},
+	Look:  Look{Ink: 1, Width: 3.2, Mark: "circle", Radius: 4.6},
+	New32: euclideanSettings[float32], New64: euclideanSettings[float64],
+}
+
+var mongeSAM = Method{
+	Name: "m-sam", Label: "M-SAM", Info: "Monge SAM: the metric of the loss surface itself (Jacobsen and Arvanitidis 2025)",
+	Uses:  []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "interval", "per-microbatch"},
+	Alpha: 1,
+	Look:  Look{Ink: 2, Width: 1.8, Dashes: []float64{6, 3}, Mark: "pyramid", Radius: 3},
+	New32: euclideanSettings[float32], New64: euclideanSettings[float64],
+}
+
+func euclideanSettings[F vec.Float](p Params) (Settings[F], error) {
+	s := Settings[F]{Rho: p.Rho, AscentBudget: p.AscentBudget, Metric: Euclidean[F]{}}
+	if p.Alpha != nil {
+		s.Alpha = *p.Alpha
+	}
+	return s, nil
+}

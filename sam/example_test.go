@@ -29,9 +29,22 @@ func Example() {
 }
 
 func ExampleFamily() {
-	_, err := sam.Family[float32]("fisher", sam.FamilyParams{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
+	_, err := sam.Family[float32]("fisher", sam.Params{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
 	fmt.Println(err)
 	// Output: method fisher has no ascent budget: it is for m-sam
+}
+
+// The methods by name, and what each has a use for.
+func ExampleMethods() {
+	for _, m := range sam.Methods()[:5] {
+		fmt.Printf("%-10s alpha: %-5t eta: %t\n", m.Label, m.Has("alpha"), m.Has("eta"))
+	}
+	// Output:
+	// none       alpha: false eta: false
+	// SAM        alpha: false eta: false
+	// M-SAM      alpha: true  eta: false
+	// Fisher SAM alpha: false eta: true
+	// ASAM       alpha: false eta: true
 }
 
 // A step reports what it saw: with an ascent budget the predicted rise of the loss

@@ -1,6 +1,11 @@
 package sam
 
-import "github.com/monge-ml/monge/vec"
+import (
+	"fmt"
+	"math"
+
+	"github.com/monge-ml/monge/vec"
+)
 
 // Fisher is the diagonal Fisher metric as the paper prints it for Fisher SAM (eq. 4-5,
 // after Kim et al. 2022): B = diag(1 + Eta·f), with f the square of the minibatch's
@@ -10,7 +15,18 @@ type Fisher[F vec.Float] struct {
 	Eta float64 // > 0
 }
 
+// Check returns an error for an impossible Eta.
+func (m Fisher[F]) Check() error {
+	if !(m.Eta > 0) || math.IsInf(m.Eta, 1) {
+		return fmt.Errorf("eta of the Fisher metric is %g; it must be a finite number > 0", m.Eta)
+	}
+	return nil
+}
+
 func (m Fisher[F]) inverse(g F) float64 { x := float64(g); return x / (1 + m.Eta*x*x) }
+
+// InPlace says that nothing is kept in z.
+func (Fisher[F]) InPlace() {}
 
 // Measure returns the lengths of g.
 func (m Fisher[F]) Measure(_, _, g []F) (Lengths, error) {
@@ -29,4 +45,16 @@ func (m Fisher[F]) Displace(z, theta, g []F, c float64) {
 	for i, x := range g {
 		z[i] = theta[i] + F(c*m.inverse(x))
 	}
+}
+
+var fisherSAM = Method{
+	Name: "fisher", Label: "Fisher SAM", Info: "the diagonal Fisher metric (Kim et al. 2022), as the paper prints it",
+	Uses:  []string{"rho", "rho-schedule", "eta", "interval", "per-microbatch"},
+	Eta:   1,
+	Look:  Look{Ink: 6, Width: 1.8, Dashes: []float64{9, 3, 2, 3}, Mark: "diamond", Radius: 4},
+	New32: fisherSettings[float32], New64: fisherSettings[float64],
+}
+
+func fisherSettings[F vec.Float](p Params) (Settings[F], error) {
+	return Settings[F]{Rho: p.Rho, Metric: Fisher[F]{Eta: *p.Eta}}, nil
 }

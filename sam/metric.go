@@ -10,13 +10,23 @@ import (
 // form that may depend on theta and on the ascent gradient g. It is all that a new
 // member of the family has to supply. Both methods are one pass over memory, and a
 // step calls Measure first, then Displace with the same vectors; z is scratch that
-// survives from the one to the other. With PerMicrobatch z and g are the same vector.
+// survives from the one to the other, and another vector than g (but see [InPlaceMetric]).
+// A metric with a method Check() error is asked for it before the first step.
 type Metric[F vec.Float] interface {
 	// Measure returns the lengths that the step needs. It may leave what Displace
 	// needs in z.
 	Measure(z, theta, g []F) (Lengths, error)
 	// Displace sets z = theta + c·B⁻¹g.
 	Displace(z, theta, g []F, c float64)
+}
+
+// An InPlaceMetric takes z and g in one vector: its Measure leaves z alone, and its Displace
+// reads no entry of g after it has written the same entry of z. That saves the vector that
+// the step otherwise makes for g with PerMicrobatch or a [Direction]. (A metric that embeds
+// one of this package says what that one says: let it keep to the same.)
+type InPlaceMetric[F vec.Float] interface {
+	Metric[F]
+	InPlace() // does nothing: to have it is to say so
 }
 
 // Lengths are the lengths of an ascent gradient g in a metric B.
@@ -40,7 +50,10 @@ type Preconditioner[F vec.Float] interface {
 	Precondition(z, theta, g []F) error
 }
 
-// scale returns the factor c of the perturbation delta = c·B⁻¹g in the metric
+// ball is the family's [Length].
+type ball struct{}
+
+// Scale returns the factor c of the perturbation delta = c·B⁻¹g in the metric
 // B + alpha² g gᵀ on a ball of radius rho:
 //
 //	c = rho / (s sqrt(1 + alpha² s²)),  s² = gᵀB⁻¹g
@@ -48,7 +61,8 @@ type Preconditioner[F vec.Float] interface {
 // written with the ascent budget b = rho/alpha, so that it holds for alpha = 0
 // (b = +Inf: SAM, eq. 3) as for rho = +Inf (c = b/s²). With B = I and alpha = 1 it is
 // the paper's eq. 9.
-func scale(rho, budget, s float64) float64 {
+func (ball) Scale(rho, budget float64, g Lengths) float64 {
+	s := g.Dual
 	if s == 0 {
 		return 0
 	}

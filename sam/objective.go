@@ -1,57 +1,15 @@
 package sam
 
 import (
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/vec"
 )
 
 // Call says which evaluation of the objective a step asks for.
-type Call struct {
-	// Micro is the index of the microbatch, counted from 0. A step evaluates the same
-	// microbatch at theta and again at theta+delta.
-	Micro int
-	// Weight multiplies the gradient: the microbatch's share of the whole batch.
-	Weight float64
-	// Add asks to add to grad instead of overwriting it.
-	Add bool
-	// Perturbed is set when theta is the perturbed point theta+delta of an earlier call
-	// on the same microbatch. Then draw the same random numbers (dropout,
-	// augmentation) again and leave running statistics (batch norm) as they are.
-	Perturbed bool
-}
+type Call = objective.Call
 
 // An Objective is a loss over minibatches, of a flat parameter vector.
-type Objective[F vec.Float] interface {
-	// Gradient returns the mean loss of a microbatch at theta and writes the loss's
-	// gradient times c.Weight to grad (or adds it, with c.Add). It must not keep or
-	// change theta. The unit of the loss matters to M-SAM, see the package comment:
-	// return the mean over examples, not the sum.
-	Gradient(grad, theta []F, c Call) (loss float64, err error)
-}
+type Objective[F vec.Float] = objective.Objective[F]
 
-// Func adapts a plain function that writes the gradient at theta to grad and returns
-// the loss to an [Objective]. It ignores which microbatch is asked for, so it suits
-// deterministic objectives and loops that bind the minibatch themselves.
-func Func[F vec.Float](f func(grad, theta []F) float64) Objective[F] {
-	return &funcObjective[F]{f: f}
-}
-
-type funcObjective[F vec.Float] struct {
-	f       func(grad, theta []F) float64
-	scratch []F // only used to add to a gradient
-}
-
-func (o *funcObjective[F]) Gradient(grad, theta []F, c Call) (float64, error) {
-	if c.Add {
-		if len(o.scratch) != len(grad) {
-			o.scratch = make([]F, len(grad))
-		}
-		loss := o.f(o.scratch, theta)
-		vec.AddScaled(grad, grad, c.Weight, o.scratch)
-		return loss, nil
-	}
-	loss := o.f(grad, theta)
-	if c.Weight != 1 {
-		vec.Scale(grad, c.Weight, grad)
-	}
-	return loss, nil
-}
+// Func adapts a plain function, see [objective.Func].
+func Func[F vec.Float](f func(grad, theta []F) float64) Objective[F] { return objective.Func(f) }

@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,6 +14,14 @@ import (
 type Solve[F vec.Float] struct {
 	// Solve writes v with B(theta) v = g. It must not change theta or g.
 	Solve func(v, theta, g []F) error
+}
+
+// Check returns an error if there is no Solve.
+func (m Solve[F]) Check() error {
+	if m.Solve == nil {
+		return errors.New("the base metric has no Solve function")
+	}
+	return nil
 }
 
 // Measure returns the lengths of g and leaves B⁻¹g in z.

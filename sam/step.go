@@ -1,7 +1,6 @@
 package sam
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -12,7 +11,8 @@ import (
 // An Optimizer is the base update rule that a step hands its descent gradient to; the
 // types of package optim implement it.
 type Optimizer[F vec.Float] interface {
-	// Step updates theta in place from a gradient of the same length.
+	// Step updates theta in place from a gradient of the same length, which it leaves as it
+	// is. On an error it has changed nothing.
 	Step(theta, grad []F) error
 	MarshalBinary() ([]byte, error)
 	UnmarshalBinary([]byte) error
@@ -55,6 +55,13 @@ type Settings[F vec.Float] struct {
 	Interval int
 	// ClipNorm > 0 scales a descent gradient of a larger norm down to it.
 	ClipNorm float64
+	// Direction, Length and Descent make the step's three choices, for a stepper over n
+	// parameters: where the ascent goes, how far, and what the base optimizer steps along.
+	// Nil is the family's: the gradient, the metric's ball, the gradient at theta+delta. A
+	// choice that is also a [Keeper] is saved with the stepper.
+	Direction func(n int) Direction[F]
+	Length    func(n int) Length
+	Descent   func(n int) Descent[F]
 }
 
 // Result says what a step saw. In a plain step the perturbed values are those at
@@ -79,7 +86,7 @@ func (r Result) Ascent() float64 { return r.PerturbedLoss - r.Loss }
 type NonFiniteError struct {
 	Step int     // counted from 0
 	Pass string  // the evaluation: "ascent gradient at theta", ...
-	What string  // "loss", "gradient" or "perturbation"
+	What string  // "loss", "gradient", "direction", "perturbation", ...
 	Loss float64 // of that pass
 	Norm float64 // of that pass's gradient, NaN when not known
 }
@@ -96,12 +103,20 @@ const (
 )
 
 // A Stepper takes steps over parameter vectors of one length. It owns the gradient
-// and, once it perturbs, one vector more. It is not safe for concurrent use.
+// and, once it perturbs, one vector more; a third with a [Descent] or a [Keeper], and with
+// a metric that is no [InPlaceMetric] a further one with PerMicrobatch or a [Direction]. It
+// is not safe for concurrent use.
 type Stepper[F vec.Float] struct {
 	set  Settings[F]
 	base Optimizer[F]
 	step int
+	seams[F]
 	g, z []F
+	// ascent is the gradient at theta where that at theta+delta can't take its place.
+	ascent []F
+	// own is what a metric that is not in place measures, where that is not g.
+	own     []F
+	inPlace bool
 }
 
 // New returns a stepper for n parameters that hands its descent gradients to base.
@@ -121,7 +136,12 @@ func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], err
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("sam: %w", err)
 	}
-	return &Stepper[F]{set: s, base: base, g: make([]F, n)}, nil
+	choices, err := newSeams(n, s)
+	if err != nil {
+		return nil, fmt.Errorf("sam: %w", err)
+	}
+	_, inPlace := s.Metric.(InPlaceMetric[F])
+	return &Stepper[F]{set: s, base: base, seams: choices, g: make([]F, n), inPlace: inPlace}, nil
 }
 
 func (s *Settings[F]) check() error {
@@ -143,34 +163,14 @@ func (s *Settings[F]) check() error {
 	if _, ok := s.Metric.(Preconditioner[F]); s.PreconditionDescent && !ok {
 		return fmt.Errorf("metric %T can't precondition the descent: it is no Preconditioner", s.Metric)
 	}
-	switch s.Metric.(type) {
-	case Diagonal[F], Solve[F]:
-		if s.PerMicrobatch {
-			return fmt.Errorf("metric %T can't perturb per microbatch: it needs the vector that then holds the gradient", s.Metric)
-		}
-	}
 	_, _, err := s.radius(0)
 	return err
 }
 
+// checkMetric returns an error for a metric that says it is impossible.
 func checkMetric[F vec.Float](m Metric[F]) error {
-	switch m := m.(type) {
-	case Fisher[F]:
-		if !(m.Eta > 0) || math.IsInf(m.Eta, 1) {
-			return fmt.Errorf("eta of the Fisher metric is %g; it must be a finite number > 0", m.Eta)
-		}
-	case Adaptive[F]:
-		if !(m.Eta >= 0) || math.IsInf(m.Eta, 1) {
-			return fmt.Errorf("eta of the adaptive metric is %g; it must be a finite number >= 0", m.Eta)
-		}
-	case Diagonal[F]:
-		if m.Inverse == nil {
-			return errors.New("the diagonal metric has no Inverse function")
-		}
-	case Solve[F]:
-		if m.Solve == nil {
-			return errors.New("the base metric has no Solve function")
-		}
+	if c, ok := m.(interface{ Check() error }); ok {
+		return c.Check()
 	}
 	return nil
 }
@@ -226,20 +226,22 @@ func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objectiv
 	if err != nil {
 		return r, fmt.Errorf("sam: %w", err)
 	}
+	var ascent []F // the gradient at theta, if it is wanted beside the descent gradient
 	switch {
 	case rho == 0 || (s.set.Interval > 1 && s.step%s.set.Interval != 0):
 		err = s.plain(&r, theta, weights, obj)
 	case s.set.PerMicrobatch:
 		err = s.perMicrobatch(&r, theta, weights, obj, rho, budget)
 	default:
-		err = s.perBatch(&r, theta, weights, obj, rho, budget)
+		ascent, err = s.perBatch(&r, theta, weights, obj, rho, budget)
 	}
 	if err != nil {
 		return r, err
 	}
-	if err := s.descend(&r, theta); err != nil {
+	if err := s.descend(&r, theta, ascent); err != nil {
 		return r, err
 	}
+	s.keep(ascent, s.g)
 	s.step++
 	return r, nil
 }
@@ -251,16 +253,50 @@ func (s *Stepper[F]) plain(r *Result, theta []F, weights []float64, obj Objectiv
 	return err
 }
 
-// perBatch perturbs by the gradient of the whole batch.
-func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) (err error) {
-	if r.Loss, err = s.accumulate(s.g, theta, weights, obj, false, ascentPass); err != nil {
+// perBatch perturbs by the gradient of the whole batch, and returns that gradient if it is
+// wanted beside the descent gradient.
+func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) (ascent []F, err error) {
+	g := s.g
+	if s.wantAscent() {
+		ascent = s.vector(&s.ascent)
+		g = ascent
+	}
+	if r.Loss, err = s.accumulate(g, theta, weights, obj, false, ascentPass); err != nil {
+		return nil, err
+	}
+	z := s.vector(&s.z)
+	if s.direction == nil {
+		err = s.perturb(r, 1, theta, g, z, r.Loss, rho, budget)
+	} else {
+		err = s.perturbAlong(r, theta, g, z, rho, budget)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.PerturbedLoss, err = s.accumulate(s.g, z, weights, obj, true, descentPass)
+	return ascent, err
+}
+
+// perturbAlong perturbs in a direction that is not the gradient. What the result says of the
+// gradient is then measured by itself.
+func (s *Stepper[F]) perturbAlong(r *Result, theta, g, z []F, rho, budget float64) error {
+	norm := vec.Norm(g)
+	if !finite(norm) {
+		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: "gradient", Loss: r.Loss, Norm: norm}
+	}
+	d := s.measured()
+	if err := s.direction.Direct(d, theta, g); err != nil {
+		return fmt.Errorf("step %d: %w", s.step, err)
+	}
+	if err := s.perturb(r, 1, theta, d, z, r.Loss, rho, budget); err != nil {
 		return err
 	}
-	if err = s.perturb(r, 1, theta, s.g, s.spare(), r.Loss, rho, budget); err != nil {
-		return err
+	r.GradNorm, r.EffectiveRadius = norm, 0
+	if norm > 0 {
+		r.EffectiveRadius = r.DeltaNorm / norm
 	}
-	r.PerturbedLoss, err = s.accumulate(s.g, s.z, weights, obj, true, descentPass)
-	return err
+	r.PredictedAscent = vec.Dot(g, z) - vec.Dot(g, theta)
+	return nil
 }
 
 // accumulate sums the weighted gradients of all microbatches at one point into grad.
@@ -276,17 +312,17 @@ func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F
 }
 
 // perMicrobatch perturbs each microbatch by its own gradient, which shares z with the
-// perturbed point so that no third vector is needed.
+// perturbed point, so that no third vector is needed, if the metric allows it.
 func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) error {
-	z := s.spare()
+	z, g := s.vector(&s.z), s.measured()
 	for i, w := range weights {
 		c := Call{Micro: i, Weight: 1}
-		loss, err := s.eval(z, theta, obj, c, ascentPass)
+		loss, err := s.eval(g, theta, obj, c, ascentPass)
 		if err != nil {
 			return err
 		}
 		r.Loss += w * loss
-		if err := s.perturb(r, w, theta, z, z, loss, rho, budget); err != nil {
+		if err := s.perturb(r, w, theta, g, z, loss, rho, budget); err != nil {
 			return err
 		}
 		c.Weight, c.Add, c.Perturbed = w, i > 0, true
@@ -299,12 +335,21 @@ func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj 
 	return nil
 }
 
-// spare returns the one vector beyond the gradient, made when first needed.
-func (s *Stepper[F]) spare() []F {
-	if s.z == nil {
-		s.z = make([]F, len(s.g))
+// vector returns one of the vectors beyond the gradient, made when first needed.
+func (s *Stepper[F]) vector(v *[]F) []F {
+	if *v == nil {
+		*v = make([]F, len(s.g))
 	}
-	return s.z
+	return *v
+}
+
+// measured returns the vector for what the metric measures, where that is not the gradient
+// of the whole batch: the perturbed point's own if the metric works in place.
+func (s *Stepper[F]) measured() []F {
+	if s.inPlace {
+		return s.vector(&s.z)
+	}
+	return s.vector(&s.own)
 }
 
 // eval is one call of the objective, with its loss checked.
@@ -319,17 +364,21 @@ func (s *Stepper[F]) eval(grad, at []F, obj Objective[F], c Call, pass string) (
 	return loss, nil
 }
 
-// perturb sets z = theta + delta for the ascent gradient g, and adds what it did to r
-// with weight w.
+// perturb sets z = theta + delta for the ascent gradient g, or the direction that takes its
+// place, and adds what it did to r with weight w.
 func (s *Stepper[F]) perturb(r *Result, w float64, theta, g, z []F, loss, rho, budget float64) error {
 	n, err := s.set.Metric.Measure(z, theta, g)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", s.step, err)
 	}
 	if !finite(n.Grad) {
-		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: "gradient", Loss: loss, Norm: n.Grad}
+		what := "gradient"
+		if s.direction != nil {
+			what = "direction"
+		}
+		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: what, Loss: loss, Norm: n.Grad}
 	}
-	c := scale(rho, budget, n.Dual)
+	c := s.length.Scale(rho, budget, n)
 	delta := c * n.Direct
 	if !finite(delta) || !finite(n.Dual) {
 		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: "perturbation", Loss: loss, Norm: n.Grad}
@@ -345,8 +394,9 @@ func (s *Stepper[F]) perturb(r *Result, w float64, theta, g, z []F, loss, rho, b
 	return nil
 }
 
-// descend checks the descent gradient and hands it to the base optimizer.
-func (s *Stepper[F]) descend(r *Result, theta []F) error {
+// descend checks the descent gradient and hands it, or what is made of it, to the base
+// optimizer.
+func (s *Stepper[F]) descend(r *Result, theta, ascent []F) error {
 	pass := descentPass
 	if !r.Perturbed {
 		pass = plainPass
@@ -359,12 +409,20 @@ func (s *Stepper[F]) descend(r *Result, theta []F) error {
 	if !r.Perturbed {
 		r.GradNorm = norm
 	}
+	if s.descent != nil {
+		if err := s.descent.Combine(s.g, ascent, *r); err != nil {
+			return fmt.Errorf("step %d: %w", s.step, err)
+		}
+		if norm = vec.Norm(s.g); !finite(norm) {
+			return &NonFiniteError{Step: s.step, Pass: pass, What: "combined gradient", Loss: r.PerturbedLoss, Norm: norm}
+		}
+	}
 	if s.set.ClipNorm > 0 && norm > s.set.ClipNorm {
 		vec.Scale(s.g, s.set.ClipNorm/norm, s.g)
 		norm = s.set.ClipNorm
 	}
 	if s.set.PreconditionDescent {
-		if err := s.set.Metric.(Preconditioner[F]).Precondition(s.spare(), theta, s.g); err != nil {
+		if err := s.set.Metric.(Preconditioner[F]).Precondition(s.vector(&s.z), theta, s.g); err != nil {
 			return fmt.Errorf("step %d: %w", s.step, err)
 		}
 		if norm = vec.Norm(s.g); !finite(norm) {
@@ -378,34 +436,3 @@ func (s *Stepper[F]) descend(r *Result, theta []F) error {
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
-const stateMagic = "monge/sam 1\n"
-
-// MarshalBinary exports the step count and the base optimizer's state: with theta, all
-// that a later process needs to go on bit-identically.
-func (s *Stepper[F]) MarshalBinary() ([]byte, error) {
-	base, err := s.base.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	b := binary.LittleEndian.AppendUint64([]byte(stateMagic), uint64(s.step))
-	return append(b, base...), nil
-}
-
-// UnmarshalBinary restores what [Stepper.MarshalBinary] exported, into a stepper made
-// with the same settings and base optimizer. On an error nothing has changed.
-func (s *Stepper[F]) UnmarshalBinary(b []byte) error {
-	n := len(stateMagic)
-	if len(b) < n+8 || string(b[:n]) != stateMagic {
-		return errors.New("sam: not an optimizer state, or one of another version")
-	}
-	step := binary.LittleEndian.Uint64(b[n:])
-	if step > math.MaxInt32 {
-		return fmt.Errorf("sam: corrupt optimizer state: step %d", step)
-	}
-	if err := s.base.UnmarshalBinary(b[n+8:]); err != nil {
-		return err
-	}
-	s.step = int(step)
-	return nil
-}

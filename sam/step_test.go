@@ -467,7 +467,6 @@ func TestSettingsErrors(t *testing.T) {
 		{"no Inverse", Settings[float32]{Rho: Constant(1), Metric: Diagonal[float32]{}}},
 		{"no Solve", Settings[float32]{Rho: Constant(1), Metric: Solve[float32]{}}},
 		{"can't precondition", Settings[float32]{Rho: Constant(1), Metric: Fisher[float32]{Eta: 1}, PreconditionDescent: true}},
-		{"can't perturb per microbatch", Settings[float32]{Rho: Constant(1), PerMicrobatch: true, Metric: Diagonal[float32]{Inverse: func(_, _ []float32) {}}}},
 		{"interval is -1", Settings[float32]{Interval: -1}},
 		{"clip norm is -1", Settings[float32]{ClipNorm: -1}},
 	}
@@ -514,24 +513,24 @@ func TestFamily(t *testing.T) {
 	one, rho := 1., Constant(.1)
 	for _, tt := range []struct {
 		name string
-		p    FamilyParams
+		p    Params
 		want string
 	}{
-		{"none", FamilyParams{}, ""},
-		{"sgd", FamilyParams{}, ""},
-		{"sam", FamilyParams{Rho: rho}, ""},
-		{"m-sam", FamilyParams{Rho: rho}, ""},
-		{"m-sam", FamilyParams{Rho: rho, Alpha: &one}, ""},
-		{"m-sam", FamilyParams{Rho: Constant(math.Inf(1)), AscentBudget: Constant(.1)}, ""},
-		{"fisher", FamilyParams{Rho: rho}, ""},
-		{"asam", FamilyParams{Rho: rho, Eta: &one}, ""},
-		{"adam", FamilyParams{Rho: rho}, `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
-		{"sam", FamilyParams{}, "needs a radius"},
-		{"sam", FamilyParams{Rho: rho, Alpha: &one}, "no loss axis"},
-		{"asam", FamilyParams{Rho: rho, AscentBudget: Constant(.1)}, "no ascent budget"},
-		{"m-sam", FamilyParams{Rho: rho, Eta: &one}, "has no eta"},
-		{"m-sam", FamilyParams{Rho: rho, Alpha: &one, AscentBudget: Constant(.1)}, "give one"},
-		{"none", FamilyParams{Rho: rho}, "no perturbation"},
+		{"none", Params{}, ""},
+		{"sgd", Params{}, ""},
+		{"sam", Params{Rho: rho}, ""},
+		{"m-sam", Params{Rho: rho}, ""},
+		{"m-sam", Params{Rho: rho, Alpha: &one}, ""},
+		{"m-sam", Params{Rho: Constant(math.Inf(1)), AscentBudget: Constant(.1)}, ""},
+		{"fisher", Params{Rho: rho}, ""},
+		{"asam", Params{Rho: rho, Eta: &one}, ""},
+		{"adam", Params{Rho: rho}, `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
+		{"sam", Params{}, "needs a radius"},
+		{"sam", Params{Rho: rho, Alpha: &one}, "no loss axis"},
+		{"asam", Params{Rho: rho, AscentBudget: Constant(.1)}, "no ascent budget"},
+		{"m-sam", Params{Rho: rho, Eta: &one}, "has no eta"},
+		{"m-sam", Params{Rho: rho, Alpha: &one, AscentBudget: Constant(.1)}, "give one"},
+		{"none", Params{Rho: rho}, "no perturbation"},
 	} {
 		_, err := Family[float32](tt.name, tt.p)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {

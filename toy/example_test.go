@@ -11,7 +11,7 @@ import (
 // The paper's figure 5 in numbers: where SAM and M-SAM end from a grid of starts.
 func ExampleDescendAll() {
 	for _, name := range []string{"sam", "m-sam"} {
-		method, err := sam.Family[float64](name, sam.FamilyParams{Rho: sam.Constant(1)})
+		method, err := sam.Family[float64](name, sam.Params{Rho: sam.Constant(1)})
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -11,8 +11,12 @@ import (
 
 func method(t testing.TB, name string, rho float64) sam.Settings[float64] {
 	t.Helper()
-	var p sam.FamilyParams
-	if name != "none" {
+	m, err := sam.FindMethod(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p sam.Params
+	if m.Perturbs() {
 		p.Rho = sam.Constant(rho)
 	}
 	if name == "asam" {
@@ -120,7 +124,8 @@ func TestFigure5(t *testing.T) {
 // A run that leaves the finite numbers stops at its last finite point, and the others go on.
 func TestDivergence(t *testing.T) {
 	starts := [][]float64{{-1.5, .5}, {1, 1}, {1e155, 1e155}, {0, 0}}
-	for _, name := range sam.Methods {
+	for _, m := range Methods() {
+		name := m.Name
 		runs := descendAll(t, Banana{}, starts, Settings{Method: method(t, name, .3), LR: 10, Steps: 200, PathEvery: 1})
 		for i, r := range runs {
 			if !finite(r.End) {
@@ -165,7 +170,8 @@ func TestEndsOfOneMinimum(t *testing.T) {
 
 // A stationary start stays, whatever the ball: at a zero gradient the perturbation is zero.
 func TestStationaryStart(t *testing.T) {
-	for _, name := range sam.Methods {
+	for _, m := range Methods() {
+		name := m.Name
 		for _, start := range [][]float64{{0, 0}, {1, 1}, {-2, -.5}} {
 			r := descend(t, Banana{}, start, Settings{Method: method(t, name, 1), LR: .01, Steps: 50})
 			if r.Diverged || r.End[0] != start[0] || r.End[1] != start[1] {

@@ -98,7 +98,7 @@ func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := sam.FamilyParams{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho}
+	p := sam.Params{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho}
 	if s.budget != nil {
 		p.AscentBudget = s.budget
 	}
@@ -112,36 +112,8 @@ func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
 }
 
 func (c *Config) base(n int, lr optim.Schedule) (optim.Optimizer[float32], error) {
-	set := func(dst *float64, v *float64) {
-		if v != nil {
-			*dst = *v
-		}
-	}
-	switch c.Base {
-	case "sgd":
-		return optim.NewSGD[float32](n, optim.SGDSettings{
-			LR: lr, Momentum: c.momentum(), Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay})
-	case "adam", "adamw":
-		s := optim.DefaultAdam(lr)
-		s.WeightDecay = c.WeightDecay
-		set(&s.Beta1, c.Beta1)
-		set(&s.Beta2, c.Beta2)
-		set(&s.Eps, c.Eps)
-		if c.Base == "adamw" {
-			return optim.NewAdamW[float32](n, s)
-		}
-		return optim.NewAdam[float32](n, s)
-	case "lion":
-		s := optim.DefaultLion(lr)
-		s.WeightDecay = c.WeightDecay
-		set(&s.Beta1, c.Beta1)
-		set(&s.Beta2, c.Beta2)
-		return optim.NewLion[float32](n, s)
-	default: // rmsprop: check knows the others
-		s := optim.DefaultRMSprop(lr)
-		s.Momentum, s.WeightDecay, s.Centered = c.momentum(), c.WeightDecay, c.Centered
-		set(&s.Alpha, c.Decay)
-		set(&s.Eps, c.Eps)
-		return optim.NewRMSprop[float32](n, s)
-	}
+	return optim.New[float32](c.Base, n, optim.Params{
+		LR: lr, Momentum: c.Momentum, Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay,
+		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Decay: c.Decay, Centered: c.Centered,
+	})
 }

@@ -6,12 +6,9 @@ package train
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-)
 
-// Bases are the names of base optimizers that a Config may have.
-var Bases = []string{"sgd", "adam", "adamw", "rmsprop", "lion"}
+	"github.com/monge-ml/monge/optim"
+)
 
 // A Config is everything that decides a run's result, and when it saves. Its fields are
 // named in JSON, in TOML and as flags alike (see [Settings]).
@@ -123,15 +120,13 @@ func Default() Config {
 	}
 }
 
-// momentum returns the base optimizer's: what is set, else .9 for sgd.
+// momentum returns the base optimizer's: what is set, else the rule's own.
 func (c *Config) momentum() float64 {
-	switch {
-	case c.Momentum != nil:
+	if c.Momentum != nil {
 		return *c.Momentum
-	case c.Base == "sgd":
-		return .9
 	}
-	return 0
+	r, _ := optim.FindRule(c.Base) // Check knows the others
+	return r.Momentum
 }
 
 // Check returns an error for settings that no run could have, as far as that can be seen
@@ -181,37 +176,6 @@ func (c *Config) check() error {
 	if err := c.checkKind(); err != nil {
 		return err
 	}
-	return c.checkBase()
-}
-
-// baseUses lists the base optimizers that each setting of only some is for.
-var baseUses = map[string][]string{
-	"momentum":  {"sgd", "rmsprop"},
-	"dampening": {"sgd"},
-	"nesterov":  {"sgd"},
-	"beta1":     {"adam", "adamw", "lion"},
-	"beta2":     {"adam", "adamw", "lion"},
-	"eps":       {"adam", "adamw", "rmsprop"},
-	"decay":     {"rmsprop"},
-	"centered":  {"rmsprop"},
-}
-
-// checkBase returns an error for settings that the base optimizer has no use for.
-func (c *Config) checkBase() error {
-	if !slices.Contains(Bases, c.Base) {
-		return fmt.Errorf("unknown base optimizer %q; there are %s", c.Base, strings.Join(Bases, ", "))
-	}
-	for _, s := range []struct {
-		name string
-		set  bool
-	}{
-		{"momentum", c.Momentum != nil && *c.Momentum != 0}, {"dampening", c.Dampening != 0}, {"nesterov", c.Nesterov},
-		{"beta1", c.Beta1 != nil}, {"beta2", c.Beta2 != nil}, {"eps", c.Eps != nil},
-		{"decay", c.Decay != nil}, {"centered", c.Centered},
-	} {
-		if uses := baseUses[s.name]; s.set && !slices.Contains(uses, c.Base) {
-			return fmt.Errorf("base %s takes no %s; it is for %s", c.Base, s.name, strings.Join(uses, ", "))
-		}
-	}
-	return nil
+	_, err := c.base(1, optim.Constant(c.LR))
+	return err
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 )
 
 // goldenBERT is testdata/bert.json.
@@ -87,7 +87,7 @@ func TestBERT(t *testing.T) {
 	}
 	compareLogits(t, logits, g.Logits)
 	grad := make([]float32, m.Size())
-	loss, err := m.Gradient(grad, theta, x, g.Labels, sam.Call{Weight: 1})
+	loss, err := m.Gradient(grad, theta, x, g.Labels, objective.Call{Weight: 1})
 	if err != nil || !(math.Abs(loss-g.Loss) < 1e-5*g.Loss) {
 		t.Errorf("loss %.7f, PyTorch %.7f, %v", loss, g.Loss, err)
 	}
@@ -100,7 +100,7 @@ func TestBERTAllocatesNothing(t *testing.T) {
 	m, theta := g.model(t, len(g.IDs[0]))
 	x, grad := slices.Concat(g.IDs...), make([]float32, m.Size())
 	step := func() {
-		if _, err := m.Gradient(grad, theta, x, g.Labels, sam.Call{Weight: 1}); err != nil {
+		if _, err := m.Gradient(grad, theta, x, g.Labels, objective.Call{Weight: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,7 +149,7 @@ func TestBERTTokens(t *testing.T) {
 		if _, err := m.Logits(theta, x); err == nil || !strings.Contains(err.Error(), "token 2 of text 1 is") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%g: error %v, want %q", bad, err, want)
 		}
-		if _, err := m.Gradient(grad, theta, x, g.Labels, sam.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Gradient(grad, theta, x, g.Labels, objective.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%g: error %v, want %q", bad, err, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/weights"
@@ -215,7 +216,7 @@ func (c *check) compare(t *testing.T, m *nn.Model, theta []float32) {
 		t.Errorf("logits differ by %.2g of the largest", worst/top)
 	}
 	grad := make([]float32, m.Size())
-	if _, err := m.Gradient(grad, theta, x, labels, sam.Call{Weight: 1}); err != nil {
+	if _, err := m.Gradient(grad, theta, x, labels, objective.Call{Weight: 1}); err != nil {
 		t.Fatal(err)
 	}
 	c.compareGradients(t, m, grad)
@@ -262,7 +263,7 @@ func TestTenSteps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := sam.FamilyParams{}
+			p := sam.Params{}
 			if r.Method != "sgd" {
 				p.Rho = sam.Constant(.1)
 			}
