@@ -157,12 +157,8 @@ func (f *File) load(o Options) (*Classifier, error) {
 
 // usualInput returns the input that a model is usually used with, nil for an unknown one.
 func usualInput(model string) []int {
-	for _, e := range models.List {
-		if e.Name == model {
-			return slices.Clone(e.Input)
-		}
-	}
-	return nil
+	e, _ := models.Find(model)
+	return slices.Clone(e.Input)
 }
 
 func (c *Classifier) chooseNormalization(f *File, option string) (err error) {

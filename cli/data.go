@@ -74,8 +74,8 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var starts []string
-			for _, s := range data.Specs() {
-				starts = append(starts, strings.TrimRight(s, "DIRFLE"))
+			for _, f := range data.Formats() {
+				starts = append(starts, strings.TrimSuffix(f.Spec(), f.Place))
 			}
 			return starts, cobra.ShellCompDirectiveNoSpace
 		},

@@ -12,8 +12,13 @@ import (
 	"strings"
 )
 
-// csvFormat is what a spec says about a file of rows.
-type csvFormat struct {
+var csvFormat = Format{
+	Name: "csv", Place: "FILE", Open: openCSV,
+	Info: "a line an example, the first names the columns; ?label=COLUMN&shape=28x28x1&scale=255",
+}
+
+// csvSpec is what a spec says about a file of rows.
+type csvSpec struct {
 	label string  // the column of the labels
 	shape []int   // of a row; nil is 1 x 1 x columns
 	scale float32 // divides the numbers
@@ -25,7 +30,7 @@ func openCSV(place string, _ *Options) (*Splits, error) {
 	if i := strings.LastIndex(place, "?"); i >= 0 {
 		path, query = place[:i], place[i+1:]
 	}
-	f, err := parseCSVFormat(query)
+	f, err := parseCSVSpec(query)
 	if err != nil {
 		return nil, fmt.Errorf("csv:%s: %w", place, err)
 	}
@@ -41,8 +46,8 @@ func openCSV(place string, _ *Options) (*Splits, error) {
 	return s, nil
 }
 
-func parseCSVFormat(query string) (f csvFormat, err error) {
-	f = csvFormat{label: "label", scale: 1}
+func parseCSVSpec(query string) (f csvSpec, err error) {
+	f = csvSpec{label: "label", scale: 1}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return f, usage("%q is not like label=NAME&shape=28x28x1&scale=255", query)
@@ -76,7 +81,7 @@ func parseCSVFormat(query string) (f csvFormat, err error) {
 }
 
 // parse reads a line of column names, then a line an example.
-func (f csvFormat) parse(r io.Reader) (*Set, []string, error) {
+func (f csvSpec) parse(r io.Reader) (*Set, []string, error) {
 	in := &limited{r, maxMemory}
 	rows := csv.NewReader(in)
 	rows.ReuseRecord = true

@@ -30,7 +30,7 @@ type source interface {
 // NewSet returns the set of examples that lie one after the other in x, which it keeps.
 func NewSet(x []float32, labels, shape []int) (*Set, error) {
 	s := &Set{Labels: labels, Shape: shape, source: floats(x)}
-	if len(labels) == 0 || s.ExampleLen() <= 0 || len(x) != len(labels)*s.ExampleLen() {
+	if len(labels) == 0 || len(shape) == 0 || s.ExampleLen() <= 0 || len(x) != len(labels)*s.ExampleLen() {
 		return nil, fmt.Errorf("%d numbers are no %d examples of shape %v", len(x), len(labels), shape)
 	}
 	return s, nil

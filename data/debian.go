@@ -9,6 +9,11 @@ import (
 	"strings"
 )
 
+var debianFormat = Format{
+	Name: "debian", Place: "FILE", Sized: true, Open: openDebian,
+	Info: `descriptions of Debian's packages by section, from an index as "apt-cache dumpavail" prints it`,
+}
+
 // openDebian reads the descriptions of Debian's packages from an index of APT: stanzas of
 // fields, one for each package, with an empty line between them. The text is the
 // description, its first line and what follows if the index has it; the class is the

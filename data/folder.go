@@ -13,6 +13,11 @@ import (
 	"sync/atomic"
 )
 
+var folderFormat = Format{
+	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp",
+}
+
 // imageTypes are the endings of the files that an image folder takes for images.
 var imageTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 

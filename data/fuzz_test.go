@@ -70,7 +70,7 @@ func FuzzCSV(f *testing.F) {
 	f.Add("shape=2x2x1&scale=255", "label,a,b,c,d\nno,0,51,255,0\n\"y\"\"es\",1,2,3,4\n")
 	f.Add("scale=0", "")
 	f.Fuzz(func(t *testing.T, query, text string) {
-		format, err := parseCSVFormat(query)
+		format, err := parseCSVSpec(query)
 		if err != nil {
 			return
 		}

@@ -38,38 +38,8 @@ func (e UsageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(format, args...)) }
 
-// A format opens the data sets of one kind.
-type format struct {
-	name  string
-	place string // what follows the colon: "DIR", or "" if nothing does
-	open  func(place string, o *Options) (*Splits, error)
-}
-
-var formats = []format{
-	{"digits", "", func(string, *Options) (*Splits, error) { return Digits() }},
-	{"idx", "DIR", openIDX},
-	{"cifar10", "DIR", cifar10.open},
-	{"cifar100", "DIR", cifar100.open},
-	{"imagefolder", "DIR", openFolder},
-	{"csv", "FILE", openCSV},
-	{"text", "FILE", openText},
-	{"debian", "FILE", openDebian},
-}
-
-// Specs returns what [Open] takes: "digits", "idx:DIR" and so on.
-func Specs() []string {
-	var specs []string
-	for _, f := range formats {
-		if f.place == "" {
-			specs = append(specs, f.name)
-		} else {
-			specs = append(specs, f.name+":"+f.place)
-		}
-	}
-	return specs
-}
-
-// Open returns a data set by its spec: a name, or a format and a place.
+// Open returns a data set by its spec: a name, or a format and a place. Beside the formats
+// that were registered (see [Register]) there are
 //
 //	digits                          the embedded digits, see [Digits]
 //	idx:DIR                         MNIST's format, gzipped or not
@@ -88,17 +58,20 @@ func Specs() []string {
 // Errors name the file; those of the spec and the options are a [UsageError].
 func Open(spec string, o Options) (*Splits, error) {
 	name, place, _ := strings.Cut(spec, ":")
-	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
-	if i < 0 {
+	f, ok := formats.Lookup(name)
+	if !ok {
 		return nil, usage("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
 	}
-	if f := formats[i]; (f.place == "") != (place == "") {
-		return nil, usage("data set %q: it is written %s", spec, Specs()[i])
+	if (f.Place == "") != (place == "") {
+		return nil, usage("data set %q: it is written %s", spec, f.Spec())
 	}
 	if o.Size < 0 || o.Size > maxSize {
 		return nil, usage("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
 	}
-	s, err := formats[i].open(place, &o)
+	s, err := f.Open(place, &o)
+	if err == nil {
+		err = s.check(spec)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -179,6 +179,11 @@ func (c *corpus) part(test bool, names []string) *Set {
 	return all.Select(idx)
 }
 
+var textFormat = Format{
+	Name: "text", Place: "FILE", Sized: true, Open: openText,
+	Info: "a line a text: LABEL<TAB>TEXT, or JSON with label and text; or a directory with train.tsv, val.tsv, test.tsv or .jsonl",
+}
+
 // openText reads labelled texts: a file, a tenth of whose texts is the test split, or a
 // directory with files train, val and test, which may end in .tsv, .jsonl, .txt and .gz.
 func openText(place string, o *Options) (*Splits, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 
@@ -56,8 +55,7 @@ func (c *Config) dataOptions() data.Options {
 
 // Pairs reports whether the data are pairs of images and captions, not of classes.
 func (c *Config) Pairs() bool {
-	format, _, _ := strings.Cut(c.Data, ":")
-	return slices.ContainsFunc(pairs.Specs(), func(spec string) bool { return strings.HasPrefix(spec, format+":") })
+	return pairs.IsSpec(c.Data)
 }
 
 // A pairSource is lists of pairs: to train on, to validate and to test, of which the last two

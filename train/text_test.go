@@ -57,7 +57,7 @@ func TestTextBits(t *testing.T) {
 // The text models know all tokens that texts have.
 func TestVocabularies(t *testing.T) {
 	n := 0
-	for _, e := range models.List {
+	for _, e := range models.All() {
 		if e.Vocabulary == 0 {
 			continue
 		}
