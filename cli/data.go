@@ -112,7 +112,7 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Size, "size", 0, "height and width to bring an imagefolder's images to (default their own), or tokens of a text (default 64)")
+	f.Var(sizeFlag{&o.Size}, "size", "height and width to bring an imagefolder's images to, as in 48x192, or one number for both (default their own), or tokens of a text (default 64)")
 	f.StringSliceVar(&o.Classes, "classes", nil, "keep these classes alone, in this order")
 	f.IntVar(&o.Subset, "subset", 0, "keep so many training examples, by class alike (default all)")
 	f.BoolVar(&o.Crop, "crop", false, "with --size, cut out the centre instead of squeezing")
@@ -122,6 +122,12 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 	complete(cmd, "split", "train", "val", "test")
 	return cmd
 }
+
+// sizeFlag is a size as a flag's value.
+type sizeFlag struct{ *data.Size }
+
+func (s sizeFlag) Set(text string) error { return s.UnmarshalText([]byte(text)) }
+func (s sizeFlag) Type() string          { return "size" }
 
 // choosePart returns the split of a name, the first without one.
 func choosePart(s *data.Splits, name string) (data.Part, error) {

@@ -145,14 +145,12 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	return nil
 }
 
-// open opens the data, with an image folder's images or the texts brought to the size of
-// the network's input if the file of weights says that.
+// open opens the data, brought to the size of the network's input if the file of weights says
+// that and the format can.
 func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
 	o := data.Options{Crop: e.crop, Classes: e.classes}
-	switch name, _, _ := strings.Cut(e.data, ":"); {
-	case name == "imagefolder" && len(input) == 3 && input[0] == input[1],
-		(name == "text" || name == "debian") && len(input) == 1:
-		o.Size = input[0]
+	if f, ok := data.FormatOf(e.data); ok && f.Sized {
+		o.Size = data.SizeOf(input)
 	}
 	d, err := data.Open(e.data, o)
 	if bad := data.UsageError(""); errors.As(err, &bad) {

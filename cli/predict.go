@@ -61,8 +61,8 @@ code is 1 then. For a network of texts give --text instead, once for each.`,
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
 			} else if len(in) == 1 && !p.texts {
 				return fmt.Errorf("%s is for texts: give them by --text", w.path)
-			} else if len(in) == 3 && (in[0] != in[1] || in[2] != 3) {
-				return fmt.Errorf("%s is for inputs of shape %v; only square color images are read", w.path, in)
+			} else if len(in) == 3 && in[2] != 3 {
+				return fmt.Errorf("%s is for inputs of shape %v; only color images are read", w.path, in)
 			}
 			if p.texts {
 				return p.run(cmd, texts, asJSON)
@@ -170,7 +170,7 @@ func (p *prediction) read(input string) ([]float32, error) {
 		data.Tokens(x, input)
 		return x, nil
 	}
-	x, _, err := data.DecodeImage(input, p.c.Input[0], p.crop)
+	x, _, err := data.DecodeImage(input, data.SizeOf(p.c.Input), p.crop)
 	return x, err
 }
 

@@ -24,12 +24,16 @@ var debianFormat = Format{
 // one in a hundred of what is left are dropped. A tenth of the sources, by a hash of their
 // names, is the test split.
 func openDebian(path string, o *Options) (*Splits, error) {
+	tokens, err := o.Size.tokens()
+	if err != nil {
+		return nil, err
+	}
 	r, err := openPlain(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	index := newDebianIndex(o)
+	index := newDebianIndex(tokens)
 	if err := index.parse(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -48,8 +52,8 @@ type debianIndex struct {
 	packages, bare, twins int // all, those without a section or a description, and those like others
 }
 
-func newDebianIndex(o *Options) *debianIndex {
-	return &debianIndex{corpus: *newCorpus(o), sources: map[string]bool{}, descriptions: map[string]bool{}}
+func newDebianIndex(tokens int) *debianIndex {
+	return &debianIndex{corpus: *newCorpus(tokens), sources: map[string]bool{}, descriptions: map[string]bool{}}
 }
 
 // A stanza is what is read of one package. The tokens of its description are at the end

@@ -24,7 +24,7 @@ func ExampleOpen() {
 }
 
 func ExampleDecodeImage() {
-	x, shape, err := data.DecodeImage("testdata/images/wide.png", 8, true)
+	x, shape, err := data.DecodeImage("testdata/images/wide.png", data.Square(8), true)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/registry"
 )
@@ -57,6 +58,12 @@ func Specs() []string {
 		specs = append(specs, f.Spec())
 	}
 	return specs
+}
+
+// FormatOf returns the format that a spec names, and whether there is one.
+func FormatOf(spec string) (Format, bool) {
+	name, _, _ := strings.Cut(spec, ":")
+	return formats.Lookup(name)
 }
 
 // check returns an error for what a format must not return.

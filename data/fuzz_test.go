@@ -105,22 +105,24 @@ func FuzzPicture(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, 8, true)
-		f.Add(b, 0, false)
+		f.Add(b, 8, 8, true)
+		f.Add(b, 3, 9, true)
+		f.Add(b, 0, 0, false)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, size int, crop bool) {
+	f.Fuzz(func(t *testing.T, b []byte, height, width int, crop bool) {
 		c, _, err := image.DecodeConfig(bytes.NewReader(b))
-		if err != nil || c.Width > 1024 || c.Height > 1024 || size < 0 || size > 64 || len(b) > fuzzSize {
+		if err != nil || c.Width > 1024 || c.Height > 1024 || (Size{height, width}).check() != nil || max(height, width) > 64 || len(b) > fuzzSize {
 			return
 		}
 		p, err := decodePicture(b)
 		if err != nil {
 			return
 		}
+		size := Size{height, width}
 		if p, err = p.fit(size, crop); err != nil {
 			return
 		}
-		if len(p.rgb) != 3*p.w*p.h || size != 0 && (p.w != size || p.h != size) {
+		if len(p.rgb) != 3*p.w*p.h || size != (Size{}) && (p.w != width || p.h != height) {
 			t.Errorf("%dx%d with %d bytes", p.w, p.h, len(p.rgb))
 		}
 	})
@@ -183,7 +185,7 @@ func FuzzText(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		c := newCorpus(&Options{Size: 5})
+		c := newCorpus(5)
 		if c.parse(bytes.NewReader(b), true) == nil {
 			if len(c.labels) == 0 {
 				t.Fatal("no text, and no error")
@@ -201,7 +203,7 @@ func FuzzDebian(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		x := newDebianIndex(&Options{Size: 5})
+		x := newDebianIndex(5)
 		if x.parse(bytes.NewReader(b)) != nil {
 			return
 		}

@@ -10,11 +10,11 @@ import (
 
 // Options say how to open a data set.
 type Options struct {
-	// Size is the height and width that images of files are brought to; 0 keeps theirs,
-	// which must then agree. With Crop the shorter side is brought to Size and the centre
-	// cut out, else images are squeezed. Resizing is Pillow's bilinear one, to the bit.
-	// Of texts it is the number of tokens, to which they are cut or padded; 0 is 64.
-	Size int
+	// Size is the height and width that images of files are brought to; zero keeps theirs,
+	// which must then agree. With Crop images are made as small as covers Size and the centre
+	// is cut out, else they are squeezed. Resizing is Pillow's bilinear one, to the bit.
+	// Of texts it is the number of tokens, to which they are cut or padded; zero is 64.
+	Size Size
 	Crop bool
 	// Classes keeps these classes alone, in this order; nil keeps all.
 	Classes []string
@@ -57,16 +57,16 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //
 // Errors name the file; those of the spec and the options are a [UsageError].
 func Open(spec string, o Options) (*Splits, error) {
-	name, place, _ := strings.Cut(spec, ":")
-	f, ok := formats.Lookup(name)
+	_, place, _ := strings.Cut(spec, ":")
+	f, ok := FormatOf(spec)
 	if !ok {
 		return nil, usage("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
 	}
 	if (f.Place == "") != (place == "") {
 		return nil, usage("data set %q: it is written %s", spec, f.Spec())
 	}
-	if o.Size < 0 || o.Size > maxSize {
-		return nil, usage("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
+	if err := o.Size.check(); err != nil {
+		return nil, err
 	}
 	s, err := f.Open(place, &o)
 	if err == nil {
@@ -86,8 +86,8 @@ func (s *Splits) choose(o *Options) error {
 		if p.Text {
 			continue
 		}
-		if h, w := p.Shape[0], p.Shape[1]; o.Size != 0 && (h != o.Size || w != o.Size) {
-			return usage("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
+		if o.Size != (Size{}) && !o.Size.is(p.Shape) {
+			return usage("%s: its examples are %s and can't be brought to size %v; only an imagefolder's can", s.Name, sides(p.Shape), o.Size)
 		}
 	}
 	if o.Classes != nil {
@@ -115,6 +115,14 @@ func (s *Splits) choose(o *Options) error {
 		*p.set = subset
 	}
 	return nil
+}
+
+// sides writes the height and width of a shape, or all of another's.
+func sides(shape []int) string {
+	if len(shape) == 3 {
+		return fmt.Sprintf("%dx%d", shape[0], shape[1])
+	}
+	return fmt.Sprint(shape)
 }
 
 // keepClasses drops the examples of all other classes, and numbers these anew.

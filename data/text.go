@@ -130,12 +130,8 @@ type corpus struct {
 	texts
 }
 
-func newCorpus(o *Options) *corpus {
-	c := &corpus{tokens: usualTokens, most: maxTexts, number: map[string]int{}}
-	if o.Size != 0 {
-		c.tokens = o.Size
-	}
-	return c
+func newCorpus(tokens int) *corpus {
+	return &corpus{tokens: tokens, most: maxTexts, number: map[string]int{}}
 }
 
 // end ends the text whose tokens are those of ids from begin on, and cuts it.
@@ -187,13 +183,17 @@ var textFormat = Format{
 // openText reads labelled texts: a file, a tenth of whose texts is the test split, or a
 // directory with files train, val and test, which may end in .tsv, .jsonl, .txt and .gz.
 func openText(place string, o *Options) (*Splits, error) {
+	tokens, err := o.Size.tokens()
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(place)
 	if err != nil {
 		return nil, err
 	}
 	s := &Splits{}
 	if !info.IsDir() {
-		c := newCorpus(o)
+		c := newCorpus(tokens)
 		if err := c.readFile(place, true); err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func openText(place string, o *Options) (*Splits, error) {
 		if path == "" {
 			continue
 		}
-		c := newCorpus(o)
+		c := newCorpus(tokens)
 		if err := c.readFile(path, false); err != nil {
 			return nil, err
 		}

@@ -88,7 +88,7 @@ func TestTextFormats(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		textFile(t, dir, name, text)
-		s, err := Open("text:"+dir, Options{Size: 8})
+		s, err := Open("text:"+dir, Options{Size: Square(8)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -163,7 +163,7 @@ func TestTextSplits(t *testing.T) {
 	if want := len(in) / 3; test < want {
 		t.Errorf("of the %d texts of the first file in the test split %d are in that of the second", len(in), test)
 	}
-	short, err := Open("text:"+path, Options{Val: .1, Seed: 1, Size: 2})
+	short, err := Open("text:"+path, Options{Val: .1, Seed: 1, Size: Square(2)})
 	if err != nil || !slices.Equal(short.Test.Labels, s.Test.Labels) || short.Test.ExampleLen() != 2 {
 		t.Errorf("the test split of shorter texts is another one, %v", err)
 	}
@@ -221,13 +221,13 @@ func TestTextErrors(t *testing.T) {
 		}
 	}
 	var bad UsageError
-	if _, err := Open("text:"+dir+"/plain.tsv", Options{Size: maxSize + 1}); !errors.As(err, &bad) {
+	if _, err := Open("text:"+dir+"/plain.tsv", Options{Size: Square(maxSize + 1)}); !errors.As(err, &bad) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestTextLimit(t *testing.T) {
-	c := newCorpus(&Options{})
+	c := newCorpus(usualTokens)
 	c.most = 3
 	if err := c.parse(strings.NewReader(numbered(4)), true); err == nil || !strings.Contains(err.Error(), "line 4: more than 3 texts") {
 		t.Errorf("error %v", err)
@@ -244,7 +244,7 @@ func manyLabels() string {
 
 // What is for images is refused for texts.
 func TestTextLoader(t *testing.T) {
-	s, err := Open("text:"+textFile(t, t.TempDir(), "a.tsv", numbered(50)), Options{Size: 3})
+	s, err := Open("text:"+textFile(t, t.TempDir(), "a.tsv", numbered(50)), Options{Size: Square(3)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ Description: Cards
 func TestDebian(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Packages", "Packages.gz"} {
-		s, err := Open("debian:"+textFile(t, dir, name, packages), Options{Size: 6})
+		s, err := Open("debian:"+textFile(t, dir, name, packages), Options{Size: Square(6)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func textConfig(t *testing.T) train.Config {
 		t.Fatal(err)
 	}
 	c := train.Default()
-	c.Data, c.Model, c.Size, c.Val, c.Batch, c.Epochs = "text:"+path, "bert-tiny", 8, 10, 16, 2
+	c.Data, c.Model, c.Size, c.Val, c.Batch, c.Epochs = "text:"+path, "bert-tiny", data.Square(8), 10, 16, 2
 	c.Method, c.Rho, c.Base, c.LR = "m-sam", .1, "adamw", .001
 	c.CheckpointEvery = 2
 	return c
