@@ -37,7 +37,8 @@ type splitInfo struct {
 // dataInfo is what data info --json prints.
 type dataInfo struct {
 	Data        string      `json:"data"`
-	Classes     []string    `json:"classes"`
+	Classes     []string    `json:"classes"`           // null of data with targets
+	Targets     []string    `json:"targets,omitempty"` // names of the numbers to predict
 	Fingerprint string      `json:"fingerprint"`
 	Ignored     int         `json:"ignored"` // files of an image folder, packages of an index
 	IgnoredWhy  string      `json:"ignored_why,omitempty"`
@@ -64,7 +65,8 @@ have neither; debian:FILE is what "apt-cache dumpavail > FILE" writes.
 
 SPEC is one of ` + strings.Join(data.Specs(), ", ") + `.
 A csv file's columns and their shape follow a question mark:
-csv:FILE?label=digit&shape=28x28x1&scale=255.`,
+csv:FILE?label=digit&shape=28x28x1&scale=255; in place of the label, target=price,tax names
+columns of numbers to predict.`,
 		Example: "  monge data info digits --out digits.png\n  monge data info debian:Packages --size 16\n  monge data info imagefolder:photos --size 224 --crop",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -147,7 +149,7 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 	if err != nil {
 		return nil, err
 	}
-	info := &dataInfo{Data: s.Name, Classes: s.Classes, Fingerprint: fingerprint, Ignored: s.Ignored, IgnoredWhy: s.IgnoredWhy, Split: part.Name}
+	info := &dataInfo{Data: s.Name, Classes: s.Classes, Targets: s.Targets, Fingerprint: fingerprint, Ignored: s.Ignored, IgnoredWhy: s.IgnoredWhy, Split: part.Name}
 	for _, p := range s.Parts() {
 		info.Splits = append(info.Splits, splitInfo{p.Name, p.Len(), p.Shape, p.Counts(len(s.Classes))})
 	}
@@ -161,7 +163,11 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 }
 
 func printData(w io.Writer, info *dataInfo) {
-	fmt.Fprintf(w, "%s: %d classes, fingerprint %.16s\n", info.Data, len(info.Classes), info.Fingerprint)
+	what := fmt.Sprintf("%d classes", len(info.Classes))
+	if info.Targets != nil {
+		what = "targets " + strings.Join(info.Targets, ", ")
+	}
+	fmt.Fprintf(w, "%s: %s, fingerprint %.16s\n", info.Data, what, info.Fingerprint)
 	if info.Ignored > 0 {
 		fmt.Fprintf(w, "%d ignored: %s\n", info.Ignored, info.IgnoredWhy)
 	}

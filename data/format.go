@@ -72,11 +72,28 @@ func (s *Splits) check(spec string) error {
 		return fmt.Errorf("%s: its format returned no split", spec)
 	}
 	for _, p := range s.Parts() {
+		if err := p.checkTargets(s.Targets); err != nil {
+			return fmt.Errorf("%s: the %s split: %w", spec, p.Name, err)
+		}
 		for i, l := range p.Labels {
 			if l < 0 || l >= len(s.Classes) {
 				return fmt.Errorf("%s: example %d of the %s split has label %d; there are %d classes", spec, i, p.Name, l, len(s.Classes))
 			}
 		}
+	}
+	return nil
+}
+
+// checkTargets returns an error for a set that has not as many targets as there are names, or
+// neither labels nor targets.
+func (s *Set) checkTargets(names []string) error {
+	switch {
+	case s.Labels == nil && s.TargetLen == 0:
+		return fmt.Errorf("its examples have neither labels nor targets")
+	case s.Labels != nil && s.TargetLen != 0:
+		return fmt.Errorf("its examples have both labels and targets; it must be one of them")
+	case s.TargetLen != len(names):
+		return fmt.Errorf("its examples have %d targets each, there are names for %d", s.TargetLen, len(names))
 	}
 	return nil
 }

@@ -69,27 +69,29 @@ func FuzzCSV(f *testing.F) {
 	f.Add("label=kind", "x, kind ,y\n1,10,-2.5\n0.5,9,1e3\n")
 	f.Add("shape=2x2x1&scale=255", "label,a,b,c,d\nno,0,51,255,0\n\"y\"\"es\",1,2,3,4\n")
 	f.Add("scale=0", "")
+	f.Add("target=y,x", "x,z,y\n1,2,3\n-4,5,6\n")
 	f.Fuzz(func(t *testing.T, query, text string) {
 		format, err := parseCSVSpec(query)
 		if err != nil {
 			return
 		}
-		s, classes, err := format.parse(bytes.NewReader([]byte(text)))
+		s, err := format.parse(bytes.NewReader([]byte(text)))
 		if err != nil {
 			return
 		}
-		seen := make([]bool, len(classes))
-		for i, l := range s.Labels {
-			seen[l] = true
-			for _, v := range example(t, s, i) {
+		if err := s.check("csv"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.Train.Len() {
+			for _, v := range append(example(t, s.Train, i), s.Train.Target(i)...) {
 				if v != v {
 					t.Errorf("NaN of %q, %q", query, text)
 				}
 			}
 		}
-		for c, ok := range seen {
-			if !ok {
-				t.Errorf("no example of class %q", classes[c])
+		for c, n := range s.Train.Counts(len(s.Classes)) {
+			if n == 0 {
+				t.Errorf("no example of class %q", s.Classes[c])
 			}
 		}
 	})

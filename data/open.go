@@ -47,7 +47,9 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
 //	                                jpeg, png, gif, webp, bmp
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
-//	                                &shape=28x28x1 and &scale=255, which divides the numbers
+//	                                &shape=28x28x1 and &scale=255, which divides the numbers.
+//	                                ?target=COLUMN,COLUMN in place of the label names what is to
+//	                                be predicted, numbers, which the scale leaves alone
 //	text:FILE                       a line a text: LABEL<TAB>TEXT, or JSON with label and text; a tenth is
 //	                                the test split. Or a directory with train.tsv, val.tsv, test.tsv or .jsonl
 //	debian:FILE                     descriptions of Debian's packages by section, from an index as
@@ -89,6 +91,9 @@ func (s *Splits) choose(o *Options) error {
 		if o.Size != (Size{}) && !o.Size.is(p.Shape) {
 			return usage("%s: its examples are %s and can't be brought to size %v; only an imagefolder's can", s.Name, sides(p.Shape), o.Size)
 		}
+	}
+	if o.Classes != nil && s.Targets != nil {
+		return usage("%s: its examples have targets (%s), no classes to choose from: leave the classes off", s.Name, someOf(s.Targets))
 	}
 	if o.Classes != nil {
 		if err := s.keepClasses(o.Classes); err != nil {
@@ -194,8 +199,9 @@ func (s *Splits) holdOut(val float64, seed uint64) error {
 }
 
 // Stratified returns n examples drawn as a function of the seed, of each class as many
-// as its share of the set (largest remainders first), in the order of the set. A larger
-// n keeps what a smaller one drew, but for rounding.
+// as its share of the set (largest remainders first), in the order of the set; without
+// labels they are drawn from all alike. A larger n keeps what a smaller one drew, but for
+// rounding.
 func (s *Set) Stratified(n, classes int, seed uint64) (*Set, error) {
 	drawn, _, err := s.stratify(n, classes, rand.New(rand.NewPCG(seed, 0x737562736574))) // "subset"
 	if err != nil {
@@ -204,18 +210,35 @@ func (s *Set) Stratified(n, classes int, seed uint64) (*Set, error) {
 	return s.Select(drawn), nil
 }
 
+// members returns the examples of each class, of one class if there are none.
+func (s *Set) members(classes int) ([][]int, error) {
+	if s.Labels == nil {
+		classes = 1
+	}
+	members := make([][]int, classes)
+	for i := range s.Len() {
+		l := 0
+		if s.Labels != nil {
+			l = s.Labels[i]
+		}
+		if l < 0 || l >= classes {
+			return nil, fmt.Errorf("example %d has label %d; there are %d classes", i, l, classes)
+		}
+		members[l] = append(members[l], i)
+	}
+	return members, nil
+}
+
 // stratify returns the numbers of the examples that are drawn, and of the others.
 func (s *Set) stratify(n, classes int, rng *rand.Rand) (drawn, rest []int, err error) {
 	if n <= 0 || n > s.Len() {
 		return nil, nil, fmt.Errorf("%d examples are asked for; there are %d", n, s.Len())
 	}
-	members := make([][]int, classes)
-	for i, l := range s.Labels {
-		if l < 0 || l >= classes {
-			return nil, nil, fmt.Errorf("example %d has label %d; there are %d classes", i, l, classes)
-		}
-		members[l] = append(members[l], i)
+	members, err := s.members(classes)
+	if err != nil {
+		return nil, nil, err
 	}
+	classes = len(members)
 	// A class's share is n*len/total; what the fractions leave goes to the largest.
 	take, byRemainder, left := make([]int, classes), make([]int, classes), n
 	for c, m := range members {
