@@ -84,7 +84,7 @@ type Watch struct {
 // A Run is a configured training run, ready to start.
 type Run struct {
 	Config    Config       // with its normalisation decided
-	Data      *data.Splits // labels are classes, or of pairs places among the captions
+	Data      *data.Splits // of pairs the examples are numbered by their captions
 	Normalize data.Normalization
 	Kept      []string // parameters that did not come from the file to start from
 	LeftOut   string   // what of the pairs could not be used

@@ -100,8 +100,8 @@ func (s *pairSource) fingerprint() string {
 	return strings.Join(all, " ")
 }
 
-// images returns the splits as a preprocessor makes their images. Labels are places among the
-// captions.
+// images returns the splits as a preprocessor makes their images. Numbers of examples are places
+// among the captions.
 func (s *pairSource) images(ctx context.Context, pre data.Preprocessor) (*data.Splits, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,22 +109,11 @@ func (s *pairSource) images(ctx context.Context, pre data.Preprocessor) (*data.S
 	if d := s.splits[key]; d != nil {
 		return d, nil
 	}
-	d := &data.Splits{Name: s.config.Data}
-	first := 0
-	for i, dst := range []**data.Set{&d.Train, &d.Val, &d.Test} {
-		l := s.lists[i]
-		if l == nil {
-			continue
-		}
-		set, err := l.Images(ctx, pre)
-		if err != nil {
-			return nil, err
-		}
-		for k := range set.Labels {
-			set.Labels[k] += first
-		}
-		*dst, first = set, first+len(l.Pairs)
+	sets, err := pairs.Images(ctx, pre, s.lists[:]...)
+	if err != nil {
+		return nil, err
 	}
+	d := &data.Splits{Name: s.config.Data, Train: sets[0], Val: sets[1], Test: sets[2]}
 	if err := s.choose(d); err != nil {
 		return nil, err
 	}

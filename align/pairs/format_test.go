@@ -56,3 +56,39 @@ func TestRegister(t *testing.T) {
 		}
 	}
 }
+
+// Numbers of examples are places among the pairs of all lists, also behind images that can't be
+// read; there are no labels.
+func TestImagesOfLists(t *testing.T) {
+	var lists []*pairs.List
+	for _, word := range []string{"abc", "", "de"} {
+		if word == "" {
+			lists = append(lists, nil)
+			continue
+		}
+		l, err := pairs.Open(t.Context(), "greys:"+word, pairs.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lists = append(lists, l)
+	}
+	sets, err := pairs.Images(t.Context(), data.Preprocessor{Size: 2}, lists...)
+	if err != nil || len(sets) != 3 || sets[1] != nil {
+		t.Fatal(sets, err)
+	}
+	for i, want := range [][]int{{1, 2}, nil, {4}} {
+		var got []int
+		for k := range sets[i].Len() {
+			got = append(got, sets[i].Number(k))
+		}
+		if !slices.Equal(got, want) || sets[i] != nil && sets[i].Labels != nil {
+			t.Errorf("list %d: examples %v, want %v", i, got, want)
+		}
+	}
+	if lists[0].NotImage != 1 || lists[2].NotImage != 1 {
+		t.Errorf("%v; %v", lists[0].Report, lists[2].Report)
+	}
+	if _, err := pairs.Images(t.Context(), data.Preprocessor{}, lists...); err == nil || !strings.Contains(err.Error(), "size is 0") {
+		t.Errorf("error %v", err)
+	}
+}
