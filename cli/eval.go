@@ -72,7 +72,8 @@ func newEvalCommand() *cobra.Command {
 		Use:   "eval",
 		Short: "Accuracy and loss of trained weights on a data set",
 		Long: `Run a trained network over a split of a data set and print its accuracy, mean
-cross-entropy in nats, and the accuracy by class. How pixels are normalized is what the
+cross-entropy in nats, and the accuracy by class; of a network that predicts numbers the
+mean squared error, its root, and R2 (0 is no better than the mean). How pixels are normalized is what the
 file of weights says, or what is known of a published checkpoint; it is printed to
 stderr.`,
 		Example: `  monge eval --weights runs/a/weights.safetensors --data digits
@@ -127,6 +128,9 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	if err != nil {
 		return err
 	}
+	if c.Targets != nil || d.Targets != nil {
+		return e.targets(cmd, f.Path, c, d, set, asJSON)
+	}
 	if err := sameClasses(cmd.ErrOrStderr(), c, d); err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -143,6 +147,32 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	}
 	printEvaluation(cmd.OutOrStdout(), r, d.Classes)
 	return nil
+}
+
+// targets evaluates a network that predicts numbers.
+func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Classifier, d *data.Splits, set *data.Set, asJSON bool) error {
+	if !slices.Equal(c.Targets, d.Targets) {
+		return fmt.Errorf("%s: the network predicts %q, the targets of %s are %q", path, c.Targets, d.Name, d.Targets)
+	}
+	tellNormalization(cmd.ErrOrStderr(), c)
+	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
+	r, err := classifier.EvaluateTargets(cmd.Context(), c.Net, c.Theta, set,
+		data.LoaderSettings{Batch: e.batch, Normalize: c.Normalize, Ahead: 1}, bar.set)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "mse       %.6g\nrmse      %.6g\nR2        %.4f\nexamples  %d, %.0f a second\n\n", r.MSE, r.RMSE, r.R2, r.N, r.ImagesPerS)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "target\tmse\trmse\tR2")
+	for i, name := range d.Targets {
+		fmt.Fprintf(t, "%s\t%.6g\t%.6g\t%.4f\n", name, r.PerTarget[i].MSE, r.PerTarget[i].RMSE, r.PerTarget[i].R2)
+	}
+	return t.Flush()
 }
 
 // open opens the data, brought to the size of the network's input if the file of weights says

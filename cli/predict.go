@@ -123,12 +123,20 @@ type guess struct {
 	Probability float32 `json:"probability"`
 }
 
+// A value is a target and the number that is predicted for it.
+type value struct {
+	Target string  `json:"target"`
+	Value  float32 `json:"value"`
+}
+
 // predicted is an element of what predict --json prints.
 type predicted struct {
 	Image string  `json:"image,omitempty"`
 	Text  string  `json:"text,omitempty"`
 	Top   []guess `json:"top,omitempty"`
-	Error string  `json:"error,omitempty"`
+	// Values are what a network predicts that has targets, no classes.
+	Values []value `json:"values,omitempty"`
+	Error  string  `json:"error,omitempty"`
 }
 
 // run classifies inputs, each by itself, so that a bad one does not stop the others.
@@ -144,7 +152,12 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 			r = predicted{Text: input}
 		}
 		var err error
-		if r.Top, err = p.guess(input); err != nil {
+		if p.c.Targets != nil {
+			r.Values, err = p.values(input)
+		} else {
+			r.Top, err = p.guess(input)
+		}
+		if err != nil {
 			r.Error = err.Error()
 			failed = append(failed, "\n  "+r.Error)
 		}
@@ -192,11 +205,31 @@ func (p *prediction) guess(input string) ([]guess, error) {
 	return guesses[:min(p.top, len(guesses))], nil
 }
 
+// values returns the numbers that are predicted for an input. Errors name it.
+func (p *prediction) values(input string) ([]value, error) {
+	x, err := p.read(input)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := p.c.Outputs(x)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", input, err)
+	}
+	values := make([]value, len(numbers))
+	for i, v := range numbers {
+		values[i] = value{p.c.Targets[i], v}
+	}
+	return values, nil
+}
+
 func printPredicted(w io.Writer, r *predicted) {
 	fmt.Fprintln(w, r.Image+r.Text)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, g := range r.Top {
 		fmt.Fprintf(t, "  %s\t%.4f\n", g.Class, g.Probability)
+	}
+	for _, v := range r.Values {
+		fmt.Fprintf(t, "  %s\t%.6g\n", v.Target, v.Value)
 	}
 	t.Flush()
 }

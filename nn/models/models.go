@@ -12,9 +12,11 @@ import (
 
 // Options say what a network is built for.
 type Options struct {
-	Input   []int  // shape of one input: height, width, channels of images, tokens of texts
-	Classes int    // logits
-	Norm    string // of residual networks: batch (default) or group
+	Input   []int // shape of one input: height, width, channels of images, tokens of texts
+	Classes int   // outputs: logits, or numbers of a regression
+	// Regression says that the outputs are numbers to predict, of which one is enough.
+	Regression bool
+	Norm       string // of residual networks: batch (default) or group
 }
 
 // An Entry is a network of the list.
@@ -111,7 +113,9 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 		return nil, fmt.Errorf("%s: input shape %v; it must be height, width, channels", e.Name, o.Input)
 	case e.Vocabulary != 0 && len(o.Input) != 1:
 		return nil, fmt.Errorf("%s: input shape %v; it is for texts, whose shape is the number of their tokens", e.Name, o.Input)
-	case o.Classes < 2:
+	case o.Regression && o.Classes < 1:
+		return nil, fmt.Errorf("%s: %d targets; there must be at least one", e.Name, o.Classes)
+	case !o.Regression && o.Classes < 2:
 		return nil, fmt.Errorf("%s: %d classes; there must be at least two", e.Name, o.Classes)
 	case o.Norm != "" && o.Norm != "batch" && o.Norm != "group":
 		return nil, fmt.Errorf("%s: unknown normalisation %q; there are batch, group", e.Name, o.Norm)
