@@ -92,6 +92,9 @@ columns of numbers to predict.`,
 				}
 				return err
 			}
+			if s, err = s.Tokenized(nil, 0); err != nil {
+				return err
+			}
 			part, err := choosePart(s, split)
 			if err != nil {
 				return err
@@ -153,7 +156,7 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 	for _, p := range s.Parts() {
 		info.Splits = append(info.Splits, splitInfo{p.Name, p.Len(), p.Shape, p.Counts(len(s.Classes))})
 	}
-	if part.Text {
+	if part.Texts() {
 		return info, nil
 	}
 	bar := newBar(cmd.ErrOrStderr(), "examples", part.Len(), quiet)

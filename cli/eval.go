@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -116,7 +117,7 @@ type evaluation struct {
 }
 
 func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
-	d, set, err := e.open(f.Info.Input)
+	d, set, err := e.open(f.Info.Input, cmp.Or(o.Model, f.Info.Model))
 	if err != nil {
 		return err
 	}
@@ -175,9 +176,9 @@ func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Clas
 	return t.Flush()
 }
 
-// open opens the data, brought to the size of the network's input if the file of weights says
-// that and the format can.
-func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
+// open opens the data for a model, brought to the size of the network's input if the file of
+// weights says that and the format can.
+func (e *evaluation) open(input []int, model string) (*data.Splits, *data.Set, error) {
 	o := data.Options{Crop: e.crop, Classes: e.classes}
 	if f, ok := data.FormatOf(e.data); ok && f.Sized {
 		o.Size = data.SizeOf(input)
@@ -186,6 +187,9 @@ func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
 	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return nil, nil, usageError{err}
 	} else if err != nil {
+		return nil, nil, err
+	}
+	if d, err = d.Tokenized(classifier.TokenizerOf(model), 0); err != nil {
 		return nil, nil, err
 	}
 	part, err := choosePart(d, e.split)

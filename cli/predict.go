@@ -179,9 +179,7 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 // read returns an input as the network takes it. Errors name the file.
 func (p *prediction) read(input string) ([]float32, error) {
 	if p.texts {
-		x := make([]float32, p.c.Input[0])
-		data.Tokens(x, input)
-		return x, nil
+		return p.c.Tokens(input)
 	}
 	x, _, err := data.DecodeImage(input, data.SizeOf(p.c.Input), p.crop)
 	return x, err

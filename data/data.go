@@ -16,11 +16,11 @@ type Set struct {
 	Labels    []int     // the class of each example, or nil
 	Targets   []float32 // TargetLen finite numbers for each example, or nil
 	TargetLen int
-	Shape     []int    // of one example: height, width, channels for images, tokens for texts
-	Text      bool     // whether examples are rows of token ids, see [Vocabulary]
+	Shape     []int    // of one example: height, width, channels of images, tokens of texts; nil of texts without tokens yet
 	Paths     []string // the file of each example, or nil where examples have none
 
 	source source
+	text   bool
 	index  []int // example i is the source's example index[i]; nil is the identity, with labels or targets
 }
 
@@ -184,7 +184,7 @@ func (s *Set) Number(i int) int {
 
 // Select returns the examples at idx, in that order. They are not copied.
 func (s *Set) Select(idx []int) *Set {
-	out := &Set{TargetLen: s.TargetLen, Shape: s.Shape, Text: s.Text, source: s.source, index: make([]int, len(idx))}
+	out := &Set{TargetLen: s.TargetLen, Shape: s.Shape, text: s.text, source: s.source, index: make([]int, len(idx))}
 	for i, j := range idx {
 		out.index[i] = s.Number(j)
 	}
@@ -221,6 +221,8 @@ type Splits struct {
 	// examples; IgnoredWhy says why they are none.
 	Ignored    int
 	IgnoredWhy string
+
+	tokens int // of a text, as Options.Size says; 0 for the usual number
 }
 
 // A Part is a split with its name.

@@ -27,6 +27,9 @@ func (s *Set) Counts(classes int) []int {
 // result does not depend on their number. Progress, if not nil, is told how many examples
 // were read.
 func (s *Set) Moments(ctx context.Context, progress func(done int)) (mean, std []float64, err error) {
+	if s.text && s.Shape == nil {
+		return nil, nil, errNoTokens
+	}
 	const chunk = 256
 	channels := s.Shape[len(s.Shape)-1]
 	sums := make([][]float64, (s.Len()+chunk-1)/chunk) // of a chunk's values, then of their squares
@@ -111,6 +114,9 @@ func (s *Splits) Fingerprint() (string, error) {
 		fmt.Fprintf(w, "%q", s.Targets)
 	}
 	for _, p := range s.Parts() {
+		if p.text && p.Shape == nil {
+			return "", errNoTokens
+		}
 		fmt.Fprintf(w, "%s%v%d", p.Name, p.Shape, p.Len())
 		if err := p.identify(w); err != nil {
 			return "", err

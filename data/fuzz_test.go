@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unicode/utf8"
 )
 
 // fuzzSize is the most that fuzzing looks at: larger files find nothing new.
@@ -162,17 +163,20 @@ func FuzzChroma(f *testing.F) {
 
 // checkTexts checks what holds of every corpus that was read.
 func checkTexts(t *testing.T, c *corpus) {
-	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != len(c.ids) {
+	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != c.all.Len() {
 		t.Fatalf("%d labels, %d ends, %d splits", len(c.labels), len(c.ends), len(c.test))
 	}
+	x := make([]float32, 5)
 	for i, l := range c.labels {
-		ids := c.at(i)
-		if l < 0 || l >= len(c.classes) || len(ids) == 0 || len(ids) > c.tokens || ids[0] != textToken {
-			t.Fatalf("text %d of label %d is %v", i, l, ids)
+		text := c.texts().at(i)
+		if l < 0 || l >= len(c.classes) || !utf8.ValidString(text) {
+			t.Fatalf("text %d of label %d is %q", i, l, text)
 		}
-		for _, id := range ids[1:] {
-			if id < firstWord || id >= Vocabulary {
-				t.Fatalf("text %d has token %d", i, id)
+		HashedWords(x, text)
+		want := append(appendTokens(nil, text, len(x)), make([]uint16, len(x))...)
+		for k, v := range x {
+			if v != float32(want[k]) || v >= Vocabulary || k == 0 && v != textToken {
+				t.Fatalf("%q: tokens %v and %v", text, x, want)
 			}
 		}
 	}
@@ -187,7 +191,7 @@ func FuzzText(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		c := newCorpus(5)
+		c := newCorpus()
 		if c.parse(bytes.NewReader(b), true) == nil {
 			if len(c.labels) == 0 {
 				t.Fatal("no text, and no error")
@@ -205,11 +209,11 @@ func FuzzDebian(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		x := newDebianIndex(5)
+		x := newDebianIndex()
 		if x.parse(bytes.NewReader(b)) != nil {
 			return
 		}
-		checkTexts(t, &x.corpus)
+		checkTexts(t, x.corpus)
 		if x.packages != len(x.labels)+x.bare+x.twins {
 			t.Fatalf("%d packages, %d kept, %d without, %d twins", x.packages, len(x.labels), x.bare, x.twins)
 		}

@@ -88,7 +88,10 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("the set is empty")
 	}
-	if set.Text && (settings.Augment != Augment{} || len(settings.Normalize.Mean) != 0) {
+	if set.text && set.Shape == nil {
+		return nil, errNoTokens
+	}
+	if set.text && (settings.Augment != Augment{} || len(settings.Normalize.Mean) != 0) {
 		return nil, fmt.Errorf("pad, flip, cutout, mixup and normalization are for images; the examples are texts: leave them off, and normalization none")
 	}
 	if settings.Augment.Mixup != 0 && set.Labels == nil && set.TargetLen == 0 {

@@ -61,7 +61,7 @@ func (s *Splits) WithNoise(n Noise, seed uint64) (*Splits, error) {
 // spoiled returns copies of a set, one after the other, that lack a share of their numbers.
 func (s *Set) spoiled(copies int, share float64, seed uint64) Set {
 	out := *newLazy(copies*s.Len(), s.Shape, &spoiling{s, share, kernel.Mix(seed, 0x706978656c73)}) // "pixels"
-	out.TargetLen, out.Text = s.TargetLen, s.Text
+	out.TargetLen, out.text = s.TargetLen, s.text
 	out.Labels, out.Targets, out.Paths = repeat(s.Labels, copies), repeat(s.Targets, copies), repeat(s.Paths, copies)
 	return out
 }

@@ -85,7 +85,11 @@ func Open(spec string, o Options) (*Splits, error) {
 // choose applies the options that are the same for all formats.
 func (s *Splits) choose(o *Options) error {
 	for _, p := range s.Parts() {
-		if p.Text {
+		if p.text {
+			var err error
+			if s.tokens, err = o.Size.tokens(); err != nil {
+				return err
+			}
 			continue
 		}
 		if o.Size != (Size{}) && !o.Size.is(p.Shape) {

@@ -118,7 +118,7 @@ func TestSizeErrors(t *testing.T) {
 		{"imagefolder:" + dir, Size{4, 0}, "size is 4x0; it must be between 1 and 4096"},
 		{"imagefolder:" + dir, Size{4, 5000}, "size is 4x5000"},
 		{"text:" + file, Size{4, 8}, "size is 4x8; of texts it is the number of their tokens, one number"},
-		{"debian:" + file, Size{4, 8}, "of texts it is the number of their tokens"},
+		{"debian:" + textFile(t, dir, "Packages", packages), Size{4, 8}, "of texts it is the number of their tokens"},
 		{"digits", Size{8, 9}, "its examples are 8x8 and can't be brought to size 8x9"},
 	} {
 		var bad UsageError

@@ -156,6 +156,15 @@ func NewFrom(ctx context.Context, src *Source, c Config) (*Run, error) {
 // toClassify builds what a run on classes trains.
 func (r *Run) toClassify(d *data.Splits) (err error) {
 	c := &r.Config
+	own := classifier.TokenizerOf(c.Model)
+	if own != nil {
+		if r.data, err = fingerprintOf(d, own); err != nil {
+			return err
+		}
+	}
+	if d, err = d.Tokenized(own, 0); err != nil {
+		return err
+	}
 	if r.Data, err = d.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
 		return err
 	}

@@ -37,8 +37,18 @@ func OpenSource(ctx context.Context, c Config) (*Source, error) {
 	if splits.Train.Len() == 0 {
 		return nil, fmt.Errorf("%s has no training split", c.Data)
 	}
-	fingerprint, err := splits.Fingerprint()
+	fingerprint, err := fingerprintOf(splits, nil)
 	return &Source{splits: splits, fingerprint: fingerprint, key: c.SourceKey()}, err
+}
+
+// fingerprintOf returns the fingerprint of a data set, whose texts have the tokens of a
+// tokenizer.
+func fingerprintOf(d *data.Splits, t data.Tokenizer) (string, error) {
+	d, err := d.Tokenized(t, 0)
+	if err != nil {
+		return "", err
+	}
+	return d.Fingerprint()
 }
 
 // SourceKey is the same for configs whose runs can share a Source.

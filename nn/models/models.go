@@ -27,6 +27,9 @@ type Entry struct {
 	// Vocabulary is set for networks of texts: an input is a row of so many whole numbers
 	// as Input says, from 0, which is padding and stands at the end, to Vocabulary - 1.
 	Vocabulary int
+	// Tokenizer makes rows of tokens of texts, as package data's Tokenizer does; nil are that
+	// package's hashed words.
+	Tokenizer func(dst []float32, text string)
 	// Build makes the layers, from inputs of o.Input to o.Classes outputs each; b.Fail says
 	// why it can't for these options. [Build] has checked the number of o.Input's dimensions:
 	// 3 of images, 1 of texts.
