@@ -40,7 +40,13 @@ func TestOwnTokenizer(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := filepath.Join(dir, "run")
-	mustCall(t, "train", "--data", "text:"+path, "--size", "6", "--model", "loudness", "--epochs", "8", "--batch", "8", "--lr", ".1", "--out", run)
+	var trained struct {
+		Accuracy float64 `json:"test_accuracy"`
+	}
+	decode(t, mustCall(t, "train", "--data", "text:"+path, "--size", "6", "--model", "loudness", "--epochs", "8", "--batch", "8", "--lr", ".1", "--out", run, "--json"), &trained)
+	if trained.Accuracy != 1 {
+		t.Errorf("%+v", trained)
+	}
 	mustCall(t, "train", "--resume", "--out", run)
 	weights := filepath.Join(run, "weights.safetensors")
 	var e struct{ Accuracy float64 }
