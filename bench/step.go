@@ -171,10 +171,8 @@ func checkBatch(batch, numbers int) error {
 // and the vocabulary of those.
 func build(name string) (m *nn.Model, vocabulary int, err error) {
 	o := models.Options{Input: []int{1, 1, 1}, Classes: 10} // of an error that names the models
-	for _, e := range models.List {
-		if e.Name == name {
-			o.Input, vocabulary = e.Input, e.Vocabulary
-		}
+	if e, err := models.Find(name); err == nil {
+		o.Input, vocabulary = e.Input, e.Vocabulary
 	}
 	if vocabulary > 0 {
 		o.Classes = 2

@@ -1,14 +1,17 @@
 // Package classifier holds trained networks together with what it takes to use them:
-// the names of their classes, the size of their inputs, and how pixels are normalized.
+// the names of their classes, or of the numbers they predict, the size of their inputs, and how
+// pixels are normalized.
 //
 // [Load] reads a file of weights, [Classifier.Predict] classifies images,
-// [Evaluate] measures accuracy and loss on a data set. Files that this package wrote
+// [Evaluate] measures accuracy and loss on a data set; [Classifier.Outputs] and
+// [EvaluateTargets] are for networks that predict numbers. Files that this package wrote
 // say all of it themselves; published checkpoints are known by their content or name.
 package classifier
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -25,7 +28,8 @@ type Info struct {
 	Model     string             // one of models.Names
 	Norm      string             // of residual networks: batch, group, or "" for batch
 	Input     []int              // shape of one input: height, width, channels of images, tokens of texts
-	Classes   []string           // in the order of the logits
+	Classes   []string           // in the order of the logits; nil of a network that predicts numbers
+	Targets   []string           // names of the numbers, in the order of the outputs; nil of one with classes
 	Normalize data.Normalization // of pixels in [0, 1]
 }
 
@@ -43,15 +47,19 @@ const (
 	keyNorm      = "norm"
 	keyInput     = "input"
 	keyClasses   = "classes"
+	keyTargets   = "targets"
 	keyNormalize = "normalize"
 )
 
 // Save writes a classifier as safetensors, whole or not at all: PyTorch's names and
-// shapes, and metadata model, norm, input and classes (both JSON) and normalize. Extra
+// shapes, and metadata model, norm, input and classes or targets (JSON) and normalize. Extra
 // metadata must have other keys.
 func Save(path string, c *Classifier, extra map[string]string) error {
-	if len(c.Theta) != c.Net.Size() || len(c.Classes) != c.Net.Classes() {
-		return fmt.Errorf("%s: %d parameters and %d classes for a network of %d and %d", path, len(c.Theta), len(c.Classes), c.Net.Size(), c.Net.Classes())
+	if len(c.Theta) != c.Net.Size() || len(c.outputs()) != c.Net.Classes() {
+		return fmt.Errorf("%s: %d parameters and %d classes for a network of %d and %d", path, len(c.Theta), len(c.outputs()), c.Net.Size(), c.Net.Classes())
+	}
+	if err := c.check(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	metadata, err := c.metadata()
 	if err != nil {
@@ -73,18 +81,43 @@ func (i *Info) metadata() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes, err := json.Marshal(i.Classes)
+	names, err := json.Marshal(i.outputs())
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), keyClasses: string(classes),
+	key := keyClasses
+	if i.Targets != nil {
+		key = keyTargets
+	}
+	return map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), key: string(names),
 		keyNormalize: i.Normalize.String()}, nil
+}
+
+// outputs returns the names of the network's outputs.
+func (i *Info) outputs() []string {
+	if i.Targets != nil {
+		return i.Targets
+	}
+	return i.Classes
 }
 
 // Predict returns the probability of each class for one image or more, one after the
 // other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
 // image. Logits that are NaN or infinite are an error.
 func (c *Classifier) Predict(x []float32) ([]float32, error) {
+	if c.Targets != nil {
+		return nil, fmt.Errorf("the network predicts numbers (%s), no classes: call Outputs", quoted(c.Targets))
+	}
+	return c.rows(x, appendSoftmax)
+}
+
+// Outputs returns what the network predicts for inputs as [Classifier.Predict] takes them: a row
+// of len(c.Targets) numbers for each. Of a network with classes they are the logits. Numbers
+// that are NaN or infinite are an error.
+func (c *Classifier) Outputs(x []float32) ([]float32, error) { return c.rows(x, appendFinite) }
+
+// rows runs the network on inputs, and appends what it is of each row of outputs.
+func (c *Classifier) rows(x []float32, add func(dst, row []float32) ([]float32, error)) ([]float32, error) {
 	one := c.Net.InputLen()
 	if len(x) == 0 || len(x)%one != 0 {
 		return nil, fmt.Errorf("%d numbers are no images of shape %v", len(x), c.Input)
@@ -109,7 +142,7 @@ func (c *Classifier) Predict(x []float32) ([]float32, error) {
 			return nil, err
 		}
 		for row := range slices.Chunk(logits, c.Net.Classes()) {
-			if out, err = appendSoftmax(out, row); err != nil {
+			if out, err = add(out, row); err != nil {
 				return nil, err
 			}
 		}
@@ -120,12 +153,24 @@ func (c *Classifier) Predict(x []float32) ([]float32, error) {
 func appendSoftmax(dst, x []float32) ([]float32, error) {
 	sum := logSumExp(x)
 	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return nil, fmt.Errorf("the network's outputs are NaN or infinite: its weights or the normalization are wrong")
+		return nil, errNotFinite
 	}
 	for _, v := range x {
 		dst = append(dst, float32(math.Exp(float64(v)-sum)))
 	}
 	return dst, nil
+}
+
+var errNotFinite = errors.New("the network's outputs are NaN or infinite: its weights or the normalization are wrong")
+
+// appendFinite appends numbers that are finite.
+func appendFinite(dst, x []float32) ([]float32, error) {
+	for _, v := range x {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, errNotFinite
+		}
+	}
+	return append(dst, x...), nil
 }
 
 // logSumExp is the logarithm of the sum of exp(x).

@@ -36,6 +36,9 @@ func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	if set.Len() > 0 && set.ExampleLen() != m.InputLen() {
 		return Evaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
 	}
+	if set.Len() > 0 && set.Labels == nil {
+		return Evaluation{}, fmt.Errorf("evaluate: the examples have no labels to hold the network's answers against")
+	}
 	loader, err := data.NewLoader(set, s)
 	if err != nil {
 		return Evaluation{}, fmt.Errorf("evaluate: %w", err)

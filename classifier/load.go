@@ -82,7 +82,7 @@ func hashFile(path string) (string, error) {
 // parseInfo reads the metadata that [Save] writes; what is missing is empty.
 func parseInfo(metadata map[string]string) (Info, error) {
 	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm]}
-	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes} {
+	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes, keyTargets: &i.Targets} {
 		if s := metadata[key]; s != "" {
 			if err := json.Unmarshal([]byte(s), to); err != nil {
 				return i, fmt.Errorf("metadata %s is %.60q: it must be a JSON array: %w", key, s, err)
@@ -136,6 +136,9 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if err := c.chooseNormalization(f, o.Normalize); err != nil {
 		return nil, err
 	}
+	if o.Classes != nil && c.Targets != nil {
+		return nil, fmt.Errorf("the network predicts numbers (%s), no classes to name: leave the classes off", quoted(c.Targets))
+	}
 	if o.Classes != nil {
 		c.Classes = o.Classes
 	}
@@ -146,7 +149,7 @@ func (f *File) load(o Options) (*Classifier, error) {
 		return nil, err
 	}
 	var err error
-	if c.Net, err = c.build(len(c.Classes)); err != nil {
+	if c.Net, err = c.build(len(c.outputs())); err != nil {
 		return nil, err
 	}
 	c.Theta = make([]float32, c.Net.Size())
@@ -157,12 +160,29 @@ func (f *File) load(o Options) (*Classifier, error) {
 
 // usualInput returns the input that a model is usually used with, nil for an unknown one.
 func usualInput(model string) []int {
-	for _, e := range models.List {
-		if e.Name == model {
-			return slices.Clone(e.Input)
-		}
+	e, _ := models.Find(model)
+	return slices.Clone(e.Input)
+}
+
+// TokenizerOf returns how the texts of a model, one of models.Names, become tokens: nil for a
+// model that brings no tokenizer of its own, and takes hashed words.
+func TokenizerOf(model string) data.Tokenizer {
+	e, _ := models.Find(model)
+	return e.Tokenizer
+}
+
+// Tokens returns a text as the network takes it.
+func (c *Classifier) Tokens(text string) ([]float32, error) {
+	if len(c.Input) != 1 {
+		return nil, fmt.Errorf("the network is for inputs of shape %v, not for texts", c.Input)
 	}
-	return nil
+	x := make([]float32, c.Input[0])
+	if t := TokenizerOf(c.Model); t != nil {
+		t(x, text)
+	} else {
+		data.HashedWords(x, text)
+	}
+	return x, nil
 }
 
 func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
@@ -179,7 +199,7 @@ func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 }
 
 func (c *Classifier) build(classes int) (*nn.Model, error) {
-	return models.Build(c.Model, models.Options{Input: c.Input, Classes: classes, Norm: c.Norm})
+	return models.Build(c.Model, models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil, Norm: c.Norm})
 }
 
 // Bounds on what a file's metadata may ask for.
@@ -197,14 +217,17 @@ func (i *Info) check() error {
 		}
 		n *= d
 	}
-	if len(i.Classes) > maxClasses {
-		return fmt.Errorf("%d classes; there may be %d", len(i.Classes), maxClasses)
+	if n := len(i.outputs()); n > maxClasses {
+		return fmt.Errorf("%d classes; there may be %d", n, maxClasses)
+	}
+	if i.Targets != nil && i.Classes != nil {
+		return errors.New("classes and targets are both named; a network has one of them")
 	}
 	return nil
 }
 
-// nameClasses numbers the classes if nobody names them, and holds their count against the
-// file's head.
+// nameClasses numbers the classes if nobody names them, and holds their count, or that of
+// the targets, against the file's head.
 func (c *Classifier) nameClasses(f *File, newHead bool) error {
 	trial, err := c.build(2)
 	if err != nil {
@@ -212,6 +235,9 @@ func (c *Classifier) nameClasses(f *File, newHead bool) error {
 	}
 	n := f.classes(trial.Head())
 	switch {
+	case c.Targets != nil && n != 0 && n != len(c.Targets) && !newHead:
+		return fmt.Errorf("the weights have %d outputs, not one for each of %s", n, quoted(c.Targets))
+	case c.Targets != nil:
 	case n == 0 && c.Classes == nil:
 		c.Classes = numbered(2) // the file is of another model, whose names the error will list
 	case c.Classes == nil:

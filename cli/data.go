@@ -37,7 +37,8 @@ type splitInfo struct {
 // dataInfo is what data info --json prints.
 type dataInfo struct {
 	Data        string      `json:"data"`
-	Classes     []string    `json:"classes"`
+	Classes     []string    `json:"classes"`           // null of data with targets
+	Targets     []string    `json:"targets,omitempty"` // names of the numbers to predict
 	Fingerprint string      `json:"fingerprint"`
 	Ignored     int         `json:"ignored"` // files of an image folder, packages of an index
 	IgnoredWhy  string      `json:"ignored_why,omitempty"`
@@ -64,7 +65,8 @@ have neither; debian:FILE is what "apt-cache dumpavail > FILE" writes.
 
 SPEC is one of ` + strings.Join(data.Specs(), ", ") + `.
 A csv file's columns and their shape follow a question mark:
-csv:FILE?label=digit&shape=28x28x1&scale=255.`,
+csv:FILE?label=digit&shape=28x28x1&scale=255; in place of the label, target=price,tax names
+columns of numbers to predict.`,
 		Example: "  monge data info digits --out digits.png\n  monge data info debian:Packages --size 16\n  monge data info imagefolder:photos --size 224 --crop",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -74,8 +76,8 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var starts []string
-			for _, s := range data.Specs() {
-				starts = append(starts, strings.TrimRight(s, "DIRFLE"))
+			for _, f := range data.Formats() {
+				starts = append(starts, strings.TrimSuffix(f.Spec(), f.Place))
 			}
 			return starts, cobra.ShellCompDirectiveNoSpace
 		},
@@ -88,6 +90,9 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 				if bad := data.UsageError(""); errors.As(err, &bad) {
 					return usageError{err}
 				}
+				return err
+			}
+			if s, err = s.Tokenized(nil, 0); err != nil {
 				return err
 			}
 			part, err := choosePart(s, split)
@@ -112,7 +117,7 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Size, "size", 0, "height and width to bring an imagefolder's images to (default their own), or tokens of a text (default 64)")
+	f.Var(sizeFlag{&o.Size}, "size", "height and width to bring an imagefolder's images to, as in 48x192, or one number for both (default their own), or tokens of a text (default 64)")
 	f.StringSliceVar(&o.Classes, "classes", nil, "keep these classes alone, in this order")
 	f.IntVar(&o.Subset, "subset", 0, "keep so many training examples, by class alike (default all)")
 	f.BoolVar(&o.Crop, "crop", false, "with --size, cut out the centre instead of squeezing")
@@ -122,6 +127,12 @@ csv:FILE?label=digit&shape=28x28x1&scale=255.`,
 	complete(cmd, "split", "train", "val", "test")
 	return cmd
 }
+
+// sizeFlag is a size as a flag's value.
+type sizeFlag struct{ *data.Size }
+
+func (s sizeFlag) Set(text string) error { return s.UnmarshalText([]byte(text)) }
+func (s sizeFlag) Type() string          { return "size" }
 
 // choosePart returns the split of a name, the first without one.
 func choosePart(s *data.Splits, name string) (data.Part, error) {
@@ -141,11 +152,11 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 	if err != nil {
 		return nil, err
 	}
-	info := &dataInfo{Data: s.Name, Classes: s.Classes, Fingerprint: fingerprint, Ignored: s.Ignored, IgnoredWhy: s.IgnoredWhy, Split: part.Name}
+	info := &dataInfo{Data: s.Name, Classes: s.Classes, Targets: s.Targets, Fingerprint: fingerprint, Ignored: s.Ignored, IgnoredWhy: s.IgnoredWhy, Split: part.Name}
 	for _, p := range s.Parts() {
 		info.Splits = append(info.Splits, splitInfo{p.Name, p.Len(), p.Shape, p.Counts(len(s.Classes))})
 	}
-	if part.Text {
+	if part.Texts() {
 		return info, nil
 	}
 	bar := newBar(cmd.ErrOrStderr(), "examples", part.Len(), quiet)
@@ -155,7 +166,11 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 }
 
 func printData(w io.Writer, info *dataInfo) {
-	fmt.Fprintf(w, "%s: %d classes, fingerprint %.16s\n", info.Data, len(info.Classes), info.Fingerprint)
+	what := fmt.Sprintf("%d classes", len(info.Classes))
+	if info.Targets != nil {
+		what = "targets " + strings.Join(info.Targets, ", ")
+	}
+	fmt.Fprintf(w, "%s: %s, fingerprint %.16s\n", info.Data, what, info.Fingerprint)
 	if info.Ignored > 0 {
 		fmt.Fprintf(w, "%d ignored: %s\n", info.Ignored, info.IgnoredWhy)
 	}

@@ -63,3 +63,21 @@ func TestDataErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestDataInfoTargets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "houses.csv")
+	if err := os.WriteFile(path, []byte("area,price\n80,2.5\n30,1\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustCall(t, "data", "info", "csv:"+path+"?target=price"); !strings.Contains(out, "targets price, fingerprint") || !strings.Contains(out, "1x1x1") {
+		t.Errorf("%s", out)
+	}
+	var info struct {
+		Classes, Targets []string
+		Splits           []struct{ Examples int }
+	}
+	decode(t, mustCall(t, "data", "info", "csv:"+path+"?target=price", "--json"), &info)
+	if info.Classes != nil || len(info.Targets) != 1 || info.Splits[0].Examples != 2 {
+		t.Errorf("%+v", info)
+	}
+}

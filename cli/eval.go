@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +73,8 @@ func newEvalCommand() *cobra.Command {
 		Use:   "eval",
 		Short: "Accuracy and loss of trained weights on a data set",
 		Long: `Run a trained network over a split of a data set and print its accuracy, mean
-cross-entropy in nats, and the accuracy by class. How pixels are normalized is what the
+cross-entropy in nats, and the accuracy by class; of a network that predicts numbers the
+mean squared error, its root, and R2 (0 is no better than the mean). How pixels are normalized is what the
 file of weights says, or what is known of a published checkpoint; it is printed to
 stderr.`,
 		Example: `  monge eval --weights runs/a/weights.safetensors --data digits
@@ -115,7 +117,7 @@ type evaluation struct {
 }
 
 func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
-	d, set, err := e.open(f.Info.Input)
+	d, set, err := e.open(f.Info.Input, cmp.Or(o.Model, f.Info.Model))
 	if err != nil {
 		return err
 	}
@@ -126,6 +128,9 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	c, err := f.Load(o)
 	if err != nil {
 		return err
+	}
+	if c.Targets != nil || d.Targets != nil {
+		return e.targets(cmd, f.Path, c, d, set, asJSON)
 	}
 	if err := sameClasses(cmd.ErrOrStderr(), c, d); err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
@@ -145,19 +150,46 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	return nil
 }
 
-// open opens the data, with an image folder's images or the texts brought to the size of
-// the network's input if the file of weights says that.
-func (e *evaluation) open(input []int) (*data.Splits, *data.Set, error) {
+// targets evaluates a network that predicts numbers.
+func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Classifier, d *data.Splits, set *data.Set, asJSON bool) error {
+	if !slices.Equal(c.Targets, d.Targets) {
+		return fmt.Errorf("%s: the network predicts %q, the targets of %s are %q", path, c.Targets, d.Name, d.Targets)
+	}
+	tellNormalization(cmd.ErrOrStderr(), c)
+	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
+	r, err := classifier.EvaluateTargets(cmd.Context(), c.Net, c.Theta, set,
+		data.LoaderSettings{Batch: e.batch, Normalize: c.Normalize, Ahead: 1}, bar.set)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "mse       %.6g\nrmse      %.6g\nR2        %.4f\nexamples  %d, %.0f a second\n\n", r.MSE, r.RMSE, r.R2, r.N, r.ImagesPerS)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "target\tmse\trmse\tR2")
+	for i, name := range d.Targets {
+		fmt.Fprintf(t, "%s\t%.6g\t%.6g\t%.4f\n", name, r.PerTarget[i].MSE, r.PerTarget[i].RMSE, r.PerTarget[i].R2)
+	}
+	return t.Flush()
+}
+
+// open opens the data for a model, brought to the size of the network's input if the file of
+// weights says that and the format can.
+func (e *evaluation) open(input []int, model string) (*data.Splits, *data.Set, error) {
 	o := data.Options{Crop: e.crop, Classes: e.classes}
-	switch name, _, _ := strings.Cut(e.data, ":"); {
-	case name == "imagefolder" && len(input) == 3 && input[0] == input[1],
-		(name == "text" || name == "debian") && len(input) == 1:
-		o.Size = input[0]
+	if f, ok := data.FormatOf(e.data); ok && f.Sized {
+		o.Size = data.SizeOf(input)
 	}
 	d, err := data.Open(e.data, o)
 	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return nil, nil, usageError{err}
 	} else if err != nil {
+		return nil, nil, err
+	}
+	if d, err = d.Tokenized(classifier.TokenizerOf(model), 0); err != nil {
 		return nil, nil, err
 	}
 	part, err := choosePart(d, e.split)

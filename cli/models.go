@@ -31,7 +31,7 @@ func newModelsCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []modelInfo
-			for _, e := range models.List {
+			for _, e := range models.All() {
 				m, err := models.Build(e.Name, models.Options{Input: e.Input, Classes: 10})
 				if err != nil {
 					return err

@@ -61,8 +61,8 @@ code is 1 then. For a network of texts give --text instead, once for each.`,
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
 			} else if len(in) == 1 && !p.texts {
 				return fmt.Errorf("%s is for texts: give them by --text", w.path)
-			} else if len(in) == 3 && (in[0] != in[1] || in[2] != 3) {
-				return fmt.Errorf("%s is for inputs of shape %v; only square color images are read", w.path, in)
+			} else if len(in) == 3 && in[2] != 3 {
+				return fmt.Errorf("%s is for inputs of shape %v; only color images are read", w.path, in)
 			}
 			if p.texts {
 				return p.run(cmd, texts, asJSON)
@@ -123,12 +123,20 @@ type guess struct {
 	Probability float32 `json:"probability"`
 }
 
+// A value is a target and the number that is predicted for it.
+type value struct {
+	Target string  `json:"target"`
+	Value  float32 `json:"value"`
+}
+
 // predicted is an element of what predict --json prints.
 type predicted struct {
 	Image string  `json:"image,omitempty"`
 	Text  string  `json:"text,omitempty"`
 	Top   []guess `json:"top,omitempty"`
-	Error string  `json:"error,omitempty"`
+	// Values are what a network predicts that has targets, no classes.
+	Values []value `json:"values,omitempty"`
+	Error  string  `json:"error,omitempty"`
 }
 
 // run classifies inputs, each by itself, so that a bad one does not stop the others.
@@ -144,7 +152,12 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 			r = predicted{Text: input}
 		}
 		var err error
-		if r.Top, err = p.guess(input); err != nil {
+		if p.c.Targets != nil {
+			r.Values, err = p.values(input)
+		} else {
+			r.Top, err = p.guess(input)
+		}
+		if err != nil {
 			r.Error = err.Error()
 			failed = append(failed, "\n  "+r.Error)
 		}
@@ -166,11 +179,9 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 // read returns an input as the network takes it. Errors name the file.
 func (p *prediction) read(input string) ([]float32, error) {
 	if p.texts {
-		x := make([]float32, p.c.Input[0])
-		data.Tokens(x, input)
-		return x, nil
+		return p.c.Tokens(input)
 	}
-	x, _, err := data.DecodeImage(input, p.c.Input[0], p.crop)
+	x, _, err := data.DecodeImage(input, data.SizeOf(p.c.Input), p.crop)
 	return x, err
 }
 
@@ -192,11 +203,31 @@ func (p *prediction) guess(input string) ([]guess, error) {
 	return guesses[:min(p.top, len(guesses))], nil
 }
 
+// values returns the numbers that are predicted for an input. Errors name it.
+func (p *prediction) values(input string) ([]value, error) {
+	x, err := p.read(input)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := p.c.Outputs(x)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", input, err)
+	}
+	values := make([]value, len(numbers))
+	for i, v := range numbers {
+		values[i] = value{p.c.Targets[i], v}
+	}
+	return values, nil
+}
+
 func printPredicted(w io.Writer, r *predicted) {
 	fmt.Fprintln(w, r.Image+r.Text)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, g := range r.Top {
 		fmt.Fprintf(t, "  %s\t%.4f\n", g.Class, g.Probability)
+	}
+	for _, v := range r.Values {
+		fmt.Fprintf(t, "  %s\t%.6g\n", v.Target, v.Value)
 	}
 	t.Flush()
 }

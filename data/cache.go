@@ -1,6 +1,8 @@
 package data
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math"
 	"sync/atomic"
 )
@@ -37,35 +39,72 @@ func (c *cache) keep(i int, rgb []uint8) {
 	}
 }
 
-// preprocessed are images that a preprocessor has made.
-type preprocessed struct {
+// decoded are examples that a function makes.
+type decoded struct {
 	cache
+	shape  []int
 	decode func(i int) ([]float32, error)
 }
 
-// NewImages returns the set of images of side x side x 3 that decode makes when they are read,
-// as many as there are labels: numbers in [0, 1] as of [Preprocessor] without
-// normalisation. As many as [DefaultCacheBytes] holds are kept.
-func NewImages(labels []int, side int, decode func(i int) ([]float32, error)) *Set {
-	p := &preprocessed{decode: decode}
-	p.kept, p.room = make([]atomic.Pointer[[]uint8], len(labels)), roomFor(0)
-	return &Set{Labels: labels, Shape: []int{side, side, 3}, source: p}
+// NewImages returns the set of n images of a shape (height, width, channels), without labels or
+// targets, that decode makes when they are read, as of [Preprocessor.Read] without
+// normalisation. As many as [DefaultCacheBytes] holds are kept: a byte a number where all
+// numbers of an image are whole 255ths, as those of files are, else four. They come back as
+// decode made them, to the bit. Decode may be called concurrently.
+func NewImages(n int, shape []int, decode func(i int) ([]float32, error)) (*Set, error) {
+	d := &decoded{shape: shape, decode: decode}
+	s, err := NewLazy(n, shape, d.read)
+	d.kept, d.room = make([]atomic.Pointer[[]uint8], max(n, 0)), roomFor(0)
+	return s, err
 }
 
-func (p *preprocessed) read(dst []float32, i int) error {
-	if kept := p.get(i); kept != nil {
-		toFloats(dst, kept)
+func (d *decoded) read(dst []float32, i int) error {
+	if kept := d.get(i); kept != nil {
+		unpackImage(dst, kept)
 		return nil
 	}
-	x, err := p.decode(i)
+	x, err := d.decode(i)
 	if err != nil {
 		return err
 	}
-	rgb := make([]uint8, len(x))
-	for k, v := range x {
-		rgb[k] = uint8(math.Round(255 * float64(v)))
+	if len(x) != len(dst) {
+		return fmt.Errorf("example %d: %d numbers are none of shape %v", i, len(x), d.shape)
 	}
-	toFloats(dst, rgb)
-	p.keep(i, rgb)
+	copy(dst, x)
+	d.keep(i, packImage(x))
 	return nil
+}
+
+// packImage returns what is kept of an example: levels if it has no other values, else floats.
+func packImage(x []float32) []uint8 {
+	b := make([]uint8, len(x))
+	for k, v := range x {
+		if !(v >= 0 && v <= 1) {
+			return packFloats(x)
+		}
+		b[k] = uint8(math.Round(255 * float64(v)))
+		if math.Float32bits(level[b[k]]) != math.Float32bits(v) {
+			return packFloats(x)
+		}
+	}
+	return b
+}
+
+func packFloats(x []float32) []uint8 {
+	b := make([]uint8, 0, 4*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// unpackImage is the way back.
+func unpackImage(dst []float32, b []uint8) {
+	if len(b) == len(dst) {
+		toFloats(dst, b)
+		return
+	}
+	for k := range dst {
+		dst[k] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*k:]))
+	}
 }

@@ -42,6 +42,11 @@ var cifar100 = cifar{
 	python: cifarFiles{"cifar-100-python", []string{"train"}, []string{"test"}, "meta"},
 }
 
+var (
+	cifar10Format  = Format{Name: "cifar10", Place: "DIR", Info: "CIFAR-10: the binary version, or the one for Python", Open: cifar10.open}
+	cifar100Format = Format{Name: "cifar100", Place: "DIR", Info: "CIFAR-100, likewise", Open: cifar100.open}
+)
+
 const (
 	cifarSize   = 32
 	cifarPixels = cifarSize * cifarSize

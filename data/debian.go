@@ -9,6 +9,11 @@ import (
 	"strings"
 )
 
+var debianFormat = Format{
+	Name: "debian", Place: "FILE", Sized: true, Open: openDebian,
+	Info: `descriptions of Debian's packages by section, from an index as "apt-cache dumpavail" prints it`,
+}
+
 // openDebian reads the descriptions of Debian's packages from an index of APT: stanzas of
 // fields, one for each package, with an empty line between them. The text is the
 // description, its first line and what follows if the index has it; the class is the
@@ -18,13 +23,13 @@ import (
 // the first package alone is kept, and so is of each description; sections with less than
 // one in a hundred of what is left are dropped. A tenth of the sources, by a hash of their
 // names, is the test split.
-func openDebian(path string, o *Options) (*Splits, error) {
+func openDebian(path string, _ *Options) (*Splits, error) {
 	r, err := openPlain(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	index := newDebianIndex(o)
+	index := newDebianIndex()
 	if err := index.parse(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -37,22 +42,23 @@ func openDebian(path string, o *Options) (*Splits, error) {
 
 // A debianIndex is an index as it is read.
 type debianIndex struct {
-	corpus
+	*corpus
 	sources, descriptions map[string]bool // those seen
+	ids                   []uint16        // of the description at hand
 
 	packages, bare, twins int // all, those without a section or a description, and those like others
 }
 
-func newDebianIndex(o *Options) *debianIndex {
-	return &debianIndex{corpus: *newCorpus(o), sources: map[string]bool{}, descriptions: map[string]bool{}}
+func newDebianIndex() *debianIndex {
+	return &debianIndex{corpus: newCorpus(), sources: map[string]bool{}, descriptions: map[string]bool{}}
 }
 
-// A stanza is what is read of one package. The tokens of its description are at the end
-// of the corpus's, from begin on.
+// A stanza is what is read of one package.
 type stanza struct {
 	name, source, section string
-	fields, begin         int
-	describing            bool // whether lines that go on belong to the description
+	fields                int
+	text                  []byte // its description
+	describing            bool   // whether lines that go on belong to the description
 }
 
 // parse reads stanzas.
@@ -86,7 +92,7 @@ func (x *debianIndex) field(p *stanza, line []byte) error {
 	p.fields++
 	if line[0] == ' ' || line[0] == '\t' {
 		if p.describing {
-			x.ids = appendWords(x.ids, line, p.begin+maxSize)
+			p.text = append(append(p.text, '\n'), line...)
 		}
 		return nil
 	}
@@ -104,7 +110,7 @@ func (x *debianIndex) field(p *stanza, line []byte) error {
 	case "section":
 		p.section = string(value[bytes.LastIndexByte(value, '/')+1:])
 	case "description", "description-en":
-		x.ids = appendTokens(x.ids[:p.begin], value, maxSize)
+		p.text = append(p.text[:0], value...)
 		p.describing = true
 	}
 	return nil
@@ -113,15 +119,14 @@ func (x *debianIndex) field(p *stanza, line []byte) error {
 // finish ends a stanza, and keeps or drops its package.
 func (x *debianIndex) finish(p *stanza) error {
 	done := *p
-	text := x.ids[done.begin:]
-	source, description := cmp.Or(done.source, done.name), keyOf(text)
-	x.ids = x.ids[:done.begin]
-	if *p = (stanza{begin: done.begin}); done.fields == 0 {
+	if *p = (stanza{text: done.text[:0]}); done.fields == 0 {
 		return nil
 	}
+	x.ids = appendTokens(x.ids[:0], string(done.text), maxSize)
+	source, description := cmp.Or(done.source, done.name), keyOf(x.ids)
 	x.packages++
 	switch {
-	case done.name == "" || done.section == "" || len(text) < 2:
+	case done.name == "" || done.section == "" || len(x.ids) < 2:
 		x.bare++
 		return nil
 	case x.sources[source] || x.descriptions[description]:
@@ -129,10 +134,7 @@ func (x *debianIndex) finish(p *stanza) error {
 		return nil
 	}
 	x.sources[source], x.descriptions[description] = true, true
-	x.ids = x.ids[:done.begin+len(text)]
-	err := x.end(done.begin, done.section, inTest(source))
-	p.begin = len(x.ids)
-	return err
+	return x.add(done.text, done.section, inTest(source))
 }
 
 // splits returns the packages of sections that are large enough.

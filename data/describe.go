@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 )
 
-// Counts returns the number of examples of each class.
+// Counts returns the number of examples of each class, which is 0 of examples without labels.
 func (s *Set) Counts(classes int) []int {
 	n := make([]int, classes)
 	for _, l := range s.Labels {
@@ -27,6 +27,9 @@ func (s *Set) Counts(classes int) []int {
 // result does not depend on their number. Progress, if not nil, is told how many examples
 // were read.
 func (s *Set) Moments(ctx context.Context, progress func(done int)) (mean, std []float64, err error) {
+	if s.text && s.Shape == nil {
+		return nil, nil, errNoTokens
+	}
 	const chunk = 256
 	channels := s.Shape[len(s.Shape)-1]
 	sums := make([][]float64, (s.Len()+chunk-1)/chunk) // of a chunk's values, then of their squares
@@ -100,14 +103,20 @@ func addMoments(sum []float64, x []float32) {
 // An identifier is a source that can say which example it is without reading it.
 type identifier interface{ identify(w io.Writer, i int) }
 
-// Fingerprint returns a hash of classes, shapes, labels and examples, which changes when
+// Fingerprint returns a hash of classes, shapes, labels or targets, and examples, which changes when
 // they do, and not with the place of the files. Of images in files it takes names and
 // sizes, so that they need not be read.
 func (s *Splits) Fingerprint() (string, error) {
 	h := sha256.New()
 	w := bufio.NewWriterSize(h, 1<<16)
 	fmt.Fprintf(w, "%q", s.Classes)
+	if s.Targets != nil {
+		fmt.Fprintf(w, "%q", s.Targets)
+	}
 	for _, p := range s.Parts() {
+		if p.text && p.Shape == nil {
+			return "", errNoTokens
+		}
 		fmt.Fprintf(w, "%s%v%d", p.Name, p.Shape, p.Len())
 		if err := p.identify(w); err != nil {
 			return "", err
@@ -126,10 +135,16 @@ func (s *Set) identify(w io.Writer) error {
 	if !ok {
 		x = make([]float32, s.ExampleLen())
 	}
-	for i, l := range s.Labels {
-		b = binary.LittleEndian.AppendUint64(b[:0], uint64(l))
+	for i := range s.Len() {
+		b = b[:0]
+		if s.Labels != nil {
+			b = binary.LittleEndian.AppendUint64(b, uint64(s.Labels[i]))
+		}
+		for _, v := range s.Target(i) {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
 		if ok {
-			named.identify(w, s.number(i))
+			named.identify(w, s.Number(i))
 		} else if err := s.Read(x, i); err != nil {
 			return err
 		}

@@ -26,6 +26,11 @@ const (
 	digitsSize  = 8
 )
 
+var digitsFormat = Format{
+	Name: "digits", Info: "the embedded handwritten digits, 8x8",
+	Open: func(string, *Options) (*Splits, error) { return Digits() },
+}
+
 // Digits returns the handwritten digits that are part of this program: 8x8 images with
 // pixels in [0, 1], 1,000 to train, 300 to validate, 497 to test.
 var Digits = sync.OnceValues(func() (*Splits, error) {

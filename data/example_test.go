@@ -24,7 +24,7 @@ func ExampleOpen() {
 }
 
 func ExampleDecodeImage() {
-	x, shape, err := data.DecodeImage("testdata/images/wide.png", 8, true)
+	x, shape, err := data.DecodeImage("testdata/images/wide.png", data.Square(8), true)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,10 +32,10 @@ func ExampleDecodeImage() {
 	// Output: 192 [8 8 3]
 }
 
-func ExampleTokens() {
+func ExampleHashedWords() {
 	a, b := make([]float32, 6), make([]float32, 6)
-	data.Tokens(a, "Hello, world")
-	data.Tokens(b, "HELLO -- world!")
+	data.HashedWords(a, "Hello, world")
+	data.HashedWords(b, "HELLO -- world!")
 	fmt.Println(a)
 	fmt.Println(b)
 	// Output:

@@ -13,6 +13,11 @@ import (
 	"sync/atomic"
 )
 
+var folderFormat = Format{
+	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp",
+}
+
 // imageTypes are the endings of the files that an image folder takes for images.
 var imageTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
@@ -28,7 +33,7 @@ type folder struct {
 	root  string
 	paths []string
 	sizes []int64
-	size  int // 0 keeps the images' own, which agree
+	size  Size // zero keeps the images' own, which agree
 	crop  bool
 	shape []int
 	cache // whose room is that of all splits together
@@ -155,8 +160,8 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	}
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
-	f.shape = []int{f.size, f.size, 3}
-	if f.size == 0 {
+	f.shape = []int{f.size.Height, f.size.Width, 3}
+	if f.size == (Size{}) {
 		if f.shape, err = f.ownShape(); err != nil {
 			return nil, err
 		}
@@ -219,7 +224,7 @@ func (f *folder) ownShape() ([]int, error) {
 			first = c
 		}
 		if c.Width != first.Width || c.Height != first.Height {
-			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
+			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
 		}
 	}
 	return []int{first.Height, first.Width, 3}, nil
@@ -243,7 +248,7 @@ func (s *Splits) sameShape() error {
 	parts := s.Parts()
 	for _, p := range parts[1:] {
 		if !slices.Equal(p.Shape, parts[0].Shape) {
-			return fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size what to bring them to",
+			return fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to",
 				parts[0].Paths[0], parts[0].Shape[1], parts[0].Shape[0], p.Paths[0], p.Shape[1], p.Shape[0])
 		}
 	}

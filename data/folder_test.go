@@ -61,7 +61,7 @@ func TestImageFolder(t *testing.T) {
 			t.Errorf("example %d: %v", i, x)
 		}
 	}
-	if x := example(t, mustOpen(t, "imagefolder:"+dir, Options{Size: 7}).Train, 2); len(x) != 7*7*3 || x[0] != 30./255 {
+	if x := example(t, mustOpen(t, "imagefolder:"+dir, Options{Size: Square(7)}).Train, 2); len(x) != 7*7*3 || x[0] != 30./255 {
 		t.Errorf("%v", x)
 	}
 }
@@ -126,7 +126,7 @@ func TestImageFolderErrors(t *testing.T) {
 func TestImageFolderReads(t *testing.T) {
 	dir := photos(t, t.TempDir())
 	bad := writeFile(t, []byte("no image"), dir, "dog", "b.jpg")
-	s := mustOpen(t, "imagefolder:"+dir, Options{Size: 4})
+	s := mustOpen(t, "imagefolder:"+dir, Options{Size: Square(4)})
 	x := make([]float32, s.Train.ExampleLen())
 	if err := s.Train.Read(x, 4); err == nil || !strings.Contains(err.Error(), bad) || !strings.Contains(err.Error(), "convert it, or delete it") {
 		t.Errorf("error %v", err)
@@ -144,7 +144,7 @@ func TestImageFolderReads(t *testing.T) {
 	// Room for two of three images of 48 bytes, and for none.
 	for _, tt := range []struct{ bytes, want int64 }{{100, 2}, {-1, 0}, {0, 3}} {
 		dir := photos(t, t.TempDir())
-		s := mustOpen(t, "imagefolder:"+dir, Options{Size: 4, CacheBytes: tt.bytes})
+		s := mustOpen(t, "imagefolder:"+dir, Options{Size: Square(4), CacheBytes: tt.bytes})
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -193,7 +193,7 @@ func TestImageFolderFingerprint(t *testing.T) {
 	if print(photos(t, t.TempDir()), Options{}) != here {
 		t.Error("the fingerprint depends on the place")
 	}
-	if print(dir, Options{Size: 3}) == here || print(dir, Options{Size: 3}) == print(dir, Options{Size: 3, Crop: true}) {
+	if print(dir, Options{Size: Square(3)}) == here || print(dir, Options{Size: Square(3)}) == print(dir, Options{Size: Square(3), Crop: true}) {
 		t.Error("the fingerprint does not depend on the size or the crop")
 	}
 	os.Rename(filepath.Join(dir, "cat/a.png"), filepath.Join(dir, "cat/aa.png"))
@@ -205,7 +205,7 @@ func TestImageFolderFingerprint(t *testing.T) {
 }
 
 func TestContactSheet(t *testing.T) {
-	s := mustOpen(t, "imagefolder:"+photos(t, t.TempDir()), Options{Size: 16})
+	s := mustOpen(t, "imagefolder:"+photos(t, t.TempDir()), Options{Size: Square(16)})
 	sheet, err := ContactSheet(s.Train, s.Classes)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unicode/utf8"
 )
 
 // fuzzSize is the most that fuzzing looks at: larger files find nothing new.
@@ -69,27 +70,29 @@ func FuzzCSV(f *testing.F) {
 	f.Add("label=kind", "x, kind ,y\n1,10,-2.5\n0.5,9,1e3\n")
 	f.Add("shape=2x2x1&scale=255", "label,a,b,c,d\nno,0,51,255,0\n\"y\"\"es\",1,2,3,4\n")
 	f.Add("scale=0", "")
+	f.Add("target=y,x", "x,z,y\n1,2,3\n-4,5,6\n")
 	f.Fuzz(func(t *testing.T, query, text string) {
-		format, err := parseCSVFormat(query)
+		format, err := parseCSVSpec(query)
 		if err != nil {
 			return
 		}
-		s, classes, err := format.parse(bytes.NewReader([]byte(text)))
+		s, err := format.parse(bytes.NewReader([]byte(text)))
 		if err != nil {
 			return
 		}
-		seen := make([]bool, len(classes))
-		for i, l := range s.Labels {
-			seen[l] = true
-			for _, v := range example(t, s, i) {
+		if err := s.check("csv"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.Train.Len() {
+			for _, v := range append(example(t, s.Train, i), s.Train.Target(i)...) {
 				if v != v {
 					t.Errorf("NaN of %q, %q", query, text)
 				}
 			}
 		}
-		for c, ok := range seen {
-			if !ok {
-				t.Errorf("no example of class %q", classes[c])
+		for c, n := range s.Train.Counts(len(s.Classes)) {
+			if n == 0 {
+				t.Errorf("no example of class %q", s.Classes[c])
 			}
 		}
 	})
@@ -105,22 +108,24 @@ func FuzzPicture(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, 8, true)
-		f.Add(b, 0, false)
+		f.Add(b, 8, 8, true)
+		f.Add(b, 3, 9, true)
+		f.Add(b, 0, 0, false)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, size int, crop bool) {
+	f.Fuzz(func(t *testing.T, b []byte, height, width int, crop bool) {
 		c, _, err := image.DecodeConfig(bytes.NewReader(b))
-		if err != nil || c.Width > 1024 || c.Height > 1024 || size < 0 || size > 64 || len(b) > fuzzSize {
+		if err != nil || c.Width > 1024 || c.Height > 1024 || (Size{height, width}).check() != nil || max(height, width) > 64 || len(b) > fuzzSize {
 			return
 		}
 		p, err := decodePicture(b)
 		if err != nil {
 			return
 		}
+		size := Size{height, width}
 		if p, err = p.fit(size, crop); err != nil {
 			return
 		}
-		if len(p.rgb) != 3*p.w*p.h || size != 0 && (p.w != size || p.h != size) {
+		if len(p.rgb) != 3*p.w*p.h || size != (Size{}) && (p.w != width || p.h != height) {
 			t.Errorf("%dx%d with %d bytes", p.w, p.h, len(p.rgb))
 		}
 	})
@@ -158,17 +163,20 @@ func FuzzChroma(f *testing.F) {
 
 // checkTexts checks what holds of every corpus that was read.
 func checkTexts(t *testing.T, c *corpus) {
-	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != len(c.ids) {
+	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != c.all.Len() {
 		t.Fatalf("%d labels, %d ends, %d splits", len(c.labels), len(c.ends), len(c.test))
 	}
+	x := make([]float32, 5)
 	for i, l := range c.labels {
-		ids := c.at(i)
-		if l < 0 || l >= len(c.classes) || len(ids) == 0 || len(ids) > c.tokens || ids[0] != textToken {
-			t.Fatalf("text %d of label %d is %v", i, l, ids)
+		text := c.texts().at(i)
+		if l < 0 || l >= len(c.classes) || !utf8.ValidString(text) {
+			t.Fatalf("text %d of label %d is %q", i, l, text)
 		}
-		for _, id := range ids[1:] {
-			if id < firstWord || id >= Vocabulary {
-				t.Fatalf("text %d has token %d", i, id)
+		HashedWords(x, text)
+		want := append(appendTokens(nil, text, len(x)), make([]uint16, len(x))...)
+		for k, v := range x {
+			if v != float32(want[k]) || v >= Vocabulary || k == 0 && v != textToken {
+				t.Fatalf("%q: tokens %v and %v", text, x, want)
 			}
 		}
 	}
@@ -183,7 +191,7 @@ func FuzzText(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		c := newCorpus(&Options{Size: 5})
+		c := newCorpus()
 		if c.parse(bytes.NewReader(b), true) == nil {
 			if len(c.labels) == 0 {
 				t.Fatal("no text, and no error")
@@ -201,11 +209,11 @@ func FuzzDebian(f *testing.F) {
 		if len(b) > fuzzSize {
 			return
 		}
-		x := newDebianIndex(&Options{Size: 5})
+		x := newDebianIndex()
 		if x.parse(bytes.NewReader(b)) != nil {
 			return
 		}
-		checkTexts(t, &x.corpus)
+		checkTexts(t, x.corpus)
 		if x.packages != len(x.labels)+x.bare+x.twins {
 			t.Fatalf("%d packages, %d kept, %d without, %d twins", x.packages, len(x.labels), x.bare, x.twins)
 		}

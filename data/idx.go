@@ -19,6 +19,8 @@ import (
 // headers can claim more than a machine has.
 const maxMemory = 1<<31 - 1
 
+var idxFormat = Format{Name: "idx", Place: "DIR", Info: "MNIST's format, gzipped or not", Open: openIDX}
+
 // openIDX reads MNIST's files (yann.lecun.com/exdb/mnist): images and labels of a
 // training and of a test split, either of which may be missing. classes.txt beside them,
 // a line a class, names the classes; else they are numbers.

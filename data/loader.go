@@ -28,10 +28,14 @@ type LoaderSettings struct {
 
 // A Batch is a minibatch. It is valid until the loader's next call.
 type Batch struct {
-	X      []float32 // examples, one after the other
-	Labels []int
+	X         []float32 // examples, one after the other
+	Labels    []int     // nil of a set without
+	Targets   []float32 // TargetLen numbers for each example, nil of a set without
+	TargetLen int
+	Examples  []int // of each, its number in the set, see [Set.Number]
 	// With mixup, an example of X is float32(Lambda) times the example of Labels plus
-	// float32(1-Lambda) times an example of Mixed; without it Mixed is nil and Lambda 1.
+	// float32(1-Lambda) times an example of Mixed, and so are Targets, which have no Mixed;
+	// without it Mixed is nil and Lambda 1. Examples are those of Labels.
 	Mixed  []int
 	Lambda float64
 }
@@ -53,8 +57,10 @@ type Loader struct {
 	stop  atomic.Bool
 	ahead sync.WaitGroup // goroutines that prepare
 
-	batch  Batch
-	mixing mixing
+	batch   Batch
+	mixing  mixing // of examples
+	targets mixing // likewise
+	mixed   []int  // room for Batch.Mixed
 }
 
 // A job prepares one minibatch.
@@ -62,8 +68,8 @@ type job struct {
 	l      *Loader
 	ctx    context.Context // of the call of Next that helps
 	n      int             // the minibatch
-	x      []float32
-	labels []int
+	size   int             // examples
+	batch  Batch
 	pieces int
 	next   atomic.Int64   // the first piece that nobody does
 	done   sync.WaitGroup // for the goroutine that works ahead
@@ -82,8 +88,14 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("the set is empty")
 	}
-	if set.Text && (settings.Augment != Augment{} || len(settings.Normalize.Mean) != 0) {
+	if set.text && set.Shape == nil {
+		return nil, errNoTokens
+	}
+	if set.text && (settings.Augment != Augment{} || len(settings.Normalize.Mean) != 0) {
 		return nil, fmt.Errorf("pad, flip, cutout, mixup and normalization are for images; the examples are texts: leave them off, and normalization none")
+	}
+	if settings.Augment.Mixup != 0 && set.Labels == nil && set.TargetLen == 0 {
+		return nil, fmt.Errorf("mixup mixes labels or targets; the examples have neither: leave it off")
 	}
 	if err := settings.Augment.check(set.Shape); err != nil {
 		return nil, err
@@ -97,14 +109,37 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	numbers := settings.Batch * set.ExampleLen()
 	l.jobs = make([]*job, min(settings.Ahead+1, l.PerEpoch()))
 	for i := range l.jobs {
-		l.jobs[i] = &job{l: l, x: make([]float32, numbers), labels: make([]int, settings.Batch)}
+		l.jobs[i] = &job{l: l, batch: set.newBatch(settings.Batch)}
 	}
 	if settings.Augment.Mixup > 0 {
-		l.batch.Mixed = make([]int, settings.Batch)
+		l.mixed = make([]int, settings.Batch)
 		l.mixing = mixing{partner: make([]int, settings.Batch), x: make([]float32, numbers), per: set.ExampleLen()}
+		l.targets = mixing{x: make([]float32, settings.Batch*set.TargetLen), per: set.TargetLen}
 	}
 	l.Start(1, 0)
 	return l, nil
+}
+
+// newBatch returns room for so many examples.
+func (s *Set) newBatch(n int) Batch {
+	b := Batch{X: make([]float32, n*s.ExampleLen()), Examples: make([]int, n), TargetLen: s.TargetLen, Lambda: 1}
+	if s.Labels != nil {
+		b.Labels = make([]int, n)
+	}
+	if s.TargetLen > 0 {
+		b.Targets = make([]float32, n*s.TargetLen)
+	}
+	return b
+}
+
+// cut returns the part of the batch's room that n examples take, each of so many numbers.
+func (b *Batch) cut(n, each int) Batch {
+	out := *b
+	out.X, out.Examples, out.Targets = b.X[:n*each], b.Examples[:n], b.Targets[:n*b.TargetLen]
+	if b.Labels != nil {
+		out.Labels = b.Labels[:n]
+	}
+	return out
 }
 
 // PerEpoch returns the number of minibatches of an epoch; the last may be smaller.
@@ -149,9 +184,9 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	if err := j.finish(ctx); err != nil {
 		return nil, err
 	}
-	l.batch.X, l.batch.Labels, l.batch.Lambda = j.x, j.labels, 1
+	l.batch = j.batch.cut(j.size, l.set.ExampleLen())
 	if l.s.Augment.Mixup > 0 {
-		l.mixup(j)
+		l.mixup(j.n)
 	}
 	l.at++
 	return &l.batch, nil
@@ -178,9 +213,9 @@ func (l *Loader) perPiece() int {
 
 // begin sets the job to minibatch n.
 func (j *job) begin(n int) {
-	size, per := min(j.l.s.Batch, len(j.l.order)-n*j.l.s.Batch), j.l.perPiece()
-	j.n, j.x, j.labels = n, j.x[:size*j.l.set.ExampleLen()], j.labels[:size]
-	j.pieces = (size + per - 1) / per
+	per := j.l.perPiece()
+	j.n, j.size = n, min(j.l.s.Batch, len(j.l.order)-n*j.l.s.Batch)
+	j.pieces = (j.size + per - 1) / per
 	j.errs = append(j.errs[:0], make([]error, j.pieces)...)
 	j.next.Store(0)
 }
@@ -231,7 +266,7 @@ func (j *job) one() bool {
 		return false
 	}
 	per := j.l.perPiece()
-	for k := i * per; k < min((i+1)*per, len(j.labels)); k++ {
+	for k := i * per; k < min((i+1)*per, j.size); k++ {
 		if err := j.example(k); err != nil {
 			j.errs[i] = err
 			break
@@ -246,11 +281,15 @@ func (j *job) example(k int) error {
 	place := j.n*l.s.Batch + k
 	i := l.order[place]
 	per := l.set.ExampleLen()
-	x := j.x[k*per : (k+1)*per]
+	x := j.batch.X[k*per : (k+1)*per]
 	if err := l.set.Read(x, i); err != nil {
 		return err
 	}
-	j.labels[k] = l.set.Labels[i]
+	j.batch.Examples[k] = l.set.Number(i)
+	if l.set.Labels != nil {
+		j.batch.Labels[k] = l.set.Labels[i]
+	}
+	copy(j.batch.Targets[k*l.set.TargetLen:], l.set.Target(i))
 	if !l.s.Augment.moves() {
 		l.s.Normalize.apply(x)
 		return nil
@@ -261,14 +300,30 @@ func (j *job) example(k int) error {
 	return nil
 }
 
-// mixup mixes the minibatch of j with itself.
-func (l *Loader) mixup(j *job) {
-	m, n := &l.mixing, len(j.labels)
-	m.draw(l.s.Augment.Mixup, n, kernel.Mix(epochKey(l.s.Seed, mixupStream, l.epoch), uint64(j.n)))
-	m.from = j.x
-	par.Run(n, m)
-	l.batch.X, l.batch.Mixed, l.batch.Lambda = m.x[:len(j.x)], l.batch.Mixed[:n], m.lambda
-	for i, p := range m.partner {
-		l.batch.Mixed[i] = j.labels[p]
+// mixup mixes minibatch number n with itself.
+func (l *Loader) mixup(n int) {
+	b, m := &l.batch, &l.mixing
+	size := len(b.Examples)
+	m.draw(l.s.Augment.Mixup, size, kernel.Mix(epochKey(l.s.Seed, mixupStream, l.epoch), uint64(n)))
+	m.from = b.X
+	par.Run(size, m)
+	b.X = m.x[:len(b.X)]
+	if b.Labels == nil {
+		l.mixTargets()
+		return
 	}
+	b.Lambda, b.Mixed = m.lambda, l.mixed[:size]
+	for i, p := range m.partner {
+		b.Mixed[i] = b.Labels[p]
+	}
+}
+
+// mixTargets mixes the targets as mixup has mixed the examples.
+func (l *Loader) mixTargets() {
+	b, m := &l.batch, &l.targets
+	m.lambda, m.partner, m.from = l.mixing.lambda, l.mixing.partner, b.Targets
+	for i := range b.Examples {
+		m.Do(0, i)
+	}
+	b.Targets = m.x[:len(b.Targets)]
 }

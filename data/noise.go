@@ -32,6 +32,8 @@ func (s *Splits) WithNoise(n Noise, seed uint64) (*Splits, error) {
 	switch {
 	case !(n.Labels >= 0 && n.Labels <= 1):
 		return nil, fmt.Errorf("label noise is %g; it must be between 0 and 1", n.Labels)
+	case n.Labels > 0 && s.Train != nil && s.Train.Labels == nil:
+		return nil, fmt.Errorf("label noise is %g, but the examples have no classes: leave it off", n.Labels)
 	case !(n.Pixels >= 0 && n.Pixels <= 1):
 		return nil, fmt.Errorf("pixel dropout is %g; it must be between 0 and 1", n.Pixels)
 	case n.Copies < 0:
@@ -58,14 +60,18 @@ func (s *Splits) WithNoise(n Noise, seed uint64) (*Splits, error) {
 
 // spoiled returns copies of a set, one after the other, that lack a share of their numbers.
 func (s *Set) spoiled(copies int, share float64, seed uint64) Set {
-	out := Set{Shape: s.Shape, Text: s.Text, source: &spoiling{s, share, kernel.Mix(seed, 0x706978656c73)}} // "pixels"
-	for range copies {
-		out.Labels = append(out.Labels, s.Labels...)
-		if s.Paths != nil {
-			out.Paths = append(out.Paths, s.Paths...)
-		}
-	}
+	out := *newLazy(copies*s.Len(), s.Shape, &spoiling{s, share, kernel.Mix(seed, 0x706978656c73)}) // "pixels"
+	out.TargetLen, out.text = s.TargetLen, s.text
+	out.Labels, out.Targets, out.Paths = repeat(s.Labels, copies), repeat(s.Targets, copies), repeat(s.Paths, copies)
 	return out
+}
+
+// repeat returns a list so many times, nil of none.
+func repeat[T any](list []T, times int) []T {
+	if list == nil {
+		return nil
+	}
+	return slices.Repeat(list, times)
 }
 
 // A spoiling is copies of a set; example i is one of the set's, with zeros.

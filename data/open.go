@@ -10,11 +10,11 @@ import (
 
 // Options say how to open a data set.
 type Options struct {
-	// Size is the height and width that images of files are brought to; 0 keeps theirs,
-	// which must then agree. With Crop the shorter side is brought to Size and the centre
-	// cut out, else images are squeezed. Resizing is Pillow's bilinear one, to the bit.
-	// Of texts it is the number of tokens, to which they are cut or padded; 0 is 64.
-	Size int
+	// Size is the height and width that images of files are brought to; zero keeps theirs,
+	// which must then agree. With Crop images are made as small as covers Size and the centre
+	// is cut out, else they are squeezed. Resizing is Pillow's bilinear one, to the bit.
+	// Of texts it is the number of tokens, to which they are cut or padded; zero is 64.
+	Size Size
 	Crop bool
 	// Classes keeps these classes alone, in this order; nil keeps all.
 	Classes []string
@@ -38,38 +38,8 @@ func (e UsageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(format, args...)) }
 
-// A format opens the data sets of one kind.
-type format struct {
-	name  string
-	place string // what follows the colon: "DIR", or "" if nothing does
-	open  func(place string, o *Options) (*Splits, error)
-}
-
-var formats = []format{
-	{"digits", "", func(string, *Options) (*Splits, error) { return Digits() }},
-	{"idx", "DIR", openIDX},
-	{"cifar10", "DIR", cifar10.open},
-	{"cifar100", "DIR", cifar100.open},
-	{"imagefolder", "DIR", openFolder},
-	{"csv", "FILE", openCSV},
-	{"text", "FILE", openText},
-	{"debian", "FILE", openDebian},
-}
-
-// Specs returns what [Open] takes: "digits", "idx:DIR" and so on.
-func Specs() []string {
-	var specs []string
-	for _, f := range formats {
-		if f.place == "" {
-			specs = append(specs, f.name)
-		} else {
-			specs = append(specs, f.name+":"+f.place)
-		}
-	}
-	return specs
-}
-
-// Open returns a data set by its spec: a name, or a format and a place.
+// Open returns a data set by its spec: a name, or a format and a place. Beside the formats
+// that were registered (see [Register]) there are
 //
 //	digits                          the embedded digits, see [Digits]
 //	idx:DIR                         MNIST's format, gzipped or not
@@ -77,7 +47,9 @@ func Specs() []string {
 //	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
 //	                                jpeg, png, gif, webp, bmp
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
-//	                                &shape=28x28x1 and &scale=255, which divides the numbers
+//	                                &shape=28x28x1 and &scale=255, which divides the numbers.
+//	                                ?target=COLUMN,COLUMN in place of the label names what is to
+//	                                be predicted, numbers, which the scale leaves alone
 //	text:FILE                       a line a text: LABEL<TAB>TEXT, or JSON with label and text; a tenth is
 //	                                the test split. Or a directory with train.tsv, val.tsv, test.tsv or .jsonl
 //	debian:FILE                     descriptions of Debian's packages by section, from an index as
@@ -87,18 +59,21 @@ func Specs() []string {
 //
 // Errors name the file; those of the spec and the options are a [UsageError].
 func Open(spec string, o Options) (*Splits, error) {
-	name, place, _ := strings.Cut(spec, ":")
-	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
-	if i < 0 {
+	_, place, _ := strings.Cut(spec, ":")
+	f, ok := FormatOf(spec)
+	if !ok {
 		return nil, usage("unknown data set %q; there are %s", spec, strings.Join(Specs(), ", "))
 	}
-	if f := formats[i]; (f.place == "") != (place == "") {
-		return nil, usage("data set %q: it is written %s", spec, Specs()[i])
+	if (f.Place == "") != (place == "") {
+		return nil, usage("data set %q: it is written %s", spec, f.Spec())
 	}
-	if o.Size < 0 || o.Size > maxSize {
-		return nil, usage("size is %d; it must be between 1 and %d, or 0 for the images' own", o.Size, maxSize)
+	if err := o.Size.check(); err != nil {
+		return nil, err
 	}
-	s, err := formats[i].open(place, &o)
+	s, err := f.Open(place, &o)
+	if err == nil {
+		err = s.check(spec)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +85,19 @@ func Open(spec string, o Options) (*Splits, error) {
 // choose applies the options that are the same for all formats.
 func (s *Splits) choose(o *Options) error {
 	for _, p := range s.Parts() {
-		if p.Text {
+		if p.text {
+			var err error
+			if s.tokens, err = o.Size.tokens(); err != nil {
+				return err
+			}
 			continue
 		}
-		if h, w := p.Shape[0], p.Shape[1]; o.Size != 0 && (h != o.Size || w != o.Size) {
-			return usage("%s: its examples are %dx%d and can't be brought to size %d; only an imagefolder's can", s.Name, h, w, o.Size)
+		if o.Size != (Size{}) && !o.Size.is(p.Shape) {
+			return usage("%s: its examples are %s and can't be brought to size %v; only an imagefolder's can", s.Name, sides(p.Shape), o.Size)
 		}
+	}
+	if o.Classes != nil && s.Targets != nil {
+		return usage("%s: its examples have targets (%s), no classes to choose from: leave the classes off", s.Name, someOf(s.Targets))
 	}
 	if o.Classes != nil {
 		if err := s.keepClasses(o.Classes); err != nil {
@@ -142,6 +124,14 @@ func (s *Splits) choose(o *Options) error {
 		*p.set = subset
 	}
 	return nil
+}
+
+// sides writes the height and width of a shape, or all of another's.
+func sides(shape []int) string {
+	if len(shape) == 3 {
+		return fmt.Sprintf("%dx%d", shape[0], shape[1])
+	}
+	return fmt.Sprint(shape)
 }
 
 // keepClasses drops the examples of all other classes, and numbers these anew.
@@ -213,8 +203,9 @@ func (s *Splits) holdOut(val float64, seed uint64) error {
 }
 
 // Stratified returns n examples drawn as a function of the seed, of each class as many
-// as its share of the set (largest remainders first), in the order of the set. A larger
-// n keeps what a smaller one drew, but for rounding.
+// as its share of the set (largest remainders first), in the order of the set; without
+// labels they are drawn from all alike. A larger n keeps what a smaller one drew, but for
+// rounding.
 func (s *Set) Stratified(n, classes int, seed uint64) (*Set, error) {
 	drawn, _, err := s.stratify(n, classes, rand.New(rand.NewPCG(seed, 0x737562736574))) // "subset"
 	if err != nil {
@@ -223,18 +214,35 @@ func (s *Set) Stratified(n, classes int, seed uint64) (*Set, error) {
 	return s.Select(drawn), nil
 }
 
+// members returns the examples of each class, of one class if there are none.
+func (s *Set) members(classes int) ([][]int, error) {
+	if s.Labels == nil {
+		classes = 1
+	}
+	members := make([][]int, classes)
+	for i := range s.Len() {
+		l := 0
+		if s.Labels != nil {
+			l = s.Labels[i]
+		}
+		if l < 0 || l >= classes {
+			return nil, fmt.Errorf("example %d has label %d; there are %d classes", i, l, classes)
+		}
+		members[l] = append(members[l], i)
+	}
+	return members, nil
+}
+
 // stratify returns the numbers of the examples that are drawn, and of the others.
 func (s *Set) stratify(n, classes int, rng *rand.Rand) (drawn, rest []int, err error) {
 	if n <= 0 || n > s.Len() {
 		return nil, nil, fmt.Errorf("%d examples are asked for; there are %d", n, s.Len())
 	}
-	members := make([][]int, classes)
-	for i, l := range s.Labels {
-		if l < 0 || l >= classes {
-			return nil, nil, fmt.Errorf("example %d has label %d; there are %d classes", i, l, classes)
-		}
-		members[l] = append(members[l], i)
+	members, err := s.members(classes)
+	if err != nil {
+		return nil, nil, err
 	}
+	classes = len(members)
 	// A class's share is n*len/total; what the fractions leave goes to the largest.
 	take, byRemainder, left := make([]int, classes), make([]int, classes), n
 	for c, m := range members {

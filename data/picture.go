@@ -30,10 +30,10 @@ const maxSize = 4096
 // Pillow warns of a decompression bomb.
 const maxPixels = 89478485
 
-// DecodeImage reads an image file as an example of an image folder: size x size x 3
+// DecodeImage reads an image file as an example of an image folder: height x width x 3
 // numbers in [0, 1], rows of red, green and blue. Size and crop are those of [Options];
-// size 0 keeps the image's own. Errors name the file.
-func DecodeImage(path string, size int, crop bool) (x []float32, shape []int, err error) {
+// a zero size keeps the image's own. Errors name the file.
+func DecodeImage(path string, size Size, crop bool) (x []float32, shape []int, err error) {
 	p, err := readPicture(path)
 	if err != nil {
 		return nil, nil, err
@@ -170,27 +170,33 @@ func (p *bitmap) fromCMYK(img *image.CMYK) {
 	}
 }
 
-// fit brings a picture to size x size: with crop the shorter side, and the centre is cut
-// out, as torchvision's Resize and CenterCrop do; else both sides, whatever the shape.
-func (p bitmap) fit(size int, crop bool) (bitmap, error) {
-	if size == 0 || p.w == size && p.h == size {
+// fit brings a picture to a size: with crop one side, so that the other is no shorter than it
+// should be, and the centre is cut out, as torchvision's Resize and CenterCrop do; else both
+// sides, whatever the shape.
+func (p bitmap) fit(size Size, crop bool) (bitmap, error) {
+	if size == (Size{}) || p.w == size.Width && p.h == size.Height {
 		return p, nil
 	}
 	p, err := p.scale(size, crop, bilinear)
 	if err != nil {
 		return p, err
 	}
-	return p.cut(middle(p.w, size), middle(p.h, size), size), nil
+	return p.cut(middle(p.w, size.Width), middle(p.h, size.Height), size), nil
 }
 
-// scale brings the shorter side to size, or else both sides, whatever the shape.
-func (p bitmap) scale(size int, shorter bool, f filter) (bitmap, error) {
-	w, h := size, size
-	if short := min(p.w, p.h); shorter {
-		w, h = size*p.w/short, size*p.h/short
+// scale brings a picture to the smallest size of its shape that covers size, which is the
+// shorter side of a square, or else to size, whatever the shape.
+func (p bitmap) scale(size Size, cover bool, f filter) (bitmap, error) {
+	w, h := size.Width, size.Height
+	switch {
+	case !cover:
+	case p.w*h >= p.h*w:
+		w = h * p.w / p.h
+	default:
+		h = w * p.h / p.w
 	}
 	if w > maxPixels/max(h, p.h) {
-		return p, fmt.Errorf("an image of %dx%d pixels is too narrow to be brought to size %d: cut it, or delete it", p.w, p.h, size)
+		return p, fmt.Errorf("an image of %dx%d pixels is too narrow to be brought to size %v: cut it, or delete it", p.w, p.h, size)
 	}
 	return p.resize(w, h, f), nil
 }
@@ -198,15 +204,15 @@ func (p bitmap) scale(size int, shorter bool, f filter) (bitmap, error) {
 // middle returns where a piece starts that is cut from the middle, halves to even.
 func middle(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 
-// cut returns the square of side size at x, y.
-func (p bitmap) cut(x, y, size int) bitmap {
-	if p.w == size && p.h == size {
+// cut returns the part of a size at x, y.
+func (p bitmap) cut(x, y int, size Size) bitmap {
+	if p.w == size.Width && p.h == size.Height {
 		return p
 	}
-	out := bitmap{size, size, make([]uint8, 0, 3*size*size)}
-	for row := range size {
+	out := bitmap{size.Width, size.Height, make([]uint8, 0, 3*size.Width*size.Height)}
+	for row := range size.Height {
 		at := 3 * ((y+row)*p.w + x)
-		out.rgb = append(out.rgb, p.rgb[at:at+3*size]...)
+		out.rgb = append(out.rgb, p.rgb[at:at+3*size.Width]...)
 	}
 	return out
 }

@@ -53,7 +53,7 @@ func pillow(t testing.TB) map[string][]expected {
 func TestDecodeAsPillow(t *testing.T) {
 	for name, all := range pillow(t) {
 		for _, want := range all {
-			x, shape, err := DecodeImage(filepath.Join("testdata/images", name), want.Size, want.Crop)
+			x, shape, err := DecodeImage(filepath.Join("testdata/images", name), Square(want.Size), want.Crop)
 			if err != nil {
 				t.Error(err)
 				continue
@@ -125,13 +125,13 @@ func TestDecodeImageErrors(t *testing.T) {
 		{file("cut.jpg", good[:len(good)/2]), "copy it again"},
 		{file("huge.jpg", huge), "65535x65535 pixels, over the limit"},
 	} {
-		if _, _, err := DecodeImage(tt.path, 0, false); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), filepath.Base(tt.path)) {
+		if _, _, err := DecodeImage(tt.path, Size{}, false); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), filepath.Base(tt.path)) {
 			t.Errorf("%s: error %v, want %q", tt.path, err, tt.want)
 		}
 	}
 	// A picture a pixel wide would be resized to millions of pixels.
 	thin := bitmap{1, 100000, make([]uint8, 300000)}
-	if _, err := thin.fit(1000, true); err == nil || !strings.Contains(err.Error(), "too narrow") {
+	if _, err := thin.fit(Square(1000), true); err == nil || !strings.Contains(err.Error(), "too narrow") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestHugePicture(t *testing.T) {
 	if err := os.Truncate(path, 1<<40); err != nil {
 		t.Skip(err) // no sparse files here
 	}
-	if _, _, err := DecodeImage(path, 8, false); err == nil || !strings.Contains(err.Error(), "is no image to train on") {
+	if _, _, err := DecodeImage(path, Square(8), false); err == nil || !strings.Contains(err.Error(), "is no image to train on") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -245,9 +245,9 @@ func (p Preprocessor) fit(picture bitmap) (bitmap, error) {
 	if p.Bicubic {
 		f = bicubic
 	}
-	picture, err := picture.scale(p.Size, p.Crop > 0, f)
+	picture, err := picture.scale(Square(p.Size), p.Crop > 0, f)
 	if err != nil || p.Crop == 0 {
 		return picture, err
 	}
-	return picture.cut((picture.w-p.Crop)/2, (picture.h-p.Crop)/2, p.Crop), nil
+	return picture.cut((picture.w-p.Crop)/2, (picture.h-p.Crop)/2, Square(p.Crop)), nil
 }

@@ -26,6 +26,9 @@ func ContactSheet(s *Set, classes []string) (image.Image, error) {
 	if len(s.Shape) != 3 || s.Shape[0] == 1 && s.Shape[1] == 1 || s.Shape[2] != 1 && s.Shape[2] != 3 {
 		return nil, fmt.Errorf("examples of shape %v are no pictures", s.Shape)
 	}
+	if s.Labels == nil {
+		return nil, fmt.Errorf("the examples have no classes, of which a contact sheet has a row each")
+	}
 	const face = 7 // width of a letter
 	zoom := max(sheetCell/max(s.Shape[0], s.Shape[1]), 1)
 	cell := image.Pt(zoom*s.Shape[1]+sheetGap, zoom*s.Shape[0]+sheetGap)

@@ -3,6 +3,7 @@ package data
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -12,11 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Texts are rows of token ids, held as numbers. A row starts with the token that stands
+// Texts become rows of token ids, held as numbers, by a [Tokenizer]. With [HashedWords] a row starts with the token that stands
 // for the text as a whole, as BERT's [CLS] does; then comes a token for each word, and
 // then 0, which is padding. A word is a run of letters, marks and digits, in lower case.
 // Words are not looked up but hashed (Weinberger et al. 2009, arXiv 0902.2206): a word's
@@ -36,44 +38,69 @@ const (
 	maxTexts       = 1 << 23
 )
 
-// Tokens writes the ids of a text's tokens to dst: as many words as there is room for,
-// then zeros. See [Vocabulary].
-func Tokens(dst []float32, text string) {
+// A Tokenizer writes the ids of a text's tokens to dst: as many as there is room for, then
+// zeros. It may be called concurrently.
+type Tokenizer func(dst []float32, text string)
+
+// HashedWords is the [Tokenizer] of networks that bring none of their own, see [Vocabulary].
+func HashedWords(dst []float32, text string) {
 	clear(dst)
-	ids := appendTokens(nil, []byte(text), len(dst))
-	for i, id := range ids[:min(len(ids), len(dst))] {
+	w := words{rest: text}
+	for i := range dst {
+		if i == 0 {
+			dst[0] = textToken
+			continue
+		}
+		id, ok := w.next()
+		if !ok {
+			return
+		}
 		dst[i] = float32(id)
 	}
 }
 
-// appendTokens appends the tokens of a text, at most so many.
-func appendTokens(ids []uint16, text []byte, most int) []uint16 {
-	return appendWords(append(ids, textToken), text, len(ids)+most)
+// appendTokens appends the hashed tokens of a text, at most so many.
+func appendTokens(ids []uint16, text string, most int) []uint16 {
+	ids = append(ids, textToken)
+	w := words{rest: text}
+	for range most - 1 {
+		id, ok := w.next()
+		if !ok {
+			break
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
-// appendWords appends a text's words up to a number of tokens.
-func appendWords(ids []uint16, text []byte, most int) []uint16 {
-	word, inside := fnv.New64a(), false
-	end := func() {
-		if inside && len(ids) < most {
-			ids = append(ids, firstWord+uint16(word.Sum64()%(Vocabulary-firstWord)))
-		}
-		word.Reset()
-		inside = false
-	}
+// words goes through the words of a text.
+type words struct{ rest string }
+
+// FNV-1a of 64 bits.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// next returns the id of the next word, false if there is none.
+func (w *words) next() (id uint16, ok bool) {
+	hash, inside := uint64(fnvOffset), false
 	var lower [utf8.UTFMax]byte
-	for len(text) > 0 && len(ids) < most {
-		r, n := utf8.DecodeRune(text)
-		text = text[n:]
+	for len(w.rest) > 0 {
+		r, n := utf8.DecodeRuneInString(w.rest)
+		w.rest = w.rest[n:]
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
-			end()
+			if inside {
+				break
+			}
 			continue
 		}
-		word.Write(lower[:utf8.EncodeRune(lower[:], unicode.ToLower(r))])
+		for _, b := range lower[:utf8.EncodeRune(lower[:], unicode.ToLower(r))] {
+			hash = (hash ^ uint64(b)) * fnvPrime
+		}
 		inside = true
 	}
-	end()
-	return ids
+	return firstWord + uint16(hash%(Vocabulary-firstWord)), inside
 }
 
 // inTest draws the test split: a tenth, by a hash of what must not be in both. It does not
@@ -93,53 +120,126 @@ func keyOf(ids []uint16) string {
 	return string(b)
 }
 
-// texts are examples in memory, without their padding.
+// texts are texts in memory, one after the other, without tokens yet.
 type texts struct {
-	ids  []uint16
-	ends []int // of each text in ids
+	all  string
+	ends []int // of each text
 }
 
-func (x *texts) at(i int) []uint16 {
+func (x *texts) at(i int) string {
 	begin := 0
 	if i > 0 {
 		begin = x.ends[i-1]
 	}
-	return x.ids[begin:x.ends[i]]
+	return x.all[begin:x.ends[i]]
 }
 
-func (x *texts) read(dst []float32, i int) error {
-	clear(dst)
-	for k, id := range x.at(i) {
-		dst[k] = float32(id)
-	}
+var errNoTokens = errors.New("the texts have no tokens yet: Splits.Tokenized makes them")
+
+func (x *texts) read([]float32, int) error { return errNoTokens }
+
+// tokenized are texts as the tokens of a tokenizer.
+type tokenized struct {
+	*texts
+	tokenizer Tokenizer
+	hashed    int // tokens of a text, if they are hashed words, else 0
+}
+
+func (x *tokenized) read(dst []float32, i int) error {
+	x.tokenizer(dst, x.at(i))
 	return nil
 }
 
-func (x *texts) identify(w io.Writer, i int) {
-	io.WriteString(w, keyOf(x.at(i)))
+// identify writes the hashed words that a network sees, or for other tokens the text.
+func (x *tokenized) identify(w io.Writer, i int) {
+	if x.hashed > 0 {
+		io.WriteString(w, keyOf(appendTokens(nil, x.at(i), x.hashed)))
+		return
+	}
+	io.WriteString(w, x.at(i)+"\x00")
+}
+
+// NewTexts returns the set of some texts in UTF-8, without labels, targets or tokens: see
+// [Set.WithLabels], [Set.WithTargets] and [Splits.Tokenized].
+func NewTexts(list []string) (*Set, error) {
+	c := newCorpus()
+	for i, text := range list {
+		if !utf8.ValidString(text) {
+			return nil, fmt.Errorf("text %d is not UTF-8", i)
+		}
+		c.all.WriteString(text)
+		c.ends = append(c.ends, c.all.Len())
+	}
+	if len(list) == 0 {
+		return nil, errors.New("no texts")
+	}
+	s := newLazy(len(list), nil, c.texts())
+	s.text = true
+	return s, nil
+}
+
+// Texts reports whether the examples are texts: rows of token ids, or without tokens yet.
+func (s *Set) Texts() bool { return s != nil && s.text }
+
+// Tokenized returns the data set with its texts as rows of tokens: so many, or with 0 as many
+// as Options.Size said, or else 64. A nil tokenizer is [HashedWords]. A data set without texts
+// is returned as it is; one that has tokens gets these instead.
+func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
+	if length == 0 {
+		length = cmp.Or(s.tokens, usualTokens)
+	}
+	if length < 1 || length > maxSize {
+		return nil, usage("texts of %d tokens; there must be between 1 and %d", length, maxSize)
+	}
+	out := *s
+	for _, set := range []**Set{&out.Train, &out.Val, &out.Test} {
+		if !(*set).Texts() {
+			continue
+		}
+		bound, err := (*set).tokenize(t, length)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		*set = bound
+	}
+	return &out, nil
+}
+
+func (s *Set) tokenize(t Tokenizer, length int) (*Set, error) {
+	bound := &tokenized{tokenizer: t}
+	switch source := s.source.(type) {
+	case *texts:
+		bound.texts = source
+	case *tokenized:
+		bound.texts = source.texts
+	default:
+		return nil, errors.New("the texts were copied or changed: make their tokens before that")
+	}
+	if t == nil {
+		bound.tokenizer, bound.hashed = HashedWords, length
+	}
+	out := *s
+	out.source, out.Shape = bound, []int{length}
+	return &out, nil
 }
 
 // A corpus is labelled texts as they are read.
 type corpus struct {
-	tokens  int // of a text, at most
 	most    int // texts
 	classes []string
 	number  map[string]int
 	test    []bool // whether a text is in the test split
 	labels  []int
-	texts
+	all     strings.Builder
+	ends    []int // of each text in all
 }
 
-func newCorpus(o *Options) *corpus {
-	c := &corpus{tokens: usualTokens, most: maxTexts, number: map[string]int{}}
-	if o.Size != 0 {
-		c.tokens = o.Size
-	}
-	return c
-}
+func newCorpus() *corpus { return &corpus{most: maxTexts, number: map[string]int{}} }
 
-// end ends the text whose tokens are those of ids from begin on, and cuts it.
-func (c *corpus) end(begin int, label string, test bool) error {
+func (c *corpus) texts() *texts { return &texts{c.all.String(), c.ends} }
+
+// add adds a text.
+func (c *corpus) add(text []byte, label string, test bool) error {
 	if len(c.labels) == c.most {
 		return fmt.Errorf("more than %d texts: split the file", c.most)
 	}
@@ -152,17 +252,17 @@ func (c *corpus) end(begin int, label string, test bool) error {
 		c.classes = append(c.classes, label)
 		c.number[label] = l
 	}
-	c.ids = c.ids[:min(len(c.ids), begin+c.tokens)]
+	c.all.Write(text)
 	c.labels = append(c.labels, l)
 	c.test = append(c.test, test)
-	c.ends = append(c.ends, len(c.ids))
+	c.ends = append(c.ends, c.all.Len())
 	return nil
 }
 
 // part returns the texts of the training or of the test split, nil for none, with their
 // classes numbered as in names.
 func (c *corpus) part(test bool, names []string) *Set {
-	all := &Set{Labels: make([]int, len(c.labels)), Shape: []int{c.tokens}, Text: true, source: &c.texts}
+	all := &Set{Labels: make([]int, len(c.labels)), text: true, source: c.texts()}
 	renumber := make([]int, len(c.classes))
 	for l, name := range c.classes {
 		renumber[l] = slices.Index(names, name)
@@ -179,16 +279,21 @@ func (c *corpus) part(test bool, names []string) *Set {
 	return all.Select(idx)
 }
 
+var textFormat = Format{
+	Name: "text", Place: "FILE", Sized: true, Open: openText,
+	Info: "a line a text: LABEL<TAB>TEXT, or JSON with label and text; or a directory with train.tsv, val.tsv, test.tsv or .jsonl",
+}
+
 // openText reads labelled texts: a file, a tenth of whose texts is the test split, or a
 // directory with files train, val and test, which may end in .tsv, .jsonl, .txt and .gz.
-func openText(place string, o *Options) (*Splits, error) {
+func openText(place string, _ *Options) (*Splits, error) {
 	info, err := os.Stat(place)
 	if err != nil {
 		return nil, err
 	}
 	s := &Splits{}
 	if !info.IsDir() {
-		c := newCorpus(o)
+		c := newCorpus()
 		if err := c.readFile(place, true); err != nil {
 			return nil, err
 		}
@@ -206,7 +311,7 @@ func openText(place string, o *Options) (*Splits, error) {
 		if path == "" {
 			continue
 		}
-		c := newCorpus(o)
+		c := newCorpus()
 		if err := c.readFile(path, false); err != nil {
 			return nil, err
 		}
@@ -261,6 +366,7 @@ func (c *corpus) readFile(path string, cut bool) error {
 // lines say nothing, and nor does a first line "label<TAB>text".
 func (c *corpus) parse(r io.Reader, cut bool) error {
 	split, first := splitTSV, true
+	var ids []uint16
 	for line, err := range lines(r) {
 		if err != nil {
 			return err
@@ -280,9 +386,12 @@ func (c *corpus) parse(r io.Reader, cut bool) error {
 		if first = false; head {
 			continue
 		}
-		begin := len(c.ids)
-		c.ids = appendTokens(c.ids, words, maxSize)
-		if err := c.end(begin, label, cut && inTest(keyOf(c.ids[begin:]))); err != nil {
+		test := false
+		if cut {
+			ids = appendTokens(ids[:0], string(words), maxSize)
+			test = inTest(keyOf(ids))
+		}
+		if err := c.add(words, label, test); err != nil {
 			return fmt.Errorf("line %d: %w", line.n, err)
 		}
 	}

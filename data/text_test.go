@@ -20,7 +20,7 @@ func idOf(word string) float32 {
 	return float32(2 + h.Sum64()%(Vocabulary-2))
 }
 
-func TestTokens(t *testing.T) {
+func TestHashedWords(t *testing.T) {
 	for _, tt := range []struct {
 		text string
 		want []string // of words
@@ -35,7 +35,7 @@ func TestTokens(t *testing.T) {
 		for i := range got {
 			got[i] = -1 // must be overwritten
 		}
-		Tokens(got, tt.text)
+		HashedWords(got, tt.text)
 		want := []float32{1}
 		for _, w := range tt.want {
 			want = append(want, idOf(w))
@@ -45,7 +45,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%q: %v, want %v", tt.text, got, want)
 		}
 	}
-	Tokens(nil, "no room") // writes nothing
+	HashedWords(nil, "no room") // writes nothing
 }
 
 // textFile writes a file of a test, gzipped if its name says so.
@@ -68,6 +68,15 @@ func textFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
+// openTokens opens texts and makes hashed words of them.
+func openTokens(spec string, o Options) (*Splits, error) {
+	s, err := Open(spec, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.Tokenized(nil, 0)
+}
+
 // labelled are the labels and the first words' ids of a set.
 func labelled(t *testing.T, s *Splits, set *Set) (list []string) {
 	t.Helper()
@@ -88,7 +97,7 @@ func TestTextFormats(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		textFile(t, dir, name, text)
-		s, err := Open("text:"+dir, Options{Size: 8})
+		s, err := openTokens("text:"+dir, Options{Size: Square(8)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -101,7 +110,7 @@ func TestTextFormats(t *testing.T) {
 	textFile(t, dir, "train.tsv", "10\ta\n9\tb\n")
 	textFile(t, dir, "val.jsonl", `{"label": 9, "text": "c"}`)
 	textFile(t, dir, "test.tsv", "11\td\n")
-	s, err := Open("text:"+dir, Options{})
+	s, err := openTokens("text:"+dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +138,7 @@ func TestTextSplits(t *testing.T) {
 	dir := t.TempDir()
 	once := numbered(2000)
 	path := textFile(t, dir, "all.tsv", once+once)
-	s, err := Open("text:"+path, Options{Val: .1, Seed: 1})
+	s, err := openTokens("text:"+path, Options{Val: .1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +156,7 @@ func TestTextSplits(t *testing.T) {
 			}
 		}
 	}
-	other, err := Open("text:"+textFile(t, dir, "more.tsv", numbered(3000)), Options{Classes: []string{"c2", "c0"}, Subset: 100})
+	other, err := openTokens("text:"+textFile(t, dir, "more.tsv", numbered(3000)), Options{Classes: []string{"c2", "c0"}, Subset: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +172,7 @@ func TestTextSplits(t *testing.T) {
 	if want := len(in) / 3; test < want {
 		t.Errorf("of the %d texts of the first file in the test split %d are in that of the second", len(in), test)
 	}
-	short, err := Open("text:"+path, Options{Val: .1, Seed: 1, Size: 2})
+	short, err := openTokens("text:"+path, Options{Val: .1, Seed: 1, Size: Square(2)})
 	if err != nil || !slices.Equal(short.Test.Labels, s.Test.Labels) || short.Test.ExampleLen() != 2 {
 		t.Errorf("the test split of shorter texts is another one, %v", err)
 	}
@@ -171,7 +180,7 @@ func TestTextSplits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed, err := Open("text:"+textFile(t, dir, "changed.tsv", strings.Replace(once+once, "number 7\n", "digit 7\n", 1)), Options{Val: .1, Seed: 1})
+	changed, err := openTokens("text:"+textFile(t, dir, "changed.tsv", strings.Replace(once+once, "number 7\n", "digit 7\n", 1)), Options{Val: .1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,13 +230,13 @@ func TestTextErrors(t *testing.T) {
 		}
 	}
 	var bad UsageError
-	if _, err := Open("text:"+dir+"/plain.tsv", Options{Size: maxSize + 1}); !errors.As(err, &bad) {
+	if _, err := Open("text:"+dir+"/plain.tsv", Options{Size: Square(maxSize + 1)}); !errors.As(err, &bad) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestTextLimit(t *testing.T) {
-	c := newCorpus(&Options{})
+	c := newCorpus()
 	c.most = 3
 	if err := c.parse(strings.NewReader(numbered(4)), true); err == nil || !strings.Contains(err.Error(), "line 4: more than 3 texts") {
 		t.Errorf("error %v", err)
@@ -244,7 +253,7 @@ func manyLabels() string {
 
 // What is for images is refused for texts.
 func TestTextLoader(t *testing.T) {
-	s, err := Open("text:"+textFile(t, t.TempDir(), "a.tsv", numbered(50)), Options{Size: 3})
+	s, err := openTokens("text:"+textFile(t, t.TempDir(), "a.tsv", numbered(50)), Options{Size: Square(3)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +270,7 @@ func TestTextLoader(t *testing.T) {
 		}
 	}
 	noisy, err := s.WithNoise(Noise{Copies: 2}, 1)
-	if err != nil || !noisy.Train.Text || !noisy.Train.Select([]int{0}).Text {
+	if err != nil || !noisy.Train.Texts() || !noisy.Train.Select([]int{0}).Texts() {
 		t.Errorf("copies of texts are no texts, %v", err)
 	}
 	if _, err := ContactSheet(s.Train, s.Classes); err == nil || !strings.Contains(err.Error(), "shape [3] are no pictures") {
@@ -311,7 +320,7 @@ Description: Cards
 func TestDebian(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Packages", "Packages.gz"} {
-		s, err := Open("debian:"+textFile(t, dir, name, packages), Options{Size: 6})
+		s, err := openTokens("debian:"+textFile(t, dir, name, packages), Options{Size: Square(6)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +360,7 @@ func TestDebianSections(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "Package: p%d\nSection: %s\nDescription: number %d of %d\n\n", i, section, i, 7*i)
 	}
-	s, err := Open("debian:"+textFile(t, t.TempDir(), "Packages", b.String()), Options{})
+	s, err := openTokens("debian:"+textFile(t, t.TempDir(), "Packages", b.String()), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +375,7 @@ func TestDebianIndex(t *testing.T) {
 	if path == "" {
 		t.Skip("MONGE_TEST_DEBIAN is not set to the path of what apt-cache dumpavail prints")
 	}
-	s, err := Open("debian:"+path, Options{})
+	s, err := openTokens("debian:"+path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

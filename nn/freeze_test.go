@@ -135,3 +135,57 @@ func TestTarget(t *testing.T) {
 		at()
 	}
 }
+
+// The loss of values is the mean squared error, computed here from the outputs, and its gradient
+// that of finite differences; a warm gradient allocates nothing.
+func TestTargetValues(t *testing.T) {
+	m := mlp(t, widths...)
+	theta, grad := make([]float32, m.Size()), make([]float32, m.Size())
+	m.Init(theta, 1)
+	x := numbers(3*widths[0], 9)
+	y := nn.Target{Values: numbers(3*m.Classes(), 5)}
+	outputs, err := m.Logits(theta, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want float64
+	for i, v := range outputs {
+		d := float64(v) - float64(y.Values[i])
+		want += d * d / float64(len(outputs))
+	}
+	at := func() float64 {
+		loss, err := m.GradientOf(y, grad, theta, x, objective.Call{Weight: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loss
+	}
+	if loss := at(); !(math.Abs(loss-want) <= 1e-6*want) || m.Correct() != 0 {
+		t.Errorf("loss %g, want %g; %d right", loss, want, m.Correct())
+	}
+	for _, i := range []int{0, 17, len(theta) - 1} {
+		analytic, before := float64(grad[i]), theta[i]
+		theta[i] = before + 1e-2
+		up := at()
+		theta[i] = before - 1e-2
+		down := at()
+		theta[i] = before
+		if d := (up - down) / 2e-2; !(math.Abs(d-analytic) <= 2e-3) {
+			t.Errorf("gradient %d is %g, differences say %g", i, analytic, d)
+		}
+		at()
+	}
+	if a := testing.AllocsPerRun(20, func() { at() }); a != 0 {
+		t.Errorf("%g allocations", a)
+	}
+	for want, bad := range map[string]nn.Target{
+		"5 values for 12 outputs":               {Values: make([]float32, 5)},
+		"a target of values has no labels":      {Values: y.Values, Labels: []int{0, 1, 2}},
+		"nothing mixed, no smoothing":           {Values: y.Values, Smoothing: .1},
+		"cross-entropy: logits [3 4] need 3 la": {},
+	} {
+		if _, err := m.GradientOf(bad, grad, theta, x, objective.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 	"github.com/monge-ml/monge/tensor"
 )
 
-// A Model is a classifier: a network from a batch of inputs to a row of logits each,
-// and the mean cross-entropy as its loss.
+// A Model is a network from a batch of inputs to a row of outputs each, and the mean
+// cross-entropy as its loss, of which the outputs are logits, or the mean squared error.
 type Model struct {
 	Network
 
@@ -63,7 +63,7 @@ func (m *Model) Tape() *tensor.Tape { return m.tape }
 // SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
 func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
 
-// Classes returns the number of logits of one input.
+// Classes returns the number of logits, or other outputs, of one input.
 func (m *Model) Classes() int { return m.classes }
 
 // forward runs the network on a batch of inputs, one after the other in x.
@@ -102,9 +102,12 @@ func (m *Model) Logits(theta, x []float32) ([]float32, error) {
 	return y.Data, nil
 }
 
-// A Target says what a minibatch should be classified as.
+// A Target says what the outputs for a minibatch should be: classes, or numbers.
 type Target struct {
 	Labels []int
+	// Values are numbers, in place of all else here: a row of [Model.Classes] numbers for each
+	// input. The loss is the mean of the squared difference over all numbers of all inputs.
+	Values []float32
 	// Mixed are the labels of the examples mixed into the inputs (mixup), nil for none:
 	// the loss is Lambda times that of Labels and 1-Lambda times that of Mixed.
 	Mixed  []int
@@ -137,7 +140,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	m.Bind(theta, grad, c.Add)
 	logits := m.forward(x, n)
 	loss := y.loss(m.tape, logits)
-	if m.tape.Err() == nil {
+	if m.correct = 0; m.tape.Err() == nil && y.Values == nil {
 		m.correct = hits(logits.Data, y.Labels)
 	}
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
@@ -148,7 +151,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 }
 
 // Correct returns how many inputs of the last gradient's batch have their label's logit
-// as the largest.
+// as the largest; 0 where the target is values.
 func (m *Model) Correct() int { return m.correct }
 
 // hits counts the rows of logits whose largest is that of the label.
@@ -163,8 +166,11 @@ func hits(logits []float32, labels []int) (n int) {
 	return n
 }
 
-// loss is the target's cross-entropy with logits.
+// loss is the target's cross-entropy with logits, or its mean squared error.
 func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
+	if y.Values != nil {
+		return y.squares(t, logits)
+	}
 	of := func(labels []int) *tensor.Tensor {
 		if y.Smoothing == 0 {
 			return t.CrossEntropy(logits, labels)
@@ -176,6 +182,19 @@ func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
 	}
 	share := func(v float64) *tensor.Tensor { return t.Input([]float32{float32(v)}, 1) }
 	return t.Add(t.Mul(of(y.Labels), share(y.Lambda)), t.Mul(of(y.Mixed), share(1-y.Lambda)))
+}
+
+// squares is the mean squared error of a network's outputs.
+func (y *Target) squares(t *tensor.Tape, outputs *tensor.Tensor) *tensor.Tensor {
+	switch {
+	case t.Err() != nil:
+		return nil
+	case y.Labels != nil || y.Mixed != nil || y.Smoothing != 0:
+		return t.Fail("loss", "a target of values has no labels, nothing mixed, no smoothing")
+	case len(y.Values) != len(outputs.Data):
+		return t.Fail("loss", "%d values for %d outputs; there must be one for each", len(y.Values), len(outputs.Data))
+	}
+	return t.MSE(outputs, t.Input(y.Values, outputs.Dim(0), outputs.Dim(-1)), false)
 }
 
 // Steps returns how many steps have drawn random numbers (dropout), which is all the

@@ -94,8 +94,12 @@ func (b Builder) In(name string) Builder {
 
 // Fail records an error that NewModel returns.
 func (b Builder) Fail(format string, args ...any) {
-	if b.set.err == nil {
-		b.set.err = fmt.Errorf("%s: %s", b.scope(), fmt.Sprintf(format, args...))
+	if b.set.err != nil {
+		return
+	}
+	b.set.err = fmt.Errorf(format, args...)
+	if b.prefix != "" {
+		b.set.err = fmt.Errorf("%s: %w", b.scope(), b.set.err)
 	}
 }
 

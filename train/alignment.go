@@ -53,7 +53,7 @@ type Alignment struct {
 	Collapsed   bool         `json:"collapsed"`
 }
 
-// alignment is the task of a CLIP model, whose examples are places in a list of captions.
+// alignment is the task of a CLIP model, whose examples are numbered by their places in a list of captions.
 type alignment struct {
 	*clip.Pretrained
 	config *Config
@@ -122,7 +122,7 @@ func (t *alignment) gradient(b *data.Batch, lo, hi int, grad, theta []float32, c
 // texts returns the tokens of a minibatch's captions, until the next call.
 func (t *alignment) texts(b *data.Batch) [][]int {
 	t.batch = t.batch[:0]
-	for _, i := range b.Labels {
+	for _, i := range b.Examples {
 		t.batch = append(t.batch, t.tokens[i])
 	}
 	return t.batch

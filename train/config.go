@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/optim"
 )
 
@@ -22,20 +23,20 @@ type Config struct {
 
 // DataConfig says which examples a run sees.
 type DataConfig struct {
-	Data         string   `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..."`
-	Size         int      `json:"size,omitempty" help:"height and width that images of files are brought to (default theirs), or tokens of a text (default 64)"`
-	Crop         bool     `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
-	Classes      []string `json:"classes,omitempty" help:"keep these classes alone"`
-	Val          float64  `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
-	Subset       int      `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
-	TestSubset   int      `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
-	ValData      string   `json:"val_data,omitempty" help:"pairs that validate, where --data is pairs"`
-	TestData     string   `json:"test_data,omitempty" help:"pairs that test, where --data is pairs"`
-	DataSeed     uint64   `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
-	LabelNoise   float64  `json:"label_noise" help:"share of training labels replaced by uniform ones"`
-	PixelDropout float64  `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs"`
-	Copies       int      `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
-	Normalize    string   `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)"`
+	Data         string    `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..."`
+	Size         data.Size `json:"size,omitzero" help:"height and width that images of files are brought to, as in 48x192, or one number for both (default theirs), or tokens of a text (default 64)"`
+	Crop         bool      `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing"`
+	Classes      []string  `json:"classes,omitempty" help:"keep these classes alone"`
+	Val          float64   `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split"`
+	Subset       int       `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)"`
+	TestSubset   int       `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)"`
+	ValData      string    `json:"val_data,omitempty" help:"pairs that validate, where --data is pairs"`
+	TestData     string    `json:"test_data,omitempty" help:"pairs that test, where --data is pairs"`
+	DataSeed     uint64    `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw"`
+	LabelNoise   float64   `json:"label_noise" help:"share of training labels replaced by uniform ones"`
+	PixelDropout float64   `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs"`
+	Copies       int       `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
+	Normalize    string    `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)"`
 
 	Pad    int     `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
 	Flip   bool    `json:"flip,omitempty" help:"augment by mirroring half of the images"`

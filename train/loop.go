@@ -130,7 +130,7 @@ func (l *loop) step(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	n := len(l.batch.Labels)
+	n := len(l.batch.Examples)
 	l.split(n)
 	begin := time.Now()
 	l.correct = 0
@@ -180,7 +180,7 @@ func (l *loop) split(n int) {
 
 // Gradient is the objective of the current minibatch.
 func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	n := len(l.batch.Labels)
+	n := len(l.batch.Examples)
 	lo, hi := 0, n
 	if size := l.task.microbatch(); size > 0 {
 		lo, hi = c.Micro*size, min(n, (c.Micro+1)*size)

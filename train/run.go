@@ -85,7 +85,7 @@ type Watch struct {
 // A Run is a configured training run, ready to start.
 type Run struct {
 	Config    Config       // with its normalisation decided
-	Data      *data.Splits // labels are classes, or of pairs places among the captions
+	Data      *data.Splits // of pairs the examples are numbered by their captions
 	Normalize data.Normalization
 	Kept      []string // parameters that did not come from the file to start from
 	LeftOut   string   // what of the pairs could not be used
@@ -157,6 +157,15 @@ func NewFrom(ctx context.Context, src *Source, c Config) (*Run, error) {
 // toClassify builds what a run on classes trains.
 func (r *Run) toClassify(d *data.Splits) (err error) {
 	c := &r.Config
+	own := classifier.TokenizerOf(c.Model)
+	if own != nil {
+		if r.data, err = fingerprintOf(d, own); err != nil {
+			return err
+		}
+	}
+	if d, err = d.Tokenized(own, 0); err != nil {
+		return err
+	}
 	if r.Data, err = d.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
 		return err
 	}

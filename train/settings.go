@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/monge-ml/monge/data"
 )
 
 // A Setting is one field of a Config under the name that flags and TOML files give it:
@@ -51,6 +53,8 @@ func (s Setting) Type() string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
 		return "duration"
+	case t == reflect.TypeFor[data.Size]():
+		return "size"
 	case t.Kind() == reflect.Slice:
 		return "list"
 	case t.Kind() == reflect.Float64:

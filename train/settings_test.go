@@ -74,7 +74,7 @@ func TestReadConfigErrors(t *testing.T) {
 // Every setting says what it is for, and takes back what it shows.
 func TestSettings(t *testing.T) {
 	values := map[string]string{
-		"string": "x", "bool": "true", "int": "3", "uint": "4", "float": "0.5", "list": "a,b", "duration": "1m30s",
+		"string": "x", "bool": "true", "int": "3", "uint": "4", "float": "0.5", "list": "a,b", "duration": "1m30s", "size": "48x192",
 	}
 	var c train.Config
 	for _, s := range train.Settings(&c) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 
@@ -38,8 +37,18 @@ func OpenSource(ctx context.Context, c Config) (*Source, error) {
 	if splits.Train.Len() == 0 {
 		return nil, fmt.Errorf("%s has no training split", c.Data)
 	}
-	fingerprint, err := splits.Fingerprint()
+	fingerprint, err := fingerprintOf(splits, nil)
 	return &Source{splits: splits, fingerprint: fingerprint, key: c.SourceKey()}, err
+}
+
+// fingerprintOf returns the fingerprint of a data set, whose texts have the tokens of a
+// tokenizer.
+func fingerprintOf(d *data.Splits, t data.Tokenizer) (string, error) {
+	d, err := d.Tokenized(t, 0)
+	if err != nil {
+		return "", err
+	}
+	return d.Fingerprint()
 }
 
 // SourceKey is the same for configs whose runs can share a Source.
@@ -56,8 +65,7 @@ func (c *Config) dataOptions() data.Options {
 
 // Pairs reports whether the data are pairs of images and captions, not of classes.
 func (c *Config) Pairs() bool {
-	format, _, _ := strings.Cut(c.Data, ":")
-	return slices.ContainsFunc(pairs.Specs(), func(spec string) bool { return strings.HasPrefix(spec, format+":") })
+	return pairs.IsSpec(c.Data)
 }
 
 // A pairSource is lists of pairs: to train on, to validate and to test, of which the last two
@@ -102,8 +110,8 @@ func (s *pairSource) fingerprint() string {
 	return strings.Join(all, " ")
 }
 
-// images returns the splits as a preprocessor makes their images. Labels are places among the
-// captions.
+// images returns the splits as a preprocessor makes their images. Numbers of examples are places
+// among the captions.
 func (s *pairSource) images(ctx context.Context, pre data.Preprocessor) (*data.Splits, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,22 +119,11 @@ func (s *pairSource) images(ctx context.Context, pre data.Preprocessor) (*data.S
 	if d := s.splits[key]; d != nil {
 		return d, nil
 	}
-	d := &data.Splits{Name: s.config.Data}
-	first := 0
-	for i, dst := range []**data.Set{&d.Train, &d.Val, &d.Test} {
-		l := s.lists[i]
-		if l == nil {
-			continue
-		}
-		set, err := l.Images(ctx, pre)
-		if err != nil {
-			return nil, err
-		}
-		for k := range set.Labels {
-			set.Labels[k] += first
-		}
-		*dst, first = set, first+len(l.Pairs)
+	sets, err := pairs.Images(ctx, pre, s.lists[:]...)
+	if err != nil {
+		return nil, err
 	}
+	d := &data.Splits{Name: s.config.Data, Train: sets[0], Val: sets[1], Test: sets[2]}
 	if err := s.choose(d); err != nil {
 		return nil, err
 	}

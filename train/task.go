@@ -55,7 +55,7 @@ func (t *classification) gradient(b *data.Batch, lo, hi int, grad, theta []float
 	if b.Mixed != nil {
 		y.Mixed = b.Mixed[lo:hi]
 	}
-	one := len(b.X) / len(b.Labels)
+	one := len(b.X) / len(b.Examples)
 	loss, err := t.model.GradientOf(y, grad, theta, b.X[lo*one:hi*one], c)
 	return loss, t.model.Correct(), err
 }

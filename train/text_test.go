@@ -27,7 +27,7 @@ func textConfig(t *testing.T) train.Config {
 		t.Fatal(err)
 	}
 	c := train.Default()
-	c.Data, c.Model, c.Size, c.Val, c.Batch, c.Epochs = "text:"+path, "bert-tiny", 8, 10, 16, 2
+	c.Data, c.Model, c.Size, c.Val, c.Batch, c.Epochs = "text:"+path, "bert-tiny", data.Square(8), 10, 16, 2
 	c.Method, c.Rho, c.Base, c.LR = "m-sam", .1, "adamw", .001
 	c.CheckpointEvery = 2
 	return c
@@ -57,7 +57,7 @@ func TestTextBits(t *testing.T) {
 // The text models know all tokens that texts have.
 func TestVocabularies(t *testing.T) {
 	n := 0
-	for _, e := range models.List {
+	for _, e := range models.All() {
 		if e.Vocabulary == 0 {
 			continue
 		}

@@ -14,6 +14,11 @@ import (
 	"github.com/monge-ml/monge/internal/kernel"
 )
 
+var cocoFormat = Format{
+	Name: "coco", Place: "DIR", Open: opener((*List).openCOCO),
+	Info: "COCO's annotations with their images, a caption of each; ?split=NAME",
+}
+
 // openCOCO lists the images of DIR, or of DIR?split=NAME, with a caption each.
 func (l *List) openCOCO(ctx context.Context, place string, o Options) error {
 	dir, split, err := cutSplit(place)

@@ -37,6 +37,11 @@ const (
 // A picture is an emoji on white: rows of red, green and blue.
 type picture [3 * emojiSide * emojiSide]uint8
 
+var emojiFormat = Format{
+	Name: "emoji", Place: "DIR?set=NAME", Open: opener((*List).openEmoji),
+	Info: "emoji as twitter or google draws them, with their names; &split=NAME",
+}
+
 // openEmoji lists the emoji of DIR?set=NAME, or of DIR?set=NAME&split=NAME, where DIR is
 // laid out as npm does it.
 func (l *List) openEmoji(ctx context.Context, place string, _ Options) error {

@@ -10,33 +10,71 @@ import (
 	"github.com/monge-ml/monge/internal/par"
 )
 
-// Images returns the list's images as a preprocessor makes them, without its
-// normalisation. The labels of the set are places in l.Pairs. All images are decoded once
-// to begin with: those that can't be are left out of the set, and added to the report.
+// Images returns the list's images as a preprocessor makes them, without its normalisation and
+// without labels; the number of an example (see [data.Set.Number]) is its place in l.Pairs. All
+// images are decoded once to begin with: those that can't be are left out of the set, and
+// added to the report.
 func (l *List) Images(ctx context.Context, pre data.Preprocessor) (*data.Set, error) {
-	pre.Normalize = data.Normalization{}
-	all := make([]int, len(l.Pairs))
-	for i := range all {
-		all[i] = i
+	sets, err := Images(ctx, pre, l)
+	if err != nil {
+		return nil, err
 	}
-	set := data.NewImages(all, pre.Side(), func(i int) ([]float32, error) { return l.Pairs[i].Read(pre) })
+	return sets[0], nil
+}
+
+// Images returns a set for each list as [List.Images] does, nil for a nil list. The number of an
+// example is its pair's place among the pairs of all lists, one list after the other.
+func Images(ctx context.Context, pre data.Preprocessor, lists ...*List) ([]*data.Set, error) {
+	pre.Normalize = data.Normalization{}
+	if err := pre.Check(); err != nil {
+		return nil, err
+	}
+	var all []*Pair
+	for _, l := range lists {
+		if l == nil {
+			continue
+		}
+		for i := range l.Pairs {
+			all = append(all, &l.Pairs[i])
+		}
+	}
+	set, err := data.NewImages(len(all), []int{pre.Side(), pre.Side(), 3}, func(i int) ([]float32, error) { return all[i].Read(pre) })
+	if err != nil {
+		return nil, err
+	}
 	t := &trial{ctx, set, make([]error, len(all))}
 	par.Run(len(all), t)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var readable []int
-	for i, err := range t.errs {
+	sets, first := make([]*data.Set, len(lists)), 0
+	for i, l := range lists {
+		if l == nil {
+			continue
+		}
+		readable := l.readable(t.errs[first : first+len(l.Pairs)])
+		if readable == nil {
+			return nil, fmt.Errorf("no image can be read: %s", l.Report.String())
+		}
+		for k := range readable {
+			readable[k] += first
+		}
+		sets[i], first = set.Select(readable), first+len(l.Pairs)
+	}
+	return sets, nil
+}
+
+// readable returns the places of the pairs whose images were read without an error, and
+// reports the others.
+func (l *List) readable(errs []error) (places []int) {
+	for i, err := range errs {
 		if err != nil {
 			l.note(&l.NotImage, "%v", err)
 			continue
 		}
-		readable = append(readable, i)
+		places = append(places, i)
 	}
-	if readable == nil {
-		return nil, fmt.Errorf("no image can be read: %s", l.Report.String())
-	}
-	return set.Select(readable), nil
+	return places
 }
 
 // A trial reads each image of a set once.

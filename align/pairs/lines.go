@@ -21,6 +21,11 @@ var (
 	captionKeys = []string{"caption", "text", "title"}
 )
 
+var linesFormat = Format{
+	Name: "pairs", Place: "FILE", Open: opener((*List).openLines),
+	Info: "a line a pair: the image's path, a tab and the caption; or JSON lines with image and caption",
+}
+
 // openLines lists the pairs of a file with a line for each.
 func (l *List) openLines(ctx context.Context, path string, _ Options) error {
 	f, err := openRegular(path)

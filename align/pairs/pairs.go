@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -35,8 +34,19 @@ type Pair struct {
 	Member  string // of the image in the shard, or an emoji's code points; "" for a file of its own
 	Class   string // what it shows, to colour maps by; "" where the list does not say
 
+	// Image is the image where it lies in no file; Path is then its name, for messages. Nil
+	// for a file.
+	Image Image
+
 	at, size int64    // in the shard, in bytes
 	picture  *picture // of a sheet
+}
+
+// An Image is one that lies in no file.
+type Image interface {
+	// Bytes returns the content of an image file: jpeg, png, gif, webp or bmp. It may be called
+	// concurrently.
+	Bytes() ([]byte, error)
 }
 
 // A Report says what was left out of a list, and what was repaired.
@@ -106,29 +116,8 @@ func (l *List) take(n int) error {
 	return nil
 }
 
-// A format opens the lists of one kind.
-type format struct {
-	name, place string
-	open        func(l *List, ctx context.Context, place string, o Options) error
-}
-
-var formats = []format{
-	{"pairs", "FILE", (*List).openLines},
-	{"coco", "DIR", (*List).openCOCO},
-	{"wds", "GLOB", (*List).openShards},
-	{"emoji", "DIR?set=NAME", (*List).openEmoji},
-}
-
-// Specs returns what [Open] takes: "pairs:FILE" and so on.
-func Specs() []string {
-	var specs []string
-	for _, f := range formats {
-		specs = append(specs, f.name+":"+f.place)
-	}
-	return specs
-}
-
-// Open returns a list of pairs by its spec, a format and a place.
+// Open returns a list of pairs by its spec, a format and a place. Beside the formats that were
+// registered (see [Register]) there are
 //
 //	pairs:FILE           a line a pair: the image's path, a tab and the caption; or JSON
 //	                     lines such as {"image": "a.jpg", "caption": "a cat"}. Paths are
@@ -151,16 +140,19 @@ func Specs() []string {
 // the file; those of the spec are a [data.UsageError]; that of ctx is returned when it ends.
 func Open(ctx context.Context, spec string, o Options) (*List, error) {
 	name, place, _ := strings.Cut(spec, ":")
-	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
-	if i < 0 {
+	f, ok := formats.Lookup(name)
+	if !ok {
 		return nil, usage("unknown pairs %q; there are %s", spec, strings.Join(Specs(), ", "))
 	}
 	if place == "" {
-		return nil, usage("pairs %q: they are written %s", spec, Specs()[i])
+		return nil, usage("pairs %q: they are written %s", spec, f.Spec())
 	}
-	l := &List{}
-	if err := formats[i].open(l, ctx, place, o); err != nil {
+	l, err := f.Open(ctx, place, o)
+	if err != nil {
 		return nil, err
+	}
+	if l == nil {
+		return nil, fmt.Errorf("%s: its format returned no list", spec)
 	}
 	if len(l.Pairs) == 0 {
 		left := l.Report.String()
@@ -177,10 +169,12 @@ func usage(format string, args ...any) error { return data.UsageError(fmt.Sprint
 // Read reads the pair's image as a preprocessor makes it of a file: side x side x 3
 // numbers. It may be called concurrently. Errors name the file.
 func (p *Pair) Read(pre data.Preprocessor) ([]float32, error) {
-	if p.Member == "" {
+	switch {
+	case p.Image != nil:
+		return p.readImage(pre)
+	case p.Member == "":
 		return pre.Read(p.Path)
-	}
-	if p.picture != nil {
+	case p.picture != nil:
 		return pre.ReadRGB(p.picture[:], emojiSide, emojiSide)
 	}
 	b, err := p.bytes()
@@ -190,6 +184,19 @@ func (p *Pair) Read(pre data.Preprocessor) ([]float32, error) {
 	x, err := pre.ReadBytes(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", p.Path, show(p.Member), err)
+	}
+	return x, nil
+}
+
+// readImage reads an image that lies in no file.
+func (p *Pair) readImage(pre data.Preprocessor) ([]float32, error) {
+	b, err := p.Image.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Path, err)
+	}
+	x, err := pre.ReadBytes(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Path, err)
 	}
 	return x, nil
 }

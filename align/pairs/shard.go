@@ -15,6 +15,11 @@ import (
 // memberTypes are the endings of the members that are taken for images.
 var memberTypes = []string{"jpg", "jpeg", "png", "gif", "webp", "bmp"}
 
+var shardsFormat = Format{
+	Name: "wds", Place: "GLOB", Open: opener((*List).openShards),
+	Info: "webdataset's shards: KEY.jpg beside KEY.txt or KEY.json, in tar files",
+}
+
 // openShards lists the pairs of all shards that match, in the order of their names.
 func (l *List) openShards(ctx context.Context, glob string, _ Options) error {
 	paths, err := filepath.Glob(glob)

@@ -5,28 +5,37 @@ package models
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/monge-ml/monge/internal/registry"
 	"github.com/monge-ml/monge/nn"
 )
 
 // Options say what a network is built for.
 type Options struct {
-	Input   []int  // shape of one input: height, width, channels of images, tokens of texts
-	Classes int    // logits
-	Norm    string // of residual networks: batch (default) or group
+	Input   []int // shape of one input: height, width, channels of images, tokens of texts
+	Classes int   // outputs: logits, or numbers of a regression
+	// Regression says that the outputs are numbers to predict, of which one is enough.
+	Regression bool
+	Norm       string // of residual networks: batch (default) or group
 }
 
 // An Entry is a network of the list.
 type Entry struct {
 	Name  string
-	Info  string
-	Input []int // that it is usually used with
+	Info  string // a line on it, for lists
+	Input []int  // that it is usually used with
 	// Vocabulary is set for networks of texts: an input is a row of so many whole numbers
 	// as Input says, from 0, which is padding and stands at the end, to Vocabulary - 1.
 	Vocabulary int
-	build      func(b nn.Builder, o Options) nn.Layer
+	// Tokenizer makes rows of tokens of texts, as package data's Tokenizer does; nil are that
+	// package's hashed words.
+	Tokenizer func(dst []float32, text string)
+	// Build makes the layers, from inputs of o.Input to o.Classes outputs each; b.Fail says
+	// why it can't for these options. [Build] has checked the number of o.Input's dimensions:
+	// 3 of images, 1 of texts.
+	Build func(b nn.Builder, o Options) nn.Layer
+	// Start sets how parameters start where that is not as their layers say; nil for none.
+	Start func(params []*nn.Param)
 }
 
 // Shapes of images, and of texts.
@@ -35,27 +44,50 @@ var (
 	shortText, usualText = []int{64}, []int{128}
 )
 
-// List holds every network, in the order in which to show them.
-var List = []Entry{
-	{"mlp", "multilayer perceptron, two hidden layers of 128", []int{8, 8, 1}, 0, mlp(128, 128)},
-	{"mlp-512", "multilayer perceptron, two hidden layers of 512", []int{28, 28, 1}, 0, mlp(512, 512)},
-	{"cnn", "three 3x3 convolutions with batch norm and pooling", cifar, 0, cnn},
-	{"resnet8", "the CIFAR ResNet below with one block at each width", cifar, 0, cifarResNet(1)},
-	{"resnet20", "CIFAR ResNet (He et al. 2016), option-A shortcuts", cifar, 0, cifarResNet(3)},
-	{"resnet32", "likewise", cifar, 0, cifarResNet(5)},
-	{"resnet44", "likewise", cifar, 0, cifarResNet(7)},
-	{"resnet56", "likewise", cifar, 0, cifarResNet(9)},
-	{"resnet110", "likewise", cifar, 0, cifarResNet(18)},
-	{"resnet18", "ResNet-18 with the CIFAR stem", cifar, 0, (&resnet{blocks: []int{2, 2, 2, 2}, widths: wide}).build},
-	{"resnet34", "ResNet-34 with the CIFAR stem", cifar, 0, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide}).build},
-	{"resnet50", "ResNet-50 with the CIFAR stem", cifar, 0, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, bottleneck: true}).build},
-	{"resnet18-imagenet", "torchvision's ResNet-18", imageNet, 0, (&resnet{blocks: []int{2, 2, 2, 2}, widths: wide, imageNet: true}).build},
-	{"resnet34-imagenet", "torchvision's ResNet-34", imageNet, 0, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, imageNet: true}).build},
-	{"resnet50-imagenet", "torchvision's ResNet-50", imageNet, 0, (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, bottleneck: true, imageNet: true}).build},
-	{"vit-tiny", "vision transformer of 6 blocks of width 192 on 4x4 patches", cifar, 0, vit{4, encoder(6, 192, 3)}.build},
-	{"vit-b32", "vision transformer of 12 blocks of width 768 on 32x32 patches", imageNet, 0, vit{32, encoder(12, 768, 12)}.build},
-	{"bert-tiny", "BERT of 2 layers of width 128, for texts of hashed words", shortText, bertTiny.vocabulary, bertTiny.build},
-	{"bert-base", "BERT-base (Devlin et al. 2019): 12 layers of width 768", usualText, bertBase.vocabulary, bertBase.build},
+var entries = registry.List[Entry]{What: "model"}
+
+// Register adds a network, which [Build] builds from then on and all commands take. Call it
+// while the program starts; a name that is taken panics.
+func Register(e Entry) {
+	if e.Build == nil {
+		panic(fmt.Sprintf("monge: model %q was registered without Build", e.Name))
+	}
+	entries.Register(e.Name, e)
+}
+
+// All returns every network, in the order in which they were registered.
+func All() []Entry { return entries.All() }
+
+// Names returns the names of all networks.
+func Names() []string { return entries.Names() }
+
+// Find returns a network of the list; the error for an unknown one lists the names.
+func Find(name string) (Entry, error) { return entries.Find(name) }
+
+func init() {
+	for _, e := range []Entry{
+		{Name: "mlp", Info: "multilayer perceptron, two hidden layers of 128", Input: []int{8, 8, 1}, Build: mlp(128, 128)},
+		{Name: "mlp-512", Info: "multilayer perceptron, two hidden layers of 512", Input: []int{28, 28, 1}, Build: mlp(512, 512)},
+		{Name: "cnn", Info: "three 3x3 convolutions with batch norm and pooling", Input: cifar, Build: cnn},
+		{Name: "resnet8", Info: "the CIFAR ResNet below with one block at each width", Input: cifar, Build: cifarResNet(1)},
+		{Name: "resnet20", Info: "CIFAR ResNet (He et al. 2016), option-A shortcuts", Input: cifar, Build: cifarResNet(3)},
+		{Name: "resnet32", Info: "likewise", Input: cifar, Build: cifarResNet(5)},
+		{Name: "resnet44", Info: "likewise", Input: cifar, Build: cifarResNet(7)},
+		{Name: "resnet56", Info: "likewise", Input: cifar, Build: cifarResNet(9)},
+		{Name: "resnet110", Info: "likewise", Input: cifar, Build: cifarResNet(18)},
+		{Name: "resnet18", Info: "ResNet-18 with the CIFAR stem", Input: cifar, Build: (&resnet{blocks: []int{2, 2, 2, 2}, widths: wide}).build},
+		{Name: "resnet34", Info: "ResNet-34 with the CIFAR stem", Input: cifar, Build: (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide}).build},
+		{Name: "resnet50", Info: "ResNet-50 with the CIFAR stem", Input: cifar, Build: (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, bottleneck: true}).build},
+		{Name: "resnet18-imagenet", Info: "torchvision's ResNet-18", Input: imageNet, Build: (&resnet{blocks: []int{2, 2, 2, 2}, widths: wide, imageNet: true}).build},
+		{Name: "resnet34-imagenet", Info: "torchvision's ResNet-34", Input: imageNet, Build: (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, imageNet: true}).build},
+		{Name: "resnet50-imagenet", Info: "torchvision's ResNet-50", Input: imageNet, Build: (&resnet{blocks: []int{3, 4, 6, 3}, widths: wide, bottleneck: true, imageNet: true}).build},
+		{Name: "vit-tiny", Info: "vision transformer of 6 blocks of width 192 on 4x4 patches", Input: cifar, Build: vit{4, encoder(6, 192, 3)}.build},
+		{Name: "vit-b32", Info: "vision transformer of 12 blocks of width 768 on 32x32 patches", Input: imageNet, Build: vit{32, encoder(12, 768, 12)}.build},
+		{Name: "bert-tiny", Info: "BERT of 2 layers of width 128, for texts of hashed words", Input: shortText, Vocabulary: bertTiny.vocabulary, Build: bertTiny.build, Start: startAsBERT},
+		{Name: "bert-base", Info: "BERT-base (Devlin et al. 2019): 12 layers of width 768", Input: usualText, Vocabulary: bertBase.vocabulary, Build: bertBase.build, Start: startAsBERT},
+	} {
+		Register(e)
+	}
 }
 
 // encoder is a transformer whose perceptrons are four times as wide.
@@ -69,36 +101,42 @@ func cifarResNet(n int) func(nn.Builder, Options) nn.Layer {
 	return (&resnet{blocks: []int{n, n, n}, widths: []int{16, 32, 64}, cifar20: true}).build
 }
 
-// Names returns the names of all networks.
-func Names() (names []string) {
-	for _, e := range List {
-		names = append(names, e.Name)
-	}
-	return names
-}
-
 // Build returns a network by name.
 func Build(name string, o Options) (*nn.Model, error) {
-	i := slices.IndexFunc(List, func(e Entry) bool { return e.Name == name })
+	e, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.build(o)
+}
+
+func (e Entry) build(o Options) (*nn.Model, error) {
 	switch {
-	case i < 0:
-		return nil, fmt.Errorf("unknown model %q; there are %s", name, strings.Join(Names(), ", "))
-	case List[i].Vocabulary == 0 && len(o.Input) != 3:
-		return nil, fmt.Errorf("%s: input shape %v; it must be height, width, channels", name, o.Input)
-	case List[i].Vocabulary != 0 && len(o.Input) != 1:
-		return nil, fmt.Errorf("%s: input shape %v; it is for texts, whose shape is the number of their tokens", name, o.Input)
-	case o.Classes < 2:
-		return nil, fmt.Errorf("%s: %d classes; there must be at least two", name, o.Classes)
+	case e.Vocabulary == 0 && len(o.Input) != 3:
+		return nil, fmt.Errorf("%s: input shape %v; it must be height, width, channels", e.Name, o.Input)
+	case e.Vocabulary != 0 && len(o.Input) != 1:
+		return nil, fmt.Errorf("%s: input shape %v; it is for texts, whose shape is the number of their tokens", e.Name, o.Input)
+	case o.Regression && o.Classes < 1:
+		return nil, fmt.Errorf("%s: %d targets; there must be at least one", e.Name, o.Classes)
+	case !o.Regression && o.Classes < 2:
+		return nil, fmt.Errorf("%s: %d classes; there must be at least two", e.Name, o.Classes)
 	case o.Norm != "" && o.Norm != "batch" && o.Norm != "group":
-		return nil, fmt.Errorf("%s: unknown normalisation %q; there are batch, group", name, o.Norm)
+		return nil, fmt.Errorf("%s: unknown normalisation %q; there are batch, group", e.Name, o.Norm)
 	}
 	b := nn.NewBuilder()
-	m, err := nn.NewModel(b, List[i].build(b, o), o.Input)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	net := e.Build(b, o)
+	if net == nil {
+		b.Fail("its Build returned no layer")
 	}
-	if List[i].Vocabulary != 0 {
-		startAsBERT(m.Params)
+	m, err := nn.NewModel(b, net, o.Input)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Name, err)
+	}
+	if m.Classes() != o.Classes {
+		return nil, fmt.Errorf("%s: its Build made a network of %d outputs for %d classes", e.Name, m.Classes(), o.Classes)
+	}
+	if e.Start != nil {
+		e.Start(m.Params)
 	}
 	return m, nil
 }

@@ -326,7 +326,7 @@ func TestSizes(t *testing.T) {
 	if m := build(t, "resnet18-imagenet", 64); m.Size() != 11181642 {
 		t.Errorf("resnet18-imagenet has %d parameters with ten classes", m.Size())
 	}
-	for _, e := range models.List {
+	for _, e := range models.All() {
 		if e.Input[0] > 64 {
 			continue
 		}
