@@ -30,7 +30,7 @@ func smallCLIP(t *testing.T) string {
 		}
 	}
 	for _, name := range []string{"vocab.json", "merges.txt"} {
-		b, err := os.ReadFile(filepath.Join("../../tokenizer/testdata/small", name))
+		b, err := os.ReadFile(filepath.Join("../tokenizer/testdata/small", name))
 		if err != nil {
 			t.Fatal(err)
 		}

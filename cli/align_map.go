@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/align"
-	"github.com/monge-ml/monge/report"
+	"github.com/monge-ml/monge/align/picture"
 )
 
 func newAlignMap() *cobra.Command {
@@ -58,7 +58,7 @@ panels are of the same pairs.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&m.out, "out", "", "picture to write: "+strings.Join(report.MapExtensions, " or ")+" by its extension")
+	f.StringVar(&m.out, "out", "", "picture to write: "+strings.Join(picture.Extensions, " or ")+" by its extension")
 	f.Float64Var(&m.perplexity, "perplexity", align.DefaultPerplexity, "about how many neighbours a point has to t-SNE")
 	f.IntVar(&m.remove, "remove", 1, "principal components to remove")
 	f.IntVar(&m.limit, "pairs-limit", 1000, "draw this many pairs at most, chosen by the seed")
@@ -108,8 +108,8 @@ func (m *mapper) check(args []string) error {
 	switch ext := strings.ToLower(filepath.Ext(m.out)); {
 	case m.out == "":
 		return usage("--out is missing: name the picture, like --out map.png")
-	case !slices.Contains(report.MapExtensions, ext):
-		return usage("--out is %s; a map is written as %s", m.out, strings.Join(report.MapExtensions, " or "))
+	case !slices.Contains(picture.Extensions, ext):
+		return usage("--out is %s; a map is written as %s", m.out, strings.Join(picture.Extensions, " or "))
 	case !(m.perplexity > 1):
 		return usage("--perplexity is %g; it must be above 1", m.perplexity)
 	case m.remove < 0:
@@ -158,10 +158,10 @@ func (m *mapper) run(ctx context.Context) (*mapResult, error) {
 	}
 	first := m.panels[0]
 	rows := drawn(first.images.Len(), m.limit, m.seed)
-	picture, result := &report.Map{}, &mapResult{Map: m.out}
+	drawing, result := &picture.Map{}, &mapResult{Map: m.out}
 	if first.pairs != nil {
 		for _, i := range rows {
-			picture.Classes = append(picture.Classes, first.pairs[i].class)
+			drawing.Classes = append(drawing.Classes, first.pairs[i].class)
 		}
 	}
 	line := newBar(m.log, "map", len(m.panels)*align.TSNEIterations, m.quiet)
@@ -176,10 +176,10 @@ func (m *mapper) run(ctx context.Context) (*mapResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		picture.Panels = append(picture.Panels, report.MapPanel{Name: p.name, Images: at.Images, Texts: at.Texts})
+		drawing.Panels = append(drawing.Panels, picture.Panel{Name: p.name, Images: at.Images, Texts: at.Texts})
 		result.Panels = append(result.Panels, panelResult{p.name, p.dir, len(rows), at.KL, at.Removed})
 	}
-	return result, report.WriteMap(m.out, picture)
+	return result, picture.Write(m.out, drawing)
 }
 
 // read reads the panel's files.

@@ -22,7 +22,7 @@ import (
 // example returns the first TOML block of the docs about studies.
 func example(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile("../../docs/study.md")
+	b, err := os.ReadFile("../docs/study.md")
 	if err != nil {
 		t.Fatal(err)
 	}

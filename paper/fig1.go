@@ -3,10 +3,10 @@ package paper
 import (
 	"context"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/toy"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // trajectory is one method's run in figure 1.
@@ -100,42 +100,42 @@ func compareFigure1(all []trajectory) []Row {
 }
 
 func drawFigure1(start []float64, all []trajectory) sheet {
-	p := newPanel("", "θ₁", "θ₂", box{-3, 3, -2, 2})
-	ticks(&p.X, -3, -2, -1, 0, 1, 2, 3)
-	ticks(&p.Y, -2, -1, 0, 1, 2)
-	p.landscape(toy.Banana{})
+	p := chart.NewPanel("", "θ₁", "θ₂", box(-3, 3, -2, 2))
+	p.TicksX(-3, -2, -1, 0, 1, 2, 3)
+	p.TicksY(-2, -1, 0, 1, 2)
+	landscape(p, toy.Banana{})
 	g := all[0].First.Gradient
 	u := []float64{g[0] / hypot(g), g[1] / hypot(g)}
 	for _, t := range all {
 		c := lookOf(t.Method).color
-		p.line(t.Path, stroke(c, 1.5))
+		p.Line(t.Path, chart.Stroke(c, 1.5))
 		if t.Method != "none" {
-			p.line(ellipse(start, u, t.First.DeltaNorm, rho1), stroke(c, 1.25, 5, 2))
+			p.Line(ellipse(start, u, t.First.DeltaNorm, rho1), chart.Stroke(c, 1.25, 5, 2))
 		}
 	}
 	const rescale = .06
 	for _, t := range all {
 		c, at := lookOf(t.Method).color, t.First.Perturbed
 		to := []float64{at[0] - rescale*t.First.Gradient[0], at[1] - rescale*t.First.Gradient[1]}
-		p.arrow(at, to, stroke(c, 1.5))
+		p.Arrow(at, to, chart.Stroke(c, 1.5))
 		if t.Method != "none" {
-			p.mark([][]float64{at}, draw.BoxGlyph{}, c, 2.5)
+			p.Mark([][]float64{at}, chart.Box, c, 2.5)
 		}
 	}
-	p.mark([][]float64{start}, dot{}, black, 3)
+	p.Mark([][]float64{start}, chart.Dot, chart.Black, 3)
 	for _, t := range all {
-		p.mark([][]float64{t.End}, star{}, lookOf(t.Method).color, 7)
+		p.Mark([][]float64{t.End}, chart.Star, lookOf(t.Method).color, 7)
 	}
-	p.mark([][]float64{{1, 1}, {-1, -1}}, plus, black, 4)
-	p.mark([][]float64{{0, 0}}, cross, black, 3.5)
-	p.finish()
-	return sheet{
-		name: "fig1", panels: [][]panel{{p}}, width: 540, heights: []float64{360},
-		key: append(methodKey("none", "sam", "m-sam"),
-			markEntry("start", dot{}, 3), markEntry("end", star{}, 6),
-			entry{label: "first step's ball", line: stroke(black, 1.25, 5, 2)},
-			markEntry("perturbed point and the descent there, rescaled", draw.BoxGlyph{}, 2.5),
-			markEntry("saddle", cross, 3.5), markEntry("flattest minima", plus, 4),
-			entry{label: "minima", line: stroke(grey, 1, 4, 2)}),
-	}
+	p.Mark([][]float64{{1, 1}, {-1, -1}}, chart.Plus, chart.Black, 4)
+	p.Mark([][]float64{{0, 0}}, chart.Saltire, chart.Black, 3.5)
+	return sheet{"fig1", chart.Sheet{
+		Alt:    "GD, SAM and M-SAM on the banana loss from one start, with the ball and the descent of their first steps.",
+		Panels: [][]*chart.Panel{{p}}, Width: 540, Heights: []float64{360},
+		Key: append(methodKey("none", "sam", "m-sam"),
+			markEntry("start", chart.Dot, 3), markEntry("end", chart.Star, 6),
+			lineEntry("first step's ball", chart.Black, 1.25, 5, 2),
+			markEntry("perturbed point and the descent there, rescaled", chart.Box, 2.5),
+			markEntry("saddle", chart.Saltire, 3.5), markEntry("flattest minima", chart.Plus, 4),
+			lineEntry("minima", chart.Grey, 1, 4, 2)),
+	}}
 }

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/toy"
 )
 
@@ -123,43 +124,42 @@ func compareFigure2(all []attraction, gd float64) []Row {
 
 func drawFigure2(all []attraction) sheet {
 	const cells = 140
-	view := box{-6, 6, -6, 6}
+	view := box(-6, 6, -6, 6)
 	xs := make([]float64, cells)
 	for i := range xs {
-		xs[i] = centre(view.x0, view.x1, cells, i)
+		xs[i] = centre(view.X0, view.X1, cells, i)
 	}
-	var maps, marginals []panel
+	var maps, marginals []*chart.Panel
 	for i, a := range all {
 		l := lookOf(a.Method)
-		p := newPanel(fmt.Sprintf("%s, ρ = %g", l.label, a.Rho), "θ₁", "θ₂", view)
+		p := chart.NewPanel(fmt.Sprintf("%s, ρ = %g", l.label, a.Rho), "θ₁", "θ₂", view)
 		d := density2(a.Ends, xs, xs)
 		top := peak(d)
-		p.raster(cells, func(x, y float64) color.NRGBA {
-			cell := func(v float64) int { return int((v - view.x0) / (view.x1 - view.x0) * cells) }
-			return fade(l.color, math.Sqrt(d[cell(x)][cell(y)]/top))
+		p.Raster(cells, func(x, y float64) color.NRGBA {
+			cell := func(v float64) int { return int((v - view.X0) / (view.X1 - view.X0) * cells) }
+			return chart.Fade(l.color, math.Sqrt(d[cell(x)][cell(y)]/top))
 		})
-		p.line(circle(toy.RingRadius), stroke(grey, .75, 3, 2))
-		p.mark(a.Ends, dot{}, fade(l.color, 1), .8)
-		q := newPanel("", "r = |θ|", "density of r", box{0, 6, 0, 3.5})
-		q.line([][]float64{{toy.RingRadius, 0}, {toy.RingRadius, 3.5}}, stroke(grey, .75, 3, 2))
-		q.line(a.Radial, stroke(l.color, 1.75))
-		q.note(.3, 3.05, fmt.Sprintf("at the maximum: %.0f%%", 100*a.Drawn), black)
-		ticks(&p.X, -4, 0, 4)
-		ticks(&p.Y, -4, 0, 4)
-		ticks(&q.X, 0, 2, 4, 6)
-		ticks(&q.Y, 0, 1, 2, 3)
+		p.Line(circle(toy.RingRadius), chart.Stroke(chart.Grey, .75, 3, 2))
+		p.Mark(a.Ends, chart.Dot, chart.Fade(l.color, 1), .8)
+		q := chart.NewPanel("", "r = |θ|", "density of r", box(0, 6, 0, 3.5))
+		q.Line([][]float64{{toy.RingRadius, 0}, {toy.RingRadius, 3.5}}, chart.Stroke(chart.Grey, .75, 3, 2))
+		q.Line(a.Radial, chart.Stroke(l.color, 1.75))
+		q.Note(.3, 3.05, fmt.Sprintf("at the maximum: %.0f%%", 100*a.Drawn), chart.Black)
+		p.TicksX(-4, 0, 4)
+		p.TicksY(-4, 0, 4)
+		q.TicksX(0, 2, 4, 6)
+		q.TicksY(0, 1, 2, 3)
 		if i > 0 {
-			p.bare()
-			q.bare()
+			p.Bare()
+			q.Bare()
 		}
-		p.finish()
-		q.finish()
 		maps, marginals = append(maps, p), append(marginals, q)
 	}
-	return sheet{
-		name: "fig2", panels: [][]panel{maps, marginals}, width: 140, heights: []float64{140, 100},
-		key: []entry{markEntry("end of a run", dot{}, 1.5), {label: "ring of minima, r = 4.49", line: stroke(grey, .75, 3, 2)}},
-	}
+	return sheet{"fig2", chart.Sheet{
+		Alt:    "Where 200 runs of SAM and M-SAM at two radii end around the maximum of 5 sin(r)/r, above the density of their distances from it.",
+		Panels: [][]*chart.Panel{maps, marginals}, Width: 140, Heights: []float64{140, 100},
+		Key: []chart.Entry{markEntry("end of a run", chart.Dot, 1.5), lineEntry("ring of minima, r = 4.49", chart.Grey, .75, 3, 2)},
+	}}
 }
 
 func peak(z [][]float64) float64 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/toy"
 )
 
@@ -101,47 +102,46 @@ func bisect(f func(float64) float64, lo, hi float64) float64 {
 }
 
 func drawFigure3(all []oscillation) sheet {
-	var above, below []panel
+	var above, below []*chart.Panel
 	for i := 0; i < len(all); i += 2 {
 		pair := all[i : i+2]
-		p := newPanel(fmt.Sprintf("α = %g", pair[0].LR), "θ", "loss θ²", box{-1, 1, 0, .8})
-		q := newPanel("", "step", "loss", box{-.4, 11.4, 0, .8})
-		ticks(&p.X, -1, -.5, 0, .5, 1)
-		ticks(&q.X, 0, 2, 4, 6, 8, 10)
-		ticks(&p.Y, 0, .25, .5, .75)
-		ticks(&q.Y, 0, .25, .5, .75)
-		p.curve(func(x float64) float64 { return x * x }, stroke(grey, 1))
-		q.line([][]float64{{-.4, square(start3)}, {11.4, square(start3)}}, stroke(grey, 1, 3, 3))
+		p := chart.NewPanel(fmt.Sprintf("α = %g", pair[0].LR), "θ", "loss θ²", box(-1, 1, 0, .8))
+		q := chart.NewPanel("", "step", "loss", box(-.4, 11.4, 0, .8))
+		p.TicksX(-1, -.5, 0, .5, 1)
+		q.TicksX(0, 2, 4, 6, 8, 10)
+		p.TicksY(0, .25, .5, .75)
+		q.TicksY(0, .25, .5, .75)
+		p.Curve(func(x float64) float64 { return x * x }, chart.Stroke(chart.Grey, 1))
+		q.Line([][]float64{{-.4, square(start3)}, {11.4, square(start3)}}, chart.Stroke(chart.Grey, 1, 3, 3))
 		for _, o := range pair {
 			drawOscillation(p, q, o)
 		}
-		p.mark([][]float64{{start3, square(start3)}}, dot{}, black, 3)
+		p.Mark([][]float64{{start3, square(start3)}}, chart.Dot, chart.Black, 3)
 		if i > 0 {
-			p.bare()
-			q.bare()
+			p.Bare()
+			q.Bare()
 		}
-		p.finish()
-		q.finish()
 		above, below = append(above, p), append(below, q)
 	}
-	return sheet{
-		name: "fig3", panels: [][]panel{above, below}, width: 270, heights: []float64{170, 150},
-		key: append(methodKey("sam", "m-sam"), markEntry("start", dot{}, 3), markEntry("end", star{}, 5),
-			entry{label: "loss at the start", line: stroke(grey, 1, 3, 3)}),
-	}
+	return sheet{"fig3", chart.Sheet{
+		Alt:    "SAM and M-SAM on theta² at two learning rates, above their losses by step.",
+		Panels: [][]*chart.Panel{above, below}, Width: 270, Heights: []float64{170, 150},
+		Key: append(methodKey("sam", "m-sam"), markEntry("start", chart.Dot, 3), markEntry("end", chart.Star, 5),
+			lineEntry("loss at the start", chart.Grey, 1, 3, 3)),
+	}}
 }
 
 // drawOscillation draws a run on the parabola p and its loss by step on q.
-func drawOscillation(p, q panel, o oscillation) {
+func drawOscillation(p, q *chart.Panel, o oscillation) {
 	var onCurve, bySteps [][]float64
 	for i, theta := range o.Theta {
 		onCurve = append(onCurve, []float64{theta, o.Loss[i]})
 		bySteps = append(bySteps, []float64{float64(i), o.Loss[i]})
 	}
 	c, last := lookOf(o.Method).color, len(o.Theta)-1
-	p.line(onCurve, stroke(fade(c, .5), .75))
-	p.mark(onCurve, dot{}, c, 2)
-	p.mark(onCurve[last:], star{}, c, 6)
-	q.line(bySteps, stroke(c, 1.5))
-	q.mark(bySteps, dot{}, c, 2)
+	p.Line(onCurve, chart.Stroke(chart.Fade(c, .5), .75))
+	p.Mark(onCurve, chart.Dot, c, 2)
+	p.Mark(onCurve[last:], chart.Star, c, 6)
+	q.Line(bySteps, chart.Stroke(c, 1.5))
+	q.Mark(bySteps, chart.Dot, c, 2)
 }

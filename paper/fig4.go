@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/toy"
 )
 
@@ -145,47 +146,44 @@ func signed(v float64) color.NRGBA {
 	case math.IsNaN(v):
 		return white
 	case v > 0:
-		return fade(stable, strength)
+		return chart.Fade(stable, strength)
 	}
-	return fade(away, strength)
+	return chart.Fade(away, strength)
 }
 
 func drawFigure4(name string, maps []stability) sheet {
 	columns := len(rhos4)
-	rows := make([][]panel, len(maps)/columns)
+	rows := make([][]*chart.Panel, len(maps)/columns)
 	for i, s := range maps {
 		row, column := i/columns, i%columns
-		title := ""
+		title, across := "", "θ₁"
 		if row == 0 {
-			title = fmt.Sprintf("ρ = %g", s.Rho)
+			title, across = fmt.Sprintf("ρ = %g", s.Rho), ""
 		}
-		p := newPanel(title, "θ₁", lookOf(s.Method).label+": θ₂", box{-half4, half4, -half4, half4})
-		p.raster(shown4, func(x, y float64) color.NRGBA {
+		p := chart.NewPanel(title, across, lookOf(s.Method).label+": θ₂", box(-half4, half4, -half4, half4))
+		p.Raster(shown4, func(x, y float64) color.NRGBA {
 			at := func(v float64) int { return int((v + half4) / (2 * half4) * cells4) }
 			return signed(s.values[at(x)*cells4+at(y)])
 		})
-		ticks(&p.X, -1, 0, 1)
-		ticks(&p.Y, -2, -1, 0, 1, 2)
-		p.line([][]float64{{-.5, -.5}, {.5, -.5}, {.5, .5}, {-.5, .5}, {-.5, -.5}}, stroke(black, 1))
+		p.TicksX(-1, 0, 1)
+		p.TicksY(-2, -1, 0, 1, 2)
+		p.Line([][]float64{{-.5, -.5}, {.5, -.5}, {.5, .5}, {-.5, .5}, {-.5, -.5}}, chart.Stroke(chart.Black, 1))
 		if column > 0 {
-			p.bare()
+			p.Bare()
 		}
-		if row == 0 {
-			p.X.Label.Text = ""
-		}
-		p.finish()
 		rows[row] = append(rows[row], p)
 	}
 	what := "smaller eigenvalue of A, −8 to 8 (asinh scale)"
 	if name != "fig4" {
 		what = "smaller real part of the exact Jacobian's eigenvalues, −8 to 8 (asinh scale)"
 	}
-	return sheet{
-		name: name, panels: rows, width: 112, heights: []float64{112, 112},
-		key: []entry{
-			{label: what, ramp: func(u float64) color.NRGBA { return signed(math.Sinh((2*u-1)*math.Asinh(4*full4)) / 4) }},
-			{label: "red: attracts", line: stroke(fade(stable, .7), 6)},
-			{label: "[−½, ½]²", line: stroke(black, 1)},
+	return sheet{name, chart.Sheet{
+		Alt:    "Maps of the " + what + ": rows of SAM and M-SAM, columns of radii.",
+		Panels: rows, Width: 112, Heights: []float64{112, 112},
+		Key: []chart.Entry{
+			{Label: what, Ramp: func(u float64) color.NRGBA { return signed(math.Sinh((2*u-1)*math.Asinh(4*full4)) / 4) }},
+			lineEntry("red: attracts", chart.Fade(stable, .7), 6),
+			lineEntry("[−½, ½]²", chart.Black, 1),
 		},
-	}
+	}}
 }

@@ -3,6 +3,7 @@ package paper
 import (
 	"context"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/toy"
 )
 
@@ -161,43 +162,42 @@ func compareFigure5(all []finish) []Row {
 }
 
 func drawFigure5(all []finish) sheet {
-	var above, below []panel
+	var above, below []*chart.Panel
 	for i, f := range all {
 		l := lookOf(f.Method)
-		p := newPanel(l.label, "θ₁", "θ₂", box{-3, 3, -3, 3})
-		p.landscape(toy.Banana{})
+		p := chart.NewPanel(l.label, "θ₁", "θ₂", box(-3, 3, -3, 3))
+		landscape(p, toy.Banana{})
 		for _, path := range f.paths {
-			p.line(thin(path, .03), stroke(fade(l.color, .55), .6))
+			p.Line(thin(path, .03), chart.Stroke(chart.Fade(l.color, .55), .6))
 		}
-		p.mark(f.Ends, dot{}, l.color, 1.5)
-		q := newPanel("", "final θ₁", "density", box{-3, 3, 0, 1})
-		q.line(f.Density, stroke(l.color, 1.75))
-		ticks(&p.X, -2, 0, 2)
-		ticks(&p.Y, -2, 0, 2)
-		ticks(&q.X, -2, -1, 0, 1, 2)
-		ticks(&q.Y, 0, .5, 1)
+		p.Mark(f.Ends, chart.Dot, l.color, 1.5)
+		q := chart.NewPanel("", "final θ₁", "density", box(-3, 3, 0, 1))
+		q.Line(f.Density, chart.Stroke(l.color, 1.75))
+		p.TicksX(-2, 0, 2)
+		p.TicksY(-2, 0, 2)
+		q.TicksX(-2, -1, 0, 1, 2)
+		q.TicksY(0, .5, 1)
 		if i > 0 {
-			p.bare()
-			q.bare()
+			p.Bare()
+			q.Bare()
 		}
-		p.finish()
-		q.finish()
 		above, below = append(above, p), append(below, q)
 	}
-	return sheet{
-		name: "fig5", panels: [][]panel{above, below}, width: 140, heights: []float64{140, 90},
-		key: []entry{
-			{label: "path of a run", line: stroke(grey, 1)}, markEntry("end", dot{}, 2),
-			{label: "minima", line: stroke(grey, 1, 4, 2)},
+	return sheet{"fig5", chart.Sheet{
+		Alt:    "Paths and ends of the family on the banana loss from a grid of starts, above the density of the final theta1.",
+		Panels: [][]*chart.Panel{above, below}, Width: 140, Heights: []float64{140, 90},
+		Key: []chart.Entry{
+			lineEntry("path of a run", chart.Grey, 1), markEntry("end", chart.Dot, 2),
+			lineEntry("minima", chart.Grey, 1, 4, 2),
 		},
-	}
+	}}
 }
 
 // drawRadii draws where the paper stops: the ends over the radius.
 func drawRadii(radii []robustness) sheet {
-	view := box{0, last5, 0, 100}
-	p := newPanel("at the saddle", "ρ", "runs of 100", view)
-	q := newPanel("in a valley", "ρ", "runs of 100", view)
+	view := box(0, last5, 0, 100)
+	p := chart.NewPanel("at the saddle", "ρ", "runs of 100", view)
+	q := chart.NewPanel("in a valley", "ρ", "runs of 100", view)
 	for _, r := range radii {
 		var saddle, minima [][]float64
 		var collapse [][]float64
@@ -209,18 +209,18 @@ func drawRadii(radii []robustness) sheet {
 			minima = append(minima, []float64{rho, float64(r.Minima[i])})
 		}
 		c := lookOf(r.Method).color
-		p.line(saddle, stroke(c, 1.75))
-		q.line(minima, stroke(c, 1.75))
-		q.mark(collapse, cross, black, 4)
+		p.Line(saddle, chart.Stroke(c, 1.75))
+		q.Line(minima, chart.Stroke(c, 1.75))
+		q.Mark(collapse, chart.Saltire, chart.Black, 4)
 	}
-	for _, p := range []panel{p, q} {
-		ticks(&p.X, 0, .5, 1, 1.5, 2)
-		ticks(&p.Y, 0, 25, 50, 75, 100)
-		p.finish()
+	for _, p := range []*chart.Panel{p, q} {
+		p.TicksX(0, .5, 1, 1.5, 2)
+		p.TicksY(0, 25, 50, 75, 100)
 	}
-	q.bare()
-	return sheet{
-		name: "fig5-rho", panels: [][]panel{{p, q}}, width: 280, heights: []float64{200},
-		key: append(methodKey(methods5...), markEntry("collapse: less than half the runs reach a valley", cross, 4)),
-	}
+	q.Bare()
+	return sheet{"fig5-rho", chart.Sheet{
+		Alt:    "How many of 100 runs of the family end at the saddle, and in a valley, by radius.",
+		Panels: [][]*chart.Panel{{p, q}}, Width: 280, Heights: []float64{200},
+		Key: append(methodKey(methods5...), markEntry("collapse: less than half the runs reach a valley", chart.Saltire, 4)),
+	}}
 }

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/monge-ml/monge/internal/chart"
 )
 
 // Figure is a figure redrawn: what it compares, what it shows, and the pictures.
@@ -145,6 +148,9 @@ func (f *Figure) Write(dir string) ([]string, error) {
 	if err != nil {
 		return paths, err
 	}
-	p, err := writeFile(dir, f.Name+".json", append(b, '\n'))
-	return append(paths, p), err
+	path := filepath.Join(dir, f.Name+".json")
+	if err := chart.WriteFile(path, append(b, '\n')); err != nil {
+		return paths, err
+	}
+	return append(paths, path), nil
 }

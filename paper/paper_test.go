@@ -134,7 +134,11 @@ func TestWriteFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "a", "b"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writeFile(dir, "a", []byte("x")); err == nil {
+	f := &Figure{Name: "a"}
+	if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(dir); err == nil {
 		t.Error("replaced a directory")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {

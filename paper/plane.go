@@ -1,64 +1,24 @@
 package paper
 
 import (
-	"image"
-	"image/color"
 	"math"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/toy"
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg/draw"
 )
-
-// lattice is a function of the plane on a grid of points over a view.
-type lattice struct {
-	view box
-	n    int
-	f    func(x, y float64) float64
-}
-
-// Dims, X, Y and Z implement plotter.GridXYZ.
-func (l lattice) Dims() (c, r int)   { return l.n, l.n }
-func (l lattice) X(c int) float64    { return toy.Linspace(l.view.x0, l.view.x1, l.n, c) }
-func (l lattice) Y(r int) float64    { return toy.Linspace(l.view.y0, l.view.y1, l.n, r) }
-func (l lattice) Z(c, r int) float64 { return l.f(l.X(c), l.Y(r)) }
-
-// contours adds the lines where f is at each level.
-func (p panel) contours(f func(x, y float64) float64, style draw.LineStyle, levels ...float64) {
-	c := plotter.NewContour(lattice{p.view, 81, f}, levels, nil)
-	c.LineStyles = []draw.LineStyle{style}
-	p.Add(plain{c})
-}
-
-// plain hides the glyph boxes of a plotter, for which gonum would make room beyond the
-// axes.
-type plain struct{ plot.Plotter }
-
-// raster adds a picture of n x n cells, each shaded by its centre.
-func (p panel) raster(n int, shade func(x, y float64) color.NRGBA) {
-	b := p.view
-	img := image.NewNRGBA(image.Rect(0, 0, n, n))
-	for i := range n {
-		for j := range n {
-			img.SetNRGBA(i, n-1-j, shade(centre(b.x0, b.x1, n, i), centre(b.y0, b.y1, n, j)))
-		}
-	}
-	p.Add(plotter.NewImage(img, b.x0, b.y0, b.x1, b.y1))
-}
 
 // centre is the middle of the i-th of n cells from lo to hi.
 func centre(lo, hi float64, n, i int) float64 {
 	return lo + (hi-lo)*(float64(i)+.5)/float64(n)
 }
 
-// landscape adds the contours of a loss of two parameters and its minima.
-func (p panel) landscape(loss toy.Loss) {
+// landscape draws the contours of a loss of two parameters and its minima.
+func landscape(p *chart.Panel, loss toy.Loss) {
 	f := func(x, y float64) float64 { return loss.Loss([]float64{x, y}) }
-	minima := stroke(grey, 1, 4, 2)
+	minima := chart.Stroke(chart.Grey, 1, 4, 2)
 	switch loss.(type) {
 	case toy.Banana:
-		p.contours(f, stroke(faint, .75), .25, 1, 2.25, 4, 9, 16, 30, 60)
+		p.Contours(f, chart.Stroke(faint, .75), .25, 1, 2.25, 4, 9, 16, 30, 60)
 		valley := func(x float64) float64 { return 1 / x }
 		for _, side := range []float64{-1, 1} {
 			var points [][]float64
@@ -66,11 +26,11 @@ func (p panel) landscape(loss toy.Loss) {
 				x := side * math.Pow(10, -1.5+3*float64(i)/199)
 				points = append(points, []float64{x, valley(x)})
 			}
-			p.line(points, minima)
+			p.Line(points, minima)
 		}
 	case toy.Sinc:
-		p.contours(f, stroke(faint, .75), -1, -.5, 0, 1, 2, 3, 4)
-		p.line(circle(toy.RingRadius), minima)
+		p.Contours(f, chart.Stroke(faint, .75), -1, -.5, 0, 1, 2, 3, 4)
+		p.Line(circle(toy.RingRadius), minima)
 	}
 }
 

@@ -3,6 +3,7 @@ package paper
 import (
 	"math"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/toy"
 	"gonum.org/v1/gonum/floats"
@@ -20,12 +21,12 @@ func DrawRuns(dir, name, title, method string, loss toy.Loss, runs []toy.Run) ([
 	}
 	l := lookOf(method)
 	view := around(runs, loss.Dim())
-	p := newPanel(title, "θ₁", "θ₂", view)
+	p := chart.NewPanel(title, "θ₁", "θ₂", view)
 	if loss.Dim() == 1 {
-		p = newPanel(title, "θ", "loss", view)
-		p.curve(func(x float64) float64 { return loss.Loss([]float64{x}) }, stroke(grey, 1))
+		p = chart.NewPanel(title, "θ", "loss", view)
+		p.Curve(func(x float64) float64 { return loss.Loss([]float64{x}) }, chart.Stroke(chart.Grey, 1))
 	} else {
-		p.landscape(loss)
+		landscape(p, loss)
 	}
 	var starts, ends [][]float64
 	every := (len(runs) + drawnMost - 1) / drawnMost
@@ -33,24 +34,24 @@ func DrawRuns(dir, name, title, method string, loss toy.Loss, runs []toy.Run) ([
 		if i%every != 0 {
 			continue
 		}
-		path := thin(upTo(inPlane(loss, r.Path), 1000*view.x1), (view.x1-view.x0)/500)
+		path := thin(upTo(inPlane(loss, r.Path), 1000*view.X1), (view.X1-view.X0)/500)
 		if len(path) == 0 {
 			continue
 		}
-		p.line(path, stroke(fade(l.color, .6), 1))
+		p.Line(path, chart.Stroke(chart.Fade(l.color, .6), 1))
 		starts, ends = append(starts, path[0]), append(ends, path[len(path)-1])
 	}
-	p.mark(starts, dot{}, black, 1.5)
-	p.mark(ends, star{}, l.color, 5)
-	p.finish()
-	s := sheet{
-		name: name, panels: [][]panel{{p}}, width: 420, heights: []float64{420},
-		key: append(methodKey(method), markEntry("start", dot{}, 2), markEntry("end", star{}, 5)),
-	}
+	p.Mark(starts, chart.Dot, chart.Black, 1.5)
+	p.Mark(ends, chart.Star, l.color, 5)
+	s := sheet{name, chart.Sheet{
+		Alt:    title + ": paths of runs from their starts to their ends.",
+		Panels: [][]*chart.Panel{{p}}, Width: 420, Heights: []float64{420},
+		Key: append(methodKey(method), markEntry("start", chart.Dot, 2), markEntry("end", chart.Star, 5)),
+	}}
 	if loss.Dim() == 1 {
-		s.heights[0] = 260
+		s.Heights[0] = 260
 	} else {
-		s.key = append(s.key, entry{label: "minima", line: stroke(grey, 1, 4, 2)})
+		s.Key = append(s.Key, lineEntry("minima", chart.Grey, 1, 4, 2))
 	}
 	return s.write(dir)
 }
@@ -70,7 +71,7 @@ func inPlane(loss toy.Loss, path [][]float64) [][]float64 {
 
 // around returns a square view centred at the origin that holds the starts and, up to six
 // times as far out, the paths; of one dimension, the part of the graph of theta² there.
-func around(runs []toy.Run, dim int) box {
+func around(runs []toy.Run, dim int) chart.View {
 	starts, all := 0., 0.
 	for _, r := range runs {
 		starts = max(starts, floats.Norm(r.Start, math.Inf(1)))
@@ -80,7 +81,7 @@ func around(runs []toy.Run, dim int) box {
 	}
 	half := 1.1 * max(1, starts, min(all, 6*max(1, starts)))
 	if dim == 1 {
-		return box{-half, half, 0, half * half}
+		return box(-half, half, 0, half*half)
 	}
-	return box{-half, half, -half, half}
+	return box(-half, half, -half, half)
 }

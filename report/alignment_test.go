@@ -3,13 +3,13 @@ package report
 import (
 	"encoding/csv"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -160,15 +160,25 @@ func TestAlignmentReport(t *testing.T) {
 	}
 }
 
-// A map is as wide as its longest row, and as tall as its fields together.
-func TestDivergenceMapSize(t *testing.T) {
+// Methods that share a setting share its columns, rates fall from row to row, and a tile is
+// filled, crossed or neither by how many runs diverged.
+func TestDivergenceMap(t *testing.T) {
 	v := newAlignmentView(pairsStudy(t, .3, 1, .2, .3))
-	d := v.divergenceMap().drawn.(*divergence)
-	if len(d.fields) != 3 || len(d.fields[0].xs) != 2 || len(d.fields[0].lrs) != 2 || len(d.fields[2].lrs) != 1 {
-		t.Fatalf("%+v", d.fields)
+	d := v.divergenceMap().Drawing.(*chart.Tiles)
+	if len(d.Fields) != 3 {
+		t.Fatalf("%+v", d.Fields)
 	}
-	w, h := d.size()
-	if want := 3*(mapHead+mapBetween) + mapRow*5; w != pictureWidth || math.Abs(float64(h)-float64(want)) > 1e-9 {
-		t.Errorf("%v x %v, want %v x %v", w, h, pictureWidth, want)
+	sam, budget := d.Fields[0], d.Fields[2]
+	if got := fmt.Sprintf("%q %q", sam.Columns, sam.Rows); got != `["rho 0.1" "0.3"] ["0.01" "0.001"]` {
+		t.Errorf("SAM's columns and rows: %s", got)
+	}
+	if got := fmt.Sprintf("%q %q", budget.Columns, budget.Rows); got != `["b 0.1" "0.3"] ["0.01"]` {
+		t.Errorf("the budget's columns and rows: %s", got)
+	}
+	if held, lost := *sam.Tiles[0][0], *sam.Tiles[1][1]; held != (chart.Tile{Text: "0.202", Filled: true}) || lost != (chart.Tile{Crossed: true}) {
+		t.Errorf("%+v, %+v", held, lost)
+	}
+	if some := *tileOf(&study.AlignmentCell{Runs: 3, Diverged: 1}); some != (chart.Tile{Text: "1/3 lost"}) {
+		t.Errorf("%+v", some)
 	}
 }

@@ -8,32 +8,23 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
 
-// figure is a picture with what stands around it.
+// figure is a drawing as a page shows it and as a file has it.
 type figure struct {
-	Title   string
+	chart.Figure
 	Picture template.HTML
-	Note    string
-
-	drawn drawing
-	keys  []*method // that it shows
 }
 
-// A drawing is what a figure shows.
-type drawing interface {
-	size() (width, height vg.Length)
-	draw(dc draw.Canvas)
-	said() string // in words what is drawn
-}
-
-func newFigure(title string, d drawing, note string, keys ...*method) figure {
-	return figure{title, svg(d), note, d, keys}
+func newFigure(title string, d chart.Drawing, note string, keys ...*method) figure {
+	f := figure{chart.Figure{Title: title, Note: note, Drawing: d}, chart.Inline(d)}
+	for _, m := range keys {
+		f.Key = append(f.Key, m.look.Entry(m.name))
+	}
+	return f
 }
 
 // radii returns all radii of the comparison, ascending.
@@ -48,7 +39,7 @@ func (v *view) radii() []float64 {
 }
 
 // axisOf is a logarithmic axis of the methods' radii or budgets.
-func axisOf(ms []*method) axis {
+func axisOf(ms []*method) chart.Axis {
 	xs := places(ms)
 	lo, hi := xs[0], xs[len(xs)-1]
 	room := max(math.Pow(hi/lo, .04), 1.15)
@@ -56,7 +47,7 @@ func axisOf(ms []*method) axis {
 	if ms[0].Sweep != "" {
 		label = "ascent budget (nats)"
 	}
-	return axis{label: label, log: true, min: lo / room, max: hi * room}
+	return chart.Axis{Label: label, Log: true, Min: lo / room, Max: hi * room}
 }
 
 // accuracyFigures show test accuracy against rho and against the budget.
@@ -73,40 +64,40 @@ func (v *view) accuracyFigures() (figures []figure) {
 }
 
 // accuracyAxis is one for accuracies from lowest to top.
-func accuracyAxis(lowest, top float64) axis {
+func accuracyAxis(lowest, top float64) chart.Axis {
 	switch {
 	case top-lowest < .1: // lines that would lie on each other
-		return axis{percent: true, min: max(0, math.Floor(100*lowest-1)/100), max: min(1.004, math.Ceil(100*top+1)/100)}
+		return chart.Axis{Percent: true, Min: max(0, math.Floor(100*lowest-1)/100), Max: min(1.004, math.Ceil(100*top+1)/100)}
 	case lowest > .6:
-		return axis{percent: true, min: math.Floor(20*lowest-.5) / 20, max: 1.02}
+		return chart.Axis{Percent: true, Min: math.Floor(20*lowest-.5) / 20, Max: 1.02}
 	}
-	return axis{percent: true, min: 0, max: 1.02}
+	return chart.Axis{Percent: true, Min: 0, Max: 1.02}
 }
 
 // accuracyByLength shows the methods' test accuracy against how far they went, whatever
 // their settings asked for.
 func (v *view) accuracyByLength() (f figure, ok bool) {
-	var p picture
+	var p chart.Picture
 	var lengths, accuracies []float64
 	for _, m := range v.climbing() {
-		s := series{look: m.look, line: true}
+		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
 			if l := overall(byEpoch(m.at(t.Rho), deltaNorm)); l > 0 {
-				s.points = append(s.points, spot{l, t.TestAccuracy, t.TestStderr, t.Diverged > 0})
+				s.Points = append(s.Points, chart.Spot{X: l, Y: t.TestAccuracy, SE: t.TestStderr, Broken: t.Diverged > 0})
 				lengths, accuracies = append(lengths, l), append(accuracies, t.TestAccuracy)
 			}
 		}
-		slices.SortFunc(s.points, func(a, b spot) int { return cmp.Compare(a.x, b.x) })
-		p.series = append(p.series, s)
+		slices.SortFunc(s.Points, func(a, b chart.Spot) int { return cmp.Compare(a.X, b.X) })
+		p.Series = append(p.Series, s)
 	}
-	lo, hi, ok := logRange(lengths)
+	lo, hi, ok := chart.LogRange(lengths)
 	if !ok {
 		return f, false
 	}
-	p.x = axis{label: "|delta|", log: true, min: lo, max: hi}
-	p.y = accuracyAxis(slices.Min(accuracies), slices.Max(accuracies))
+	p.X = chart.Axis{Label: "|delta|", Log: true, Min: lo, Max: hi}
+	p.Y = accuracyAxis(slices.Min(accuracies), slices.Max(accuracies))
 	title := "Test accuracy against the perturbation's length"
-	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
+	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
 	return newFigure(title, &p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
 }
 
@@ -141,38 +132,35 @@ func (v *view) accuracyOver(over []*method) []figure {
 	figures := []figure{v.accuracyFigure(title, note, whole, over)}
 	if lowest < floor-.1 {
 		figures = append(figures, v.accuracyFigure("The upper end, enlarged", "The same values; lines leave the picture below.",
-			axis{percent: true, min: max(0, floor), max: min(1.004, top+.015)}, over))
+			chart.Axis{Percent: true, Min: max(0, floor), Max: min(1.004, top+.015)}, over))
 	}
 	return figures
 }
 
-func (v *view) accuracyFigure(title, note string, y axis, over []*method) figure {
-	p := picture{x: axisOf(over), y: y}
+func (v *view) accuracyFigure(title, note string, y chart.Axis, over []*method) figure {
+	p := chart.Picture{X: axisOf(over), Y: y}
 	var said []string
 	for _, m := range v.unperturbed() {
 		b := m.best()
-		p.rules = append(p.rules, rule{look: m.look, at: b.TestAccuracy, se: b.TestStderr})
+		p.Rules = append(p.Rules, chart.Rule{Look: m.look, At: b.TestAccuracy, SE: b.TestStderr})
 		said = append(said, fmt.Sprintf("%s %s", m.name, percent(b.TestAccuracy)))
 	}
 	for _, m := range over {
-		s := series{look: m.look, line: true}
+		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
-			s.points = append(s.points, spot{t.Rho, t.TestAccuracy, t.TestStderr, t.Diverged > 0})
+			s.Points = append(s.Points, chart.Spot{X: t.Rho, Y: t.TestAccuracy, SE: t.TestStderr, Broken: t.Diverged > 0})
 		}
-		p.series = append(p.series, s)
+		p.Series = append(p.Series, s)
 		b := m.best()
 		said = append(said, fmt.Sprintf("%s %s at %s", m.name, percent(b.TestAccuracy), m.where(b.Rho)))
 	}
 	if n := v.Data.Classes; n > 1 {
-		p.rules = append(p.rules, rule{look: faint, at: 1 / float64(n), label: "chance"})
+		p.Rules = append(p.Rules, chart.Rule{Look: faint, At: 1 / float64(n), Label: "chance"})
 	}
 	kind, _ := over[0].kind()
-	p.alt = fmt.Sprintf("%s. Line chart, logarithmic in %s. At the best %s: %s.", title, over[0].Setting(), kind, strings.Join(said, ", "))
+	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic in %s. At the best %s: %s.", title, over[0].Setting(), kind, strings.Join(said, ", "))
 	return newFigure(title, &p, note, append(v.unperturbed(), over...)...)
 }
-
-// faint is the look of lines that are no method's.
-var faint = look{ink: inkMuted, width: 1, dashes: dash(1.5, 3)}
 
 // stress is the radius that shows the methods where they differ: the smallest at which
 // SAM, or else any method, breaks; the largest if none does.
@@ -240,14 +228,14 @@ func (v *view) bestRadii() string {
 }
 
 // curves are the methods' means over seeds of one number in the course of training.
-func (v *view) curves(s scene, value func(train.Record) float64) (all []series, values []float64) {
+func (v *view) curves(s scene, value func(train.Record) float64) (all []chart.Series, values []float64) {
 	for _, m := range v.methods {
-		c := series{look: m.look, line: true, marks: markLast}
+		c := chart.Series{Look: m.look, Line: true, Marks: chart.MarkLast}
 		for _, e := range v.over(m.at(s.rho(m)), value) {
-			c.points = append(c.points, spot{x: float64(e.at), y: e.value, se: e.se})
+			c.Points = append(c.Points, chart.Spot{X: float64(e.at), Y: e.value, SE: e.se})
 			values = append(values, e.value)
 		}
-		if len(c.points) > 0 {
+		if len(c.Points) > 0 {
 			all = append(all, c)
 		}
 	}
@@ -280,14 +268,14 @@ func (v *view) over(rows []study.Row, value func(train.Record) float64) []mean {
 }
 
 // courseAxis is that of the course of training.
-func (v *view) courseAxis() axis {
-	a, last := axis{label: "epoch", min: 1}, 2
+func (v *view) courseAxis() chart.Axis {
+	a, last := chart.Axis{Label: "epoch", Min: 1}, 2
 	if v.bySteps() {
-		a = axis{label: "step", min: 0}
+		a = chart.Axis{Label: "step", Min: 0}
 	}
 	for _, m := range v.methods {
 		for _, r := range m.rows {
-			if n := len(r.Records); n > 0 && a.label == "step" {
+			if n := len(r.Records); n > 0 && a.Label == "step" {
 				last = max(last, r.Records[n-1].Step)
 			} else if n > 0 {
 				last = max(last, r.Records[n-1].Epoch)
@@ -295,7 +283,7 @@ func (v *view) courseAxis() axis {
 		}
 	}
 	room := .02 * float64(last)
-	a.min, a.max = a.min-room, float64(last)+room
+	a.Min, a.Max = a.Min-room, float64(last)+room
 	return a
 }
 
@@ -305,19 +293,19 @@ func (v *view) trainingFigures() (figures []figure) {
 		for _, kind := range []struct {
 			title string
 			value func(train.Record) float64
-			y     func([]float64) axis
+			y     func([]float64) chart.Axis
 		}{
-			{"Validation accuracy", valAccuracy, shareAxis},
-			{"Training accuracy", trainAccuracy, shareAxis},
-			{"Training loss", trainLoss, lossAxis},
+			{"Validation accuracy", valAccuracy, chart.ShareAxis},
+			{"Training accuracy", trainAccuracy, chart.ShareAxis},
+			{"Training loss", trainLoss, chart.AmountAxis},
 		} {
 			curves, values := v.curves(s, kind.value)
 			if len(sorted(values)) == 0 {
 				continue
 			}
-			p := picture{x: v.courseAxis(), y: kind.y(values), series: curves}
+			p := chart.Picture{X: v.courseAxis(), Y: kind.y(values), Series: curves}
 			title := kind.title + ", " + s.title
-			p.alt = title + ". Line chart by " + p.x.label + ". At the end: " + v.ends(s, kind.value) + "."
+			p.Alt = title + ". Line chart by " + p.X.Label + ". At the end: " + v.ends(s, kind.value) + "."
 			figures = append(figures, newFigure(title, &p, s.note, v.methods...))
 		}
 	}
@@ -335,60 +323,33 @@ func (v *view) ends(s scene, value func(train.Record) float64) string {
 	return strings.Join(said, ", ")
 }
 
-func shareAxis(values []float64) axis {
-	v := sorted(values)
-	a := axis{percent: true, min: 0, max: 1.02}
-	if v[0] > .6 {
-		a.min = math.Floor(20*v[0]-.5) / 20
-	}
-	return a
-}
-
-// lossAxis begins at 0 unless the losses span decades.
-func lossAxis(values []float64) axis {
-	v := sorted(values)
-	if lo, hi, ok := logRange(v); ok && hi/lo > 60 {
-		return axis{log: true, min: lo, max: hi}
-	}
-	top := v[len(v)-1]
-	if top <= 0 {
-		top = 1
-	}
-	return axis{min: min(0, v[0]), max: 1.06 * top}
-}
-
 // gradientFigures show |g| by epoch beside 1/alpha.
 func (v *view) gradientFigures() (figures []figure) {
 	for _, s := range v.scenes() {
 		curves, values := v.curves(s, gradNorm)
-		p := picture{x: v.courseAxis(), series: curves}
+		p := chart.Picture{X: v.courseAxis(), Series: curves}
 		var said []string
 		for _, m := range v.monge() {
 			rho := s.rho(m)
 			if a := m.alpha(rho); a > 0 && finite(a) && len(m.at(rho)) > 0 {
-				p.rules = append(p.rules, rule{look: thin(m.look), at: 1 / a, label: "1/alpha = " + num(1/a)})
+				p.Rules = append(p.Rules, chart.Rule{Look: m.look.Thin(), At: 1 / a, Label: "1/alpha = " + num(1/a)})
 				values = append(values, 1/a)
 				said = append(said, fmt.Sprintf("%s %s", m.name, num(1/a)))
 			}
 		}
-		lo, hi, ok := logRange(values)
+		lo, hi, ok := chart.LogRange(values)
 		if !ok {
 			continue
 		}
-		p.y = axis{log: true, min: lo, max: hi}
+		p.Y = chart.Axis{Log: true, Min: lo, Max: hi}
 		title := "|g|, " + s.title
-		p.alt = title + ". Line chart by " + p.x.label + ", logarithmic. At the end: " + v.ends(s, gradNorm) + "."
+		p.Alt = title + ". Line chart by " + p.X.Label + ", logarithmic. At the end: " + v.ends(s, gradNorm) + "."
 		if len(said) > 0 {
-			p.alt += " 1/alpha: " + strings.Join(said, ", ") + "."
+			p.Alt += " 1/alpha: " + strings.Join(said, ", ") + "."
 		}
 		figures = append(figures, newFigure(title, &p, s.note, v.methods...))
 	}
 	return figures
-}
-
-func thin(l look) look {
-	l.width, l.dashes = 1, dash(1.5, 2)
-	return l
 }
 
 // ascentFigures show the actual rise of the loss against the predicted one, and against rho.
@@ -409,39 +370,39 @@ const bins = 6
 
 // scatter draws predicted against actual ascent.
 func (v *view) scatter() (f figure, ok bool) {
-	var p picture
+	var p chart.Picture
 	var xs, ys []float64
 	left := 0
 	for _, m := range v.methods {
-		s := series{look: m.look}
-		s.look.radius *= .7
+		s := chart.Series{Look: m.look}
+		s.Look.Radius *= .7
 		if !m.perturbs() {
 			continue
 		}
 		for _, t := range m.Points {
 			for _, q := range binned(m.whole(t.Rho)) {
-				if !(q.x > 0 && q.y > 0) {
+				if !(q.X > 0 && q.Y > 0) {
 					left++
 					continue
 				}
-				s.points = append(s.points, q)
-				xs, ys = append(xs, q.x), append(ys, q.y)
+				s.Points = append(s.Points, q)
+				xs, ys = append(xs, q.X), append(ys, q.Y)
 			}
 		}
-		p.series = append(p.series, s)
+		p.Series = append(p.Series, s)
 		if m.AscentBudget != nil {
-			p.rules = append(p.rules, rule{look: thin(m.look), at: *m.AscentBudget, upright: true, label: "budget " + num(*m.AscentBudget)})
+			p.Rules = append(p.Rules, chart.Rule{Look: m.look.Thin(), At: *m.AscentBudget, Upright: true, Label: "budget " + num(*m.AscentBudget)})
 		}
 	}
-	lo, hi, ok := logRange(xs)
+	lo, hi, ok := chart.LogRange(xs)
 	if !ok {
 		return f, false
 	}
-	p.x = axis{label: "predicted ascent (g·delta, nats)", log: true, min: lo, max: hi}
-	lo, hi, _ = logRange(ys)
-	p.y = axis{log: true, min: lo, max: hi}
-	p.slope = true
-	p.alt = fmt.Sprintf("Actual against predicted ascent. Scatter chart of %d points, logarithmic both ways, with the diagonal.", len(xs))
+	p.X = chart.Axis{Label: "predicted ascent (g·delta, nats)", Log: true, Min: lo, Max: hi}
+	lo, hi, _ = chart.LogRange(ys)
+	p.Y = chart.Axis{Log: true, Min: lo, Max: hi}
+	p.Slope = true
+	p.Alt = fmt.Sprintf("Actual against predicted ascent. Scatter chart of %d points, logarithmic both ways, with the diagonal.", len(xs))
 	f = newFigure("Actual ascent against predicted ascent", &p,
 		fmt.Sprintf("Each point is a mean over the seeds and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", share(bins)), v.climbing()...)
 	if left > 0 {
@@ -453,7 +414,7 @@ func (v *view) scatter() (f figure, ok bool) {
 func share(n int) string { return map[int]string{4: "quarter", 5: "fifth", 6: "sixth"}[n] }
 
 // binned returns means of predicted and actual ascent over parts of the training.
-func binned(rows []study.Row) (spots []spot) {
+func binned(rows []study.Row) (spots []chart.Spot) {
 	want, got := byEpoch(rows, predicted), byEpoch(rows, ascent)
 	n := min(len(want), len(got))
 	for i := range bins {
@@ -461,12 +422,12 @@ func binned(rows []study.Row) (spots []spot) {
 		if from == to {
 			continue
 		}
-		var q spot
+		var q chart.Spot
 		for j := from; j < to; j++ {
-			q.x += want[j].value / float64(to-from)
-			q.y += got[j].value / float64(to-from)
+			q.X += want[j].value / float64(to-from)
+			q.Y += got[j].value / float64(to-from)
 		}
-		if finite(q.x) && finite(q.y) {
+		if finite(q.X) && finite(q.Y) {
 			spots = append(spots, q)
 		}
 	}
@@ -476,37 +437,37 @@ func binned(rows []study.Row) (spots []spot) {
 // ascentOver draws the mean actual ascent against rho, or against the budget, where the
 // diagonal is what was asked for.
 func ascentOver(over []*method) (f figure, ok bool) {
-	p := picture{slope: over[0].Sweep != ""}
+	p := chart.Picture{Slope: over[0].Sweep != ""}
 	var values []float64
 	var said []string
 	for _, m := range over {
-		s := series{look: m.look, line: true}
+		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
 			if a := overall(byEpoch(m.whole(t.Rho), ascent)); a > 0 {
-				s.points = append(s.points, spot{x: t.Rho, y: a, broken: t.Diverged > 0})
+				s.Points = append(s.Points, chart.Spot{X: t.Rho, Y: a, Broken: t.Diverged > 0})
 				values = append(values, a)
 			}
 		}
-		if n := len(s.points); n > 0 {
-			p.series = append(p.series, s)
-			said = append(said, fmt.Sprintf("%s %s at %s", m.name, num(s.points[n-1].y), m.where(s.points[n-1].x)))
+		if n := len(s.Points); n > 0 {
+			p.Series = append(p.Series, s)
+			said = append(said, fmt.Sprintf("%s %s at %s", m.name, num(s.Points[n-1].Y), m.where(s.Points[n-1].X)))
 		}
 		if b := m.AscentBudget; b != nil {
-			p.rules = append(p.rules, rule{look: thin(m.look), at: *b, label: "budget " + num(*b)})
+			p.Rules = append(p.Rules, chart.Rule{Look: m.look.Thin(), At: *b, Label: "budget " + num(*b)})
 			values = append(values, *b)
 		}
 	}
-	lo, hi, ok := logRange(values)
+	lo, hi, ok := chart.LogRange(values)
 	if !ok || len(said) == 0 {
 		return f, false
 	}
-	p.x, p.y = axisOf(over), axis{log: true, min: lo, max: hi}
+	p.X, p.Y = axisOf(over), chart.Axis{Log: true, Min: lo, Max: hi}
 	kind, _ := over[0].kind()
 	title, diagonal := "Actual ascent against rho", ""
-	if p.slope {
+	if p.Slope {
 		title, diagonal = "Actual ascent against the budget, at rho ∞", " On the diagonal the loss rises by what was asked for."
 	}
-	p.alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s, in nats: %s.", title, kind, strings.Join(said, ", "))
+	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s, in nats: %s.", title, kind, strings.Join(said, ", "))
 	note := fmt.Sprintf("Nats, mean over training and seeds. A cross marks a %s at which at least one run broke; the mean is then of the other runs, if there are any.", kind)
 	return newFigure(title, &p, note+diagonal, over...), true
 }

@@ -8,13 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -96,17 +93,7 @@ func Write(path string, c *study.Comparison, command string) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return write(path, b)
-}
-
-func write(path string, b []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	return chart.WriteFile(path, b)
 }
 
 // render fills in one of the pages.
@@ -159,7 +146,7 @@ func newPage(c *study.Comparison, command string) (*page, error) {
 	return p, nil
 }
 
-func (m *method) key() key { return key{m.name, swatch(m.look)} }
+func (m *method) key() key { return key{m.name, chart.Swatch(m.look)} }
 
 func (v *view) title() string {
 	var names []string

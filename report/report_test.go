@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -319,29 +320,21 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// The page's colours in light are those of the files beside it, and it has each in dark too.
 func TestInks(t *testing.T) {
-	for i := range 256 {
-		r, g, b, a := ink(i).RGBA()
-		scale := 255 / float64(a) // as the SVG canvas does it
-		got := fmt.Sprintf("#%02X%02X%02X", int(float64(r)*scale), int(float64(g)*scale), int(float64(b)*scale))
-		if want := fmt.Sprintf("#FE00%02X", i); got != want {
-			t.Fatalf("ink %d is drawn as %s, want %s", i, got, want)
-		}
+	b, err := pagesHTML.ReadFile("parts.html")
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestLogTicks(t *testing.T) {
-	for _, tt := range []struct {
-		lo, hi float64
-		want   string
-	}{
-		{.025, 20, "[0.03 0.1 0.3 1 3 10]"},
-		{.09, 1.1, "[0.1 0.2 0.5 1]"},
-		{1e-5, 1e3, "[1e-05 0.001 0.1 10 1e+03]"},
-		{.8, 1.3, "[0.8 1]"},
-	} {
-		if got := fmt.Sprintf("%.3g", logTicks(tt.lo, tt.hi)); got != tt.want {
-			t.Errorf("between %g and %g: %s, want %s", tt.lo, tt.hi, got, tt.want)
+	inks := []chart.Ink{chart.Text, chart.Muted, chart.Grid}
+	for i := range chart.LineInks {
+		inks = append(inks, chart.LineInk(i))
+	}
+	for _, i := range inks {
+		c := i.Light()
+		in := strings.Split(string(b), i.Variable()+": ")
+		if want := fmt.Sprintf("#%02x%02x%02x;", c.R, c.G, c.B); len(in) != 3 || !strings.HasPrefix(in[1], want) {
+			t.Errorf("%s is not given twice, as %s first", i.Variable(), want)
 		}
 	}
 }

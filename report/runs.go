@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -60,7 +61,7 @@ func WriteRuns(path string, runs []*train.SavedRun) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return write(path, b)
+	return chart.WriteFile(path, b)
 }
 
 // RunsPage returns the page about one run or several: HTML that needs nothing beside it.
@@ -78,7 +79,7 @@ func RunsPage(runs []*train.SavedRun) ([]byte, error) {
 	}
 	for _, g := range v.groups {
 		if len(v.groups) > 1 {
-			p.Keys = append(p.Keys, key{g.name, swatch(g.look)})
+			p.Keys = append(p.Keys, key{g.name, chart.Swatch(g.look)})
 		}
 		p.Perturbs = p.Perturbs || g.perturbs()
 	}
@@ -110,7 +111,7 @@ func quoted(path string) string {
 // group is one run, or several that differ in their seeds alone.
 type group struct {
 	name string
-	look look
+	look chart.Look
 	runs []*train.SavedRun
 }
 
@@ -133,7 +134,7 @@ func newRunsView(runs []*train.SavedRun) *runsView {
 		k := but(v.settings[r], "seed")
 		g := byKey[k]
 		if g == nil || g.hasSeed(r.Config.Seed) {
-			g = &group{look: runLook(len(v.groups))}
+			g = &group{look: chart.LookAt(len(v.groups))}
 			byKey[k] = g
 			v.groups = append(v.groups, g)
 		}
@@ -326,7 +327,7 @@ var stops = map[string]string{"epochs": "all its epochs", "max-steps": "at max-s
 
 func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 	row := runRow{
-		Key:   key{v.names[r], swatch(g.look)},
+		Key:   key{v.names[r], chart.Swatch(g.look)},
 		State: r.Status.State, Broken: r.Status.State == train.Diverged || r.Status.State == train.Failed,
 		Test: "–", TestLoss: "–", Best: "–", StepTime: "–", Images: "–",
 		Steps: fmt.Sprintf("%d of %d", r.Status.Step, r.Status.Steps),
@@ -355,7 +356,7 @@ func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 func (g *group) row() runRow {
 	over := g.over()
 	row := runRow{
-		Key: key{g.name, swatch(g.look)}, Mean: true, State: fmt.Sprintf("%d of %d finished", len(over), len(g.runs)),
+		Key: key{g.name, chart.Swatch(g.look)}, Mean: true, State: fmt.Sprintf("%d of %d finished", len(over), len(g.runs)),
 		Test: meanText(over, testAccuracy), TestLoss: "–", Best: meanText(over, bestVal), StepTime: "–", Images: "–",
 	}
 	if m, ok := meanOver(over, func(r *train.SavedRun) float64 { return float64(r.Result.TestLoss) }); ok {

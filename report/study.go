@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -250,7 +251,7 @@ func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, 
 	save := func(name string, b []byte) error {
 		path := filepath.Join(out, name)
 		paths = append(paths, path)
-		return write(path, b)
+		return chart.WriteFile(path, b)
 	}
 	if err := save(StudyPage, b); err != nil {
 		return nil, err
@@ -274,11 +275,11 @@ func WriteStudy(out, dir, command string, c *study.Comparison) (paths []string, 
 			name = fmt.Sprintf("%s-%d", fileName(f.Title), n)
 		}
 		taken[name] = true
-		raster, err := f.pngFile()
+		raster, err := chart.PNG(&f.Figure, chart.FigureDPI)
 		if err != nil {
 			return nil, err
 		}
-		for ext, b := range map[string][]byte{".svg": f.svgFile(), ".png": raster} {
+		for ext, b := range map[string][]byte{".svg": chart.SVG(&f.Figure), ".png": raster} {
 			if err := save(filepath.Join(StudyFigures, name+ext), b); err != nil {
 				return nil, err
 			}

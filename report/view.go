@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -19,7 +20,7 @@ import (
 type method struct {
 	study.Summary
 	name string // for people
-	look look
+	look chart.Look
 	rows []study.Row
 	base float64 // alpha of M-SAM without a budget
 }
@@ -41,10 +42,9 @@ func newView(c *study.Comparison) *view {
 	budgets, variants := 0, 0
 	for _, s := range c.Summary {
 		m := &method{Summary: s, name: methodNames[s.Method], base: 1}
-		l, known := looks[s.Method]
+		l, known := lookOf(s.Method)
 		switch {
 		case !known:
-			l = otherLook
 		case s.Variant != "":
 			l = variantLook(variants)
 			variants++
@@ -316,15 +316,7 @@ func most(means []mean) float64 {
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // num writes a number of three digits.
-func num(x float64) string {
-	switch {
-	case math.IsInf(x, 1):
-		return "∞"
-	case math.Abs(x) >= 1e3 && math.Abs(x) < 1e6:
-		return fmt.Sprintf("%.0f", x)
-	}
-	return fmt.Sprintf("%.3g", x)
-}
+func num(x float64) string { return chart.Num(x) }
 
 // percent writes a share as a percentage.
 func percent(x float64) string {

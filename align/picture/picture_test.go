@@ -1,23 +1,24 @@
-package report
+package picture
 
 import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
-	"image/png"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/monge-ml/monge/internal/chart"
 )
 
 // someMap is a map of n pairs on two circles.
 func someMap(n int, panels ...string) *Map {
 	m := &Map{}
 	for _, name := range panels {
-		p := MapPanel{Name: name}
+		p := Panel{Name: name}
 		for i := range n {
 			sin, cos := math.Sincos(float64(i))
 			p.Images, p.Texts = append(p.Images, [2]float64{sin, cos}), append(p.Texts, [2]float64{2 * sin, 2 * cos})
@@ -62,12 +63,12 @@ func TestMapKey(t *testing.T) {
 		}
 		return classes
 	}
-	many := make([]int, len(mapColors)+2)
+	many := make([]int, len(classColors)+2)
 	for i := range many {
 		many[i] = len(many) - i
 	}
 	var all []string
-	for i := range mapColors {
+	for i := range classColors {
 		all = append(all, fmt.Sprintf("c%d", i))
 	}
 	for _, tt := range []struct {
@@ -78,13 +79,13 @@ func TestMapKey(t *testing.T) {
 		{[]string{"", ""}, "unknown"},
 		{repeat(1, 3, 3), "c1 c2 c0"},
 		{append(repeat(1, 2), ""), "c1 c0 unknown"},
-		{repeat(many[:len(mapColors)]...), strings.Join(all, " ")},
+		{repeat(many[:len(classColors)]...), strings.Join(all, " ")},
 		{append(repeat(many...), ""), strings.Join(all, " ") + " other unknown"},
 		{[]string{"a <b>\x1b", strings.Repeat("é", 40)}, "a <b>\uFFFD " + strings.Repeat("é", 27) + "…"},
 	} {
 		m := someMap(max(2, len(tt.classes)), "one")
 		m.Classes = tt.classes
-		got := texts(t, m.svgFile())
+		got := texts(t, chart.SVG(m.drawing()))
 		want := append([]string{got[0], "one", "image", "text"}, strings.Split(tt.want, " ")...)
 		if strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("%q: the key says %q, want %q", tt.classes, got, want)
@@ -96,7 +97,7 @@ func TestMapKey(t *testing.T) {
 func TestMapMarks(t *testing.T) {
 	m := someMap(5, "a", "b & c")
 	m.Classes = []string{"cat", "cat", "dog", "cat", ""}
-	svg := string(m.svgFile())
+	svg := string(chart.SVG(m.drawing()))
 	for color, pairs := range map[string]int{"#0B4FB3": 3, "#D9600A": 1, "#A9B1BC": 1} {
 		discs := strings.Count(svg, `style="fill:`+color) + strings.Count(svg, `fill="`+color)
 		rings := strings.Count(svg, `stroke:`+color)
@@ -109,43 +110,11 @@ func TestMapMarks(t *testing.T) {
 	}
 }
 
-// Images on a circle within that of the texts stay within, in a square.
-func TestMapFit(t *testing.T) {
-	m := someMap(400, "one")
-	s := m.sheet()
-	if s.columns != 1 || s.rows != 1 {
-		t.Fatal(s.columns, s.rows)
-	}
-	b, err := m.pngFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const scale = 2 // pixels a unit at 144 dots an inch
-	middleX, middleY := scale*(margin+panelSize/2), scale*(panelTitle+panelSize/2)
-	white := func(r float64) (n int) {
-		for i := range 200 {
-			sin, cos := math.Sincos(float64(i))
-			if red, green, blue, _ := img.At(middleX+int(r*cos), middleY+int(r*sin)).RGBA(); red+green+blue == 3*0xffff {
-				n++
-			}
-		}
-		return n
-	}
-	const inner, outer = scale * panelSize * .94 / 4, scale * panelSize * .94 / 2
-	if on, within, between, beyond := white(inner), white(.8*inner), white(1.5*inner), white(1.04*outer); on > 20 || within < 200 || between < 200 || beyond < 190 {
-		t.Errorf("white of 200: %d on the images' circle, %d within, %d between, %d beyond", on, within, between, beyond)
-	}
-}
-
-func TestWriteMap(t *testing.T) {
+func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a.png", "new/a.SVG"} {
 		path := filepath.Join(dir, name)
-		if err := WriteMap(path, someMap(3, "a", "b", "c", "d")); err != nil {
+		if err := Write(path, someMap(3, "a", "b", "c", "d")); err != nil {
 			t.Fatal(err)
 		}
 		if b, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) && !bytes.HasPrefix(b, []byte("<?xml")) {
@@ -167,12 +136,12 @@ func TestWriteMap(t *testing.T) {
 		{classes, "a.png", "1 classes are not those of 3 pairs"},
 		{someMap(3, "a"), "a.pdf", "written as .png or .svg"},
 	} {
-		if err := WriteMap(filepath.Join(dir, tt.name), tt.m); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := Write(filepath.Join(dir, tt.name), tt.m); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v, want %q", err, tt.want)
 		}
 	}
 	// A single place has no extent to scale.
-	if err := WriteMap(filepath.Join(dir, "one.svg"), someMap(1, "a")); err != nil {
+	if err := Write(filepath.Join(dir, "one.svg"), someMap(1, "a")); err != nil {
 		t.Error(err)
 	}
 }
