@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/weights"
@@ -25,12 +26,12 @@ import (
 
 // Info is what a file of weights says of itself, as safetensors metadata.
 type Info struct {
-	Model     string             // one of models.Names
-	Norm      string             // of residual networks: batch, group, or "" for batch
-	Input     []int              // shape of one input: height, width, channels of images, tokens of texts
-	Classes   []string           // in the order of the logits; nil of a network that predicts numbers
-	Targets   []string           // names of the numbers, in the order of the outputs; nil of one with classes
-	Normalize data.Normalization // of pixels in [0, 1]
+	Model     string                // one of models.Names
+	Norm      string                // of residual networks: batch, group, or "" for batch
+	Input     []int                 // shape of one input: height, width, channels of images, tokens of texts
+	Classes   []string              // in the order of the logits; nil of a network that predicts numbers
+	Targets   []string              // names of the numbers, in the order of the outputs; nil of one with classes
+	Normalize picture.Normalization // of pixels in [0, 1]
 }
 
 // A Classifier is a network with its weights.

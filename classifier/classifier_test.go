@@ -15,6 +15,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/weights"
 )
@@ -28,7 +29,7 @@ func fresh(t testing.TB, model string, input []int, classes []string) *classifie
 	if err != nil {
 		t.Fatal(err)
 	}
-	norm, err := data.ParseNormalization("mean=.5,.25,.125:std=.3,.2,.1")
+	norm, err := picture.ParseNormalization("mean=.5,.25,.125:std=.3,.2,.1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
 )
 
@@ -25,7 +26,7 @@ type Evaluation struct {
 
 // Evaluate runs a network in mode Eval over a set, whose pixels it normalizes. An example
 // without a largest logit (NaN) counts as wrong.
-func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, norm data.Normalization) (Evaluation, error) {
+func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, norm picture.Normalization) (Evaluation, error) {
 	return EvaluateBatches(ctx, m, theta, set, data.LoaderSettings{Batch: defaultBatch, Normalize: norm, Ahead: 1}, nil)
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // A published checkpoint bears the first letters of its SHA-256 in its name.
@@ -65,9 +65,9 @@ func known(path, sha256 string) (i Info, source string, ok bool) {
 		return Info{}, "", false
 	}
 	p := checkpoints[k]
-	norm, err := data.ParseNormalization(p.origin.normalize)
+	norm, err := picture.ParseNormalization(p.origin.normalize)
 	if err != nil {
-		panic(err) // a preset that data lacks
+		panic(err) // a preset that picture lacks
 	}
 	return Info{Model: p.name + p.origin.suffix, Input: slices.Clone(p.origin.input), Classes: slices.Clone(p.origin.classes), Normalize: norm},
 		fmt.Sprintf("%s is that of %s's %s-%s", how, p.origin.name, p.name, p.hash), true

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/weights"
@@ -21,7 +22,7 @@ import (
 // file says, or what is known of it.
 type Options struct {
 	Model, Norm string
-	Normalize   string // as data.ParseNormalization reads it
+	Normalize   string // as picture.ParseNormalization reads it
 	Classes     []string
 	Input       []int // as in Info
 	// NewHead lets the last linear layer start anew where the file's is for another number
@@ -91,7 +92,7 @@ func parseInfo(metadata map[string]string) (Info, error) {
 	}
 	if s := metadata[keyNormalize]; s != "" {
 		var err error
-		if i.Normalize, err = data.ParseNormalization(s); err != nil {
+		if i.Normalize, err = picture.ParseNormalization(s); err != nil {
 			return i, fmt.Errorf("metadata %s: %w", keyNormalize, err)
 		}
 	}
@@ -188,7 +189,7 @@ func (c *Classifier) Tokens(text string) ([]float32, error) {
 func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 	switch {
 	case option != "":
-		c.Normalize, err = data.ParseNormalization(option)
+		c.Normalize, err = picture.ParseNormalization(option)
 		c.Source = "chosen"
 	case f.Source != "":
 		c.Source = f.Source

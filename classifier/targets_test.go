@@ -9,6 +9,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn/models"
 )
 
@@ -110,7 +111,7 @@ func TestEvaluateTargets(t *testing.T) {
 	if _, err := classifier.EvaluateTargets(context.Background(), c.Net, c.Theta, labels, data.LoaderSettings{Batch: 4}, nil); err == nil || !strings.Contains(err.Error(), "have 0 targets, the network predicts 2") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := classifier.Evaluate(context.Background(), c.Net, c.Theta, set, data.Normalization{}); err == nil || !strings.Contains(err.Error(), "the examples have no labels") {
+	if _, err := classifier.Evaluate(context.Background(), c.Net, c.Theta, set, picture.Normalization{}); err == nil || !strings.Contains(err.Error(), "the examples have no labels") {
 		t.Errorf("error %v", err)
 	}
 }

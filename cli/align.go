@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/align"
-	"github.com/monge-ml/monge/weights"
+	"github.com/monge-ml/monge/align/embeddings"
 )
 
 func newAlignCommand() *cobra.Command {
@@ -51,7 +50,7 @@ within a set, so that the two may differ in dimension; the others are left out t
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for i, name := range []string{"a", "b"} {
 				if paths[i] == "" {
-					return usage("--%s is missing: name a safetensors file with a tensor %q", name, embeddingsName)
+					return usage("--%s is missing: name a safetensors file with a tensor %q", name, embeddings.Tensor)
 				}
 			}
 			if k < 1 {
@@ -76,9 +75,6 @@ within a set, so that the two may differ in dimension; the others are left out t
 	return cmd
 }
 
-// embeddingsName is the tensor that is read.
-const embeddingsName = "embeddings"
-
 // alignScores is what align score --json prints.
 type alignScores struct {
 	SKNN   float64       `json:"s_knn"`
@@ -101,7 +97,7 @@ func scoreFiles(ctx context.Context, paths [2]string, k int) (*alignScores, erro
 	var sets [2]*align.Embeddings
 	for i, path := range paths {
 		var err error
-		if sets[i], err = readEmbeddings(path); err != nil {
+		if sets[i], err = embeddings.Read(path); err != nil {
 			return nil, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -147,46 +143,6 @@ func score(a, b *align.Embeddings, k int) (*alignScores, error) {
 	spread, err := align.Spread(a, b)
 	s.Gap, s.Spread = &gap, &spread
 	return s, err
-}
-
-// readEmbeddings reads the tensor of that name from a file.
-func readEmbeddings(path string) (*align.Embeddings, error) {
-	f, err := weights.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, t := range f.Tensors {
-		if t.Name != embeddingsName {
-			names = append(names, t.Name)
-			continue
-		}
-		if len(t.Shape) != 2 || !t.DType.IsFloat() {
-			return nil, fmt.Errorf("%s: tensor %q is %s of shape %v; it must be of a float type with two dimensions, a row for each pair", path, t.Name, t.DType, t.Shape)
-		}
-		e, err := align.NewEmbeddings(t.Data, t.Shape[0], t.Shape[1])
-		if err != nil {
-			return nil, fmt.Errorf("%s: tensor %q: %w", path, t.Name, err)
-		}
-		return e, nil
-	}
-	return nil, fmt.Errorf("%s: no tensor %q; there are %s: write the embeddings under that name", path, embeddingsName, listNames(names))
-}
-
-// listNames lists names that a file gives, the first of them if there are many.
-func listNames(names []string) string {
-	const most = 10
-	var quoted []string
-	for _, name := range names[:min(most, len(names))] {
-		quoted = append(quoted, fmt.Sprintf("%+.120q", name))
-	}
-	if len(names) > most {
-		quoted = append(quoted, fmt.Sprintf("%d more", len(names)-most))
-	}
-	if len(quoted) == 0 {
-		return "none"
-	}
-	return strings.Join(quoted, ", ")
 }
 
 func (s *alignScores) print(w io.Writer) {

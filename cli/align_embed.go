@@ -5,23 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/monge-ml/monge/align/embeddings"
 	"github.com/monge-ml/monge/align/pairs"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/internal/atomicfile"
-	"github.com/monge-ml/monge/weights"
-)
-
-// The files that align embed writes.
-const (
-	imagesFile = "images.safetensors"
-	textsFile  = "texts.safetensors"
 )
 
 func newAlignEmbed() *cobra.Command {
@@ -54,9 +46,9 @@ image can't be read are left out of all, and counted.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), map[string]any{"n": e.n, "skipped": e.skipped, "images": e.path(imagesFile), "texts": e.path(textsFile), "pairs": e.path(pairsFile)})
+				return printJSON(cmd.OutOrStdout(), map[string]any{"n": e.n, "skipped": e.skipped, "images": e.path(embeddings.ImagesFile), "texts": e.path(embeddings.TextsFile), "pairs": e.path(embeddings.PairsFile)})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d pairs embedded, %d left out: %s, %s, %s\n", e.n, e.skipped, e.path(imagesFile), e.path(textsFile), e.path(pairsFile))
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d pairs embedded, %d left out: %s, %s, %s\n", e.n, e.skipped, e.path(embeddings.ImagesFile), e.path(embeddings.TextsFile), e.path(embeddings.PairsFile))
 			return err
 		},
 	}
@@ -79,14 +71,16 @@ type embedder struct {
 	quiet          bool
 
 	images, texts []float32
-	pairs         []pairs.Pair // of the rows
+	pairs         []embeddings.Pair // of the rows
 	n, skipped    int
 }
 
 func (e *embedder) path(name string) string { return filepath.Join(e.out, name) }
 
 func (e *embedder) run(ctx context.Context) error {
-	if err := keepsPairs(e.path(pairsFile)); err != nil {
+	if err := embeddings.Keeps(e.out); errors.Is(err, embeddings.ErrOther) {
+		return usage("%v: give another --out", err)
+	} else if err != nil {
 		return err
 	}
 	list, err := pairs.Open(ctx, e.spec, pairs.Options{Seed: e.seed})
@@ -119,10 +113,7 @@ func (e *embedder) run(ctx context.Context) error {
 	if e.n == 0 {
 		return fmt.Errorf("%s: no pair could be read", e.spec)
 	}
-	if err := os.MkdirAll(e.out, 0o777); err != nil {
-		return err
-	}
-	return errors.Join(e.write(imagesFile, e.images), e.write(textsFile, e.texts), writePairs(e.path(pairsFile), e.pairs))
+	return embeddings.WriteDir(e.out, e.images, e.texts, e.pairs)
 }
 
 // embed appends the embeddings of pairs, except of those whose image can't be read.
@@ -140,7 +131,7 @@ func (e *embedder) embed(p *clip.Pretrained, some []pairs.Pair) error {
 			return err
 		}
 		b.Images, b.Tokens = append(b.Images, x...), append(b.Tokens, tokens)
-		e.pairs = append(e.pairs, some[i])
+		e.pairs = append(e.pairs, embeddings.Pair{Image: some[i].Path, Member: some[i].Member, Class: some[i].Class, Caption: some[i].Caption})
 	}
 	if len(b.Tokens) == 0 {
 		return nil
@@ -157,9 +148,4 @@ func (e *embedder) embed(p *clip.Pretrained, some []pairs.Pair) error {
 	e.texts = append(e.texts, texts...)
 	e.n += len(b.Tokens)
 	return nil
-}
-
-func (e *embedder) write(name string, x []float32) error {
-	t := weights.Tensor{Name: embeddingsName, Shape: []int{e.n, len(x) / e.n}, Data: x}
-	return atomicfile.Write(e.path(name), func(w io.Writer) error { return weights.WriteSafetensors(w, []weights.Tensor{t}, nil) })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/align/embeddings"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/weights"
 )
@@ -124,8 +125,8 @@ func TestAlignEmbed(t *testing.T) {
 			t.Fatalf("row 1 is %v, want %v", e.Data[8:16], want)
 		}
 	}
-	listed, err := readPairs(got.Pairs)
-	if err != nil || len(listed) != 3 || listed[1] != (embeddedPair{image: filepath.Join(dir, "c.png"), caption: "a picture of blue"}) {
+	listed, err := embeddings.ReadDir(filepath.Dir(got.Pairs))
+	if err != nil || len(listed.Pairs) != 3 || listed.Pairs[1] != (embeddings.Pair{Image: filepath.Join(dir, "c.png"), Caption: "a picture of blue"}) {
 		t.Errorf("%v, %v", listed, err)
 	}
 	if s := mustCall(t, "align", "score", "--a", got.Images, "--b", got.Texts, "--k", "1"); !strings.Contains(s, "pairs         3") {

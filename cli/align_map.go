@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/align"
+	"github.com/monge-ml/monge/align/embeddings"
 	"github.com/monge-ml/monge/align/picture"
 )
 
@@ -84,9 +84,8 @@ type mapper struct {
 
 // A panel is what one directory holds.
 type panel struct {
-	name, dir     string
-	images, texts *align.Embeddings
-	pairs         []embeddedPair // nil if there is no list of them
+	name, dir string
+	*embeddings.Dir
 }
 
 // mapResult is what align map --json prints.
@@ -157,11 +156,11 @@ func (m *mapper) run(ctx context.Context) (*mapResult, error) {
 		}
 	}
 	first := m.panels[0]
-	rows := drawn(first.images.Len(), m.limit, m.seed)
+	rows := drawn(first.Images.Len(), m.limit, m.seed)
 	drawing, result := &picture.Map{}, &mapResult{Map: m.out}
-	if first.pairs != nil {
+	if first.Pairs != nil {
 		for _, i := range rows {
-			drawing.Classes = append(drawing.Classes, first.pairs[i].class)
+			drawing.Classes = append(drawing.Classes, first.Pairs[i].Class)
 		}
 	}
 	line := newBar(m.log, "map", len(m.panels)*align.TSNEIterations, m.quiet)
@@ -184,41 +183,22 @@ func (m *mapper) run(ctx context.Context) (*mapResult, error) {
 
 // read reads the panel's files.
 func (p *panel) read() (err error) {
-	for _, f := range []struct {
-		name string
-		to   **align.Embeddings
-	}{{imagesFile, &p.images}, {textsFile, &p.texts}} {
-		if *f.to, err = readEmbeddings(filepath.Join(p.dir, f.name)); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%w: name a directory that 'monge align embed' has written", err)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if a, b := p.images.Len(), p.texts.Len(); a != b {
-		return fmt.Errorf("%s: %s has %d embeddings, %s has %d: they are not of the same pairs", p.dir, imagesFile, a, textsFile, b)
-	}
-	if p.pairs, err = readPairs(filepath.Join(p.dir, pairsFile)); err != nil {
-		return err
-	}
-	if p.pairs != nil && len(p.pairs) != p.images.Len() {
-		return fmt.Errorf("%s: %s has %d pairs, %s has %d embeddings: write them again by 'monge align embed'", p.dir, pairsFile, len(p.pairs), imagesFile, p.images.Len())
-	}
-	return nil
+	p.Dir, err = embeddings.ReadDir(p.dir)
+	return err
 }
 
 // alike checks that another panel is of the same pairs.
 func (p *panel) alike(q *panel) error {
 	const fix = "embed the same pairs for all panels, with the same --seed"
-	switch a, b := p.images.Len(), q.images.Len(); {
+	switch a, b := p.Images.Len(), q.Images.Len(); {
 	case a != b:
 		return fmt.Errorf("%s has %d pairs, %s has %d: %s", p.dir, a, q.dir, b, fix)
-	case (p.pairs == nil) != (q.pairs == nil):
-		return fmt.Errorf("of %s and %s one has no %s to say which pairs it is of: %s", p.dir, q.dir, pairsFile, fix)
+	case (p.Pairs == nil) != (q.Pairs == nil):
+		return fmt.Errorf("of %s and %s one has no %s to say which pairs it is of: %s", p.dir, q.dir, embeddings.PairsFile, fix)
 	}
-	for i := range p.pairs {
-		if p.pairs[i] != q.pairs[i] {
-			return fmt.Errorf("%s and %s are of different pairs: line %d of their %s differs: %s", p.dir, q.dir, i+2, pairsFile, fix)
+	for i := range p.Pairs {
+		if p.Pairs[i] != q.Pairs[i] {
+			return fmt.Errorf("%s and %s are of different pairs: line %d of their %s differs: %s", p.dir, q.dir, i+2, embeddings.PairsFile, fix)
 		}
 	}
 	return nil
@@ -232,11 +212,11 @@ func drawn(n, limit int, seed uint64) []int {
 }
 
 func (p *panel) layout(ctx context.Context, rows []int, remove int, t align.TSNE) (*align.Map, error) {
-	images, err := p.images.Pick(rows)
+	images, err := p.Images.Pick(rows)
 	if err != nil {
 		return nil, err
 	}
-	texts, err := p.texts.Pick(rows)
+	texts, err := p.Texts.Pick(rows)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/monge-ml/monge/align/pairs"
+	"github.com/monge-ml/monge/align/embeddings"
 )
 
 // embedded writes what align embed writes, of n pairs with as many classes, and returns
@@ -29,11 +29,12 @@ func embedded(t *testing.T, dir string, n, classes int, noise float64) string {
 	for i := range centres {
 		centres[i] = rng.NormFloat64()
 	}
-	var list []pairs.Pair
+	var list []embeddings.Pair
 	for i := range n {
-		list = append(list, pairs.Pair{Path: fmt.Sprintf("%d.jpg", i), Class: fmt.Sprintf("class %d", i%classes), Caption: fmt.Sprintf("number\t%d", i)})
+		list = append(list, embeddings.Pair{Image: fmt.Sprintf("%d.jpg", i), Class: fmt.Sprintf("class %d", i%classes), Caption: fmt.Sprintf("number\t%d", i)})
 	}
-	for name, side := range map[string]float64{imagesFile: 4, textsFile: -4} {
+	var sides [2][]float32
+	for k, side := range []float64{4, -4} {
 		x := make([]float32, n*d)
 		for i := range x {
 			x[i] = float32(centres[i/d%classes*d+i%d] + noise*rng.NormFloat64())
@@ -41,9 +42,9 @@ func embedded(t *testing.T, dir string, n, classes int, noise float64) string {
 		for i := range n {
 			x[i*d] = float32(side)
 		}
-		writeEmbeddings(t, filepath.Join(dir, name), d, x...)
+		sides[k] = x
 	}
-	if err := writePairs(filepath.Join(dir, pairsFile), list); err != nil {
+	if err := embeddings.WriteDir(dir, sides[0], sides[1], list); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -99,7 +100,7 @@ func TestAlignMap(t *testing.T) {
 
 	// Without lists, everything is grey.
 	for _, dir := range []string{a, b} {
-		if err := os.Remove(filepath.Join(dir, pairsFile)); err != nil {
+		if err := os.Remove(filepath.Join(dir, embeddings.PairsFile)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,7 +126,7 @@ func TestAlignMapErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, err := os.ReadFile(filepath.Join(good, pairsFile))
+	list, err := os.ReadFile(filepath.Join(good, embeddings.PairsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,21 +154,21 @@ func TestAlignMapErrors(t *testing.T) {
 		{good + out + " --pairs-limit 2", exitFailed, "4 points are too few"},
 		{good + out + " --remove 23", exitFailed, "remove 0 to 22"},
 		{in("none") + out, exitFailed, "images.safetensors: no such file or directory: name a directory that 'monge align embed' has written"},
-		{other("half", func(d string) { os.Remove(filepath.Join(d, textsFile)) }) + out, exitFailed, "texts.safetensors: no such file"},
-		{other("nan", func(d string) { writeEmbeddings(t, filepath.Join(d, imagesFile), 2, numbers...) }) + out, exitFailed, "row 2 (of 0 to 11) has NaN"},
-		{other("few", func(d string) { writeEmbeddings(t, filepath.Join(d, textsFile), 2, 1, 2, 3, 4) }) + out, exitFailed, "images.safetensors has 12 embeddings, texts.safetensors has 2"},
+		{other("half", func(d string) { os.Remove(filepath.Join(d, embeddings.TextsFile)) }) + out, exitFailed, "texts.safetensors: no such file"},
+		{other("nan", func(d string) { writeEmbeddings(t, filepath.Join(d, embeddings.ImagesFile), 2, numbers...) }) + out, exitFailed, "row 2 (of 0 to 11) has NaN"},
+		{other("few", func(d string) { writeEmbeddings(t, filepath.Join(d, embeddings.TextsFile), 2, 1, 2, 3, 4) }) + out, exitFailed, "images.safetensors has 12 embeddings, texts.safetensors has 2"},
 		{other("narrow", func(d string) {
-			writeEmbeddings(t, filepath.Join(d, textsFile), 2, slices.Repeat([]float32{1, 2}, 12)...)
+			writeEmbeddings(t, filepath.Join(d, embeddings.TextsFile), 2, slices.Repeat([]float32{1, 2}, 12)...)
 		}) + out, exitFailed, "embeddings of 24 and 2 numbers"},
 		{good + " " + embedded(t, in("more"), 13, 3, .2) + out, exitFailed, "good has 12 pairs, "},
-		{good + " " + other("bare", func(d string) { os.Remove(filepath.Join(d, pairsFile)) }) + out, exitFailed, "one has no pairs.tsv"},
+		{good + " " + other("bare", func(d string) { os.Remove(filepath.Join(d, embeddings.PairsFile)) }) + out, exitFailed, "one has no pairs.tsv"},
 		{good + " " + other("renamed", func(d string) {
-			write(filepath.Join(d, pairsFile), strings.Replace(string(list), "class 1", "class 9", 1))
+			write(filepath.Join(d, embeddings.PairsFile), strings.Replace(string(list), "class 1", "class 9", 1))
 		}) + out, exitFailed, "are of different pairs: line 3 of their pairs.tsv differs"},
-		{other("cut", func(d string) { write(filepath.Join(d, pairsFile), string(list[:len(list)/2])) }) + out, exitFailed, "line 7 has 3 fields, not 4: write it again"},
-		{other("short", func(d string) { write(filepath.Join(d, pairsFile), pairsNames+"\n") }) + out, exitFailed, "pairs.tsv has 0 pairs, images.safetensors has 12 embeddings"},
-		{other("strange", func(d string) { write(filepath.Join(d, pairsFile), "a.jpg\ta cat\n") }) + out, exitFailed, "the first line is not"},
-		{good + " --perplexity 3 --out " + filepath.Join(good, pairsFile, "map.png"), exitFailed, "not a directory"},
+		{other("cut", func(d string) { write(filepath.Join(d, embeddings.PairsFile), string(list[:len(list)/2])) }) + out, exitFailed, "line 7 has 3 fields, not 4: write it again"},
+		{other("short", func(d string) { write(filepath.Join(d, embeddings.PairsFile), "image\tmember\tclass\tcaption\n") }) + out, exitFailed, "pairs.tsv has 0 pairs, images.safetensors has 12 embeddings"},
+		{other("strange", func(d string) { write(filepath.Join(d, embeddings.PairsFile), "a.jpg\ta cat\n") }) + out, exitFailed, "the first line is not"},
+		{good + " --perplexity 3 --out " + filepath.Join(good, embeddings.PairsFile, "map.png"), exitFailed, "not a directory"},
 	} {
 		code, stdout, stderr := call(append([]string{"align", "map", "--json"}, strings.Fields(tt.args)...)...)
 		if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.want) {
@@ -186,56 +187,4 @@ func TestAlignMapErrors(t *testing.T) {
 	if s := mustCall(t, "__complete", "align", "map", good, "--out", ""); !strings.Contains(s, "png\nsvg\n") {
 		t.Errorf("completion of --out: %q", s)
 	}
-}
-
-func TestPairsFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), pairsFile)
-	list := []pairs.Pair{
-		{Path: `C:\new\table.jpg`, Caption: "one\ttwo\nthree\r\n\\four"},
-		{Path: "shard.tar", Member: "1.jpg", Class: "cat"},
-		{Caption: strings.Repeat("\t", 1<<20)},
-	}
-	if err := writePairs(path, list); err != nil {
-		t.Fatal(err)
-	}
-	got, err := readPairs(path)
-	if err != nil || len(got) != len(list) {
-		t.Fatal(len(got), err)
-	}
-	for i, p := range list {
-		if got[i] != (embeddedPair{p.Path, p.Member, p.Class, p.Caption}) {
-			t.Errorf("pair %d is %.60q", i, got[i])
-		}
-	}
-	if err := keepsPairs(path); err != nil {
-		t.Error(err)
-	}
-	if none, err := readPairs(path + "x"); none != nil || err != nil {
-		t.Error(none, err)
-	}
-}
-
-// What is read is written again as the same, and no input makes it fail otherwise.
-func FuzzPairsFile(f *testing.F) {
-	f.Add(pairsNames + "\na.jpg\t\tcat\ta cat\n")
-	f.Add(pairsNames + "\na.tar\tb.jpg\t\tone\\ttwo\\\\n\\\n")
-	f.Add(pairsNames + "\r\na\tb\tc\td\r\n")
-	f.Add("image\tcaption\na.jpg\tx")
-	f.Fuzz(func(t *testing.T, text string) {
-		list, err := parsePairs(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		var again []pairs.Pair
-		for _, p := range list {
-			again = append(again, pairs.Pair{Path: p.image, Member: p.member, Class: p.class, Caption: p.caption})
-		}
-		path := filepath.Join(t.TempDir(), pairsFile)
-		if err := writePairs(path, again); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := readPairs(path); err != nil || !slices.Equal(got, list) {
-			t.Errorf("%q became %q, %v", list, got, err)
-		}
-	})
 }

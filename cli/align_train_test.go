@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/align/embeddings"
+	"github.com/monge-ml/monge/contrast"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -39,20 +41,20 @@ func TestAlignTrain(t *testing.T) {
 		Data  train.Sizes
 	}
 	decode(t, mustCall(t, append(begin, "--json")...), &got)
-	if got.Steps != 2 || got.Data.Train != 16 || got.Data.Val != 12 || got.Best == nil || got.Best.ValAlignment == nil {
+	if got.Steps != 2 || got.Data.Train != 16 || got.Data.Val != 12 || got.Best == nil || got.Best.Val == nil {
 		t.Fatalf("%+v", got)
 	}
-	if s := mustCall(t, append(begin, "--resume")...); !strings.Contains(s, "best on val  S_kNN ") || strings.Contains(s, "accuracy") {
+	if s := mustCall(t, append(begin, "--resume")...); !strings.Contains(s, "val S_kNN ") || strings.Contains(s, "accuracy") {
 		t.Errorf("%s", s)
 	}
-	model := filepath.Join(out, train.ModelDir)
+	model := filepath.Join(out, contrast.ModelDir)
 	tuned := mustCall(t, "align", "train", "--init", model, "--data", spec, "--val", "0", "--test-data", spec, "--batch", "16", "--epochs", "1",
 		"--method", "m-sam", "--rho", "0.01", "--lora", "2", "--microbatch", "8")
 	if !strings.HasPrefix(tuned, "test ") || !strings.Contains(tuned, "S_kNN ") || !strings.Contains(tuned, "1 steps of ") {
 		t.Errorf("%s", tuned)
 	}
 	still := []string{"align", "train", "--init", model, "--data", spec, "--val", "0", "--test-data", spec, "--batch", "16", "--lr", "0", "--max-steps", "1", "--json"}
-	var res struct{ Alignment *train.Alignment }
+	var res train.Result
 	decode(t, mustCall(t, still...), &res)
 	embedded := filepath.Join(t.TempDir(), "embedded")
 	mustCall(t, "align", "embed", "--model", model, "--pairs", spec, "--out", embedded)
@@ -64,9 +66,9 @@ func TestAlignTrain(t *testing.T) {
 			} `json:"a_to_b"`
 		}
 	}
-	decode(t, mustCall(t, "align", "score", "--a", filepath.Join(embedded, imagesFile), "--b", filepath.Join(embedded, textsFile), "--json"), &score)
-	if score.SKNN != res.Alignment.SKNN || score.Recall.AToB.At1 != res.Alignment.ImageToText.At1 {
-		t.Errorf("%+v, align score says %+v", *res.Alignment, score)
+	decode(t, mustCall(t, "align", "score", "--a", filepath.Join(embedded, embeddings.ImagesFile), "--b", filepath.Join(embedded, embeddings.TextsFile), "--json"), &score)
+	if score.SKNN != float64(res.Test.Get("s_knn")) || score.Recall.AToB.At1 != float64(res.Test.Get("image_to_text")) {
+		t.Errorf("%+v, align score says %+v", res.Test, score)
 	}
 }
 
@@ -74,7 +76,7 @@ func TestAlignTrainErrors(t *testing.T) {
 	spec := colours(t, 8)
 	for want, args := range map[string][]string{
 		"model clip is one that was trained":     {"--data", spec},
-		"unknown data set":                       {"--init", "x"},
+		"data is missing: name pairs":            {"--init", "x"},
 		"batch is 128, but there are 7 pairs":    {"--data", spec, "--model", "clip-tiny"},
 		"label-noise is for data with classes":   {"--data", spec, "--model", "clip-tiny", "--label-noise", "0.1"},
 		"--method m-sam needs its radius: --rho": {"--data", spec, "--model", "clip-tiny", "--method", "m-sam"},

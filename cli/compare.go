@@ -8,22 +8,34 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/report"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/supervised"
+	"github.com/monge-ml/monge/train"
 )
 
+// comparison is what compare was asked for.
+type comparison struct {
+	study.Plan
+	out    string
+	keep   bool
+	asJSON bool
+}
+
 func newCompareCommand() *cobra.Command {
-	p := study.DefaultPlan()
-	rhos, budgets := list(p.Rhos), list(p.Budgets)
-	var (
-		out    string
-		asJSON bool
-	)
+	base := supervised.Default()
+	base.Momentum = new(.9)
+	noise := .4
+	o := comparison{Plan: study.DefaultPlan(base)}
+	rhos, budgets := list(o.Rhos), list(o.Budgets)
 	cmd := &cobra.Command{
 		Use:   "compare",
 		Short: "Compare methods over radii and seeds on handwritten digits",
@@ -31,35 +43,41 @@ func newCompareCommand() *cobra.Command {
 by SGD, SAM, M-SAM and M-SAM with an ascent budget, over radii that reach well past
 where SAM breaks. Prints a table and writes a report that opens offline.
 
-The best radius is chosen on the validation split; accuracies are of the test split.`,
+The best radius is chosen on the validation split; accuracies are of the test split.
+
+It is a study like any other, see 'monge study'. With --keep-runs its runs are kept in the
+directory, so that the same command goes on where it was stopped.`,
 		Example: `  monge compare
-  monge compare --methods sgd,sam,asam,fisher --rho 0.1,0.3,1 --seeds 2 --out runs/asam`,
+  monge compare --methods sgd,sam,asam,fisher --rho 0.1,0.3,1 --seeds 2 --out runs/asam
+  monge compare --seeds 20 --keep-runs --out runs/many`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if p.Rhos, err = floats("rho", rhos); err != nil {
+			if o.Rhos, err = floats("rho", rhos); err != nil {
 				return err
 			}
-			if p.Budgets, err = floats("ascent-budget", budgets); err != nil {
+			if o.Budgets, err = floats("ascent-budget", budgets); err != nil {
 				return err
 			}
-			if err := p.Check(); err != nil {
+			supervised.Change(&o.Base, func(s *supervised.Settings) { s.LabelNoise = noise })
+			if err := o.Check(cmd.Context()); err != nil {
 				return usageError{err}
 			}
-			return compareRun(cmd, &p, out, asJSON)
+			return o.run(cmd)
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&p.Methods, "methods", p.Methods, "methods: "+strings.Join(study.Methods, ", "))
+	f.StringSliceVar(&o.Methods, "methods", o.Methods, "methods: "+strings.Join(study.PlanMethods(), ", "))
 	f.StringVar(&rhos, "rho", rhos, "radii to try, ascending")
 	f.StringVar(&budgets, "ascent-budget", budgets, "ascent budgets, in nats, of "+study.Budgeted)
-	f.IntVar(&p.Seeds, "seeds", p.Seeds, "seeds")
-	f.Float64Var(&p.Base.LabelNoise, "label-noise", p.Base.LabelNoise, "share of training labels replaced by uniform ones")
-	f.Float64Var(&p.Base.LR, "lr", p.Base.LR, "learning rate")
-	f.IntVar(&p.Base.Epochs, "epochs", p.Base.Epochs, "epochs")
-	f.IntVar(&p.Base.Batch, "batch", p.Base.Batch, "minibatch size")
-	f.StringVar(&out, "out", "runs/compare", "directory of the report")
-	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
-	complete(cmd, "methods", study.Methods...)
+	f.IntVar(&o.Seeds, "seeds", o.Seeds, "seeds")
+	f.Float64Var(&noise, "label-noise", noise, "share of training labels replaced by uniform ones")
+	f.Float64Var(&o.Base.LR, "lr", o.Base.LR, "learning rate")
+	f.IntVar(&o.Base.Epochs, "epochs", o.Base.Epochs, "epochs")
+	f.IntVar(&o.Base.Batch, "batch", o.Base.Batch, "minibatch size")
+	f.StringVar(&o.out, "out", "runs/compare", "directory of the report")
+	f.BoolVar(&o.keep, "keep-runs", false, "keep the runs in --out, and go on with those that are there")
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
+	complete(cmd, "methods", study.PlanMethods()...)
 	return cmd
 }
 
@@ -78,30 +96,37 @@ type compareResult struct {
 	Report string `json:"report"`
 }
 
-func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) error {
-	if err := writable(out); err != nil { // before the work, not after it
+func (o *comparison) run(cmd *cobra.Command) error {
+	if err := writable(o.out); err != nil { // before the work, not after it
 		return err
 	}
-	bar := newBar(cmd.ErrOrStderr(), "compare", 1, asJSON)
-	c, err := p.Run(cmd.Context(), func(finished, all int, r study.Row) {
-		if bar.all != all {
-			bar = newBar(cmd.ErrOrStderr(), "compare", all, asJSON)
+	s, err := o.Study()
+	if err != nil {
+		return err
+	}
+	dir := ""
+	if o.keep {
+		if dir = o.out; s.Fits(dir) != nil {
+			return s.Fits(dir)
 		}
-		bar.note(fmt.Sprintf("%s %.1f%%", label(r.Method, r.AscentBudget, float64(r.Rho)), 100*r.TestAccuracy))
-		bar.set(finished)
-	})
-	bar.close()
+		if err := s.Save(dir); err != nil {
+			return err
+		}
+	}
+	begin := time.Now()
+	c, err := o.do(cmd, s, dir)
+	c.Seconds, c.Level, c.Threads = time.Since(begin).Seconds(), kernel.Active().String(), runtime.GOMAXPROCS(0)
 	interrupted := errors.Is(err, context.Canceled)
-	if err != nil && !interrupted {
+	if err != nil && !interrupted && len(c.Rows) == 0 {
 		return err
 	}
 	path := ""
 	var unwritten error
 	if len(c.Rows) > 0 {
-		path = filepath.Join(out, "report.html")
-		unwritten = report.Write(path, c, commandLine(p))
+		path = filepath.Join(o.out, "report.html")
+		unwritten = report.Write(path, c, o.commandLine())
 	}
-	if asJSON {
+	if o.asJSON {
 		if err := printJSON(cmd.OutOrStdout(), compareResult{c, path}); err != nil {
 			return err
 		}
@@ -111,7 +136,31 @@ func compareRun(cmd *cobra.Command, p *study.Plan, out string, asJSON bool) erro
 	if interrupted {
 		return fmt.Errorf("%d of %d runs done: %w", len(c.Rows), c.Planned, err)
 	}
-	return unwritten
+	return errors.Join(err, unwritten)
+}
+
+// do does the runs, one on each processor at a time, with a bar.
+func (o *comparison) do(cmd *cobra.Command, s *study.Study, dir string) (*study.Comparison, error) {
+	bar := newBar(cmd.ErrOrStderr(), "compare", len(s.Cells), o.asJSON)
+	defer bar.close()
+	finished := 0
+	var failed error
+	states, err := s.Run(cmd.Context(), dir, s.Cells, study.RunOptions{Jobs: runtime.GOMAXPROCS(0), Done: func(st study.State) {
+		if st.State == train.Failed && failed == nil {
+			failed = fmt.Errorf("%s: %s", st.Cell, st.Error)
+		}
+		if !st.Over() {
+			return
+		}
+		finished++
+		note := st.Cell
+		if st.Run.Result != nil {
+			note += " " + st.Run.Result.Measured().First().String()
+		}
+		bar.note(note)
+		bar.set(finished)
+	}})
+	return s.CompareStates(states), errors.Join(failed, err)
 }
 
 // writable makes a directory, if need be, and returns an error if no file can be made
@@ -141,10 +190,11 @@ func label(method string, budget *float64, rho float64) string {
 	return method
 }
 
-// commandLine is the command that repeats a plan.
-func commandLine(p *study.Plan) string {
+// commandLine is the command that repeats the comparison.
+func (o *comparison) commandLine() string {
+	p := &o.Plan
 	s := fmt.Sprintf("monge compare --methods %s --rho %s --seeds %d --label-noise %g --lr %g --epochs %d --batch %d",
-		strings.Join(p.Methods, ","), list(p.Rhos), p.Seeds, p.Base.LabelNoise, p.Base.LR, p.Base.Epochs, p.Base.Batch)
+		strings.Join(p.Methods, ","), list(p.Rhos), p.Seeds, supervised.Of(&p.Base).LabelNoise, p.Base.LR, p.Base.Epochs, p.Base.Batch)
 	if len(p.Budgets) > 0 {
 		s += " --ascent-budget " + list(p.Budgets)
 	}
@@ -201,9 +251,9 @@ func printPoints(w io.Writer, c *study.Comparison, rho float64) {
 // percent is a test accuracy with its standard error, which one run does not give.
 func percent(p study.Point) string {
 	if p.Runs < 2 {
-		return fmt.Sprintf("%.1f", 100*p.TestAccuracy)
+		return fmt.Sprintf("%.1f", 100*p.Test)
 	}
-	return fmt.Sprintf("%.1f ± %.1f", 100*p.TestAccuracy, 100*p.TestStderr)
+	return fmt.Sprintf("%.1f ± %.1f", 100*p.Test, 100*p.TestStderr)
 }
 
 // broken marks a point some of whose runs diverged or collapsed.
@@ -234,5 +284,5 @@ func printSummary(w io.Writer, s study.Summary) {
 		}
 	}
 	fmt.Fprintf(w, "%s\t%g\t%.1f\t%s\t%s\t%s\t%d/%d\t%s\n", label(s.Method, s.AscentBudget, 0), s.BestRho,
-		100*s.ValAccuracy, percent(best), span, decades, s.Diverged, s.Runs, ratio)
+		100*s.Val, percent(best), span, decades, s.Diverged, s.Runs, ratio)
 }

@@ -144,7 +144,7 @@ func choosePart(s *data.Splits, name string) (data.Part, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return data.Part{}, usage("--split %q; %s has %s", name, s.Name, strings.Join(names, ", "))
+	return data.Part{}, usage("%s has no split %q: --split takes %s", s.Name, name, strings.Join(names, ", "))
 }
 
 func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*dataInfo, error) {

@@ -50,7 +50,7 @@ func TestDataErrors(t *testing.T) {
 		{"data inof", exitUsage, `unknown command "inof"; there are get, info`},
 		{"data info", exitUsage, "takes one data set, got 0; there are digits, idx:DIR"},
 		{"data info mnist", exitUsage, `unknown data set "mnist"`},
-		{"data info digits --split dev", exitUsage, `--split "dev"; digits has train, val, test`},
+		{"data info digits --split dev", exitUsage, `digits has no split "dev": --split takes train, val, test`},
 		{"data info digits --size 32", exitUsage, "can't be brought to size 32"},
 		{"data info digits --out a.svg", exitUsage, "only .png files"},
 		{"data info digits --out " + dir + "/none/a.png", exitFailed, "none/a.png"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn/models"
 )
 
@@ -28,10 +29,10 @@ func (w *weightsFlags) add(cmd *cobra.Command) {
 	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint or safetensors")
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
-	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(data.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
+	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
 	complete(cmd, "model", models.Names()...)
 	complete(cmd, "norm", "batch", "group")
-	complete(cmd, "normalize", data.NormalizationNames...)
+	complete(cmd, "normalize", picture.NormalizationNames...)
 }
 
 // open checks the flags and reads the file.
@@ -46,7 +47,7 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 		return nil, usage("--norm %q; there are batch, group", w.Norm)
 	}
 	if w.Normalize != "" {
-		if _, err := data.ParseNormalization(w.Normalize); err != nil {
+		if _, err := picture.ParseNormalization(w.Normalize); err != nil {
 			return nil, usage("--normalize: %v", err)
 		}
 	}
@@ -61,7 +62,7 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 func tellNormalization(w io.Writer, c *classifier.Classifier) {
 	fmt.Fprintf(w, "normalization %s: %s\n", c.Normalize, c.Source)
 	if c.Source == classifier.SourceUnknown {
-		fmt.Fprintf(w, "warning: if the network was trained on normalized pixels, results are wrong; choose with --normalize %s\n", strings.Join(data.NormalizationNames[1:], ", "))
+		fmt.Fprintf(w, "warning: if the network was trained on normalized pixels, results are wrong; choose with --normalize %s\n", strings.Join(picture.NormalizationNames[1:], ", "))
 	}
 }
 
@@ -220,7 +221,7 @@ func sameClasses(stderr io.Writer, c *classifier.Classifier, d *data.Splits) err
 }
 
 func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
-	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\nimages    %d, %.0f a second\n\n", e.Accuracy, e.Loss, e.N, e.ImagesPerS)
+	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\nexamples  %d, %.0f a second\n\n", e.Accuracy, e.Loss, e.N, e.ImagesPerS)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "class\taccuracy")
 	for i, name := range classes {

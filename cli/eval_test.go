@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,12 @@ func writeImage(t *testing.T, path string, w, h int, c color.Color) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	encodePNG(t, path, img)
+}
+
+// encodePNG writes a picture.
+func encodePNG(t *testing.T, path string, img image.Image) {
+	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +69,44 @@ func writeImage(t *testing.T, path string, w, h int, c color.Color) {
 	defer f.Close()
 	if err := png.Encode(f, img); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A network of one channel sees images in grey, which are Pillow's.
+func TestPredictGrey(t *testing.T) {
+	weights, _ := trainDigits(t)
+	f, err := classifier.Open(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Load(classifier.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Image.new("RGB", (1, 1), colour).convert("L") is 0, 76, 150, 226, 255.
+	colours := []color.RGBA{{0, 0, 0, 255}, {255, 0, 0, 255}, {0, 255, 0, 255}, {255, 255, 0, 255}, {255, 255, 255, 255}}
+	greys := []uint8{0, 76, 150, 226, 255}
+	img, x := image.NewRGBA(image.Rect(0, 0, 8, 8)), make([]float32, 64)
+	for k := range x {
+		kind := k % 5
+		img.SetRGBA(k%8, k/8, colours[kind])
+		x[k] = float32(greys[kind]) / 255
+	}
+	want, err := c.Predict(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.png")
+	encodePNG(t, path, img)
+	var got []predicted
+	decode(t, mustCall(t, "predict", "--top", "10", "--json", "--weights", weights, path), &got)
+	if len(got) != 1 || len(got[0].Top) != len(want) {
+		t.Fatalf("%+v", got)
+	}
+	for _, g := range got[0].Top {
+		if p := want[slices.Index(c.Classes, g.Class)]; g.Probability != p {
+			t.Errorf("class %s has probability %g, of the same pixels %g", g.Class, g.Probability, p)
+		}
 	}
 }
 
@@ -73,8 +118,8 @@ func TestEvalClasses(t *testing.T) {
 	weights := filepath.Join(dir, "weights.safetensors")
 	var got classifier.Evaluation
 	decode(t, mustCall(t, "eval", "--weights", weights, "--classes", "8,3,5", "--json"), &got)
-	if got.Accuracy != want.TestAccuracy || len(got.PerClass) != 3 || got.N >= 497 {
-		t.Errorf("%+v, train said %g", got, float64(want.TestAccuracy))
+	if got.Accuracy != want.Test.Get("accuracy") || len(got.PerClass) != 3 || got.N >= 497 {
+		t.Errorf("%+v, train said %g", got, float64(want.Test.Get("accuracy")))
 	}
 	for classes, say := range map[string]string{"3,5,8": "another order", "3,5": "tell 3 classes apart"} {
 		if code, _, stderr := call("eval", "--weights", weights, "--classes", classes); code != exitFailed || !strings.Contains(stderr, say) {
@@ -113,7 +158,7 @@ func TestEvalJSON(t *testing.T) {
 		}
 	}
 	table := mustCall(t, "eval", "--model", "mlp", "--weights", path)
-	for _, want := range []string{"accuracy  0.", "nats", "images    497", "class  accuracy\n0      0."} {
+	for _, want := range []string{"accuracy  0.", "nats", "examples  497", "class  accuracy\n0      0."} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
@@ -124,7 +169,7 @@ func TestEvalErrors(t *testing.T) {
 	dir := t.TempDir()
 	digits, _ := trainDigits(t)
 	ab, ba := saveUntrained(t, "a", "b"), saveUntrained(t, "b", "a")
-	abc := saveUntrained(t, "a", "b", "c")
+	abc, vectors := saveUntrained(t, "a", "b", "c"), saveRegressor(t, []int{1, 1, 2}, "y")
 	folder := filepath.Join(dir, "folder")
 	for _, class := range []string{"a", "b"} {
 		writeImage(t, filepath.Join(folder, "train", class, "1.png"), 20, 12, color.White)
@@ -148,7 +193,7 @@ func TestEvalErrors(t *testing.T) {
 		{"eval --subset -1 --weights " + ab, exitUsage, "--subset is -1"},
 		{"eval --data mnist --weights " + ab, exitUsage, `unknown data set "mnist"`},
 		{"eval --data digits --weights " + ab, exitFailed, "is for inputs of shape [16 16 3], those of digits have [8 8 1]"},
-		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, `--split "test"; imagefolder:` + folder + " has train"},
+		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, "imagefolder:" + folder + ` has no split "test": --split takes train`},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + abc, exitFailed, "the weights tell 3 classes apart"},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + ba, exitFailed, "another order"},
 		{"eval --model cnn --weights " + digits, exitFailed, "layers.0.weight"},
@@ -157,7 +202,7 @@ func TestEvalErrors(t *testing.T) {
 		{"predict --classes a,b,c --weights " + ab + " x.png", exitFailed, "the weights tell 2 classes apart, not the 3"},
 		{"predict --classes a,,c --weights " + ab + " x.png", exitUsage, "name 2 is empty"},
 		{"predict --classes none.txt --weights " + ab + " x.png", exitUsage, "--classes none.txt"},
-		{"predict --model mlp --weights " + digits + " x.png", exitFailed, "[8 8 1]"},
+		{"predict --weights " + vectors + " x.png", exitFailed, "is for inputs of shape [1 1 2]; only color and grey images are read"},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {

@@ -12,11 +12,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/train"
 )
 
-// TestMain lets the tests run this binary as monge itself.
+// TestMain lets the tests run this binary as monge itself, and as a program that has registered
+// things of its own before.
 func TestMain(m *testing.M) {
-	if os.Getenv("MONGE_TEST_MAIN") != "" {
+	if as := os.Getenv("MONGE_TEST_MAIN"); as != "" {
+		for range strings.Count(as, "own") {
+			register()
+		}
 		Main()
 	}
 	os.Exit(m.Run())
@@ -54,7 +60,7 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"trian", `unknown command "trian"; there are align, bench,`},
 		{"train extra", `monge train takes no argument, got "extra"`},
-		{"train --lrr 1", "unknown flag: --lrr; monge train has --data, --size,"},
+		{"train --lrr 1", "unknown flag: --lrr; monge train has --task, --data, --size,"},
 		{"train --lr x", `invalid argument "x" for "--lr" flag: "x" is no float`},
 		{"train --config nowhere.toml", "nowhere.toml: no such file"},
 		{"train --lr-schedule cosin", `unknown schedule "cosin"; there are constant,`},
@@ -74,6 +80,16 @@ func TestUsageErrors(t *testing.T) {
 		{"train --rho .1", "method none takes no perturbation: rho 0.1 has no use"},
 		{"train --epochs 0", "epochs is 0"},
 		{"train --json --batch -3", "batch is -3"},
+		{"train --task x", `unknown task "x"; there are supervised, contrast`},
+		{"train --task contrast", "data is missing: name pairs of images and captions, one of pairs:FILE, coco:DIR"},
+		{"train --lora 2", "--lora is for pairs of images and captions; digits is data with classes or targets"},
+		{"train --task contrast --data pairs:x.tsv --label-noise .1", "--label-noise is for data with classes or targets; pairs:x.tsv is pairs"},
+		{"train --data pairs:x.tsv --head new", "--head is for data with classes or targets; pairs:x.tsv is pairs"},
+		{"align train --data digits --recompute", "--recompute is for pairs of images and captions; digits is data"},
+		{"train --size 48x", `invalid argument "48x" for "--size" flag: "48x" is no size: it is HEIGHTxWIDTH, as in 48x192`},
+		{"train --size 48x192x3", `"48x192x3" is no size`},
+		{"train --size 0x3", "size is 0x3; it must be between 1 and 4096"},
+		{"train --size 48x192", "digits: its examples are 8x8 and can't be brought to size 48x192"},
 		{"compare --methods sgd,adam", `unknown method "adam"; there are sgd, sam, m-sam, m-sam-budget, fisher, asam`},
 		{"compare --rho .1,x", `--rho: "x" is no number`},
 		{"compare --rho 1,.1", "out of order"},
@@ -165,6 +181,34 @@ func TestTrainJSON(t *testing.T) {
 	}
 }
 
+// The task is what the data are for, or what --task says: with the same settings it is the same
+// run, whichever command and flag began it.
+func TestTask(t *testing.T) {
+	pairs := " --data " + colours(t, 28) + " --model clip-tiny --val 12 --batch 16 --max-steps 2 --lr 1e-3"
+	for _, alike := range [][]string{
+		{"train --epochs 1", "train --epochs 1 --task supervised", "train --epochs 1 --task=", "align train --task supervised --epochs 1"},
+		{"align train" + pairs, "align train --task contrast" + pairs, "train --task contrast" + pairs, "train --base adamw" + pairs},
+	} {
+		var want string
+		for _, args := range alike {
+			var r struct {
+				Weights string `json:"weights_sha256"`
+				Config  struct {
+					Task string
+					Data string
+				}
+			}
+			decode(t, mustCall(t, append(strings.Fields(args), "--json")...), &r)
+			if want == "" {
+				want = r.Weights
+			}
+			if r.Weights != want || r.Config.Task != "" || r.Config.Data == "" {
+				t.Errorf("monge %s: %+v, want weights %s and a config that the data alone decide", args, r, want)
+			}
+		}
+	}
+}
+
 // A dry run says what the run would take and writes nothing.
 func TestTrainDryRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
@@ -192,7 +236,10 @@ func TestTrainConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "run")
-	var first, again trainResult
+	var first, again struct {
+		WeightsSHA256 string `json:"weights_sha256"`
+		Config        train.Config
+	}
 	decode(t, mustCall(t, "train", "--config", file, "--epochs", "1", "--json", "--out", out), &first)
 	if c := first.Config; c.Method != "sam" || c.Rho != .2 || c.Epochs != 1 {
 		t.Errorf("config %+v", c)
@@ -232,7 +279,7 @@ func TestTrainInterrupt(t *testing.T) {
 		t.Fatalf("exit code %d, stderr %q", code, stderr.String())
 	}
 	decode(t, mustCall(t, "train", "--resume", "--json", "--out", filepath.Join(dir, "cut")), &got)
-	if got.WeightsSHA256 != want.WeightsSHA256 || got.TestAccuracy != want.TestAccuracy {
+	if got.WeightsSHA256 != want.WeightsSHA256 || got.Test.Get("accuracy") != want.Test.Get("accuracy") {
 		t.Errorf("weights %.8s, want %.8s", got.WeightsSHA256, want.WeightsSHA256)
 	}
 	decode(t, mustCall(t, args("cut", "--resume")...), &again)

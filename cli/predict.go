@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/classifier"
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 func newPredictCommand() *cobra.Command {
@@ -29,9 +29,10 @@ func newPredictCommand() *cobra.Command {
 		Use:   "predict [IMAGE...]",
 		Short: "Classify images or texts with trained weights",
 		Long: `Print the most probable classes of each image. Images are brought to the size of the
-network's input, their pixels normalized as the file of weights says, or as is known of
-a published checkpoint. An image that can't be read does not stop the others; the exit
-code is 1 then. For a network of texts give --text instead, once for each.`,
+network's input, and to grey for a network of one channel; their pixels are normalized as
+the file of weights says, or as is known of a published checkpoint. An image that can't
+be read does not stop the others; the exit code is 1 then. For a network of texts give
+--text instead, once for each.`,
 		Example: "  monge predict --weights runs/a/weights.safetensors a.jpg b.png\n  monge predict --weights resnet20-12fca82f.th --top 1 --json cat.jpg\n  monge predict --weights runs/b/weights.safetensors --text 'library for reading PNG images'",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -61,8 +62,8 @@ code is 1 then. For a network of texts give --text instead, once for each.`,
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
 			} else if len(in) == 1 && !p.texts {
 				return fmt.Errorf("%s is for texts: give them by --text", w.path)
-			} else if len(in) == 3 && in[2] != 3 {
-				return fmt.Errorf("%s is for inputs of shape %v; only color images are read", w.path, in)
+			} else if !p.texts && (len(in) != 3 || in[2] != 3 && in[2] != 1) {
+				return fmt.Errorf("%s is for inputs of shape %v; only color and grey images are read, of 3 channels and of 1", w.path, in)
 			}
 			if p.texts {
 				return p.run(cmd, texts, asJSON)
@@ -181,8 +182,14 @@ func (p *prediction) read(input string) ([]float32, error) {
 	if p.texts {
 		return p.c.Tokens(input)
 	}
-	x, _, err := data.DecodeImage(input, data.SizeOf(p.c.Input), p.crop)
-	return x, err
+	in := p.c.Input
+	pix, _, err := picture.Fit{Height: in[0], Width: in[1], Crop: p.crop, Grey: in[2] == 1}.Read(input)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, len(pix))
+	picture.Floats(x, pix)
+	return x, nil
 }
 
 // guess returns the most probable classes of an input. Errors name it.

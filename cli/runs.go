@@ -76,11 +76,16 @@ type runInfo struct {
 	Error        string        `json:"error,omitempty"`
 	Step         int           `json:"step"`
 	Steps        int           `json:"steps"`
-	BestVal      train.Real    `json:"best_val_accuracy"` // so far; null without a validation split
-	TestAccuracy train.Real    `json:"test_accuracy"`     // of the last weights; null before the end
-	Seconds      train.Real    `json:"seconds"`           // spent on it
+	Measure      string        `json:"measure,omitempty"` // by which its task judges: "accuracy", say
+	BestVal      train.Real    `json:"best_val"`          // so far; null without a validation split
+	Test         train.Real    `json:"test"`              // of the last weights; null before the end
+	BestAccuracy train.Real    `json:"best_val_accuracy"` // the same two, where the measure is accuracy
+	TestAccuracy train.Real    `json:"test_accuracy"`
+	Seconds      train.Real    `json:"seconds"` // spent on it
 	Changed      time.Time     `json:"changed"`
 	Config       *train.Config `json:"config"` // null if it can't be read
+
+	best, test train.Measure
 }
 
 func listRuns(w io.Writer, dir, order string, asJSON bool) error {
@@ -99,7 +104,7 @@ func listRuns(w io.Writer, dir, order string, asJSON bool) error {
 	slices.SortStableFunc(list, func(a, b runInfo) int {
 		newer := b.Changed.Compare(a.Changed)
 		if order == "accuracy" {
-			return cmp.Or(cmp.Compare(b.BestVal, a.BestVal), cmp.Compare(b.TestAccuracy, a.TestAccuracy), newer)
+			return cmp.Or(unmeasured(a)-unmeasured(b), strings.Compare(a.Measure, b.Measure), better(a.best, b.best), better(a.test, b.test), newer)
 		}
 		return newer
 	})
@@ -112,7 +117,8 @@ func listRuns(w io.Writer, dir, order string, asJSON bool) error {
 // infoOf sums up a run, or the error of reading it.
 func infoOf(path string, s *train.SavedRun, err error) runInfo {
 	nan := train.Real(math.NaN())
-	info := runInfo{Path: path, BestVal: nan, TestAccuracy: nan, Changed: changed(path)}
+	none := train.Measure{Value: nan}
+	info := runInfo{Path: path, BestVal: nan, Test: nan, BestAccuracy: nan, TestAccuracy: nan, Changed: changed(path), best: none, test: none}
 	if err != nil {
 		info.State, info.Error = unreadable, err.Error()
 		return info
@@ -120,12 +126,33 @@ func infoOf(path string, s *train.SavedRun, err error) runInfo {
 	info.State, info.Error, info.Step, info.Steps = s.Status.State, s.Status.Error, s.Status.Step, s.Status.Steps
 	info.Seconds, info.Config = train.Real(s.Seconds()), &s.Config
 	if b := s.Best(); b != nil {
-		info.BestVal = b.ValAccuracy
+		info.best, info.BestAccuracy = b.Val.First(), b.Val.Get("accuracy")
 	}
-	if s.Result != nil {
-		info.TestAccuracy = s.Result.TestAccuracy
+	if s.Result != nil && s.Result.Test != nil {
+		info.test, info.TestAccuracy = s.Result.Test.First(), s.Result.Test.Get("accuracy")
 	}
+	info.Measure = cmp.Or(info.best.Name, info.test.Name)
+	info.BestVal, info.Test = info.best.Value, info.test.Value
 	return info
+}
+
+// unmeasured puts runs without a measure behind those with one.
+func unmeasured(r runInfo) int {
+	if r.Measure == "" {
+		return 1
+	}
+	return 0
+}
+
+// better orders by a measure, the better first.
+func better(a, b train.Measure) int {
+	switch {
+	case a.Beats(b.Value):
+		return -1
+	case b.Beats(a.Value):
+		return 1
+	}
+	return 0
 }
 
 // changed is when the run last wrote something.
@@ -148,11 +175,11 @@ func printRuns(w io.Writer, dir string, list []runInfo) error {
 	for _, r := range list {
 		model, method, steps := "-", "-", "-"
 		if c := r.Config; c != nil {
-			model, method = c.Model, label(c.Method, c.AscentBudget, float64(c.Rho))
+			model, method = c.ModelName(), label(c.Method, c.AscentBudget, float64(c.Rho))
 			steps = fmt.Sprintf("%d/%d", r.Step, r.Steps)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain(r.Path), r.State, plain(model), plain(method), steps,
-			number(r.BestVal), number(r.TestAccuracy), spent(float64(r.Seconds)), r.Changed.Local().Format("2006-01-02 15:04"))
+			number(r.BestVal), number(r.Test), spent(float64(r.Seconds)), r.Changed.Local().Format("2006-01-02 15:04"))
 	}
 	if err := t.Flush(); err != nil {
 		return err

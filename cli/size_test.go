@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,5 +76,35 @@ func TestRectangles(t *testing.T) {
 	decode(t, mustCall(t, "predict", "--weights", weights, "--json", filepath.Join(dir, "across", "0.png"), filepath.Join(dir, "down", "0.png")), &p)
 	if len(p) != 2 || p[0].Top[0].Class != "across" || p[1].Top[0].Class != "down" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A size is HEIGHTxWIDTH or one number for both, as a flag, in TOML and in config.json, where one
+// number is written as earlier versions did.
+func TestSizes(t *testing.T) {
+	dir := "imagefolder:" + lines(t, 10)
+	var info struct{ Splits []struct{ Shape []int } }
+	decode(t, mustCall(t, "data", "info", dir, "--size", "48x192", "--json"), &info)
+	if len(info.Splits) == 0 || !slices.Equal(info.Splits[0].Shape, []int{48, 192, 3}) {
+		t.Errorf("%+v", info)
+	}
+	file := filepath.Join(t.TempDir(), "a.toml")
+	train := func(args ...string) (config string) {
+		var r struct {
+			Config struct{ Size json.RawMessage }
+		}
+		decode(t, mustCall(t, append([]string{"train", "--data", dir, "--max-steps", "1", "--json"}, args...)...), &r)
+		return string(r.Config.Size)
+	}
+	for toml, want := range map[string]string{`"48x192"`: `"48x192"`, `8`: `8`, `"8"`: `8`, `"8x8"`: `8`} {
+		if err := os.WriteFile(file, []byte("size = "+toml), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if got := train("--config", file); got != want {
+			t.Errorf("size = %s is %s in config.json, want %s", toml, got, want)
+		}
+		if got := train("--size", strings.Trim(toml, `"`)); got != want {
+			t.Errorf("--size %s is %s in config.json, want %s", toml, got, want)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/monge-ml/monge/report"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -200,7 +201,7 @@ func doStudy(cmd *cobra.Command, s *study.Study, pending []study.Cell, f *study.
 	for _, c := range append(slices.Clone(s.Stages), pending...) {
 		left[c.Name] = f.StepsOf(c)
 	}
-	err := s.Run(cmd.Context(), o.out, pending, study.RunOptions{
+	_, err := s.Run(cmd.Context(), o.out, pending, study.RunOptions{
 		Jobs: f.Jobs,
 		Step: func(c study.Cell, p train.Progress) {
 			if left[c.Name] > 0 {
@@ -355,14 +356,14 @@ func newStudyStatusCommand() *cobra.Command {
 
 // studyReport is what study report --json prints.
 type studyReport struct {
-	Report    string                `json:"report"`
-	Files     []string              `json:"files"`
-	Headline  string                `json:"headline"`
-	Notes     []string              `json:"notes"`
-	Contrasts []report.Contrast     `json:"contrasts"`
-	Summary   []study.Summary       `json:"summary"`
-	Alignment []study.AlignmentCell `json:"alignment,omitempty"` // of runs on pairs
-	Rows      []study.Row           `json:"rows"`
+	Report    string                   `json:"report"`
+	Files     []string                 `json:"files"`
+	Headline  string                   `json:"headline"`
+	Notes     []string                 `json:"notes"`
+	Contrasts []analysis.Contrast      `json:"contrasts"`
+	Summary   []study.Summary          `json:"summary"`
+	Alignment []analysis.AlignmentCell `json:"alignment,omitempty"` // of runs on pairs
+	Rows      []study.Row              `json:"rows"`
 }
 
 func newStudyReportCommand() *cobra.Command {
@@ -408,7 +409,7 @@ func reportStudy(cmd *cobra.Command, s *study.Study, dir, out string, asJSON boo
 	}
 	words := report.Describe(c)
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, report.Contrasts(c), c.Summary, c.Alignment(), c.Rows})
+		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, analysis.Of(c).Contrasts(), c.Summary, analysis.Alignment(c), c.Rows})
 	}
 	w := cmd.OutOrStdout()
 	if words.Notice != "" {

@@ -22,14 +22,14 @@ import (
 // example returns the first TOML block of the docs about studies.
 func example(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile("../docs/study.md")
+	b, err := os.ReadFile("../docs/howto/study.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, ok := strings.Cut(string(b), "```toml\n")
 	text, _, closed := strings.Cut(rest, "```")
 	if !ok || !closed {
-		t.Fatal("docs/study.md has no example")
+		t.Fatal("docs/howto/study.md has no example")
 	}
 	return text
 }

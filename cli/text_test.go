@@ -50,14 +50,14 @@ func TestText(t *testing.T) {
 	var run trainResult
 	decode(t, mustCall(t, "train", "--model", "bert-tiny", "--data", spec, "--size", "8", "--method", "m-sam", "--rho", "0.05",
 		"--base", "adamw", "--lr", "0.002", "--batch", "32", "--epochs", "6", "--json", "--out", dir), &run)
-	if !(run.TestAccuracy > .9) || !(run.ValAccuracy > .9) {
-		t.Errorf("test accuracy %g, validation %g, of words that tell the section", float64(run.TestAccuracy), float64(run.ValAccuracy))
+	if !(run.Test.Get("accuracy") > .9) || !(run.Val.Get("accuracy") > .9) {
+		t.Errorf("test accuracy %g, validation %g, of words that tell the section", float64(run.Test.Get("accuracy")), float64(run.Val.Get("accuracy")))
 	}
 	weights := filepath.Join(dir, "weights.safetensors")
 	var e classifier.Evaluation
 	decode(t, mustCall(t, "eval", "--weights", weights, "--data", spec, "--json"), &e)
-	if e.Accuracy != run.TestAccuracy {
-		t.Errorf("eval says %g, train %g", float64(e.Accuracy), float64(run.TestAccuracy))
+	if e.Accuracy != run.Test.Get("accuracy") {
+		t.Errorf("eval says %g, train %g", float64(e.Accuracy), float64(run.Test.Get("accuracy")))
 	}
 	var guesses []predicted
 	decode(t, mustCall(t, "predict", "--weights", weights, "--top", "1", "--json", "--text", "music player, with audio", "--text", "Mail SERVER"), &guesses)

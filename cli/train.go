@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -19,9 +18,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/internal/object"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -38,7 +40,7 @@ type trainOptions struct {
 }
 
 func newTrainCommand() *cobra.Command {
-	cmd := trainCommand(train.Default())
+	cmd := trainCommand(supervised.Default())
 	cmd.Use, cmd.Short = "train", "Train a model once"
 	cmd.Long = `Train one model and print its accuracy. The same settings give the same weights, bit
 for bit, on any number of processors.
@@ -54,19 +56,32 @@ Settings can also come from a TOML file with the names of these flags; flags win
   monge train --method m-sam --ascent-budget 0.08 --rho inf --label-noise 0.4 --out runs/budget
   monge train --model resnet20 --init resnet20.th --data imagefolder:cifar10 --size 32 --lr 0.02 --lr-schedule cosine --pad 4 --flip --out runs/tuned
   monge train --resume --out runs/tuned`
-	complete(cmd, "data", "digits", "idx:", "cifar10:", "cifar100:", "imagefolder:", "csv:")
+	complete(cmd, "data", specStarts(data.Specs())...)
 	complete(cmd, "model", models.Names()...)
 	return cmd
+}
+
+// specStarts are what specs of data begin with, without the names of places.
+func specStarts(specs []string) (starts []string) {
+	for _, s := range specs {
+		name, _, place := strings.Cut(s, ":")
+		if place {
+			name += ":"
+		}
+		starts = append(starts, name)
+	}
+	return starts
 }
 
 // trainCommand returns a command that does a run, whose settings are these but for those that
 // flags and files give.
 func trainCommand(defaults train.Config) *cobra.Command {
-	c, o := defaults, trainOptions{defaults: defaults}
+	o := trainOptions{defaults: defaults}
 	cmd := &cobra.Command{
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := readSettings(cmd, &c, o); err != nil {
+			c, err := readSettings(cmd, o)
+			if err != nil {
 				return err
 			}
 			if o.out == "" && (o.resume || c.OnNaN == "rollback") {
@@ -77,18 +92,19 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	settingFlags(f, &c)
+	settingFlags(f, defaults)
 	f.StringVar(&o.out, "out", "", "run directory to write")
 	f.StringVar(&o.config, "config", "", "read settings from a run's config.json or a TOML file; flags win")
 	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out, or begin it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, measured on a few steps")
 	f.BoolVar(&o.noTensorBoard, "no-tensorboard", false, "write no event file for TensorBoard")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
+	complete(cmd, "task", train.KindNames()...)
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "head", "new")
 	complete(cmd, "method", sam.MethodNames()...)
 	complete(cmd, "base", optim.RuleNames()...)
-	complete(cmd, "normalize", data.NormalizationNames...)
+	complete(cmd, "normalize", picture.NormalizationNames...)
 	complete(cmd, "on-nan", "stop", "rollback")
 	for _, schedule := range []string{"lr-schedule", "rho-schedule", "budget-schedule"} {
 		complete(cmd, schedule, optim.ScheduleNames...)
@@ -96,62 +112,90 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	return cmd
 }
 
-// settingFlags gives every setting of a config a flag.
-func settingFlags(f *pflag.FlagSet, c *train.Config) {
+// settingFlags gives every setting a flag: of the task of these defaults first, then of others.
+func settingFlags(f *pflag.FlagSet, defaults train.Config) {
 	help := map[string]string{
-		"method": strings.Join(sam.MethodNames(), ", "), "base": strings.Join(optim.RuleNames(), ", "),
+		"task": strings.Join(train.KindNames(), ", "), "method": strings.Join(sam.MethodNames(), ", "), "base": strings.Join(optim.RuleNames(), ", "),
 	}
-	for _, s := range train.Settings(c) {
+	for _, s := range append(train.Settings(&defaults), train.AllSettings()...) {
+		if f.Lookup(s.Name) != nil {
+			continue
+		}
 		text := s.Help
 		if values := help[s.Name]; values != "" {
 			text += ": " + values
+		} else {
+			text += usersOf(s.Name) + tasksOf(s.Name, defaults)
 		}
-		flag := f.VarPF(settingValue{s}, s.Name, "", text)
+		flag := f.VarPF(&settingValue{Setting: s, text: s.String()}, s.Name, "", text)
 		if s.IsBool() {
 			flag.NoOptDefVal = "true"
 		}
 	}
 }
 
-// settingValue is a setting as a flag's value.
-type settingValue struct{ train.Setting }
+// settingValue is a setting as a flag's value. It keeps the text, as which settings there are
+// is known once all flags are.
+type settingValue struct {
+	train.Setting
+	text string
+}
+
+func (v *settingValue) Set(text string) error {
+	v.text = text
+	return v.Setting.Set(text) // of a config that nobody uses: it says what is wrong
+}
+
+func (v *settingValue) String() string { return v.text }
 
 // readSettings puts together what the run's own config (to resume it), a file of
 // settings and the flags say; of two that differ the later one wins.
-func readSettings(cmd *cobra.Command, c *train.Config, o trainOptions) error {
-	given := map[string]string{}
-	known := map[string]bool{}
-	for _, s := range train.Settings(c) {
-		known[s.Name] = true
-	}
+func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
+	given := map[string]any{}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if known[f.Name] {
-			given[f.Name] = f.Value.String()
+		if v, ok := f.Value.(*settingValue); ok {
+			given[f.Name] = v.text
 		}
 	})
-	*c = o.defaults
+	c := o.defaults
+	if name, _ := given["task"].(string); name != "" && name != c.Task {
+		k, err := train.FindKind(name)
+		if err != nil {
+			return c, usageError{err}
+		}
+		c = train.DefaultOf(k)
+	}
 	if o.resume {
 		saved := filepath.Join(o.out, train.ConfigFile)
 		if _, err := os.Stat(saved); err == nil {
-			if err := train.ReadConfig(saved, c); err != nil {
-				return err
+			if err := train.ReadConfig(saved, &c); err != nil {
+				return c, err
 			}
 		}
 	}
 	if o.config != "" {
-		if err := train.ReadConfig(o.config, c); err != nil {
-			return usageError{err}
+		if err := train.ReadConfig(o.config, &c); err != nil {
+			return c, usageError{err}
 		}
 	}
-	if _, ok := given["rho"]; !ok && c.Rho == 0 && given["method"] != "none" && slices.Contains(sam.MethodNames(), given["method"]) {
-		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", given["method"])
+	if err := needsRadius(given, c); err != nil {
+		return c, err
 	}
-	for _, s := range train.Settings(c) {
-		if text, ok := given[s.Name]; ok {
-			if err := s.Set(text); err != nil {
-				return usage("--%s: %v", s.Name, err)
-			}
-		}
+	if err := train.ApplySettings(&c, given); err != nil {
+		return c, usage("--%v", err)
+	}
+	if _, named := given["task"]; !named && c.Task != o.defaults.Task && o.defaults.Task != train.Kinds()[0].Name {
+		return c, usage("--data %s is of task %s, not %s; use monge train", c.DataName(), c.Task, o.defaults.Task)
+	}
+	return c, nil
+}
+
+// needsRadius refuses a method that perturbs without a radius.
+func needsRadius(given map[string]any, c train.Config) error {
+	name, _ := given["method"].(string)
+	_, radius := given["rho"]
+	if m, err := sam.FindMethod(name); err == nil && m.Perturbs() && !radius && c.Rho == 0 {
+		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", name)
 	}
 	return nil
 }
@@ -178,6 +222,16 @@ type trainResult struct {
 	Out    string       `json:"out,omitempty"`
 }
 
+// MarshalJSON writes the result with what is beside it.
+func (r trainResult) MarshalJSON() ([]byte, error) {
+	o := object.Of(r.Result)
+	o.Add("config", r.Config)
+	if r.Out != "" {
+		o.Add("out", r.Out)
+	}
+	return o.Bytes()
+}
+
 func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 	if o.resume {
 		if done, err := alreadyFinished(cmd, c, o); done || err != nil {
@@ -189,14 +243,8 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 		return usageError{err}
 	}
 	say := sayTo(cmd, o.asJSON)
-	if c.Init != "" && !c.Pairs() {
-		say("normalisation %s", r.Config.Normalize)
-	}
-	if r.LeftOut != "" {
-		say("%s", r.LeftOut)
-	}
-	if len(r.Kept) > 0 {
-		say("new, not from %s: %s", c.Init, strings.Join(r.Kept, ", "))
+	for _, note := range r.Notes() {
+		say("%s", note)
 	}
 	if o.dryRun {
 		return dryRun(cmd, r, o.asJSON)
@@ -239,11 +287,9 @@ func progressText(p train.Progress, epochs int) string {
 	if p.Perturbed {
 		s += fmt.Sprintf("  gap %+.3f", p.Ascent())
 	}
-	switch {
-	case p.ValAlignment != nil:
-		s += fmt.Sprintf("  S_kNN %.3f", p.ValAlignment.SKNN)
-	case !math.IsNaN(float64(p.ValAccuracy)):
-		s += fmt.Sprintf("  val %.1f%%", 100*float64(p.ValAccuracy))
+	if p.Val != nil {
+		first := p.Val.First()
+		s += fmt.Sprintf("  val %s %s", first.Title(), first)
 	}
 	return s + fmt.Sprintf("  %.0f/s", p.ExamplesPerSec)
 }
@@ -302,14 +348,11 @@ func trainFailure(err error, res train.Result, out string) error {
 
 func printTrain(w io.Writer, res train.Result, out string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if res.Aligned() {
-		printAlignment(t, res)
-	} else {
-		fmt.Fprintf(t, "test accuracy\t%s\tloss %s\n", number(res.TestAccuracy), number(res.TestLoss))
-		fmt.Fprintf(t, "val accuracy\t%s\tloss %s\n", number(res.ValAccuracy), number(res.ValLoss))
-		if b := res.Best; b != nil {
-			fmt.Fprintf(t, "best on val\t%s\tat step %d, test accuracy %s\n", number(b.ValAccuracy), b.Step, number(b.TestAccuracy))
-		}
+	printMeasures(t, "test", res.Test)
+	printMeasures(t, "val", res.Val)
+	if b := res.Best; b != nil {
+		first := b.Val.First()
+		fmt.Fprintf(t, "best on val\t%s\tat step %d, test %s %s\n", number(first.Value), b.Step, first.Title(), number(b.Test.Get(first.Name)))
 	}
 	fmt.Fprintf(t, "train loss\t%.4f\t%d steps of %.2f ms, stopped by %s\n", res.TrainLoss, res.Steps, 1e3*res.StepSeconds, res.StoppedBy)
 	t.Flush()
@@ -317,6 +360,19 @@ func printTrain(w io.Writer, res train.Result, out string) {
 	if out != "" {
 		fmt.Fprintf(w, "run directory  %s\n", out)
 	}
+}
+
+// printMeasures writes a line of the measures of a split.
+func printMeasures(w io.Writer, split string, m train.Measures) {
+	if m == nil {
+		return
+	}
+	fmt.Fprintf(w, "%s %s\t%s\t", split, m[0].Title(), number(m[0].Value))
+	var rest []string
+	for _, x := range m[1:] {
+		rest = append(rest, x.Title()+" "+number(x.Value))
+	}
+	fmt.Fprintln(w, strings.Join(rest, ", "))
 }
 
 // number writes a measure, or a dash where there was nothing to measure it on.

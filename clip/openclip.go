@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -117,7 +117,7 @@ func checkSettings(name string, v any) error {
 
 // parseOpenCLIP reads the content of an open_clip_config.json. What it leaves out is
 // OpenCLIP's own default.
-func parseOpenCLIP(b []byte) (c Config, pre data.Preprocessor, err error) {
+func parseOpenCLIP(b []byte) (c Config, pre picture.Preprocessor, err error) {
 	var all map[string]any
 	if err := json.Unmarshal(b, &all); err != nil {
 		return c, pre, fmt.Errorf("not an %s: %w", OpenCLIPConfigFile, err)
@@ -164,9 +164,9 @@ func (f *openCLIPConfig) shape() (Config, error) {
 
 // preprocessor returns that of evaluation. What is cut from an image's middle may lie a pixel
 // from torchvision's place, as it does in Hugging Face's.
-func (f *openCLIPConfig) preprocessor() (data.Preprocessor, error) {
+func (f *openCLIPConfig) preprocessor() (picture.Preprocessor, error) {
 	c, size := &f.Preprocess, f.Model.Vision.Size
-	pre := data.Preprocessor{Size: size, Crop: size, Normalize: openAI}
+	pre := picture.Preprocessor{Size: size, Crop: size, Normalize: openAI}
 	if len(c.Mean) > 0 {
 		pre.Normalize.Mean = c.Mean
 	}
@@ -196,11 +196,11 @@ func hidden(width int, ratio float64) int {
 }
 
 // readOpenCLIP is parseOpenCLIP of a directory's file.
-func readOpenCLIP(dir string) (Config, data.Preprocessor, error) {
+func readOpenCLIP(dir string) (Config, picture.Preprocessor, error) {
 	path := filepath.Join(dir, OpenCLIPConfigFile)
 	b, err := readConfigFile(path)
 	if err != nil {
-		return Config{}, data.Preprocessor{}, err
+		return Config{}, picture.Preprocessor{}, err
 	}
 	c, pre, err := parseOpenCLIP(b)
 	if err != nil {

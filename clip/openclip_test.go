@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/clip"
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/weights"
 )
@@ -98,7 +98,7 @@ func TestOpenCLIPOpenSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pre := data.Preprocessor{Size: 12, Crop: 12, Bicubic: true, Normalize: data.Normalization{Mean: []float32{.5, .4, .3}, Std: []float32{.25, .5, .75}}}
+	pre := picture.Preprocessor{Size: 12, Crop: 12, Bicubic: true, Normalize: picture.Normalization{Mean: []float32{.5, .4, .3}, Std: []float32{.25, .5, .75}}}
 	if !reflect.DeepEqual(p.Preprocessor, pre) {
 		t.Errorf("preprocessor %+v, want %+v", p.Preprocessor, pre)
 	}

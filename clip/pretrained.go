@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/tokenizer"
 	"github.com/monge-ml/monge/weights"
@@ -73,7 +73,7 @@ type Pretrained struct {
 	*Model
 	Theta        []float32
 	Tokenizer    *tokenizer.Tokenizer
-	Preprocessor data.Preprocessor
+	Preprocessor picture.Preprocessor
 }
 
 // Open reads a directory as Hugging Face publishes CLIP models: config.json,
@@ -99,7 +99,7 @@ func OpenWith(dir string, o Options) (*Pretrained, error) {
 		path = filepath.Join(dir, OpenCLIPConfigFile)
 		_, p.Preprocessor, err = readOpenCLIP(dir)
 	} else {
-		p.Preprocessor, err = data.ReadPreprocessor(path)
+		p.Preprocessor, err = picture.ReadPreprocessor(path)
 	}
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ var Shapes = map[string]Config{
 }
 
 // openAI is how OpenAI's models see pixels.
-var openAI = data.Normalization{Mean: []float32{.48145466, .4578275, .40821073}, Std: []float32{.26862954, .26130258, .27577711}}
+var openAI = picture.Normalization{Mean: []float32{.48145466, .4578275, .40821073}, Std: []float32{.26862954, .26130258, .27577711}}
 
 // Begin returns an untrained model of a shape, whose vocabulary is made from captions and
 // whose images are cut from the middle.
@@ -143,7 +143,7 @@ func Begin(c Config, captions []string, o Options) (*Pretrained, error) {
 		return nil, err
 	}
 	p := &Pretrained{Model: m, Theta: make([]float32, m.Size()), Tokenizer: t}
-	p.Preprocessor = data.Preprocessor{Size: c.Vision.Size, Crop: c.Vision.Size, Bicubic: true, Normalize: openAI}
+	p.Preprocessor = picture.Preprocessor{Size: c.Vision.Size, Crop: c.Vision.Size, Bicubic: true, Normalize: openAI}
 	m.Init(p.Theta, o.Seed)
 	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/kernel"
 )
 
@@ -88,14 +89,14 @@ func (a Augment) draw(key uint64, h, w int) draws {
 }
 
 // vary crops, flips, normalizes and cuts out an image of h x w x c.
-func (a Augment) vary(img []float32, h, w, c int, d draws, n Normalization) {
+func (a Augment) vary(img []float32, h, w, c int, d draws, n picture.Normalization) {
 	if d.down != 0 || d.right != 0 {
 		shift(img, h, w, c, d.down, d.right)
 	}
 	if d.flip {
 		mirror(img, w, c)
 	}
-	n.apply(img)
+	n.Apply(img)
 	if a.Cutout > 0 {
 		cutout(img, h, w, c, a.Cutout, d.y, d.x)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/kernel"
 )
 
@@ -50,13 +51,13 @@ func pixels(bytes []float32) []float32 {
 
 func TestCropFlipNormalizeBesideTorchvision(t *testing.T) {
 	want := readTorchvision(t)
-	norm, _ := ParseNormalization("cifar10")
+	norm, _ := picture.ParseNormalization("cifar10")
 	for _, tt := range want.Cases {
 		d := draws{down: tt.Down, right: tt.Right, flip: tt.Flip}
 		t.Run(fmt.Sprintf("%+v", d), func(t *testing.T) {
 			a := Augment{Pad: 2, Flip: true}
 			got := pixels(want.Image)
-			a.vary(got, want.Height, want.Width, 3, d, Normalization{})
+			a.vary(got, want.Height, want.Width, 3, d, picture.Normalization{})
 			if !slices.Equal(got, pixels(tt.Pixels)) {
 				t.Errorf("pixels\n%v, want\n%v", got, pixels(tt.Pixels))
 			}
@@ -69,8 +70,15 @@ func TestCropFlipNormalizeBesideTorchvision(t *testing.T) {
 	}
 }
 
-// picture turns lines of digits into an image of one channel.
-func picture(lines string) (img []float32) {
+func TestImagenetPresetBesideTorchvision(t *testing.T) {
+	n, _ := picture.ParseNormalization("imagenet")
+	if want := readTorchvision(t); !slices.Equal(n.Mean, want.ImagenetMean) || !slices.Equal(n.Std, want.ImagenetStd) {
+		t.Errorf("%v %v, torchvision has %v %v", n.Mean, n.Std, want.ImagenetMean, want.ImagenetStd)
+	}
+}
+
+// pictureOf turns lines of digits into an image of one channel.
+func pictureOf(lines string) (img []float32) {
 	for _, r := range strings.ReplaceAll(lines, " ", "") {
 		img = append(img, float32(r-'0'))
 	}
@@ -79,30 +87,30 @@ func picture(lines string) (img []float32) {
 
 func TestVaryByHand(t *testing.T) {
 	const image = "123 456 789"
-	shifted := Normalization{Mean: []float32{5}, Std: []float32{1}}
+	shifted := picture.Normalization{Mean: []float32{5}, Std: []float32{1}}
 	for _, tt := range []struct {
 		name string
 		a    Augment
 		d    draws
-		n    Normalization
+		n    picture.Normalization
 		want []float32
 	}{
-		{"nothing", Augment{}, draws{}, Normalization{}, picture(image)},
-		{"down", Augment{}, draws{down: 1}, Normalization{}, picture("456 789 000")},
-		{"up and right", Augment{}, draws{down: -2, right: 1}, Normalization{}, picture("000 000 230")},
-		{"left", Augment{}, draws{right: -1}, Normalization{}, picture("012 045 078")},
-		{"flip", Augment{}, draws{flip: true}, Normalization{}, picture("321 654 987")},
-		{"crop, then flip", Augment{}, draws{right: 1, flip: true}, Normalization{}, picture("032 065 098")},
-		{"cutout 1", Augment{Cutout: 1}, draws{y: 1, x: 2}, Normalization{}, picture("123 450 789")},
-		{"cutout 2", Augment{Cutout: 2}, draws{y: 1, x: 2}, Normalization{}, picture("100 400 789")},
-		{"cutout 2, clipped", Augment{Cutout: 2}, draws{}, Normalization{}, picture("023 456 789")},
-		{"cutout 3, clipped", Augment{Cutout: 3}, draws{y: 2, x: 2}, Normalization{}, picture("123 400 700")},
-		{"cutout all", Augment{Cutout: 3}, draws{y: 1, x: 1}, Normalization{}, make([]float32, 9)},
+		{"nothing", Augment{}, draws{}, picture.Normalization{}, pictureOf(image)},
+		{"down", Augment{}, draws{down: 1}, picture.Normalization{}, pictureOf("456 789 000")},
+		{"up and right", Augment{}, draws{down: -2, right: 1}, picture.Normalization{}, pictureOf("000 000 230")},
+		{"left", Augment{}, draws{right: -1}, picture.Normalization{}, pictureOf("012 045 078")},
+		{"flip", Augment{}, draws{flip: true}, picture.Normalization{}, pictureOf("321 654 987")},
+		{"crop, then flip", Augment{}, draws{right: 1, flip: true}, picture.Normalization{}, pictureOf("032 065 098")},
+		{"cutout 1", Augment{Cutout: 1}, draws{y: 1, x: 2}, picture.Normalization{}, pictureOf("123 450 789")},
+		{"cutout 2", Augment{Cutout: 2}, draws{y: 1, x: 2}, picture.Normalization{}, pictureOf("100 400 789")},
+		{"cutout 2, clipped", Augment{Cutout: 2}, draws{}, picture.Normalization{}, pictureOf("023 456 789")},
+		{"cutout 3, clipped", Augment{Cutout: 3}, draws{y: 2, x: 2}, picture.Normalization{}, pictureOf("123 400 700")},
+		{"cutout all", Augment{Cutout: 3}, draws{y: 1, x: 1}, picture.Normalization{}, make([]float32, 9)},
 		// The border of a crop is black, -5 here; the square of a cutout is the mean.
 		{"cutout after normalization", Augment{Cutout: 1}, draws{down: 1, y: 0, x: 1}, shifted,
 			[]float32{-1, 0, 1, 2, 3, 4, -5, -5, -5}},
 	} {
-		img := picture(image)
+		img := pictureOf(image)
 		if tt.a.vary(img, 3, 3, 1, tt.d, tt.n); !slices.Equal(img, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, img, tt.want)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // A cache keeps decoded images of a set while there is room, which several sets may share.
@@ -47,7 +49,7 @@ type decoded struct {
 }
 
 // NewImages returns the set of n images of a shape (height, width, channels), without labels or
-// targets, that decode makes when they are read, as of [Preprocessor.Read] without
+// targets, that decode makes when they are read, as of [picture.Preprocessor.Read] without
 // normalisation. As many as [DefaultCacheBytes] holds are kept: a byte a number where all
 // numbers of an image are whole 255ths, as those of files are, else four. They come back as
 // decode made them, to the bit. Decode may be called concurrently.
@@ -83,7 +85,7 @@ func packImage(x []float32) []uint8 {
 			return packFloats(x)
 		}
 		b[k] = uint8(math.Round(255 * float64(v)))
-		if math.Float32bits(level[b[k]]) != math.Float32bits(v) {
+		if math.Float32bits(float32(b[k])/255) != math.Float32bits(v) {
 			return packFloats(x)
 		}
 	}
@@ -101,7 +103,7 @@ func packFloats(x []float32) []uint8 {
 // unpackImage is the way back.
 func unpackImage(dst []float32, b []uint8) {
 	if len(b) == len(dst) {
-		toFloats(dst, b)
+		picture.Floats(dst, b)
 		return
 	}
 	for k := range dst {

@@ -11,10 +11,10 @@ import (
 // Images come back as they were made, also from memory, whatever their values are.
 func TestNewImagesExact(t *testing.T) {
 	made := [][]float32{
-		{0, 1, level[77]},
+		{0, 1, 77. / 255},
 		{.5, 1. / 3, 2},
 		{-1, float32(math.Inf(1)), 1e-30},
-		{float32(math.Copysign(0, -1)), level[3], float32(math.NaN())},
+		{float32(math.Copysign(0, -1)), 3. / 255, float32(math.NaN())},
 		nil,
 		{1, 2},
 	}
@@ -59,7 +59,7 @@ func TestNewImagesExact(t *testing.T) {
 
 // An image of bytes takes a byte a number.
 func TestNewImagesRoom(t *testing.T) {
-	if n := len(packImage([]float32{0, level[200], 1})); n != 3 {
+	if n := len(packImage([]float32{0, 200. / 255, 1})); n != 3 {
 		t.Errorf("%d bytes", n)
 	}
 	if n := len(packImage([]float32{0, .3, 1})); n != 12 {

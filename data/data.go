@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // A Set is examples of one shape, with a label each, or with numbers to predict (targets), or
@@ -122,25 +124,11 @@ type octets struct {
 func (p octets) at(i int) []uint8 { return p.x[i*p.each : (i+1)*p.each] }
 
 func (p octets) read(dst []float32, i int) error {
-	toFloats(dst, p.at(i))
+	picture.Floats(dst, p.at(i))
 	return nil
 }
 
 func (p octets) identify(w io.Writer, i int) { w.Write(p.at(i)) }
-
-// level is a byte's value in [0, 1].
-var level = func() (level [256]float32) {
-	for v := range level {
-		level[v] = float32(v) / 255
-	}
-	return level
-}()
-
-func toFloats(dst []float32, x []uint8) {
-	for i, v := range x {
-		dst[i] = level[v]
-	}
-}
 
 // Len returns the number of examples; a nil set has none.
 func (s *Set) Len() int {

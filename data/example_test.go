@@ -23,15 +23,6 @@ func ExampleOpen() {
 	// test 497 [8 8 1]
 }
 
-func ExampleDecodeImage() {
-	x, shape, err := data.DecodeImage("testdata/images/wide.png", data.Square(8), true)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(len(x), shape)
-	// Output: 192 [8 8 3]
-}
-
 func ExampleHashedWords() {
 	a, b := make([]float32, 6), make([]float32, 6)
 	data.HashedWords(a, "Hello, world")

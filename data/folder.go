@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/monge-ml/monge/data/picture"
 )
 
 var folderFormat = Format{
@@ -33,8 +35,7 @@ type folder struct {
 	root  string
 	paths []string
 	sizes []int64
-	size  Size // zero keeps the images' own, which agree
-	crop  bool
+	fit   picture.Fit // of which no size keeps the images' own, which agree
 	shape []int
 	cache // whose room is that of all splits together
 }
@@ -120,7 +121,7 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root, size: o.Size, crop: o.Crop, cache: cache{room: room}}
+	f := &folder{root: root, fit: picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop}, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -160,8 +161,8 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	}
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
-	f.shape = []int{f.size.Height, f.size.Width, 3}
-	if f.size == (Size{}) {
+	f.shape = []int{f.fit.Height, f.fit.Width, 3}
+	if o.Size == (Size{}) {
 		if f.shape, err = f.ownShape(); err != nil {
 			return nil, err
 		}
@@ -236,7 +237,7 @@ func readHeader(path string) (image.Config, error) {
 		return image.Config{}, err
 	}
 	defer r.Close()
-	c, err := checkPicture(r)
+	c, err := picture.Header(r)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
@@ -257,23 +258,18 @@ func (s *Splits) sameShape() error {
 
 func (f *folder) read(dst []float32, i int) error {
 	if kept := f.get(i); kept != nil {
-		toFloats(dst, kept)
+		picture.Floats(dst, kept)
 		return nil
 	}
-	p, err := readPicture(f.paths[i])
-	if err == nil {
-		if p, err = p.fit(f.size, f.crop); err != nil {
-			err = fmt.Errorf("%s: %w", f.paths[i], err)
-		}
-	}
+	pix, shape, err := f.fit.Read(f.paths[i])
 	if err != nil {
 		return err
 	}
-	if len(p.rgb) != len(dst) {
-		return fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], p.w, p.h, f.shape[1], f.shape[0])
+	if len(pix) != len(dst) {
+		return fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], shape[1], shape[0], f.shape[1], f.shape[0])
 	}
-	toFloats(dst, p.rgb)
-	f.keep(i, p.rgb)
+	picture.Floats(dst, pix)
+	f.keep(i, pix)
 	return nil
 }
 
@@ -281,5 +277,5 @@ func (f *folder) read(dst []float32, i int) error {
 // and what becomes of its shape.
 func (f *folder) identify(w io.Writer, i int) {
 	rel, _ := filepath.Rel(f.root, f.paths[i])
-	io.WriteString(w, filepath.ToSlash(rel)+"\x00"+strconv.FormatInt(f.sizes[i], 10)+"\x00"+strconv.FormatBool(f.crop)+"\x00")
+	io.WriteString(w, filepath.ToSlash(rel)+"\x00"+strconv.FormatInt(f.sizes[i], 10)+"\x00"+strconv.FormatBool(f.fit.Crop)+"\x00")
 }

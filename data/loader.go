@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/par"
 )
@@ -19,7 +20,7 @@ type LoaderSettings struct {
 	DropLast  bool // leave out an epoch's last minibatch where it would be smaller
 	Seed      uint64
 	Augment   Augment
-	Normalize Normalization
+	Normalize picture.Normalization
 	// Ahead is the number of minibatches to prepare while the caller computes. It hides
 	// waiting for storage; reading from memory costs the same processor time sooner or
 	// later, and 0 (prepare each when asked for, on all threads) is as fast.
@@ -100,11 +101,11 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if err := settings.Augment.check(set.Shape); err != nil {
 		return nil, err
 	}
-	if err := settings.Normalize.checkFor(set.Shape); err != nil {
+	if err := settings.Normalize.CheckFor(set.Shape); err != nil {
 		return nil, err
 	}
 	settings.Batch = min(settings.Batch, set.Len())
-	settings.Normalize = settings.Normalize.clone()
+	settings.Normalize = settings.Normalize.Clone()
 	l := &Loader{set: set, s: settings, order: make([]int, set.Len())}
 	numbers := settings.Batch * set.ExampleLen()
 	l.jobs = make([]*job, min(settings.Ahead+1, l.PerEpoch()))
@@ -190,6 +191,16 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	}
 	l.at++
 	return &l.batch, nil
+}
+
+// Step returns the minibatch of a step, counted from 0 over all epochs: the next one if it is
+// that, else the loader goes there first. Errors are those of [Loader.Next].
+func (l *Loader) Step(ctx context.Context, step int) (*Batch, error) {
+	epoch, at := step/l.PerEpoch()+1, step%l.PerEpoch()
+	if epoch != l.epoch || at != l.at {
+		l.Start(epoch, at)
+	}
+	return l.Next(ctx)
 }
 
 // Close stops the work ahead and waits for the examples being read. A loader that has
@@ -291,7 +302,7 @@ func (j *job) example(k int) error {
 	}
 	copy(j.batch.Targets[k*l.set.TargetLen:], l.set.Target(i))
 	if !l.s.Augment.moves() {
-		l.s.Normalize.apply(x)
+		l.s.Normalize.Apply(x)
 		return nil
 	}
 	h, w, c := l.set.Shape[0], l.set.Shape[1], l.set.Shape[2]

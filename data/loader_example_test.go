@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // Two epochs of minibatches, moved by up to a pixel and normalized.
@@ -14,7 +15,7 @@ func ExampleNewLoader() {
 		fmt.Println(err)
 		return
 	}
-	normalize, err := data.ParseNormalization("mean=.305:std=.376")
+	normalize, err := picture.ParseNormalization("mean=.305:std=.376")
 	if err != nil {
 		fmt.Println(err)
 		return

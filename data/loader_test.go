@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/par"
 )
 
@@ -75,7 +76,7 @@ func images(n int, shape ...int) *Set {
 
 // everything is all that can be done to images.
 func everything(t testing.TB) LoaderSettings {
-	norm, err := ParseNormalization("cifar10")
+	norm, err := picture.ParseNormalization("cifar10")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,8 +381,8 @@ func TestLoaderLeavesNoGoroutine(t *testing.T) {
 
 func TestNewLoaderErrors(t *testing.T) {
 	rgb, vectors := images(4, 8, 6, 3), images(4, 5)
-	cifar, _ := ParseNormalization("cifar10")
-	mnist, _ := ParseNormalization("mnist")
+	cifar, _ := picture.ParseNormalization("cifar10")
+	mnist, _ := picture.ParseNormalization("mnist")
 	for _, tt := range []struct {
 		set  *Set
 		s    LoaderSettings
@@ -401,8 +402,8 @@ func TestNewLoaderErrors(t *testing.T) {
 		{images(4, 1, 5, 1), LoaderSettings{Batch: 1, Augment: Augment{Pad: 1}}, "the examples' shape is [1 5 1]"},
 		{rgb, LoaderSettings{Batch: 1, Normalize: mnist}, "normalization mnist is for 1 channels; examples of shape [8 6 3] have 3"},
 		{vectors, LoaderSettings{Batch: 1, Normalize: cifar}, "normalization cifar10 is for 3 channels; examples of shape [5] have 5"},
-		{rgb, LoaderSettings{Batch: 1, Normalize: Normalization{Mean: []float32{0, 0, 0}, Std: []float32{1, 0, 1}}}, "the standard deviation of channel 1 is 0"},
-		{rgb, LoaderSettings{Batch: 1, Normalize: Normalization{Mean: []float32{0}}}, "1 means and 0 standard deviations"},
+		{rgb, LoaderSettings{Batch: 1, Normalize: picture.Normalization{Mean: []float32{0, 0, 0}, Std: []float32{1, 0, 1}}}, "the standard deviation of channel 1 is 0"},
+		{rgb, LoaderSettings{Batch: 1, Normalize: picture.Normalization{Mean: []float32{0}}}, "1 means and 0 standard deviations"},
 	} {
 		if _, err := NewLoader(tt.set, tt.s); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("error %v, want %q", err, tt.want)
@@ -485,6 +486,45 @@ func BenchmarkLoader(b *testing.B) {
 					w.step()
 				}
 			})
+		}
+	}
+}
+
+// The minibatch of a step is that of its epoch, in order or not.
+func TestLoaderStep(t *testing.T) {
+	x := make([]float32, 10)
+	for i := range x {
+		x[i] = float32(i)
+	}
+	set, err := NewSet(x, make([]int, 10), []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := LoaderSettings{Batch: 4, Shuffle: true, Seed: 3, Ahead: 1}
+	whole, err := NewLoader(set, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want [][]float32
+	for epoch := 1; epoch <= 3; epoch++ {
+		whole.Start(epoch, 0)
+		for range whole.PerEpoch() {
+			b, err := whole.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, slices.Clone(b.X))
+		}
+	}
+	l, err := NewLoader(set, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, step := range []int{0, 1, 2, 3, 4, 8, 1, 1, 2, 5} {
+		b, err := l.Step(t.Context(), step)
+		if err != nil || !slices.Equal(b.X, want[step]) {
+			t.Errorf("step %d is %v, want %v, %v", step, b.X, want[step], err)
 		}
 	}
 }

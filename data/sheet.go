@@ -76,7 +76,7 @@ func drawExample(dst *image.RGBA, at image.Point, x []float32, shape []int, zoom
 			b := [3]uint8{}
 			for k := range b {
 				v := px[k%channels]
-				b[k] = clamp(int(v*255 + .5))
+				b[k] = uint8(min(max(int(v*255+.5), 0), 255))
 			}
 			dst.SetRGBA(at.X+c, at.Y+r, color.RGBA{b[0], b[1], b[2], 255})
 		}

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/monge-ml/monge/data/picture"
 )
+
+// maxSize is the largest size: of images that are brought to one, of texts in tokens.
+const maxSize = picture.MaxSide
 
 // A Size is a height and a width in pixels, or of texts the number of tokens as both. As text
 // it is "48x192", or "32" where they are the same, and "" for the zero value, which leaves the

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"image/color"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,33 +54,6 @@ func TestSizeJSON(t *testing.T) {
 	}
 }
 
-// Images are brought to rectangles: squeezed, or covering them and cut.
-func TestRectangles(t *testing.T) {
-	p := bitmap{8, 4, make([]uint8, 3*8*4)}
-	for y := range 4 {
-		for x := range 8 {
-			copy(p.rgb[3*(8*y+x):], []uint8{uint8(30 * x), uint8(60 * y), 9})
-		}
-	}
-	for _, tt := range []struct {
-		size   Size
-		crop   bool
-		corner []uint8 // the first pixel
-	}{
-		{Size{4, 2}, true, []uint8{90, 0, 9}},   // columns 3 and 4
-		{Size{2, 8}, true, []uint8{0, 60, 9}},   // rows 1 and 2
-		{Size{4, 8}, true, []uint8{0, 0, 9}},    // as it is
-		{Size{4, 4}, true, []uint8{60, 0, 9}},   // a square
-		{Size{8, 4}, true, []uint8{83, 0, 9}},   // twice as large, columns 6 to 9 of 16: 30 * 2.75
-		{Size{2, 2}, false, []uint8{57, 43, 9}}, // squeezed, by triangles of 8 and 4 pixels
-	} {
-		got, err := p.fit(tt.size, tt.crop)
-		if err != nil || got.h != tt.size.Height || got.w != tt.size.Width || len(got.rgb) != 3*got.w*got.h || !slices.Equal(got.rgb[:3], tt.corner) {
-			t.Errorf("%v: %dx%d %v, %v; want %v", tt.size, got.h, got.w, got.rgb[:3], err, tt.corner)
-		}
-	}
-}
-
 func TestImageFolderRectangle(t *testing.T) {
 	dir := photos(t, t.TempDir()) // 3 high, 4 wide
 	s := mustOpen(t, "imagefolder:"+dir, Options{Size: Size{6, 2}})
@@ -101,9 +73,6 @@ func TestImageFolderRectangle(t *testing.T) {
 	writeFile(t, pngOf(t, 7, 5, color.NRGBA{A: 255}), dir, "dog", "b.png")
 	if _, err := Open("imagefolder:"+dir, Options{}); err == nil || !strings.Contains(err.Error(), "say with --size HEIGHTxWIDTH") {
 		t.Errorf("error %v", err)
-	}
-	if _, shape, err := DecodeImage(filepath.Join(dir, "dog", "b.png"), Size{2, 9}, true); err != nil || !slices.Equal(shape, []int{2, 9, 3}) {
-		t.Errorf("%v %v", shape, err)
 	}
 }
 

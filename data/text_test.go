@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // idOf is a word's id, by the standard library's FNV-1a.
@@ -257,7 +259,7 @@ func TestTextLoader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cifar, err := ParseNormalization("cifar10")
+	cifar, err := picture.ParseNormalization("cifar10")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,13 @@ func (n *Network) Init(theta []float32, seed uint64) {
 	}
 }
 
+// NewTheta returns a vector of the network's initial parameters, see [Network.Init].
+func (n *Network) NewTheta(seed uint64) []float32 {
+	theta := make([]float32, n.size)
+	n.Init(theta, seed)
+	return theta
+}
+
 // Freeze takes the parameters that match one of the patterns of [path.Match], or lie below
 // a name that does ("conv1", "layer[12]", "*.bias"), out of the flat vector: they keep their
 // values, no perturbation and no update reaches them, and [Network.Size] shrinks. Running

@@ -69,15 +69,19 @@ func (o *Adam[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+var adam = DefaultAdam(nil)
+
 var adamRule = Rule{
 	Name: "adam", Label: "Adam", Info: "Adam (Kingma and Ba 2015), weight decay coupled through the gradient",
 	Uses:  []string{"beta1", "beta2", "eps"},
+	Beta1: adam.Beta1, Beta2: adam.Beta2, Eps: adam.Eps,
 	New32: adamFrom[float32], New64: adamFrom[float64],
 }
 
 var adamWRule = Rule{
 	Name: "adamw", Label: "AdamW", Info: "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
 	Uses:  []string{"beta1", "beta2", "eps"},
+	Beta1: adam.Beta1, Beta2: adam.Beta2, Eps: adam.Eps,
 	New32: adamWFrom[float32], New64: adamWFrom[float64],
 }
 
@@ -90,8 +94,5 @@ func adamWFrom[F vec.Float](n int, p Params) (Optimizer[F], error) {
 }
 
 func adamSettings(p Params) AdamSettings {
-	s := DefaultAdam(p.LR)
-	s.WeightDecay = p.WeightDecay
-	s.Beta1, s.Beta2, s.Eps = valueOr(p.Beta1, s.Beta1), valueOr(p.Beta2, s.Beta2), valueOr(p.Eps, s.Eps)
-	return s
+	return AdamSettings{LR: p.LR, WeightDecay: p.WeightDecay, Beta1: *p.Beta1, Beta2: *p.Beta2, Eps: *p.Eps}
 }

@@ -55,15 +55,15 @@ func (o *Lion[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+var lion = DefaultLion(nil)
+
 var lionRule = Rule{
 	Name: "lion", Label: "Lion", Info: "the sign of an interpolated momentum (Chen et al. 2023)",
 	Uses:  []string{"beta1", "beta2"},
+	Beta1: lion.Beta1, Beta2: lion.Beta2,
 	New32: lionFrom[float32], New64: lionFrom[float64],
 }
 
 func lionFrom[F vec.Float](n int, p Params) (Optimizer[F], error) {
-	s := DefaultLion(p.LR)
-	s.WeightDecay = p.WeightDecay
-	s.Beta1, s.Beta2 = valueOr(p.Beta1, s.Beta1), valueOr(p.Beta2, s.Beta2)
-	return asOptimizer[F](NewLion[F](n, s))
+	return asOptimizer[F](NewLion[F](n, LionSettings{LR: p.LR, WeightDecay: p.WeightDecay, Beta1: *p.Beta1, Beta2: *p.Beta2}))
 }

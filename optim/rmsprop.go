@@ -75,15 +75,18 @@ func (o *RMSprop[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+var rmsprop = DefaultRMSprop(nil)
+
 var rmspropRule = Rule{
 	Name: "rmsprop", Label: "RMSprop", Info: "RMSprop as PyTorch defines it (Tieleman and Hinton 2012)",
-	Uses:  []string{"momentum", "eps", "decay", "centered"},
+	Uses: []string{"momentum", "eps", "decay", "centered"},
+	Eps:  rmsprop.Eps, Decay: rmsprop.Alpha,
 	New32: rmspropFrom[float32], New64: rmspropFrom[float64],
 }
 
 func rmspropFrom[F vec.Float](n int, p Params) (Optimizer[F], error) {
 	s := DefaultRMSprop(p.LR)
 	s.WeightDecay, s.Momentum, s.Centered = p.WeightDecay, *p.Momentum, p.Centered
-	s.Alpha, s.Eps = valueOr(p.Decay, s.Alpha), valueOr(p.Eps, s.Eps)
+	s.Alpha, s.Eps = *p.Decay, *p.Eps
 	return asOptimizer[F](NewRMSprop[F](n, s))
 }

@@ -21,9 +21,10 @@ type Rule struct {
 	// Uses are the shared settings that it has a use for, by their flags' names: momentum,
 	// dampening, nesterov, beta1, beta2, eps, decay, centered. The learning rate and weight
 	// decay are everybody's.
-	Uses     []string
-	Numbers  []Number // settings of its own
-	Momentum float64  // where it uses momentum and is given none
+	Uses    []string
+	Numbers []Number // settings of its own
+	// What it takes where it uses one of these and is given none. New32 and New64 get it.
+	Momentum, Beta1, Beta2, Eps, Decay float64
 	// New32 and New64 return the rule over n parameters, and check the numbers.
 	New32 func(n int, p Params) (Optimizer[float32], error)
 	New64 func(n int, p Params) (Optimizer[float64], error)
@@ -73,6 +74,15 @@ func (r Rule) Has(setting string) bool {
 		slices.ContainsFunc(r.Numbers, func(n Number) bool { return n.Name == setting })
 }
 
+// Default returns what the rule takes for a shared setting that it uses and is not given, 0
+// where there is nothing to say.
+func (r Rule) Default(setting string) float64 {
+	if !r.Has(setting) {
+		return 0
+	}
+	return map[string]float64{"momentum": r.Momentum, "beta1": r.Beta1, "beta2": r.Beta2, "eps": r.Eps, "decay": r.Decay}[setting]
+}
+
 // New returns a rule by name over n parameters.
 func New[F vec.Float](name string, n int, p Params) (Optimizer[F], error) {
 	r, err := FindRule(name)
@@ -99,8 +109,7 @@ func New[F vec.Float](name string, n int, p Params) (Optimizer[F], error) {
 	return o.(Optimizer[F]), nil
 }
 
-// Fill returns the settings with the rule's default momentum and own numbers for those that
-// are missing, or an error for one that the rule has no use for.
+// Fill returns the settings with the rule's defaults for those that are missing, or an error for one that the rule has no use for.
 func (r Rule) Fill(p Params) (Params, error) {
 	for _, s := range []struct {
 		name  string
@@ -114,8 +123,14 @@ func (r Rule) Fill(p Params) (Params, error) {
 			return p, r.noUse(s.name)
 		}
 	}
-	if p.Momentum == nil {
-		p.Momentum = &r.Momentum
+	for _, s := range []struct {
+		name string
+		to   **float64
+	}{{"momentum", &p.Momentum}, {"beta1", &p.Beta1}, {"beta2", &p.Beta2}, {"eps", &p.Eps}, {"decay", &p.Decay}} {
+		if *s.to == nil {
+			value := r.Default(s.name)
+			*s.to = &value
+		}
 	}
 	own, unknown := registry.Values(r.Numbers, p.Own)
 	if unknown != "" {
@@ -137,14 +152,6 @@ func (r Rule) noUse(setting string) error {
 		return fmt.Errorf("base %s takes no %s", r.Name, setting)
 	}
 	return fmt.Errorf("base %s takes no %s; it is for %s", r.Name, setting, strings.Join(users, ", "))
-}
-
-// valueOr is a setting that may be missing.
-func valueOr(v *float64, otherwise float64) float64 {
-	if v == nil {
-		return otherwise
-	}
-	return *v
 }
 
 // asOptimizer returns a constructor's result, with no optimizer at all on an error.

@@ -1,14 +1,15 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -19,7 +20,9 @@ type alignmentPage struct {
 	Words    Words
 	Map      figure
 	Table    []alignmentRow
-	Paper    []alignmentRow
+	Paper    []alignmentRow // nil if the study asks for none
+	Counted  string         // how runs count that met a NaN
+	Others   []setting
 	Chosen   []key
 	Courses  []figure
 	Command  string
@@ -43,57 +46,70 @@ type alignmentRun struct {
 // alignmentView is a study on pairs, with what the page says of it.
 type alignmentView struct {
 	*view
-	cells []study.AlignmentCell
+	cells []analysis.AlignmentCell
 	batch int
 }
 
 func newAlignmentView(c *study.Comparison) *alignmentView {
-	return &alignmentView{newView(c), c.Alignment(), c.Study.Base.Batch}
+	return &alignmentView{newView(c), analysis.Alignment(c), c.Study.Base.Batch}
 }
 
 // alignmentName is a cell's method for people.
-func alignmentName(a *study.AlignmentCell) string {
+func alignmentName(a *analysis.AlignmentCell) string {
 	switch {
 	case a.LR == 0:
 		return "none" // as it was before
-	case a.Method == "none":
-		return baseNames[a.Base]
+	case !a.Perturbs():
+		return analysis.BaseLabel(a.Base)
 	case a.AscentBudget != nil:
-		return methodNames[a.Method] + ", ascent budget"
+		return analysis.MethodLabel(a.Method) + ", ascent budget"
 	}
-	return methodNames[a.Method]
+	return analysis.MethodLabel(a.Method)
 }
 
 // place names a cell's rate and radius.
-func place(a *study.AlignmentCell) string {
+func place(a *analysis.AlignmentCell) string {
 	s := "lr " + num(a.LR)
 	switch {
 	case a.AscentBudget != nil:
 		s += ", budget " + num(*a.AscentBudget)
-	case a.Method != "none":
+	case a.Perturbs():
 		s += ", rho " + num(float64(a.Rho))
 	}
 	return s
 }
 
-func (v *alignmentView) page(dir, out, command string) (*alignmentPage, error) {
+func (v *alignmentView) page(o origin) (string, any, []figure, error) {
+	p := &alignmentPage{
+		Title: v.Study.Name + ": pairs of " + v.Data.Name, Words: v.words(), Map: v.divergenceMap(), Table: v.table(),
+		Command: o.command, Settings: v.settings(), Counted: v.sayCounted(), Others: v.others(),
+	}
+	if v.Study.Beside == study.Table3 {
+		p.Paper = paperTable()
+	}
+	p.Lede = strings.TrimSpace(fmt.Sprintf("%s %s on %d pairs of an image and a caption, tested on %d whose captions were not seen: %s, %s.", v.Study.About,
+		plural(len(v.Rows), "run"), v.Data.Train, v.Data.Test, plural(v.Plan.Seeds, "seed"), v.duration()))
+	p.Chosen, p.Courses = v.courses()
 	text, err := v.Study.TOML()
 	if err != nil {
-		return nil, err
+		return "", nil, nil, err
 	}
-	links, err := relative(out, dir)
-	if err != nil {
-		return nil, err
+	p.Plan = string(text)
+	if o.dir != "" {
+		links, err := o.links()
+		if err != nil {
+			return "", nil, nil, err
+		}
+		p.Runs = v.runs(links)
 	}
-	p := &alignmentPage{
-		Title: v.Study.Name + ": pairs of " + v.Data.Name, Words: v.words(), Map: v.divergenceMap(), Table: v.table(), Paper: paperTable(),
-		Command: command, Settings: v.settings(), Plan: string(text), Runs: v.runs(links),
+	figures := p.Courses
+	if p.Map.Picture != "" {
+		figures = append([]figure{p.Map}, figures...)
 	}
-	p.Lede = fmt.Sprintf("%s %s on %d pairs of an image and a caption, tested on %d whose captions were not seen: %s, %s.", v.Study.About,
-		plural(len(v.Rows), "run"), v.Data.Train, v.Data.Test, plural(v.Plan.Seeds, "seed"), v.duration())
-	p.Chosen, p.Courses = v.courses()
-	return p, nil
+	return "alignment.html", p, figures, nil
 }
+
+func (v *alignmentView) writePoints(w io.Writer) error { return analysis.WriteAlignment(w, v.cells) }
 
 // table lists the cells; the best S_kNN of each method stands out.
 func (v *alignmentView) table() (rows []alignmentRow) {
@@ -103,7 +119,7 @@ func (v *alignmentView) table() (rows []alignmentRow) {
 		switch {
 		case a.AscentBudget != nil:
 			r.Radius = num(*a.AscentBudget)
-		case a.Method != "none":
+		case a.Perturbs():
 			r.Radius = num(float64(a.Rho))
 		}
 		if a.LR == 0 {
@@ -112,7 +128,7 @@ func (v *alignmentView) table() (rows []alignmentRow) {
 		if a.Diverged > 0 {
 			r.Diverged = fmt.Sprintf("%d of %d", a.Diverged, a.Runs)
 		}
-		r.Lost, r.Top = isLost(a), v.best(r.Method) == a
+		r.Lost, r.Top = a.Lost(), v.best(r.Method) == a
 		rows = append(rows, r)
 	}
 	return rows
@@ -137,7 +153,7 @@ func loss(x train.Real) string {
 
 // runs lists the study's runs; links lead from the page's directory to theirs.
 func (v *alignmentView) runs(links string) (list []alignmentRun) {
-	byRun := rowsByRun(v.Comparison)
+	byRun := analysis.ByRun(v.Comparison)
 	for i, s := range v.States {
 		where := filepath.ToSlash(v.Study.Cells[i].Dir(""))
 		r := alignmentRun{Name: s.Cell, State: s.State, Why: s.Error, SKNN: "–", Final: "–", BestStep: "–", Broken: s.State == train.Failed || s.State == train.Diverged}
@@ -145,38 +161,15 @@ func (v *alignmentView) runs(links string) (list []alignmentRun) {
 			r.Link = (&url.URL{Path: links + where + "/"}).EscapedPath()
 		}
 		if row := byRun[where]; row != nil && row.Result != nil {
-			switch {
-			case row.Collapsed:
-				r.State, r.Broken = "collapsed", true
-			case row.Diverged:
-				r.State, r.Broken = "lost", true
+			if word := endOf(row); word != "" {
+				r.State, r.Broken = word, true
 			}
-			if b := row.Result.Best; b != nil && b.Alignment != nil {
-				r.SKNN, r.BestStep = score(train.Real(b.Alignment.SKNN), train.Real(math.NaN())), fmt.Sprint(b.Step)
+			if b := row.Result.Best; b != nil && b.Test != nil {
+				r.SKNN, r.BestStep = score(b.Test.Get("s_knn"), train.Real(math.NaN())), fmt.Sprint(b.Step)
 			}
-			r.Final = loss(row.Result.TestLoss)
+			r.Final = loss(row.Result.Test.Get("loss"))
 		}
 		list = append(list, r)
 	}
 	return list
-}
-
-// writeAlignment writes a line for each line of the table.
-func writeAlignment(w io.Writer, cells []study.AlignmentCell) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"method", "base", "lr", "rho", "ascent_budget", "runs", "diverged", "collapsed", "s_knn", "stderr", "best_step", "train_loss", "final_loss", "best_loss",
-		"final_s_knn", "grad_norm", "delta_norm", "ascent"})
-	for _, a := range cells {
-		budget := math.NaN()
-		if a.AscentBudget != nil {
-			budget = *a.AscentBudget
-		}
-		line := []string{a.Method, a.Base, exact(a.LR), exact(float64(a.Rho)), exact(budget), fmt.Sprint(a.Runs), fmt.Sprint(a.Diverged), fmt.Sprint(a.Collapsed)}
-		for _, x := range []train.Real{a.SKNN, a.SKNNStderr, a.BestStep, a.TrainLoss, a.FinalLoss, a.BestLoss, a.FinalSKNN, a.GradNorm, a.DeltaNorm, a.Ascent} {
-			line = append(line, exact(float64(x)))
-		}
-		out.Write(line)
-	}
-	out.Flush()
-	return out.Error()
 }

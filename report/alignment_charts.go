@@ -3,12 +3,12 @@ package report
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -16,9 +16,10 @@ import (
 // and radii, or budgets, to the right.
 type field struct {
 	name, setting string
+	method        *analysis.Method // as far as it has a look
 	look          chart.Look
 	xs, lrs       []float64
-	cells         map[[2]float64]study.AlignmentCell // by rate and radius
+	cells         map[[2]float64]analysis.AlignmentCell // by rate and radius
 }
 
 // draw makes tiles of the field.
@@ -44,7 +45,7 @@ func (f *field) draw() chart.Field {
 }
 
 // tileOf is filled if all runs of a cell held, and crossed out if all diverged.
-func tileOf(a *study.AlignmentCell) *chart.Tile {
+func tileOf(a *analysis.AlignmentCell) *chart.Tile {
 	switch {
 	case a.Diverged == 0:
 		return &chart.Tile{Text: fmt.Sprintf("%.3f", float64(a.SKNN)), Filled: true}
@@ -58,31 +59,34 @@ func tileOf(a *study.AlignmentCell) *chart.Tile {
 func (v *alignmentView) divergenceMap() figure {
 	var fields []field
 	for _, a := range v.cells {
-		if a.Method == "none" {
+		if !a.Perturbs() {
 			continue
 		}
 		name := alignmentName(&a)
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if i < 0 {
-			f := field{name: name, setting: "rho", cells: map[[2]float64]study.AlignmentCell{}}
-			f.look, _ = lookOf(a.Method)
+			f := field{name: name, setting: "rho", method: lookedUp(&a), cells: map[[2]float64]analysis.AlignmentCell{}}
 			if a.AscentBudget != nil {
-				f.setting, f.look = "b", budgetLook(0)
+				f.setting = "b"
 			}
 			i, fields = len(fields), append(fields, f)
 		}
 		f := &fields[i]
-		x := radiusOf(&a)
+		x := a.X()
 		f.xs, f.lrs = ascending(f.xs, x), ascending(f.lrs, a.LR)
 		f.cells[[2]float64{a.LR, x}] = a
 	}
+	if len(fields) == 0 {
+		return figure{}
+	}
 	shareColumns(fields)
+	addLooks(fields)
 	d := &chart.Tiles{}
 	var said []string
 	for _, f := range fields {
 		all := 0
 		for _, a := range f.cells {
-			if isLost(&a) {
+			if a.Lost() {
 				all++
 			}
 		}
@@ -91,6 +95,21 @@ func (v *alignmentView) divergenceMap() figure {
 	}
 	d.Alt = "Map of learning rates and radii: " + strings.Join(said, "; ") + "."
 	return newFigure("Where each diverges", d, "Coloured: all seeds held, with the mean S_kNN of the test pairs. A cross: all seeds ended with a training loss no better than that of embeddings that are all alike.")
+}
+
+// lookedUp is a cell's method as far as its look needs it.
+func lookedUp(a *analysis.AlignmentCell) *analysis.Method {
+	return &analysis.Method{Summary: study.Summary{Method: a.Method, AscentBudget: a.AscentBudget}}
+}
+
+func addLooks(fields []field) {
+	var methods []*analysis.Method
+	for _, f := range fields {
+		methods = append(methods, f.method)
+	}
+	for i, l := range looksOf(methods) {
+		fields[i].look = l
+	}
 }
 
 // shareColumns gives fields of radii the same columns, so that a radius stands below itself.
@@ -104,13 +123,6 @@ func shareColumns(fields []field) {
 	for i := range fields {
 		fields[i].xs = all[fields[i].setting]
 	}
-}
-
-func radiusOf(a *study.AlignmentCell) float64 {
-	if a.AscentBudget != nil {
-		return *a.AscentBudget
-	}
-	return float64(a.Rho)
 }
 
 // ascending adds a number to a list in order, once.
@@ -127,7 +139,7 @@ const fewCells = 8
 
 // chosen are the cells whose curves are drawn: all of a few, or of each method the one with
 // the best S_kNN, and of those with a radius the one at the place that tells them apart.
-func (v *alignmentView) chosen() (list []*study.AlignmentCell) {
+func (v *alignmentView) chosen() (list []*analysis.AlignmentCell) {
 	if len(v.cells) <= fewCells {
 		for i := range v.cells {
 			if v.cells[i].LR > 0 {
@@ -143,7 +155,7 @@ func (v *alignmentView) chosen() (list []*study.AlignmentCell) {
 		}
 	}
 	if sam, other := v.divide(); sam != nil {
-		for _, a := range []*study.AlignmentCell{sam, other} {
+		for _, a := range []*analysis.AlignmentCell{sam, other} {
 			if !slices.Contains(list, a) {
 				list = append(list, a)
 			}
@@ -152,14 +164,11 @@ func (v *alignmentView) chosen() (list []*study.AlignmentCell) {
 	return list
 }
 
-// isLost reports whether most of a cell's runs diverged.
-func isLost(a *study.AlignmentCell) bool { return 2*a.Diverged > a.Runs }
-
 // best is the cell of a method with the highest S_kNN of those that are not lost, or nil.
-func (v *alignmentView) best(name string) (best *study.AlignmentCell) {
+func (v *alignmentView) best(name string) (best *analysis.AlignmentCell) {
 	for i := range v.cells {
 		a := &v.cells[i]
-		if alignmentName(a) == name && !isLost(a) && finite(float64(a.SKNN)) && (best == nil || a.SKNN > best.SKNN) {
+		if alignmentName(a) == name && !a.Lost() && finite(float64(a.SKNN)) && (best == nil || a.SKNN > best.SKNN) {
 			best = a
 		}
 	}
@@ -168,7 +177,7 @@ func (v *alignmentView) best(name string) (best *study.AlignmentCell) {
 
 // divide returns SAM and M-SAM at the highest rate and the smallest radius where SAM
 // diverges more often, or nils.
-func (v *alignmentView) divide() (sam, other *study.AlignmentCell) {
+func (v *alignmentView) divide() (sam, other *analysis.AlignmentCell) {
 	for i := range v.cells {
 		a := &v.cells[i]
 		if a.Method != "sam" || a.Diverged == 0 {
@@ -188,32 +197,18 @@ func (v *alignmentView) divide() (sam, other *study.AlignmentCell) {
 }
 
 // rowsOf are the runs of a cell.
-func (v *alignmentView) rowsOf(a *study.AlignmentCell) (records [][]train.Record) {
-	byRun := rowsByRun(v.Comparison)
-	for _, c := range v.Study.Cells {
-		s := &c.Config
-		sameBudget := (s.AscentBudget == nil) == (a.AscentBudget == nil) && (a.AscentBudget == nil || *s.AscentBudget == *a.AscentBudget)
-		if s.Method == a.Method && s.Base == a.Base && s.LR == a.LR && s.Rho == a.Rho && sameBudget {
-			if r := byRun[filepath.ToSlash(c.Dir(""))]; r != nil {
-				records = append(records, r.Records)
-			}
-		}
+func (v *alignmentView) rowsOf(a *analysis.AlignmentCell) (records [][]train.Record) {
+	for _, r := range a.Rows() {
+		records = append(records, r.Records)
 	}
 	return records
 }
 
-func sknn(e train.Record) float64 {
-	if e.Alignment == nil {
-		return math.NaN()
-	}
-	return e.Alignment.SKNN
-}
-
 // coursesOfAlignment are the curves of the page.
 var coursesOfAlignment = []curve{
-	{title: "S_kNN", value: sknn, axis: chart.AmountAxis, note: "Of the validation pairs."},
+	{title: "S_kNN", value: valOf("s_knn"), axis: chart.AmountAxis, note: "Of the validation pairs."},
 	{title: "Training loss", value: trainLoss, axis: chart.AmountAxis, note: "Contrastive loss in nats, mean over the steps since the evaluation before; the line is that of embeddings that are all alike."},
-	{title: "Validation loss", value: valLoss, axis: chart.AmountAxis, note: "Of pairs whose captions were not seen, in minibatches of the same size."},
+	{title: "Validation loss", value: valOf("loss"), axis: chart.AmountAxis, note: "Of pairs whose captions were not seen, in minibatches of the same size."},
 	{title: "|g|", value: gradNorm, axis: chart.AmountAxis, note: "Norm of the gradient at theta, mean over the steps since the evaluation before."},
 	{title: "|delta|", value: deltaNorm, axis: chart.AmountAxis, climbs: true, note: "Length of the perturbation, likewise."},
 	{title: "Ascent, predicted", value: predicted, axis: chart.SignedAxis, climbs: true, note: "g·delta, what the gradient predicts of the rise of the loss, in nats."},
@@ -233,14 +228,14 @@ func (v *alignmentView) courses() (keys []key, figures []figure) {
 		var values []float64
 		var shown []*method
 		for i, a := range chosen {
-			if c.climbs && a.Method == "none" {
+			if c.climbs && !a.Perturbs() {
 				continue
 			}
 			s := chart.Series{Look: names[i].look, Line: true, Marks: chart.MarkLast}
-			for _, m := range meansAt(v.rowsOf(a), func(r train.Record) int { return r.Step }, c.value) {
-				s.Points = append(s.Points, chart.Spot{X: float64(m.at), Y: m.value, SE: m.se})
-				values = append(values, m.value)
-				p.X.Max = max(p.X.Max, float64(m.at))
+			for _, m := range analysis.MeansAt(v.rowsOf(a), func(r train.Record) int { return r.Step }, c.value) {
+				s.Points = append(s.Points, chart.Spot{X: float64(m.At), Y: m.Value, SE: m.Stderr})
+				values = append(values, m.Value)
+				p.X.Max = max(p.X.Max, float64(m.At))
 			}
 			if n := len(s.Points); n > 0 {
 				s.Points[n-1].Broken = a.Diverged > 0

@@ -3,14 +3,17 @@ package report
 import (
 	"encoding/csv"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	_ "github.com/monge-ml/monge/contrast" // registers the task on pairs
 	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -22,6 +25,8 @@ func pairsStudy(t *testing.T, samLost, msamLost, samSKNN, msamSKNN float64) *stu
 	text := `
 name = "made up"
 about = "Pairs that <never> were."
+notes = ["They are <made> up."]
+beside = "table3"
 seeds = 3
 [base]
 data = "pairs:pairs.tsv"
@@ -51,8 +56,7 @@ ascent-budget = [0.1, 0.3]
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &study.Comparison{Study: s, Planned: len(s.Cells), Data: study.DataInfo{Name: "pairs.tsv", Train: 1000, Val: 100, Test: 401}, Level: "avx2", Threads: 2}
-	c.Plan.Base, c.Plan.Seeds = s.Base, 3
+	var states []study.State
 	for _, cell := range s.Cells {
 		sknn, isLost := .1, false
 		switch k := cell.Config; {
@@ -61,30 +65,45 @@ ascent-budget = [0.1, 0.3]
 		case k.Method == "m-sam" && k.AscentBudget == nil:
 			sknn, isLost = msamSKNN, float64(k.Rho) >= msamLost
 		}
-		c.Rows = append(c.Rows, madeUp(cell, sknn+.001*float64(cell.Config.Seed), isLost))
-		c.States = append(c.States, study.State{Cell: cell.Name, State: train.Finished})
+		states = append(states, madeUp(cell, sknn+.001*float64(cell.Config.Seed), isLost))
 	}
-	c.Summarize()
+	c := s.CompareStates(states)
+	c.Level, c.Threads = "avx2", 2
 	return c
 }
 
-func madeUp(cell study.Cell, sknn float64, isLost bool) study.Row {
-	r := study.Row{Run: filepath.ToSlash(cell.Dir("")), Method: cell.Config.Method, Rho: cell.Config.Rho, AscentBudget: cell.Config.AscentBudget,
-		Seed: cell.Config.Seed, Diverged: isLost, Collapsed: isLost}
+// pairs are measures as they are of 401 pairs in minibatches of 128.
+func pairs(sknn, loss float64, collapsed bool) train.Measures {
+	m := train.Measures{
+		{Name: "s_knn", Value: train.Real(sknn), Better: train.Higher, Label: "S_kNN", Chance: .02},
+		{Name: "loss", Value: train.Real(loss), Better: train.Lower, Chance: math.Log(128)},
+		{Name: "recall", Value: train.Real(sknn / 2), Better: train.Higher, Label: "recall at 1", Share: true, Chance: 1. / 401},
+		{Name: "modality_gap", Value: .8, Label: "modality gap"},
+		{Name: "collapsed"},
+	}
+	if collapsed {
+		m[4].Value = 1
+	}
+	return m
+}
+
+func madeUp(cell study.Cell, sknn float64, isLost bool) study.State {
 	loss := 1.5
 	if isLost {
 		loss = 4.852
 	}
+	run := &train.SavedRun{Config: cell.Config}
 	for n := range 5 {
-		e := train.Record{Step: 10 * (n + 1), TrainLoss: loss, ValLoss: train.Real(loss), GradNorm: 9, Alignment: &train.Alignment{SKNN: sknn}}
-		if r.Method != "none" {
-			e.DeltaNorm, e.PredictedAscent, e.Ascent = float64(r.Rho), 9*float64(r.Rho), 8*float64(r.Rho)
+		e := train.Record{Step: 10 * (n + 1), TrainLoss: loss, Val: pairs(sknn, loss, false), GradNorm: 9}
+		if cell.Config.Perturbs() {
+			rho := float64(cell.Config.Rho)
+			e.DeltaNorm, e.PredictedAscent, e.Ascent = rho, 9*rho, 8*rho
 		}
-		r.Records = append(r.Records, e)
+		run.Records = append(run.Records, e)
 	}
-	a := &train.Alignment{SKNN: sknn, Collapsed: isLost}
-	r.Result = &train.Result{TrainLoss: loss, TestLoss: train.Real(loss), Alignment: a, Best: &train.Best{Step: 20, ValAlignment: a, Alignment: a}}
-	return r
+	end := pairs(sknn, loss, isLost)
+	run.Result = &train.Result{Test: end, TrainLoss: loss, Best: &train.Best{Step: 20, Val: end, Test: end}, Data: train.Sizes{Train: 1000, Val: 100, Test: 401}}
+	return study.State{Cell: cell.Name, State: train.Finished, Run: run}
 }
 
 // The words follow the numbers.
@@ -178,7 +197,27 @@ func TestDivergenceMap(t *testing.T) {
 	if held, lost := *sam.Tiles[0][0], *sam.Tiles[1][1]; held != (chart.Tile{Text: "0.202", Filled: true}) || lost != (chart.Tile{Crossed: true}) {
 		t.Errorf("%+v, %+v", held, lost)
 	}
-	if some := *tileOf(&study.AlignmentCell{Runs: 3, Diverged: 1}); some != (chart.Tile{Text: "1/3 lost"}) {
+	if some := *tileOf(&analysis.AlignmentCell{Runs: 3, Diverged: 1}); some != (chart.Tile{Text: "1/3 lost"}) {
 		t.Errorf("%+v", some)
+	}
+}
+
+// The paper's table, and what is said beside it, are shown only for a study that asks for it.
+func TestBesideThePaper(t *testing.T) {
+	c := pairsStudy(t, .3, 1, .2, .3)
+	beside := []string{"<td class=\"best\">.446</td>", "Beside the paper", "The paper&#39;s SAM diverges"}
+	with, err := Page(c, "")
+	c.Study.Beside = ""
+	without, err2 := Page(c, "")
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	for _, s := range beside {
+		if !strings.Contains(string(with), s) || strings.Contains(string(without), s) {
+			t.Errorf("%q must be there if asked for, and only then", s)
+		}
+	}
+	if !strings.Contains(string(without), "They are &lt;made&gt; up.") {
+		t.Error("the page lacks the study's note")
 	}
 }

@@ -1,18 +1,20 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 )
 
 // words says what a study on pairs shows, by rule from its numbers.
 func (v *alignmentView) words() Words {
 	w := Words{Notice: v.notice()}
-	w.Headline = strings.Join([]string{v.sayWinner(), v.sayLost()}, " ")
+	w.Headline = strings.TrimSpace(v.sayWinner() + " " + v.sayLost())
 	w.Summary = append(v.saySKNN(), v.sayFirstLost()...)
 	for _, f := range []Finding{
 		{"Loss", v.sayLosses()},
@@ -38,7 +40,7 @@ func (v *alignmentView) names() (names []string) {
 }
 
 // untrained is the model as it was before, or nil.
-func (v *alignmentView) untrained() *study.AlignmentCell {
+func (v *alignmentView) untrained() *analysis.AlignmentCell {
 	if len(v.cells) > 0 && v.cells[0].LR == 0 {
 		return &v.cells[0]
 	}
@@ -54,6 +56,9 @@ func (v *alignmentView) sayWinner() string {
 			if v.best(n) == nil {
 				lost = append(lost, n)
 			}
+		}
+		if lost == nil {
+			return "" // one of the two is not among the methods
 		}
 		return join(lost) + " diverged in every setting."
 	}
@@ -79,7 +84,7 @@ func (v *alignmentView) lostOf(name string) (lost, all int) {
 			continue
 		}
 		all++
-		if isLost(a) {
+		if a.Lost() {
 			lost++
 		}
 	}
@@ -119,26 +124,27 @@ func (v *alignmentView) saySKNN() (said []string) {
 		said = append(said, "Best S_kNN of unseen pairs, at the step that validation chose: "+join(list)+".")
 	}
 	if a := v.untrained(); a != nil {
-		said = append(said, fmt.Sprintf("Before fine-tuning it is %s; by chance it would be %.3f.", score(a.SKNN, a.SKNNStderr), chanceSKNN(v.Data.Test)))
+		said = append(said, fmt.Sprintf("Before fine-tuning it is %s; by chance it would be %.3f.", score(a.SKNN, a.SKNNStderr), cmp.Or(v.in.Chance, chanceSKNN(v.Data.Test))))
 	}
 	return said
 }
 
-// chanceSKNN is S_kNN of embeddings that have nothing to do with each other.
+// chanceSKNN is S_kNN of embeddings that have nothing to do with each other, for runs of earlier
+// versions, which did not say it.
 func chanceSKNN(n int) float64 { return 8 / float64(n-1) }
 
 // sayFirstLost tells the smallest radius at which each is lost, by learning rate.
 func (v *alignmentView) sayFirstLost() (said []string) {
 	for _, n := range v.names() {
 		var lrs []float64
-		first := map[float64]*study.AlignmentCell{}
+		first := map[float64]*analysis.AlignmentCell{}
 		for i := range v.cells {
 			a := &v.cells[i]
-			if alignmentName(a) != n || a.Method == "none" {
+			if alignmentName(a) != n || !a.Perturbs() {
 				continue
 			}
 			lrs = ascending(lrs, a.LR)
-			if f := first[a.LR]; isLost(a) && (f == nil || radiusOf(a) < radiusOf(f)) {
+			if f := first[a.LR]; a.Lost() && (f == nil || a.X() < f.X()) {
 				first[a.LR] = a
 			}
 		}
@@ -146,7 +152,7 @@ func (v *alignmentView) sayFirstLost() (said []string) {
 		for _, lr := range lrs {
 			from := "nowhere on the grid"
 			if a := first[lr]; a != nil {
-				from = "from " + num(radiusOf(a))
+				from = "from " + num(a.X())
 			}
 			list = append(list, fmt.Sprintf("%s at lr %s", from, num(lr)))
 		}
@@ -161,9 +167,9 @@ func (v *alignmentView) sayFirstLost() (said []string) {
 func (v *alignmentView) sayLosses() (said []string) {
 	var list []string
 	for _, n := range v.names() {
-		var least *study.AlignmentCell
+		var least *analysis.AlignmentCell
 		for i := range v.cells {
-			if a := &v.cells[i]; alignmentName(a) == n && !isLost(a) && finite(float64(a.BestLoss)) && (least == nil || a.BestLoss < least.BestLoss) {
+			if a := &v.cells[i]; alignmentName(a) == n && !a.Lost() && finite(float64(a.BestLoss)) && (least == nil || a.BestLoss < least.BestLoss) {
 				least = a
 			}
 		}
@@ -186,7 +192,7 @@ func (v *alignmentView) sayDivide() []string {
 	if sam == nil {
 		return nil
 	}
-	early := func(a *study.AlignmentCell) (grad, delta, rise float64) {
+	early := func(a *analysis.AlignmentCell) (grad, delta, rise float64) {
 		for _, records := range v.rowsOf(a) {
 			if len(records) > 0 {
 				n := float64(len(v.rowsOf(a)))
@@ -207,19 +213,18 @@ func (v *alignmentView) sayDivide() []string {
 func (v *alignmentView) sayPaper() []string {
 	sam, all := v.lostOf("SAM")
 	msam, allM := v.lostOf("M-SAM")
-	if all == 0 || allM == 0 {
+	if v.Study.Beside != study.Table3 || all == 0 || allM == 0 {
 		return nil
 	}
 	return []string{
-		fmt.Sprintf("The paper's SAM diverges in 11 of 15 settings (it calls the smallest radius safe), its M-SAM in 2 of 12; here SAM in %d of %d, M-SAM in %d of %d, on a grid whose radii and rates were scaled so that both happen.", sam, all, msam, allM),
+		fmt.Sprintf("The paper's SAM diverges in 11 of 15 settings (it calls the smallest radius safe), its M-SAM in 2 of 12; here SAM in %d of %d, M-SAM in %d of %d.", sam, all, msam, allM),
 		"The paper's best S_kNN are .446 for M-SAM, .405 for SAM, .388 for Adam, .387 for SGD and .351 before fine-tuning, without repetitions; its SAM was tried at radii of its own (.005) that M-SAM was not, and M-SAM's best lies at the edge of its grid.",
 	}
 }
 
 func (v *alignmentView) sayAlignmentLimits() []string {
-	return []string{
-		fmt.Sprintf("A small model begun from nothing on %d pairs, not the paper's CLIP on Wikipedia: orders may carry over, numbers do not.", v.Data.Train),
+	return append(slices.Clone(v.Study.Notes),
 		"The best of many settings flatters, and the more the more settings a method has.",
 		"A run is called lost if its training loss ends within .01 of that of similarities which are all alike, or above; that it collapsed says more, namely that the similarities hardly differ. The loss of unseen pairs is no measure of it: a model that learns its own pairs by heart has a high one.",
-	}
+		v.sayCounted())
 }

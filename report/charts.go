@@ -10,6 +10,7 @@ import (
 
 	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -31,7 +32,7 @@ func newFigure(title string, d chart.Drawing, note string, keys ...*method) figu
 func (v *view) radii() []float64 {
 	var ms []*method
 	for _, m := range v.methods {
-		if m.perturbs() && m.Sweep == "" {
+		if m.Perturbs() && m.Sweep == "" {
 			ms = append(ms, m)
 		}
 	}
@@ -39,84 +40,73 @@ func (v *view) radii() []float64 {
 }
 
 // axisOf is a logarithmic axis of the methods' radii or budgets.
-func axisOf(ms []*method) chart.Axis {
+func (v *view) axisOf(ms []*method) chart.Axis {
 	xs := places(ms)
 	lo, hi := xs[0], xs[len(xs)-1]
 	room := max(math.Pow(hi/lo, .04), 1.15)
 	label := "rho (radius of the perturbation)"
 	if ms[0].Sweep != "" {
-		label = "ascent budget (nats)"
+		label = "ascent budget" + v.of.brackets()
 	}
 	return chart.Axis{Label: label, Log: true, Min: lo / room, Max: hi * room}
 }
 
-// accuracyFigures show test accuracy against rho and against the budget.
-func (v *view) accuracyFigures() (figures []figure) {
+// measureFigures show the measure on the test split against rho and against the budget.
+func (v *view) measureFigures() (figures []figure) {
 	for _, over := range v.sweeps() {
 		if len(places(over)) > 0 {
-			figures = append(figures, v.accuracyOver(over)...)
+			figures = append(figures, v.measureOver(over)...)
 		}
 	}
-	if f, ok := v.accuracyByLength(); ok {
+	if f, ok := v.measureByLength(); ok {
 		figures = append(figures, f)
 	}
 	return figures
 }
 
-// accuracyAxis is one for accuracies from lowest to top.
-func accuracyAxis(lowest, top float64) chart.Axis {
-	switch {
-	case top-lowest < .1: // lines that would lie on each other
-		return chart.Axis{Percent: true, Min: max(0, math.Floor(100*lowest-1)/100), Max: min(1.004, math.Ceil(100*top+1)/100)}
-	case lowest > .6:
-		return chart.Axis{Percent: true, Min: math.Floor(20*lowest-.5) / 20, Max: 1.02}
-	}
-	return chart.Axis{Percent: true, Min: 0, Max: 1.02}
-}
-
-// accuracyByLength shows the methods' test accuracy against how far they went, whatever
-// their settings asked for.
-func (v *view) accuracyByLength() (f figure, ok bool) {
+// measureByLength shows the methods' measure on the test split against how far they went,
+// whatever their settings asked for.
+func (v *view) measureByLength() (f figure, ok bool) {
 	var p chart.Picture
-	var lengths, accuracies []float64
+	var lengths, values []float64
 	for _, m := range v.climbing() {
 		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
-			if l := overall(byEpoch(m.at(t.Rho), deltaNorm)); l > 0 {
-				s.Points = append(s.Points, chart.Spot{X: l, Y: t.TestAccuracy, SE: t.TestStderr, Broken: t.Diverged > 0})
-				lengths, accuracies = append(lengths, l), append(accuracies, t.TestAccuracy)
+			if l := analysis.Overall(analysis.ByEpoch(m.At(t.Rho), deltaNorm)); l > 0 {
+				s.Points = append(s.Points, chart.Spot{X: l, Y: t.Test, SE: t.TestStderr, Broken: t.Diverged > 0})
+				lengths, values = append(lengths, l), append(values, t.Test)
 			}
 		}
 		slices.SortFunc(s.Points, func(a, b chart.Spot) int { return cmp.Compare(a.X, b.X) })
 		p.Series = append(p.Series, s)
 	}
 	lo, hi, ok := chart.LogRange(lengths)
-	if !ok {
+	if !ok || len(sorted(values)) == 0 {
 		return f, false
 	}
 	p.X = chart.Axis{Label: "|delta|", Log: true, Min: lo, Max: hi}
-	p.Y = accuracyAxis(slices.Min(accuracies), slices.Max(accuracies))
-	title := "Test accuracy against the perturbation's length"
+	p.Y = v.in.overview(values)
+	title := fmt.Sprintf("Test %s against the perturbation's length", v.in.name())
 	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic in |delta|, from %s to %s.", title, num(lo), num(hi))
 	return newFigure(title, &p, "All settings, at their mean |delta| over training and seeds. Where methods lie on one curve, it is the length that decides.", v.climbing()...), true
 }
 
-// accuracyOver shows the methods' test accuracy, and its upper end once more if the whole
-// hides the differences there.
-func (v *view) accuracyOver(over []*method) []figure {
-	shown := append(v.unperturbed(), over...)
-	lowest, top, sgd := 1., 0., math.NaN()
-	for _, m := range shown {
+// measureOver shows the methods' measure on the test split, and its better end once more if the
+// whole hides the differences there.
+func (v *view) measureOver(over []*method) []figure {
+	var values, bests []float64
+	base := math.NaN()
+	for _, m := range append(v.unperturbed(), over...) {
 		for _, p := range m.Points {
-			lowest, top = min(lowest, p.TestAccuracy), max(top, p.TestAccuracy)
+			values = append(values, p.Test)
 		}
-		if !m.perturbs() {
-			sgd = m.best().TestAccuracy
+		bests = append(bests, m.Best().Test)
+		if !m.Perturbs() {
+			base = m.Best().Test
 		}
 	}
-	floor := top - .08
-	if sgd >= top-.15 {
-		floor = min(floor, sgd-.02)
+	if len(sorted(values)) == 0 {
+		return nil
 	}
 	note := "Mean over the seeds; bands are ± one standard error of it. "
 	if v.Plan.Seeds < 2 {
@@ -124,38 +114,40 @@ func (v *view) accuracyOver(over []*method) []figure {
 	}
 	kind, _ := over[0].kind()
 	note += "A cross marks a " + kind + " at which at least one run broke."
-	whole := accuracyAxis(lowest, top)
-	title := "Test accuracy against rho"
+	title := fmt.Sprintf("Test %s against rho", v.in.name())
 	if over[0].Sweep != "" {
-		title = "Test accuracy against the ascent budget, at rho ∞"
+		title = fmt.Sprintf("Test %s against the ascent budget, at rho ∞", v.in.name())
 	}
-	figures := []figure{v.accuracyFigure(title, note, whole, over)}
-	if lowest < floor-.1 {
-		figures = append(figures, v.accuracyFigure("The upper end, enlarged", "The same values; lines leave the picture below.",
-			chart.Axis{Percent: true, Min: max(0, floor), Max: min(1.004, top+.015)}, over))
+	figures := []figure{v.measureFigure(title, note, v.in.overview(values), over)}
+	if close, ok := v.in.closeUp(values, bests, base); ok {
+		end, leave := "The upper end, enlarged", "below"
+		if v.in.Better == train.Lower {
+			end, leave = "The lower end, enlarged", "above"
+		}
+		figures = append(figures, v.measureFigure(end, "The same values; lines leave the picture "+leave+".", close, over))
 	}
 	return figures
 }
 
-func (v *view) accuracyFigure(title, note string, y chart.Axis, over []*method) figure {
-	p := chart.Picture{X: axisOf(over), Y: y}
+func (v *view) measureFigure(title, note string, y chart.Axis, over []*method) figure {
+	p := chart.Picture{X: v.axisOf(over), Y: y}
 	var said []string
 	for _, m := range v.unperturbed() {
-		b := m.best()
-		p.Rules = append(p.Rules, chart.Rule{Look: m.look, At: b.TestAccuracy, SE: b.TestStderr})
-		said = append(said, fmt.Sprintf("%s %s", m.name, percent(b.TestAccuracy)))
+		b := m.Best()
+		p.Rules = append(p.Rules, chart.Rule{Look: m.look, At: b.Test, SE: b.TestStderr})
+		said = append(said, fmt.Sprintf("%s %s", m.name, v.in.value(b.Test)))
 	}
 	for _, m := range over {
 		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
-			s.Points = append(s.Points, chart.Spot{X: t.Rho, Y: t.TestAccuracy, SE: t.TestStderr, Broken: t.Diverged > 0})
+			s.Points = append(s.Points, chart.Spot{X: t.Rho, Y: t.Test, SE: t.TestStderr, Broken: t.Diverged > 0})
 		}
 		p.Series = append(p.Series, s)
-		b := m.best()
-		said = append(said, fmt.Sprintf("%s %s at %s", m.name, percent(b.TestAccuracy), m.where(b.Rho)))
+		b := m.Best()
+		said = append(said, fmt.Sprintf("%s %s at %s", m.name, v.in.value(b.Test), m.where(b.Rho)))
 	}
-	if n := v.Data.Classes; n > 1 {
-		p.Rules = append(p.Rules, chart.Rule{Look: faint, At: 1 / float64(n), Label: "chance"})
+	if label, known := v.in.reference(); known {
+		p.Rules = append(p.Rules, chart.Rule{Look: faint, At: v.in.Chance, Label: label})
 	}
 	kind, _ := over[0].kind()
 	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic in %s. At the best %s: %s.", title, over[0].Setting(), kind, strings.Join(said, ", "))
@@ -168,12 +160,12 @@ func (v *view) stress() (rho float64, why string) {
 	rho = math.Inf(1)
 	who := ""
 	for _, m := range v.methods {
-		if first, _ := m.breaks(); m.perturbs() && m.Sweep == "" && first < rho {
+		if first, _ := m.Breaks(); m.Perturbs() && m.Sweep == "" && first < rho {
 			rho, who = first, m.name
 		}
 	}
 	if sam := v.find("sam"); sam != nil {
-		if first, _ := sam.breaks(); !math.IsInf(first, 1) {
+		if first, _ := sam.Breaks(); !math.IsInf(first, 1) {
 			rho, who = first, sam.name
 		}
 	}
@@ -196,13 +188,13 @@ type scene struct {
 
 // scenes are each method's best radius and, where it is another, the stress radius.
 func (v *view) scenes() []scene {
-	scenes := []scene{{"each at its best radius", "Radii chosen on validation accuracy: " + v.bestRadii() + ".", func(m *method) float64 { return m.BestRho }}}
+	scenes := []scene{{"each at its best radius", fmt.Sprintf("Radii chosen on validation %s: %s.", v.in.name(), v.bestRadii()), func(m *method) float64 { return m.BestRho }}}
 	rho, why := v.stress()
 	for _, m := range v.methods {
-		if m.perturbs() && m.Sweep == "" && m.BestRho != rho {
+		if m.Perturbs() && m.Sweep == "" && m.BestRho != rho {
 			return append(scenes, scene{"at rho " + num(rho), "Rho " + num(rho) + " is " + why + ".", func(m *method) float64 {
 				switch {
-				case !m.perturbs():
+				case !m.Perturbs():
 					return 0
 				case m.Sweep != "":
 					return math.NaN() // it has no radius
@@ -217,7 +209,7 @@ func (v *view) scenes() []scene {
 func (v *view) bestRadii() string {
 	var s []string
 	for _, m := range v.methods {
-		if m.perturbs() {
+		if m.Perturbs() {
 			s = append(s, fmt.Sprintf("%s at %s", m.name, num(m.BestRho)))
 		}
 	}
@@ -231,9 +223,9 @@ func (v *view) bestRadii() string {
 func (v *view) curves(s scene, value func(train.Record) float64) (all []chart.Series, values []float64) {
 	for _, m := range v.methods {
 		c := chart.Series{Look: m.look, Line: true, Marks: chart.MarkLast}
-		for _, e := range v.over(m.at(s.rho(m)), value) {
-			c.Points = append(c.Points, chart.Spot{X: float64(e.at), Y: e.value, SE: e.se})
-			values = append(values, e.value)
+		for _, e := range v.over(m.At(s.rho(m)), value) {
+			c.Points = append(c.Points, chart.Spot{X: float64(e.At), Y: e.Value, SE: e.Stderr})
+			values = append(values, e.Value)
 		}
 		if len(c.Points) > 0 {
 			all = append(all, c)
@@ -256,15 +248,11 @@ func (v *view) bySteps() bool {
 }
 
 // over returns the means over runs of a number in the course of training.
-func (v *view) over(rows []study.Row, value func(train.Record) float64) []mean {
+func (v *view) over(rows []study.Row, value func(train.Record) float64) []analysis.Mean {
 	if !v.bySteps() {
-		return byEpoch(rows, value)
+		return analysis.ByEpoch(rows, value)
 	}
-	runs := make([][]train.Record, len(rows))
-	for i, r := range rows {
-		runs[i] = r.Records
-	}
-	return meansAt(runs, func(r train.Record) int { return r.Step }, value)
+	return analysis.MeansAt(analysis.Records(rows), func(r train.Record) int { return r.Step }, value)
 }
 
 // courseAxis is that of the course of training.
@@ -274,7 +262,7 @@ func (v *view) courseAxis() chart.Axis {
 		a = chart.Axis{Label: "step", Min: 0}
 	}
 	for _, m := range v.methods {
-		for _, r := range m.rows {
+		for _, r := range m.Rows {
 			if n := len(r.Records); n > 0 && a.Label == "step" {
 				last = max(last, r.Records[n-1].Step)
 			} else if n > 0 {
@@ -295,7 +283,7 @@ func (v *view) trainingFigures() (figures []figure) {
 			value func(train.Record) float64
 			y     func([]float64) chart.Axis
 		}{
-			{"Validation accuracy", valAccuracy, chart.ShareAxis},
+			{"Validation " + v.in.name(), valOf(v.in.Measure.Name), v.in.axis},
 			{"Training accuracy", trainAccuracy, chart.ShareAxis},
 			{"Training loss", trainLoss, chart.AmountAxis},
 		} {
@@ -316,8 +304,8 @@ func (v *view) trainingFigures() (figures []figure) {
 func (v *view) ends(s scene, value func(train.Record) float64) string {
 	var said []string
 	for _, m := range v.methods {
-		if e := v.over(m.at(s.rho(m)), value); len(e) > 0 {
-			said = append(said, fmt.Sprintf("%s %s", m.name, num(e[len(e)-1].value)))
+		if e := v.over(m.At(s.rho(m)), value); len(e) > 0 {
+			said = append(said, fmt.Sprintf("%s %s", m.name, num(e[len(e)-1].Value)))
 		}
 	}
 	return strings.Join(said, ", ")
@@ -329,9 +317,9 @@ func (v *view) gradientFigures() (figures []figure) {
 		curves, values := v.curves(s, gradNorm)
 		p := chart.Picture{X: v.courseAxis(), Series: curves}
 		var said []string
-		for _, m := range v.monge() {
+		for _, m := range v.methods {
 			rho := s.rho(m)
-			if a := m.alpha(rho); a > 0 && finite(a) && len(m.at(rho)) > 0 {
+			if a := m.Alpha(rho); a > 0 && finite(a) && len(m.At(rho)) > 0 {
 				p.Rules = append(p.Rules, chart.Rule{Look: m.look.Thin(), At: 1 / a, Label: "1/alpha = " + num(1/a)})
 				values = append(values, 1/a)
 				said = append(said, fmt.Sprintf("%s %s", m.name, num(1/a)))
@@ -358,7 +346,7 @@ func (v *view) ascentFigures() (figures []figure) {
 		figures = append(figures, f)
 	}
 	for _, over := range v.sweeps() {
-		if f, ok := ascentOver(over); ok {
+		if f, ok := v.ascentOver(over); ok {
 			figures = append(figures, f)
 		}
 	}
@@ -376,11 +364,11 @@ func (v *view) scatter() (f figure, ok bool) {
 	for _, m := range v.methods {
 		s := chart.Series{Look: m.look}
 		s.Look.Radius *= .7
-		if !m.perturbs() {
+		if !m.Perturbs() {
 			continue
 		}
 		for _, t := range m.Points {
-			for _, q := range binned(m.whole(t.Rho)) {
+			for _, q := range binned(m.Whole(t.Rho)) {
 				if !(q.X > 0 && q.Y > 0) {
 					left++
 					continue
@@ -398,7 +386,7 @@ func (v *view) scatter() (f figure, ok bool) {
 	if !ok {
 		return f, false
 	}
-	p.X = chart.Axis{Label: "predicted ascent (g·delta, nats)", Log: true, Min: lo, Max: hi}
+	p.X = chart.Axis{Label: "predicted ascent (g·delta" + v.of.comma() + ")", Log: true, Min: lo, Max: hi}
 	lo, hi, _ = chart.LogRange(ys)
 	p.Y = chart.Axis{Log: true, Min: lo, Max: hi}
 	p.Slope = true
@@ -415,7 +403,7 @@ func share(n int) string { return map[int]string{4: "quarter", 5: "fifth", 6: "s
 
 // binned returns means of predicted and actual ascent over parts of the training.
 func binned(rows []study.Row) (spots []chart.Spot) {
-	want, got := byEpoch(rows, predicted), byEpoch(rows, ascent)
+	want, got := analysis.ByEpoch(rows, predicted), analysis.ByEpoch(rows, ascent)
 	n := min(len(want), len(got))
 	for i := range bins {
 		from, to := i*n/bins, (i+1)*n/bins
@@ -424,8 +412,8 @@ func binned(rows []study.Row) (spots []chart.Spot) {
 		}
 		var q chart.Spot
 		for j := from; j < to; j++ {
-			q.X += want[j].value / float64(to-from)
-			q.Y += got[j].value / float64(to-from)
+			q.X += want[j].Value / float64(to-from)
+			q.Y += got[j].Value / float64(to-from)
 		}
 		if finite(q.X) && finite(q.Y) {
 			spots = append(spots, q)
@@ -436,14 +424,14 @@ func binned(rows []study.Row) (spots []chart.Spot) {
 
 // ascentOver draws the mean actual ascent against rho, or against the budget, where the
 // diagonal is what was asked for.
-func ascentOver(over []*method) (f figure, ok bool) {
+func (v *view) ascentOver(over []*method) (f figure, ok bool) {
 	p := chart.Picture{Slope: over[0].Sweep != ""}
 	var values []float64
 	var said []string
 	for _, m := range over {
 		s := chart.Series{Look: m.look, Line: true}
 		for _, t := range m.Points {
-			if a := overall(byEpoch(m.whole(t.Rho), ascent)); a > 0 {
+			if a := analysis.Overall(analysis.ByEpoch(m.Whole(t.Rho), ascent)); a > 0 {
 				s.Points = append(s.Points, chart.Spot{X: t.Rho, Y: a, Broken: t.Diverged > 0})
 				values = append(values, a)
 			}
@@ -461,25 +449,13 @@ func ascentOver(over []*method) (f figure, ok bool) {
 	if !ok || len(said) == 0 {
 		return f, false
 	}
-	p.X, p.Y = axisOf(over), chart.Axis{Log: true, Min: lo, Max: hi}
+	p.X, p.Y = v.axisOf(over), chart.Axis{Log: true, Min: lo, Max: hi}
 	kind, _ := over[0].kind()
 	title, diagonal := "Actual ascent against rho", ""
 	if p.Slope {
 		title, diagonal = "Actual ascent against the budget, at rho ∞", " On the diagonal the loss rises by what was asked for."
 	}
-	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s, in nats: %s.", title, kind, strings.Join(said, ", "))
-	note := fmt.Sprintf("Nats, mean over training and seeds. A cross marks a %s at which at least one run broke; the mean is then of the other runs, if there are any.", kind)
+	p.Alt = fmt.Sprintf("%s. Line chart, logarithmic both ways. At the largest %s%s: %s.", title, kind, v.of.in(), strings.Join(said, ", "))
+	note := v.of.lead("Mean") + fmt.Sprintf(" over training and seeds. A cross marks a %s at which at least one run broke; the mean is then of the other runs, if there are any.", kind)
 	return newFigure(title, &p, note+diagonal, over...), true
-}
-
-// overall is the mean of means, NaN for none.
-func overall(means []mean) float64 {
-	if len(means) == 0 {
-		return math.NaN()
-	}
-	var sum float64
-	for _, m := range means {
-		sum += m.value
-	}
-	return sum / float64(len(means))
 }

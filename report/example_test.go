@@ -7,21 +7,24 @@ import (
 
 	"github.com/monge-ml/monge/report"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/supervised"
+	"github.com/monge-ml/monge/train"
 )
 
-// small is what a study of SAM and M-SAM at one radius might return.
+// small is a study of SAM and M-SAM at one radius, with made-up accuracies of its runs.
 func small() *study.Comparison {
-	c := &study.Comparison{Plan: study.Plan{Seeds: 3, Rhos: []float64{.1}}, Planned: 6}
-	for method, accuracies := range map[string][]float64{"sam": {.95, .94, .96}, "m-sam": {.93, .92, .95}} {
-		s := study.Summary{Method: method, BestRho: .1, Runs: 3}
-		for i, a := range accuracies {
-			c.Rows = append(c.Rows, study.Row{Method: method, Rho: .1, Seed: uint64(i + 1), TestAccuracy: a, ValAccuracy: a})
-			s.TestAccuracy += a / 3
-		}
-		s.Points = []study.Point{{Rho: .1, TestAccuracy: s.TestAccuracy, Runs: 3}}
-		c.Summary = append(c.Summary, s)
+	p := study.Plan{Base: supervised.Default(), Methods: []string{"sam", "m-sam"}, Rhos: []float64{.1}, Seeds: 3}
+	s, err := p.Study()
+	if err != nil {
+		panic(err)
 	}
-	return c
+	accuracies := map[string][]train.Real{"sam": {.95, .94, .96}, "m-sam": {.93, .92, .95}}
+	var states []study.State
+	for _, c := range s.Cells {
+		m := train.Measures{{Name: "accuracy", Value: accuracies[c.Config.Method][c.Config.Seed-1], Better: train.Higher, Share: true, Chance: .1}}
+		states = append(states, study.State{Cell: c.Name, State: train.Finished, Run: &train.SavedRun{Config: c.Config, Result: &train.Result{Test: m, Val: m, Data: train.Sizes{Train: 1000, Val: 300, Test: 497}}}})
+	}
+	return s.CompareStates(states)
 }
 
 func ExampleDescribe() {

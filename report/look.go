@@ -1,24 +1,58 @@
 package report
 
-import "github.com/monge-ml/monge/internal/chart"
+import (
+	"cmp"
+	"slices"
 
-// looks are the methods'. SAM is drawn wide and M-SAM narrow above it, so that both show
-// where they are the same.
-var looks = map[string]chart.Look{
-	"sgd":    chart.LookOf(0, 1.8, []float64{2, 2.5}, "circle", 2.2),
-	"sam":    chart.LookOf(1, 3.2, nil, "circle", 4.6),
-	"m-sam":  chart.LookOf(2, 1.8, []float64{6, 3}, "pyramid", 3),
-	"fisher": chart.LookOf(6, 1.8, []float64{9, 3, 2, 3}, "diamond", 4),
-	"asam":   chart.LookOf(7, 1.8, []float64{3, 3}, "box", 3.2),
+	"github.com/monge-ml/monge/internal/chart"
+	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/study/analysis"
+)
+
+// looksOf are the looks of methods beside each other: the registered ones, others where a method
+// comes with a budget or as a variant, and the next that is free for a method without any.
+func looksOf(methods []*analysis.Method) []chart.Look {
+	looks := make([]chart.Look, len(methods))
+	var without []int
+	budgets, variants := 0, 0
+	for i, m := range methods {
+		known, _ := sam.FindMethod(m.Method)
+		switch l, ok := registered(known.Look); {
+		case m.Variant != "":
+			looks[i] = variantLook(variants)
+			variants++
+		case m.AscentBudget != nil, m.Sweep != "":
+			looks[i] = budgetLook(budgets)
+			budgets++
+		case ok:
+			looks[i] = l
+		default:
+			without = append(without, i)
+		}
+	}
+	for n, i := range without {
+		looks[i] = freeLook(n, looks)
+	}
+	return looks
 }
 
-// lookOf is the look of a method, and whether it has one of its own. All of the page asks
-// here.
-func lookOf(method string) (l chart.Look, known bool) {
-	if l, known = looks[method]; !known {
-		l = chart.Look{Ink: chart.Text, Width: 1.5, Dashes: []float64{1, 2}, Mark: chart.Box, Radius: 3}
+// registered is a method's look, false if it has none.
+func registered(l sam.Look) (chart.Look, bool) {
+	none := l.Ink == 0 && l.Width == 0 && l.Dashes == nil && l.Mark == "" && l.Radius == 0
+	return chart.LookOf(l.Ink, cmp.Or(l.Width, 1.8), l.Dashes, l.Mark, cmp.Or(l.Radius, 3.2)), !none
+}
+
+// freeLook is that of method number n without a look, in a colour that others have not.
+func freeLook(n int, others []chart.Look) chart.Look {
+	inks := []int{6, 5, 7, 4, 3, 1, 2, 0}
+	free := slices.DeleteFunc(slices.Clone(inks), func(i int) bool {
+		return slices.ContainsFunc(others, func(l chart.Look) bool { return l.Width > 0 && l.Ink == chart.LineInk(i) })
+	})
+	l := chart.LookAt(n+1, inks...)
+	if len(free) > 0 {
+		l.Ink = chart.LineInk(free[0])
 	}
-	return l, known
+	return l
 }
 
 // budgetLooks are those of M-SAM under the first three ascent budgets.

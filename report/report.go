@@ -4,6 +4,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/chart"
+	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/study"
 	"github.com/monge-ml/monge/train"
 )
@@ -35,10 +37,13 @@ type page struct {
 	Title    string
 	Lede     string
 	Words    Words
+	Measure  measureWords
 	Keys     []key
 	Climbing []key // of the methods that perturb
+	LossAxis bool  // some method has one
+	Others   []setting
 	Summary  []summaryRow
-	Accuracy []figure
+	Measured []figure
 	Tables   []table
 	Pairs    []pairRow
 	Training []figure
@@ -66,7 +71,7 @@ type summaryRow struct {
 // pairRow is the difference of two methods.
 type pairRow struct{ Method, Against, Difference, Interval, Seeds, Verdict string }
 
-// table is accuracy by radius, or budget, and method.
+// table is the measure by radius, or budget, and method.
 type table struct {
 	Setting string
 	Methods []string
@@ -108,42 +113,103 @@ func render(name string, data any) ([]byte, error) {
 // Page returns the page: HTML that needs nothing beside it. The same comparison gives the
 // same bytes.
 func Page(c *study.Comparison, command string) ([]byte, error) {
-	p, err := newPage(c, command)
-	if err != nil {
-		return nil, err
-	}
-	return render("compare.html", p)
+	b, _, err := rendered(sheetOf(c), origin{command: command})
+	return b, err
 }
 
-func newPage(c *study.Comparison, command string) (*page, error) {
-	v := newView(c)
+func (v *view) page(o origin) (string, any, []figure, error) {
 	p := &page{
 		Title:    v.title(),
 		Lede:     v.lede(),
-		Words:    Describe(c),
+		Words:    v.words(),
+		Measure:  v.measureWords(),
 		Summary:  v.summaryRows(),
-		Accuracy: v.accuracyFigures(),
+		Measured: v.measureFigures(),
 		Tables:   v.tables(),
 		Pairs:    v.pairRows(),
 		Training: v.trainingFigures(),
 		Gradient: v.gradientFigures(),
 		Ascent:   v.ascentFigures(),
 		Failures: v.failures(),
-		Command:  command,
+		Command:  o.command,
 		Settings: v.settings(),
 	}
 	for _, m := range v.methods {
 		p.Keys = append(p.Keys, m.key())
-		if m.perturbs() {
+		if m.Perturbs() {
 			p.Climbing = append(p.Climbing, m.key())
 		}
+		p.LossAxis = p.LossAxis || m.LossAxis()
 	}
-	plan, err := json.MarshalIndent(c.Plan, "", "  ")
+	p.Others = v.others()
+	err := p.addPlan(v, o)
+	return "compare.html", p, slices.Concat(p.Measured, p.Training, p.Gradient, p.Ascent), err
+}
+
+// addPlan adds what repeats the comparison, and of runs that have directories their list.
+func (p *page) addPlan(v *view, o origin) error {
+	if o.dir == "" {
+		plan, err := json.MarshalIndent(v.Plan, "", "  ")
+		p.Plan, p.PlanAs = string(plan), "The plan as JSON"
+		return err
+	}
+	text, err := v.Study.TOML()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p.Plan, p.PlanAs = string(plan), "The plan as JSON"
-	return p, nil
+	links, err := o.links()
+	if err != nil {
+		return err
+	}
+	p.Title = v.Study.Name + ": " + p.Title
+	if v.Study.About != "" {
+		p.Lede = v.Study.About + " " + p.Lede
+	}
+	p.Plan, p.PlanAs = string(text), "The study as TOML"
+	p.Runs = v.cellRows(links)
+	return nil
+}
+
+// measureWords are what the page says of the measure that decides.
+type measureWords struct {
+	Name, Upper string // "accuracy", "Accuracy"
+	Near        string // how far from its best a method is near it
+	Unit        string // of differences
+	Lost        string // how runs end that are called lost, "" if none are
+	Counted     string // how those count that met a NaN or an infinity
+}
+
+func (v *view) measureWords() measureWords {
+	w := measureWords{Name: v.in.name(), Upper: upper(v.in.name()), Near: v.in.near(), Counted: v.sayCounted()}
+	if v.in.Share {
+		w.Unit = " in percentage points"
+	}
+	if k, ok := v.Plan.Base.Kind(); ok && k.Lost != nil {
+		w.Lost = "came to no more than guessing"
+	}
+	if v.of.lost != "" {
+		w.Lost, _, _ = strings.Cut(v.of.lost, " (")
+	}
+	return w
+}
+
+// others are the methods on the page beyond those that every page explains, with what the
+// registry says of them.
+func (v *view) others() (list []setting) {
+	for _, m := range v.methods {
+		list = addMethod(list, m.Method)
+	}
+	return list
+}
+
+// addMethod adds what the registry says of a method that perturbs, once.
+func addMethod(list []setting, name string) []setting {
+	m, err := sam.FindMethod(name)
+	s := setting{m.Label, m.Info}
+	if err != nil || !m.Perturbs() || slices.Contains([]string{"sam", "m-sam"}, name) || slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }
 
 func (m *method) key() key { return key{m.name, chart.Swatch(m.look)} }
@@ -157,23 +223,45 @@ func (v *view) title() string {
 	}
 	switch {
 	case len(names) == 0:
-		return "A comparison on " + v.Data.Name
-	case len(v.methods) > 6 && v.Study != nil:
-		return fmt.Sprintf("%d methods on %s", len(v.methods), v.Data.Name)
+		return "A comparison on " + v.data()
+	case len(v.methods) > 6:
+		return fmt.Sprintf("%d methods on %s", len(v.methods), v.data())
 	}
-	return strings.Replace(fmt.Sprintf("%s on %s", join(names), v.Data.Name), "M-SAM", "Monge SAM (M-SAM)", 1)
+	return strings.Replace(fmt.Sprintf("%s on %s", join(names), v.data()), "M-SAM", "Monge SAM (M-SAM)", 1)
 }
+
+// data names what was trained on: the data, or for want of a name the task.
+func (v *view) data() string { return cmp.Or(v.Data.Name, v.Plan.Base.ModelName()) }
 
 // lede says what was run.
 func (v *view) lede() string {
 	d, b := v.Data, v.Plan.Base
-	noise := ""
-	if d.LabelNoise > 0 {
-		noise = fmt.Sprintf("; %.3g%% of the training labels replaced by uniform ones", 100*d.LabelNoise)
+	subject := v.data()
+	if d.Name != "" {
+		subject = fmt.Sprintf("%s on %s", trained(&b), d.Name)
 	}
-	return fmt.Sprintf("%s of model %s on %s (%d training, %d validation and %d test examples of %s%s): %s, %s, %s.",
-		plural(len(v.Rows), "run"), b.Model, d.Name, d.Train, d.Val, d.Test, plural(d.Classes, "class"), noise,
+	of := ""
+	if d.Of != "" {
+		of = " of " + d.Of
+	}
+	if d.LabelNoise > 0 {
+		of += fmt.Sprintf("; %.3g%% of the training labels replaced by uniform ones", 100*d.LabelNoise)
+	}
+	return fmt.Sprintf("%s of %s (%d training, %d validation and %d test examples%s): %s, %s, %s.",
+		plural(len(v.Rows), "run"), subject, d.Train, d.Val, d.Test, of,
 		plural(v.Plan.Seeds, "seed"), plural(b.Epochs, "epoch"), v.duration())
+}
+
+// trained names what is trained: "model mlp", or a task that has no choice of models.
+func trained(c *train.Config) string {
+	if hasSetting(c, "model") {
+		return "model " + c.ModelName()
+	}
+	return c.ModelName()
+}
+
+func hasSetting(c *train.Config, name string) bool {
+	return slices.ContainsFunc(train.Settings(c), func(s train.Setting) bool { return s.Name == name })
 }
 
 func (v *view) duration() string {
@@ -200,12 +288,12 @@ func (v *view) summaryRows() (rows []summaryRow) {
 	for _, m := range v.methods {
 		r := summaryRow{
 			Key: m.key(), Rho: "–", Range: "–", Decades: "–", Cost: "–",
-			Val: percent(m.ValAccuracy), Test: m.accuracy(), Broken: fmt.Sprintf("%d of %d", m.Diverged, m.Runs),
+			Val: v.in.value(m.Val), Test: m.score(), Broken: fmt.Sprintf("%d of %d", m.Diverged, m.Runs),
 		}
-		if m.perturbs() {
+		if m.Perturbs() {
 			r.Rho = num(m.BestRho)
 		}
-		if m.perturbs() && len(m.Points) > 1 && !m.allBroke() {
+		if m.Perturbs() && len(m.Points) > 1 && !m.AllBroke() {
 			r.Range = num(m.Range[0])
 		}
 		if r.Range != "–" && m.Range[0] < m.Range[1] {
@@ -254,13 +342,13 @@ func (v *view) tables() (list []table) {
 
 // cell is a point; it says how many runs it is a mean of where that is not the plan's.
 func (m *method) cell(rho float64, seeds int) cell {
-	p := m.point(rho)
+	p := m.Point(rho)
 	if p == nil {
 		return cell{}
 	}
-	c := cell{Test: percent(p.TestAccuracy), Val: "val " + percent(p.ValAccuracy), Best: rho == m.BestRho}
+	c := cell{Test: m.in.value(p.Test), Val: "val " + m.in.value(p.Val), Best: rho == m.BestRho}
 	if p.Runs > 1 {
-		c.Test += fmt.Sprintf(" ± %.1f", 100*p.TestStderr)
+		c.Test = m.in.mean(p.Test, p.TestStderr)
 	}
 	if p.Runs == 1 || p.Runs != seeds {
 		c.Runs = fmt.Sprintf("n = %d", p.Runs)
@@ -276,7 +364,7 @@ func (v *view) failures() (list []string) {
 	const most = 8
 	more := 0
 	for _, m := range v.methods {
-		for _, r := range m.rows {
+		for _, r := range m.Rows {
 			switch {
 			case r.Failure == "":
 			case len(list) == most:

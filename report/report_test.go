@@ -17,6 +17,7 @@ import (
 
 	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -144,8 +145,8 @@ func TestPageKinds(t *testing.T) {
 		has    []string
 		hasNot []string
 	}{
-		{"nothing", &study.Comparison{Planned: 75, Plan: study.DefaultPlan()}, []string{"0 of 75 planned runs", "A comparison on"}, []string{"<svg"}},
-		{"interrupted", interrupted, []string{"75 of 186 planned runs finished"}, nil},
+		{"nothing", unbegun(3), []string{"0 of 75 planned runs", "A comparison on"}, []string{"<svg"}},
+		{"interrupted", interrupted, []string{"75 of 186 planned runs are over"}, nil},
 		{"sgd only", comparison(arm{method: "sgd", acc: at(0, good...)}), []string{"Training loss"}, []string{"Accuracy against rho", "Ascent:"}},
 		{"one seed", comparison(arm{method: "sgd", acc: at(0, .9)}, arm{method: "m-sam", acc: at(.1, .95)}), []string{"n = 1", "One seed: no error bars"}, []string{"±\u00a0"}},
 		{"all broken", comparison(arm{method: "sgd", acc: at(0, broken...)}, arm{method: "sam", acc: at(.1, broken...)}), []string{"Every run broke"}, nil},
@@ -153,8 +154,8 @@ func TestPageKinds(t *testing.T) {
 			arm{method: "sgd", acc: at(0, good...)}, arm{method: "sam", acc: at(.1, good...)}, arm{method: "m-sam", acc: at(.1, good...)},
 			arm{method: "m-sam", budget: .05, acc: at(.1, good...)}, arm{method: "m-sam", budget: .1, acc: at(.1, good...)},
 			arm{method: "m-sam", budget: .2, acc: at(.1, good...)}, arm{method: "m-sam", budget: .4, acc: at(.1, good...)},
-			arm{method: "fisher", acc: at(.1, good...)}, arm{method: "asam", acc: at(1, good...)}, arm{method: "unheard-of", acc: at(2, good...)},
-		), []string{"Fisher SAM", "ASAM", "unheard-of"}, nil},
+			arm{method: "fisher", acc: at(.1, good...)}, arm{method: "asam", acc: at(1, good...)}, arm{method: ownMethod, acc: at(2, good...)},
+		), []string{"Fisher SAM", "ASAM", "Unheard-of"}, nil},
 		{"no sgd, many radii", comparison(
 			arm{method: "sam", acc: map[float64][]float64{1e-4: good, 1e-3: good, 1e-2: good, .1: good, 1: broken, 10: broken, 100: broken, 1000: broken}},
 			arm{method: "m-sam", acc: map[float64][]float64{1e-4: good, 1e-3: good, 1e-2: good, .1: good, 1: good, 10: broken, 100: broken, 1000: broken}},
@@ -181,7 +182,8 @@ func TestPageKinds(t *testing.T) {
 func TestPageEscapes(t *testing.T) {
 	const hostile = `"><script>alert(1)</script><img src=x onerror=y>&</svg>`
 	c := noisyDigits()
-	c.Data.Name, c.Level, c.Plan.Base.Data, c.Plan.Base.Model, c.Plan.Base.Base = hostile, hostile, hostile, hostile, hostile
+	c.Data.Name, c.Level, c.Plan.Base.Base = hostile, hostile, hostile
+	supervised.Change(&c.Plan.Base, func(s *supervised.Settings) { s.Data, s.Model = hostile, hostile })
 	c.Rows[5].Failure = hostile
 	for i := range c.Summary {
 		if c.Summary[i].Method == "sam" {
@@ -216,7 +218,7 @@ func TestPageOfWildNumbers(t *testing.T) {
 				continue
 			}
 			x := wild[(i+j)%len(wild)]
-			r.Records[j] = train.Record{Epoch: j + 1, TrainLoss: x, ValLoss: train.Real(x), GradNorm: x, PredictedAscent: x, Ascent: x}
+			r.Records[j] = train.Record{Epoch: j + 1, TrainLoss: x, Val: classes(x, x), GradNorm: x, PredictedAscent: x, Ascent: x}
 		}
 	}
 	c.Summary[1].StepRatio = math.NaN()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/chart"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -18,7 +19,8 @@ type runsPage struct {
 	Lede     string
 	Words    Words
 	Several  bool
-	Keys     []key // of several groups
+	Keys     []key    // of several groups
+	Measures []string // that the results have of the test split
 	Rows     []runRow
 	Figures  []figure
 	Differ   differTable
@@ -26,15 +28,17 @@ type runsPage struct {
 	Commands []string
 	GoOn     []string // commands that go on with runs that can
 	Perturbs bool
+	Others   []setting // methods to explain
 }
 
 // runRow is a run's results, or the means of runs that differ in their seeds alone.
 type runRow struct {
-	Key                              key
-	Mean, Broken                     bool
-	State, Why                       string
-	Test, TestLoss, Best, BestAt     string
-	Steps, StepTime, Images, Weights string
+	Key                             key
+	Mean, Broken                    bool
+	State, Why                      string
+	Tests                           []string // by measure
+	Best, BestAt                    string
+	Steps, StepTime, Speed, Weights string
 }
 
 // differTable lists the settings in which runs differ.
@@ -77,11 +81,15 @@ func RunsPage(runs []*train.SavedRun) ([]byte, error) {
 		Figures: v.figures(),
 		Differ:  v.differTable(),
 	}
+	for _, m := range v.tested {
+		p.Measures = append(p.Measures, scale{m}.name())
+	}
 	for _, g := range v.groups {
 		if len(v.groups) > 1 {
 			p.Keys = append(p.Keys, key{g.name, chart.Swatch(g.look)})
 		}
 		p.Perturbs = p.Perturbs || g.perturbs()
+		p.Others = addMethod(p.Others, g.runs[0].Config.Method)
 	}
 	for _, r := range runs {
 		s := runSettings{Name: v.names[r], Settings: fields(r.Config)}
@@ -113,6 +121,7 @@ type group struct {
 	name string
 	look chart.Look
 	runs []*train.SavedRun
+	in   scale // of the measure that decides
 }
 
 // runsView is runs, looked up by group.
@@ -122,19 +131,20 @@ type runsView struct {
 	names    map[*train.SavedRun]string
 	settings map[*train.SavedRun][]setting // that decide what is computed, the same ones of each run
 	differ   []int                         // those in which the runs differ
+	first    []train.Measure               // those that decide; more than one where tasks differ
+	tested   []train.Measure               // of the test split, that the results show
 }
 
 func newRunsView(runs []*train.SavedRun) *runsView {
 	v := &runsView{runs: runs, names: shortNames(runs), settings: map[*train.SavedRun][]setting{}}
-	for _, r := range runs {
-		v.settings[r] = settingsOf(r.Config)
-	}
+	v.alignSettings()
+	v.findMeasures()
 	byKey := map[string]*group{}
 	for _, r := range runs {
 		k := but(v.settings[r], "seed")
 		g := byKey[k]
 		if g == nil || g.hasSeed(r.Config.Seed) {
-			g = &group{look: chart.LookAt(len(v.groups))}
+			g = &group{in: scale{measures(r).First()}, look: chart.LookAt(len(v.groups))}
 			byKey[k] = g
 			v.groups = append(v.groups, g)
 		}
@@ -154,15 +164,100 @@ func newRunsView(runs []*train.SavedRun) *runsView {
 	return v
 }
 
+// measures are those of a run: of its result, or as far as it got.
+func measures(r *train.SavedRun) train.Measures {
+	if r.Result != nil && r.Result.Measured() != nil {
+		return r.Result.Measured()
+	}
+	for _, e := range r.Records {
+		if e.Val != nil {
+			return e.Val
+		}
+	}
+	return nil
+}
+
+// measured are the measures of all runs, each once, in the order of the first that has it.
+func (v *runsView) measured() (list []train.Measure) {
+	for _, r := range v.runs {
+		for _, m := range measures(r) {
+			list = appendMeasure(list, m)
+		}
+	}
+	return list
+}
+
+func appendMeasure(list []train.Measure, m train.Measure) []train.Measure {
+	if slices.ContainsFunc(list, func(other train.Measure) bool { return other.Name == m.Name }) {
+		return list
+	}
+	return append(list, m)
+}
+
+// shownMeasures is how many measures of a task the results show.
+const shownMeasures = 2
+
+// findMeasures finds the measures that decide, and those that the results show: of each task
+// the first few that have a better and a worse.
+func (v *runsView) findMeasures() {
+	for _, r := range v.runs {
+		m := slices.DeleteFunc(slices.Clone(measures(r)), func(m train.Measure) bool { return m.Better == "" })
+		if len(m) == 0 {
+			continue
+		}
+		v.first = appendMeasure(v.first, m[0])
+		for _, m := range m[:min(len(m), shownMeasures)] {
+			v.tested = appendMeasure(v.tested, m)
+		}
+	}
+}
+
+// in is the scale of the measure that decides, that of the first task if there are several.
+func (v *runsView) in() scale {
+	if len(v.first) == 0 {
+		return scale{}
+	}
+	return scale{v.first[0]}
+}
+
+// of is what is known of the runs' task, nothing if they have several.
+func (v *runsView) of() subject {
+	if len(v.first) != 1 {
+		return subject{}
+	}
+	return subjects[v.first[0].Name]
+}
+
 // settingsOf lists a run's settings under the names of flags, given or not, but for those
 // that change nothing of what is computed.
 func settingsOf(c train.Config) (list []setting) {
 	for _, s := range train.Settings(&c) {
-		if s.Name != "keep" && s.Name != "checkpoint-every" {
+		if !s.Is("idle") || s.Name == "deadline" {
 			list = append(list, setting{s.Name, s.String()})
 		}
 	}
 	return list
+}
+
+// alignSettings finds the settings of all runs, those of other tasks' too, which a run has without
+// a value.
+func (v *runsView) alignSettings() {
+	var names []string
+	own := map[*train.SavedRun]map[string]string{}
+	for _, r := range v.runs {
+		own[r] = map[string]string{}
+		for _, s := range settingsOf(r.Config) {
+			own[r][s.Name] = s.Value
+			if !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	for _, r := range v.runs {
+		for _, n := range names {
+			v.settings[r] = append(v.settings[r], setting{n, own[r][n]})
+		}
+	}
 }
 
 // but is all settings but one as a key.
@@ -174,7 +269,7 @@ func (g *group) hasSeed(seed uint64) bool {
 	return slices.ContainsFunc(g.runs, func(r *train.SavedRun) bool { return r.Config.Seed == seed })
 }
 
-func (g *group) perturbs() bool { return g.runs[0].Config.Method != "none" }
+func (g *group) perturbs() bool { return g.runs[0].Config.Perturbs() }
 
 // over returns the runs that are finished.
 func (g *group) over() []*train.SavedRun {
@@ -240,7 +335,7 @@ func (v *runsView) described(r *train.SavedRun) string {
 		case s.Value == "":
 			unset = append(unset, "no "+s.Name)
 		case s.Name == "method":
-			set = append(set, cmp.Or(methodNames[s.Value], s.Value))
+			set = append(set, analysis.MethodLabel(s.Value))
 		default:
 			set = append(set, s.Name+" "+s.Value)
 		}
@@ -272,10 +367,26 @@ func (v *runsView) title() string {
 func (v *runsView) subject() string {
 	var networks, sets []string
 	for _, r := range v.runs {
-		networks, sets = append(networks, r.Config.Model), append(sets, r.Config.Data)
+		networks = append(networks, r.Config.ModelName())
+		if name := r.Config.DataName(); name != "" {
+			sets = append(sets, name)
+		}
 	}
 	unique := func(list []string) string { return join(slices.Compact(slices.Sorted(slices.Values(list)))) }
+	if len(sets) == 0 {
+		return unique(networks)
+	}
 	return unique(networks) + " on " + unique(sets)
+}
+
+// trained is the subject within a sentence.
+func (v *runsView) trained() string {
+	for _, r := range v.runs {
+		if !hasSetting(&r.Config, "model") {
+			return v.subject()
+		}
+	}
+	return "model " + v.subject()
 }
 
 // lede says what was run.
@@ -289,20 +400,20 @@ func (v *runsView) lede() string {
 		took = ", " + elapsed(spent) + " of training"
 	}
 	if len(v.runs) > 1 {
-		return fmt.Sprintf("%s of model %s%s.", plural(len(v.runs), "run"), v.subject(), took)
+		return fmt.Sprintf("%s of %s%s.", plural(len(v.runs), "run"), v.trained(), took)
 	}
 	c := v.runs[0].Config
-	return fmt.Sprintf("Model %s by %s, learning rate %s; %s in minibatches of %d, seed %d%s.",
-		v.subject(), methodOf(c), num(c.LR), plural(c.Epochs, "epoch"), c.Batch, c.Seed, took)
+	return fmt.Sprintf("%s by %s, learning rate %s; %s in minibatches of %d, seed %d%s.",
+		upper(v.trained()), methodOf(c), num(c.LR), plural(c.Epochs, "epoch"), c.Batch, c.Seed, took)
 }
 
 // methodOf says how a run's steps are made.
 func methodOf(c train.Config) string {
-	base := cmp.Or(baseNames[c.Base], c.Base)
-	if c.Method == "none" {
+	base := analysis.BaseLabel(c.Base)
+	if !c.Perturbs() {
 		return base + " alone"
 	}
-	s := fmt.Sprintf("%s at rho %s", cmp.Or(methodNames[c.Method], c.Method), num(float64(c.Rho)))
+	s := fmt.Sprintf("%s at rho %s", analysis.MethodLabel(c.Method), num(float64(c.Rho)))
 	if c.AscentBudget != nil {
 		s += " with budget " + num(*c.AscentBudget)
 	}
@@ -313,7 +424,7 @@ func methodOf(c train.Config) string {
 func (v *runsView) rows() (rows []runRow) {
 	for _, g := range v.groups {
 		if len(g.runs) > 1 {
-			rows = append(rows, g.row())
+			rows = append(rows, v.meansRow(g))
 		}
 		for _, r := range g.runs {
 			rows = append(rows, v.row(g, r))
@@ -329,56 +440,66 @@ func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 	row := runRow{
 		Key:   key{v.names[r], chart.Swatch(g.look)},
 		State: r.Status.State, Broken: r.Status.State == train.Diverged || r.Status.State == train.Failed,
-		Test: "–", TestLoss: "–", Best: "–", StepTime: "–", Images: "–",
+		Best: "–", StepTime: "–", Speed: "–",
 		Steps: fmt.Sprintf("%d of %d", r.Status.Step, r.Status.Steps),
 	}
 	if res := r.Result; res != nil {
 		row.Why = cmp.Or(stops[res.StoppedBy], res.StoppedBy)
-		row.Test, row.TestLoss = percent(float64(res.TestAccuracy)), dashed(float64(res.TestLoss))
 		row.Weights = short(res.WeightsSHA256)
 	}
+	for _, m := range v.tested {
+		row.Tests = append(row.Tests, scale{m}.value(testOf(m.Name)(r)))
+	}
 	if b := r.Best(); b != nil {
-		row.Best, row.BestAt = percent(float64(b.ValAccuracy)), fmt.Sprintf("step %d", b.Step)
-		if t := float64(b.TestAccuracy); finite(t) {
-			row.BestAt += ", test " + percent(t)
+		row.Best, row.BestAt = v.named(b.Val.First()), fmt.Sprintf("step %d", b.Step)
+		if b.Test != nil {
+			row.BestAt += ", test " + written(b.Test.First())
 		}
 	}
 	if t := stepTime(r); t > 0 {
 		row.StepTime = elapsed(t)
 	}
-	if n := imagesPerSecond(r); n > 0 {
-		row.Images = fmt.Sprintf("%.0f", n)
+	if n := examplesPerSecond(r); n > 0 {
+		row.Speed = fmt.Sprintf("%.0f", n)
 	}
 	return row
 }
 
-// row is the group's means.
-func (g *group) row() runRow {
+// written writes a measure's value.
+func written(m train.Measure) string { return scale{m}.value(float64(m.Value)) }
+
+// named is a measure's value, with its name where runs are measured by several.
+func (v *runsView) named(m train.Measure) string {
+	if len(v.first) > 1 {
+		return scale{m}.name() + " " + written(m)
+	}
+	return written(m)
+}
+
+// meansRow is a group's means.
+func (v *runsView) meansRow(g *group) runRow {
 	over := g.over()
 	row := runRow{
 		Key: key{g.name, chart.Swatch(g.look)}, Mean: true, State: fmt.Sprintf("%d of %d finished", len(over), len(g.runs)),
-		Test: meanText(over, testAccuracy), TestLoss: "–", Best: meanText(over, bestVal), StepTime: "–", Images: "–",
+		Best: g.in.meanText(over, bestVal), StepTime: "–", Speed: "–",
 	}
-	if m, ok := meanOver(over, func(r *train.SavedRun) float64 { return float64(r.Result.TestLoss) }); ok {
-		row.TestLoss = num(m.value)
-		if m.n > 1 {
-			row.TestLoss += fmt.Sprintf(" ± %.2g", m.se)
-		}
+	for _, m := range v.tested {
+		row.Tests = append(row.Tests, scale{m}.meanText(over, testOf(m.Name)))
 	}
-	if t := meanText(over, bestTest); t != "–" {
+	if t := g.in.meanText(over, bestTest); t != "–" {
 		row.BestAt = "test " + t
 	}
-	if m, ok := meanOver(g.runs, stepTime); ok && m.value > 0 {
-		row.StepTime = elapsed(m.value)
+	if m, ok := meanOver(g.runs, stepTime); ok && m.Value > 0 {
+		row.StepTime = elapsed(m.Value)
 	}
-	if m, ok := meanOver(g.runs, imagesPerSecond); ok && m.value > 0 {
-		row.Images = fmt.Sprintf("%.0f", m.value)
+	if m, ok := meanOver(g.runs, examplesPerSecond); ok && m.Value > 0 {
+		row.Speed = fmt.Sprintf("%.0f", m.Value)
 	}
 	return row
 }
 
 // meanOver is the mean of the finite values of runs; false if there is none.
-func meanOver(runs []*train.SavedRun, value func(*train.SavedRun) float64) (mean, bool) {
+func meanOver(runs []*train.SavedRun, value func(*train.SavedRun) float64) (analysis.Mean, bool) {
 	var values []float64
 	for _, r := range runs {
 		if x := value(r); finite(x) {
@@ -386,44 +507,52 @@ func meanOver(runs []*train.SavedRun, value func(*train.SavedRun) float64) (mean
 		}
 	}
 	if len(values) == 0 {
-		return mean{}, false
+		return analysis.Mean{}, false
 	}
-	return meanOf(values), true
+	return analysis.MeanOf(values), true
 }
 
-// meanText writes the mean of an accuracy of finished runs.
-func meanText(runs []*train.SavedRun, value func(*train.SavedRun) float64) string {
+// meanText writes the mean of a measure of finished runs.
+func (s scale) meanText(runs []*train.SavedRun, value func(*train.SavedRun) float64) string {
 	m, ok := meanOver(runs, value)
 	if !ok {
 		return "–"
 	}
-	s := percent(m.value)
-	if m.n > 1 {
-		s += fmt.Sprintf(" ± %.1f", 100*m.se)
-	}
-	return s
+	return s.of(m)
 }
 
-func testAccuracy(r *train.SavedRun) float64 {
+// testOf returns a measure of the last weights on the test split.
+func testOf(name string) func(*train.SavedRun) float64 {
+	return func(r *train.SavedRun) float64 {
+		if r.Result == nil {
+			return math.NaN()
+		}
+		return float64(r.Result.Test.Get(name))
+	}
+}
+
+// testFirst is the measure that decides, of the last weights on the test split.
+func testFirst(r *train.SavedRun) float64 {
 	if r.Result == nil {
 		return math.NaN()
 	}
-	return float64(r.Result.TestAccuracy)
+	return float64(r.Result.Test.First().Value)
 }
 
 func bestVal(r *train.SavedRun) float64 {
 	if b := r.Best(); b != nil {
-		return float64(b.ValAccuracy)
+		return float64(b.Val.First().Value)
 	}
 	return math.NaN()
 }
 
-// bestTest is the test accuracy of the weights that were best on the validation split.
+// bestTest is the measure on the test split of the weights that were best on the validation
+// split.
 func bestTest(r *train.SavedRun) float64 {
 	if r.Result == nil || r.Result.Best == nil {
 		return math.NaN()
 	}
-	return float64(r.Result.Best.TestAccuracy)
+	return float64(r.Result.Best.Test.First().Value)
 }
 
 // stepTime is the median time of a step, or the mean as far as a run got; 0 if not known.
@@ -442,7 +571,7 @@ func stepTime(r *train.SavedRun) float64 {
 	return t / float64(r.Records[n-1].Step)
 }
 
-func imagesPerSecond(r *train.SavedRun) float64 {
+func examplesPerSecond(r *train.SavedRun) float64 {
 	var n, t float64
 	for _, e := range r.Records {
 		n, t = n+float64(e.Examples), t+e.Seconds

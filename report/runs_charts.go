@@ -1,12 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/chart"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -21,28 +23,68 @@ type curve struct {
 	climbs    bool // is about the perturbation
 	schedule  bool // may go down to nothing: the scale follows where it was highest
 	marksBest bool // of a single run
+	told      bool // says something only where it changes
 }
 
-var curvesOfRuns = []curve{
-	{title: "Validation accuracy", value: valAccuracy, second: trainAccuracy, axis: chart.ShareAxis, marksBest: true,
-		note: "Of the weights as they were at the step. Thin dots: training accuracy, of the minibatches since the evaluation before, as augmented."},
-	{title: "Training loss", value: trainLoss, axis: chart.AmountAxis, note: "Mean cross-entropy, in nats, of the minibatches since the evaluation before, at theta."},
-	{title: "Validation loss", value: valLoss, axis: chart.AmountAxis, note: "Mean cross-entropy in nats."},
-	{title: "|g|", value: gradNorm, axis: chart.AmountAxis, note: "Norm of the gradient at theta, mean over the steps since the evaluation before."},
-	{title: "|delta|", value: deltaNorm, axis: chart.AmountAxis, climbs: true, note: "Length of the perturbation, likewise."},
-	{title: "Ascent, predicted and actual", value: ascent, second: predicted, axis: chart.SignedAxis, climbs: true,
-		note: "The sharpness gap, in nats: the loss at theta + delta minus the loss at theta. Thin dots: g·delta, what the gradient predicts."},
-	{title: "Learning rate", value: learningRate, axis: chart.AmountAxis, schedule: true, note: "Of the last step before an evaluation."},
-	{title: "rho", value: radius, axis: chart.AmountAxis, climbs: true, schedule: true, note: "Radius of the perturbation, likewise."},
+// curves are those of what the runs measure, and of their steps.
+func (v *runsView) curves() (list []curve) {
+	for i, m := range v.measured() {
+		in := scale{m}
+		c := curve{title: "Validation " + in.name(), value: valOf(m.Name), axis: in.axis, told: m.Better == ""}
+		switch {
+		case m.Name == "loss" && v.of().loss != "":
+			c.note = fmt.Sprintf("Mean %s in %s.", v.of().loss, v.of().unit)
+		case i == 0:
+			c.marksBest, c.note = true, "Of the weights as they were at the step."
+		case m.Better == "":
+			c.note = "Of the weights as they were at the step; more is neither better nor worse."
+		default:
+			c.note = fmt.Sprintf("Of the weights as they were at the step; %s is better.", m.Better)
+		}
+		if in.accurate() && v.counted() {
+			c.second = trainAccuracy
+			c.note += " Thin dots: training accuracy, of the minibatches since the evaluation before, as augmented."
+		}
+		list = append(list, c)
+		if i == 0 {
+			list = append(list, v.trainCurve())
+		}
+	}
+	if list == nil {
+		list = append(list, v.trainCurve())
+	}
+	return append(list, []curve{
+		{title: "|g|", value: gradNorm, axis: chart.AmountAxis, note: "Norm of the gradient at theta, mean over the steps since the evaluation before."},
+		{title: "|delta|", value: deltaNorm, axis: chart.AmountAxis, climbs: true, note: "Length of the perturbation, likewise."},
+		{title: "Ascent, predicted and actual", value: ascent, second: predicted, axis: chart.SignedAxis, climbs: true,
+			note: "The sharpness gap" + v.of().in() + ": the loss at theta + delta minus the loss at theta. Thin dots: g·delta, what the gradient predicts."},
+		{title: "Learning rate", value: learningRate, axis: chart.AmountAxis, schedule: true, note: "Of the last step before an evaluation."},
+		{title: "rho", value: radius, axis: chart.AmountAxis, climbs: true, schedule: true, note: "Radius of the perturbation, likewise."},
+	}...)
 }
 
-func valLoss(e train.Record) float64      { return float64(e.ValLoss) }
+// counted reports whether some run has counted how many training examples were right.
+func (v *runsView) counted() bool {
+	return slices.ContainsFunc(v.runs, func(r *train.SavedRun) bool {
+		return slices.ContainsFunc(r.Records, func(e train.Record) bool { return finite(float64(e.TrainAccuracy)) })
+	})
+}
+
+func (v *runsView) trainCurve() curve {
+	of := v.of()
+	note := "Mean " + cmp.Or(of.loss, "loss")
+	if of.unit != "" {
+		note += of.in() + ","
+	}
+	return curve{title: "Training loss", value: trainLoss, axis: chart.AmountAxis, note: note + " of the minibatches since the evaluation before, at theta."}
+}
+
 func learningRate(e train.Record) float64 { return e.LR }
 func radius(e train.Record) float64       { return float64(e.Rho) }
 
 // figures are the curves that the runs have something to say about.
 func (v *runsView) figures() (figures []figure) {
-	for _, c := range curvesOfRuns {
+	for _, c := range v.curves() {
 		if f, ok := v.figure(c); ok {
 			figures = append(figures, f)
 		}
@@ -67,7 +109,7 @@ func (v *runsView) figure(c curve) (f figure, ok bool) {
 			p.Series = append(p.Series, l)
 		}
 	}
-	if len(values) == 0 {
+	if len(values) == 0 || c.told && slices.Max(values) == slices.Min(values) {
 		return f, false
 	}
 	p.Y = c.axis(values)
@@ -129,8 +171,8 @@ func (g *group) spots(value func(train.Record) float64) (spots []chart.Spot) {
 			return x
 		}
 	}
-	for _, m := range meansAt(runs, func(r train.Record) int { return r.Step }, drawable) {
-		spots = append(spots, chart.Spot{X: float64(m.at), Y: m.value, SE: m.se})
+	for _, m := range analysis.MeansAt(runs, func(r train.Record) int { return r.Step }, drawable) {
+		spots = append(spots, chart.Spot{X: float64(m.At), Y: m.Value, SE: m.Stderr})
 	}
 	return spots
 }

@@ -10,18 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
 // savedRun is a made-up run of an MLP on digits, finished at a test accuracy.
 func savedRun(path, method string, rho float64, seed uint64, test float64) *train.SavedRun {
-	r := &train.SavedRun{Path: path, Config: train.Default()}
+	r := &train.SavedRun{Path: path, Config: supervised.Default()}
 	c := &r.Config
 	c.Method, c.Rho, c.Seed, c.Epochs = method, train.Real(rho), seed, 10
 	for n := 1; n <= 10; n++ {
 		part := 1 - math.Exp(-float64(n)/3)
 		e := train.Record{
-			Step: 16 * n, Epoch: n, LR: .05, TrainLoss: 2.3 - 2*part, ValLoss: train.Real(2.3 - 1.9*part), ValAccuracy: train.Real(.1 + (test-.1)*part),
+			Step: 16 * n, Epoch: n, LR: .05, TrainLoss: 2.3 - 2*part, Val: classes(.1+(test-.1)*part, 2.3-1.9*part),
 			GradNorm: .5 + part, Seconds: .1, Examples: 1000,
 		}
 		if method != "none" {
@@ -33,8 +34,8 @@ func savedRun(path, method string, rho float64, seed uint64, test float64) *trai
 	last := r.Records[9]
 	r.Status = train.Status{State: train.Finished, Step: 160, Steps: 160}
 	r.Result = &train.Result{
-		TestAccuracy: train.Real(test), TestLoss: .3, ValAccuracy: last.ValAccuracy, ValLoss: last.ValLoss, TrainLoss: last.TrainLoss,
-		Best:  &train.Best{Step: 160, ValAccuracy: last.ValAccuracy, ValLoss: last.ValLoss, TestAccuracy: train.Real(test)},
+		Test: classes(test, .3), Val: last.Val, TrainLoss: last.TrainLoss,
+		Best:  &train.Best{Step: 160, Val: last.Val, Test: classes(test, .3)},
 		Steps: 160, StoppedBy: "epochs", StepSeconds: .006, Seconds: 1.5, WeightsSHA256: strings.Repeat("0123456789abcdef", 4), Kernels: "avx2",
 	}
 	return r
@@ -76,9 +77,9 @@ func TestRunsPage(t *testing.T) {
 	diverged := cut(savedRun("runs/wild", "sam", 4, 1, .5), train.Diverged, 3)
 	diverged.Status.Error = "training diverged: step 51: the loss is not finite"
 	noSplits := savedRun("runs/all", "none", 0, 1, .9)
-	noSplits.Result.TestAccuracy, noSplits.Result.ValAccuracy, noSplits.Result.Best = train.Real(math.NaN()), train.Real(math.NaN()), nil
+	noSplits.Result.Test, noSplits.Result.Val, noSplits.Result.Best = nil, nil, nil
 	for i := range noSplits.Records {
-		noSplits.Records[i].ValAccuracy, noSplits.Records[i].ValLoss = train.Real(math.NaN()), train.Real(math.NaN())
+		noSplits.Records[i].Val = nil
 	}
 	infinite := savedRun("runs/inf", "m-sam", .3, 1, .95)
 	infinite.Config.Rho, infinite.Config.AscentBudget = train.Real(math.Inf(1)), new(.08)
@@ -96,7 +97,7 @@ func TestRunsPage(t *testing.T) {
 		{"one", []*train.SavedRun{one}, 8, []string{
 			"<title>sam: mlp on digits", "Test accuracy 95.0% (loss 0.3) after 160 steps.", "Best on validation: 92.0% at step 160; those weights have 95.0% on the test split.",
 			"It went through all of its 10 epochs.", "Lately a perturbation of length 0.1 raised the loss by 0.161 nats, where the gradient predicts 0.146.",
-			"A step took 6 ms; 10000 images a second.", "by SAM at rho 0.1 around SGD", "all its epochs", "monge train --config runs/sam/config.json",
+			"A step took 6 ms; 10000 examples a second.", "by SAM at rho 0.1 around SGD", "all its epochs", "monge train --config runs/sam/config.json",
 			"All settings of sam", ">label_noise<", "<code>0123456789ab</code>", one.Result.WeightsSHA256, `>best</text>`,
 		}, []string{"Partial.", "What was found", "Where the settings differ", "--resume"}},
 		{"base alone", []*train.SavedRun{savedRun("runs/sgd", "none", 0, 1, .9)}, 5, []string{"by SGD alone"}, []string{"|delta|", "What the perturbation is", "Lately"}},
@@ -146,7 +147,7 @@ func TestRunsPage(t *testing.T) {
 // Accuracies of other examples are not compared without a warning.
 func TestRunsOfOtherData(t *testing.T) {
 	runs := []*train.SavedRun{savedRun("runs/a", "sam", .1, 1, .95), savedRun("runs/b", "sam", .1, 1, .94)}
-	runs[1].Config.Subset = 100
+	supervised.Change(&runs[1].Config, func(s *supervised.Settings) { s.Subset = 100 })
 	if w := DescribeRuns(runs); !slices.Contains(w.Summary, "The runs differ in subset: their accuracies are not of the same examples.") {
 		t.Errorf("%q", w.Summary)
 	}
@@ -217,7 +218,8 @@ func TestRunsPageEscapes(t *testing.T) {
 	runs := []*train.SavedRun{savedRun(hostile, "sam", .1, 1, .95), cut(savedRun("runs/b", hostile, .1, 1, .94), train.Failed, 3)}
 	for _, r := range runs {
 		c := &r.Config
-		c.Data, c.Model, c.Base, c.LRSchedule, c.Init = hostile, hostile, hostile, hostile, hostile
+		c.Base, c.LRSchedule = hostile, hostile
+		supervised.Change(c, func(s *supervised.Settings) { s.Data, s.Model, s.Init = hostile, hostile, hostile })
 	}
 	runs[0].Result.StoppedBy, runs[0].Result.WeightsSHA256, runs[1].Status.Error = hostile, hostile, hostile
 	for _, list := range [][]*train.SavedRun{runs, runs[:1], runs[1:]} {

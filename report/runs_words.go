@@ -3,9 +3,11 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -56,10 +58,15 @@ func headlineOf(r *train.SavedRun) string {
 // reached is what a finished run is judged by.
 func reached(r *train.SavedRun) string {
 	switch res := r.Result; {
-	case finite(float64(res.TestAccuracy)):
-		return fmt.Sprintf("Test accuracy %s (loss %s)", percent(float64(res.TestAccuracy)), dashed(float64(res.TestLoss)))
-	case finite(float64(res.ValAccuracy)):
-		return fmt.Sprintf("Validation accuracy %s, without a test split,", percent(float64(res.ValAccuracy)))
+	case res.Test != nil:
+		first := res.Test.First()
+		s := fmt.Sprintf("Test %s %s", scale{first}.name(), written(first))
+		if loss := float64(res.Test.Get("loss")); first.Name != "loss" && !math.IsNaN(loss) {
+			s += fmt.Sprintf(" (loss %s)", dashed(loss))
+		}
+		return s
+	case res.Val != nil:
+		return fmt.Sprintf("Validation %s %s, without a test split,", scale{res.Val.First()}.name(), written(res.Val.First()))
 	}
 	return fmt.Sprintf("Training loss %s, without a test or validation split,", dashed(r.Result.TrainLoss))
 }
@@ -69,12 +76,12 @@ func saidOfBest(r *train.SavedRun) string {
 	if b == nil {
 		return ""
 	}
-	s := fmt.Sprintf("Best on validation: %s at step %d", percent(float64(b.ValAccuracy)), b.Step)
-	if t := float64(b.TestAccuracy); finite(t) {
-		s += fmt.Sprintf("; those weights have %s on the test split", percent(t))
+	s := fmt.Sprintf("Best on validation: %s at step %d", written(b.Val.First()), b.Step)
+	if b.Test != nil {
+		s += fmt.Sprintf("; those weights have %s on the test split", written(b.Test.First()))
 	}
 	if n := len(r.Records); n > 0 && r.Records[n-1].Step > b.Step {
-		s += fmt.Sprintf("; the last evaluation had %s", percent(float64(r.Records[n-1].ValAccuracy)))
+		s += fmt.Sprintf("; the last evaluation had %s", written(r.Records[n-1].Val.First()))
 	}
 	return s + "."
 }
@@ -96,7 +103,7 @@ func saidOfEnd(r *train.SavedRun) string {
 	case "patience":
 		return fmt.Sprintf("It was stopped by patience: %s in a row no better on validation.", plural(c.Patience, "evaluation"))
 	case "until-accuracy":
-		return fmt.Sprintf("It was stopped by until-accuracy: training accuracy reached %s.", percent(c.UntilAccuracy))
+		return fmt.Sprintf("It was stopped by until-accuracy: training accuracy reached %s.", scale{train.Measure{Share: true}}.value(c.UntilAccuracy))
 	case "deadline":
 		return fmt.Sprintf("It was stopped by its deadline, %v.", time.Duration(c.Deadline))
 	}
@@ -106,15 +113,15 @@ func saidOfEnd(r *train.SavedRun) string {
 // saidOfAscent holds the ascent up to the last evaluation against what was predicted.
 func saidOfAscent(r *train.SavedRun) string {
 	n := len(r.Records)
-	if n == 0 || r.Config.Method == "none" {
+	if n == 0 || !r.Config.Perturbs() {
 		return ""
 	}
 	last := r.Records[n-1]
 	if !finite(last.Ascent) || !finite(last.PredictedAscent) || last.PredictedAscent <= 0 {
 		return ""
 	}
-	s := fmt.Sprintf("Lately a perturbation of length %s raised the loss by %s nats, where the gradient predicts %s",
-		num(last.DeltaNorm), num(last.Ascent), num(last.PredictedAscent))
+	s := fmt.Sprintf("Lately a perturbation of length %s raised the loss by %s%s, where the gradient predicts %s",
+		num(last.DeltaNorm), num(last.Ascent), subjects[measures(r).First().Name].after(), num(last.PredictedAscent))
 	if b := r.Config.AscentBudget; b != nil {
 		s += fmt.Sprintf(" and the budget allows %s", num(*b))
 	}
@@ -122,11 +129,11 @@ func saidOfAscent(r *train.SavedRun) string {
 }
 
 func saidOfSpeed(r *train.SavedRun) string {
-	t, n := stepTime(r), imagesPerSecond(r)
+	t, n := stepTime(r), examplesPerSecond(r)
 	if !(t > 0) || !(n > 0) || !finite(t) || !finite(n) {
 		return ""
 	}
-	return fmt.Sprintf("A step took %s; %.0f images a second.", elapsed(t), n)
+	return fmt.Sprintf("A step took %s; %.0f examples a second.", elapsed(t), n)
 }
 
 func (v *runsView) notice() string {
@@ -145,14 +152,22 @@ func (v *runsView) notice() string {
 // ranking names the group that validation chose, or the test split where there is no
 // validation, and holds the others against it. Only finished runs count.
 func (v *runsView) ranking() (head string, summary []string) {
+	if len(v.first) > 1 {
+		var names []string
+		for _, m := range v.first {
+			names = append(names, scale{m}.name())
+		}
+		return fmt.Sprintf("The runs are of several tasks, measured by %s, so they are not ranked.", join(names)), nil
+	}
+	in := v.in()
 	choose, judge, by := bestVal, bestTest, "on validation"
 	ranked := v.ranked(choose)
 	if len(ranked) == 0 {
-		choose, judge, by = testAccuracy, testAccuracy, "in test accuracy, for want of a validation split"
+		choose, judge, by = testFirst, testFirst, fmt.Sprintf("in test %s, for want of a validation split", in.name())
 		ranked = v.ranked(choose)
 	}
 	if len(ranked) == 0 {
-		return "No run has finished with an accuracy to compare.", nil
+		return fmt.Sprintf("No run has finished with %s to compare.", in.indefinite()), nil
 	}
 	top := ranked[0]
 	if len(v.groups) == 1 {
@@ -171,9 +186,9 @@ func (v *runsView) ranking() (head string, summary []string) {
 		for _, g := range ranked[:level] {
 			names = append(names, g.name)
 		}
-		head = fmt.Sprintf("%s%s are level %s, at %s.", among, join(names), by, meanText(top.over(), choose))
+		head = fmt.Sprintf("%s%s are level %s, at %s.", among, join(names), by, in.meanText(top.over(), choose))
 	} else {
-		head = fmt.Sprintf("%s%s is best %s, at %s.", among, top.name, by, meanText(top.over(), choose))
+		head = fmt.Sprintf("%s%s is best %s, at %s.", among, top.name, by, in.meanText(top.over(), choose))
 	}
 	return head, v.besideTop(ranked, judge)
 }
@@ -181,13 +196,13 @@ func (v *runsView) ranking() (head string, summary []string) {
 // ofSeeds is the headline of runs that differ in their seeds alone.
 func (v *runsView) ofSeeds(g *group) string {
 	n := len(g.over())
-	if test := meanText(g.over(), testAccuracy); test != "–" {
-		return fmt.Sprintf("Test accuracy %s over %s.", test, plural(n, "seed"))
+	if test := g.in.meanText(g.over(), testFirst); test != "–" {
+		return fmt.Sprintf("Test %s %s over %s.", g.in.name(), test, plural(n, "seed"))
 	}
-	return fmt.Sprintf("Best validation accuracy %s over %s.", meanText(g.over(), bestVal), plural(n, "seed"))
+	return fmt.Sprintf("Best validation %s %s over %s.", g.in.name(), g.in.meanText(g.over(), bestVal), plural(n, "seed"))
 }
 
-// besideTop says each group's test accuracy, and how it differs from the first's by seeds
+// besideTop says each group's measure on the test split, and how it differs from the first's by seeds
 // that both have.
 func (v *runsView) besideTop(ranked []*group, judge func(*train.SavedRun) float64) (said []string) {
 	const most = 8
@@ -195,32 +210,37 @@ func (v *runsView) besideTop(ranked []*group, judge func(*train.SavedRun) float6
 		if i == most {
 			return append(said, fmt.Sprintf("and %d more in the table.", len(ranked)-most))
 		}
-		test := meanText(g.over(), judge)
+		test := g.in.meanText(g.over(), judge)
 		if test == "–" {
 			continue
 		}
 		s := fmt.Sprintf("%s: %s on the test split", g.name, test)
 		if i > 0 {
-			s += ", " + contrastOf(g.paired(ranked[0], judge)).beside(ranked[0].name, len(g.over()))
+			s += ", " + contrast{analysis.DifferenceOf(g.paired(ranked[0], judge), g.in.Better), g.in}.beside(ranked[0].name, len(g.over()))
 		}
 		said = append(said, s+".")
 	}
 	return said
 }
 
-// ranked lists the groups that have finished runs with an accuracy, best first.
+// ranked lists the groups that have finished runs with a value, best first.
 func (v *runsView) ranked(value func(*train.SavedRun) float64) []*group {
 	ranked := slices.DeleteFunc(slices.Clone(v.groups), func(g *group) bool {
 		_, ok := meanOver(g.over(), value)
 		return !ok
 	})
-	slices.SortStableFunc(ranked, func(a, b *group) int { return cmp.Compare(b.mean(value), a.mean(value)) })
+	slices.SortStableFunc(ranked, func(a, b *group) int {
+		if v.in().Better == train.Lower {
+			a, b = b, a
+		}
+		return cmp.Compare(b.mean(value), a.mean(value))
+	})
 	return ranked
 }
 
 func (g *group) mean(value func(*train.SavedRun) float64) float64 {
 	m, _ := meanOver(g.over(), value)
-	return m.value
+	return m.Value
 }
 
 // paired lists differences of g and h by seed.
@@ -235,19 +255,28 @@ func (g *group) paired(h *group, value func(*train.SavedRun) float64) (d []float
 	return d
 }
 
-// saidOfData warns of accuracies that are not of the same examples.
+// saidOfData warns of measures that are not of the same examples.
 func (v *runsView) saidOfData() string {
+	decides := map[string]bool{} // names of settings that decide which examples a run sees
+	for _, r := range v.runs {
+		for _, s := range train.Settings(&r.Config) {
+			decides[s.Name] = decides[s.Name] || s.Is("examples")
+		}
+	}
 	var names []string
 	for _, i := range v.differ {
-		switch name := v.settings[v.runs[0]][i].Name; name {
-		case "data", "size", "crop", "classes", "val", "subset", "test-subset", "data-seed":
+		if name := v.settings[v.runs[0]][i].Name; decides[name] {
 			names = append(names, name)
 		}
 	}
 	if names == nil {
 		return ""
 	}
-	return fmt.Sprintf("The runs differ in %s: their accuracies are not of the same examples.", join(names))
+	what := "measures"
+	if v.in().accurate() {
+		what = "accuracies"
+	}
+	return fmt.Sprintf("The runs differ in %s: their %s are not of the same examples.", join(names), what)
 }
 
 // saidOfChance warns of differences that one seed can't show.
@@ -256,7 +285,7 @@ func (v *runsView) saidOfChance() string {
 	for _, g := range v.groups {
 		seeds = max(seeds, len(g.over()))
 	}
-	if len(v.groups) < 2 || seeds == 0 || seeds >= fewSeeds {
+	if len(v.groups) < 2 || seeds == 0 || seeds >= analysis.FewSeeds {
 		return ""
 	}
 	return fmt.Sprintf("%s each: too few to tell a difference from chance.", upper(plural(seeds, "seed")))

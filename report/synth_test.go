@@ -4,7 +4,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -18,67 +20,141 @@ type arm struct {
 	rise   float64 // actual over predicted ascent; 1.1 unless given
 }
 
-// comparison makes a comparison of arms, complete and with a summary like the study's.
+// ownMethod is a method of the program's own, which pages find a look for.
+const ownMethod = "unheard-of"
+
+func init() {
+	sam.Register(sam.Method{
+		Name: ownMethod, Label: "Unheard-of", Info: "the test's own way to perturb", Uses: []string{"rho"},
+		New32: func(p sam.Params) (sam.Settings[float32], error) {
+			return sam.Settings[float32]{Rho: p.Rho, Metric: sam.Euclidean[float32]{}}, nil
+		},
+	})
+}
+
+// noisy are the settings of an MLP on the digits, 40% of whose training labels are replaced.
+func noisy() train.Config {
+	base := supervised.Default()
+	base.Momentum, base.Epochs = new(.9), 30
+	supervised.Change(&base, func(s *supervised.Settings) { s.LabelNoise = .4 })
+	return base
+}
+
+// classes are measures as they are of ten classes.
+func classes(accuracy, loss float64) train.Measures {
+	return train.Measures{
+		{Name: "accuracy", Value: train.Real(accuracy), Better: train.Higher, Share: true, Chance: .1},
+		{Name: "loss", Value: train.Real(loss), Better: train.Lower, Chance: math.Log(10)},
+	}
+}
+
+// comparison makes a comparison of arms, complete, as the study makes it of its runs.
 func comparison(arms ...arm) *study.Comparison {
-	plan := study.DefaultPlan()
-	plan.Methods, plan.Rhos, plan.Budgets, plan.Seeds = nil, nil, nil, 0
-	c := &study.Comparison{
-		Data:    study.DataInfo{Name: "digits", Train: 1000, Val: 300, Test: 497, Classes: 10, LabelNoise: .4},
-		Seconds: 27, Level: "avx2", Threads: 2,
-	}
+	set := study.Settings{Name: "compare", Base: noisy()}
 	for _, a := range arms {
-		var rows []study.Row
-		for rho, acc := range a.acc {
-			plan.Seeds = max(plan.Seeds, len(acc))
-			if rho > 0 && !slices.Contains(plan.Rhos, rho) {
-				plan.Rhos = append(plan.Rhos, rho)
+		for _, rho := range radiiOf(a.acc) {
+			g := map[string]any{"method": a.method, "seed": upTo(len(a.acc[rho]))}
+			switch {
+			case a.method == "sgd":
+				g["method"] = "none"
+			case a.budget > 0:
+				g["ascent-budget"] = a.budget
+				fallthrough
+			default:
+				g["rho"] = rho
 			}
-			for i, t := range acc {
-				rows = append(rows, a.row(rho, uint64(i+1), t))
-			}
-		}
-		slices.SortFunc(rows, func(x, y study.Row) int {
-			return 2*sign(float64(x.Rho-y.Rho)) + sign(float64(x.Seed)-float64(y.Seed))
-		})
-		if a.budget > 0 {
-			plan.Budgets = append(plan.Budgets, a.budget)
-		}
-		plan.Methods = append(plan.Methods, a.method)
-		c.Rows = append(c.Rows, rows...)
-	}
-	c.Summarize()
-	slices.Sort(plan.Rhos)
-	c.Plan, c.Planned = plan, len(c.Rows)
-	for i := range c.Summary {
-		if len(c.Summary) > 0 && c.Summary[0].Method == "sgd" {
-			c.Summary[i].StepRatio = 2
+			set.Grid = append(set.Grid, g)
 		}
 	}
+	if len(arms) == 0 {
+		return unbegun(1)
+	}
+	s, err := study.New(set)
+	if err != nil {
+		panic(err)
+	}
+	var states []study.State
+	for _, c := range s.Cells {
+		a := arms[slices.IndexFunc(arms, func(a arm) bool { return a.has(&c.Config) })]
+		states = append(states, a.state(c))
+	}
+	c := s.CompareStates(states)
+	c.Seconds, c.Level, c.Threads = 27, "avx2", 2
 	return c
 }
 
-// row is a made-up run, whose epochs approach its accuracy.
-func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
-	r := study.Row{Method: a.method, Rho: train.Real(rho), Seed: seed, TestAccuracy: math.Abs(acc), ValAccuracy: math.Abs(acc), StepS: 1e-3}
+// unbegun is a comparison of which no run has begun.
+func unbegun(seeds int) *study.Comparison {
+	p := study.DefaultPlan(noisy())
+	p.Seeds, p.Rhos = seeds, p.Rhos[:8]
+	s, err := p.Study()
+	if err != nil {
+		panic(err)
+	}
+	states := make([]study.State, len(s.Cells))
+	for i, c := range s.Cells {
+		states[i] = study.State{Cell: c.Name, State: study.Planned}
+	}
+	return s.CompareStates(states)
+}
+
+func upTo(n int) (list []any) {
+	for i := range n {
+		list = append(list, int64(i+1))
+	}
+	return list
+}
+
+func radiiOf(acc map[float64][]float64) (rhos []float64) {
+	for rho := range acc {
+		rhos = append(rhos, rho)
+	}
+	slices.Sort(rhos)
+	return rhos
+}
+
+// has reports whether the arm has an accuracy of a run.
+func (a *arm) has(c *train.Config) bool {
+	budget := 0.
+	if c.AscentBudget != nil {
+		budget = *c.AscentBudget
+	}
+	if !c.Perturbs() {
+		return a.method == "sgd" && int(c.Seed) <= len(a.acc[0])
+	}
+	return a.method == c.Method && a.budget == budget && int(c.Seed) <= len(a.acc[float64(c.Rho)])
+}
+
+// state is a made-up run, whose epochs approach its accuracy.
+func (a *arm) state(c study.Cell) study.State {
+	rho := float64(c.Config.Rho)
+	acc := a.acc[rho][c.Config.Seed-1]
+	test, lost := math.Abs(acc), acc < 0
 	alpha := 0.
 	if a.method == "m-sam" {
 		alpha = 1
 	}
 	if a.budget > 0 {
-		r.AscentBudget, alpha = &a.budget, rho/a.budget
+		alpha = rho / a.budget
 	}
-	r.Collapsed, r.Diverged = acc < 0, acc < 0
-	g, rise := a.grad, a.rise
+	g, rise, step := a.grad, a.rise, 1e-3
 	if g == 0 {
 		g = .1
 	}
 	if rise == 0 {
 		rise = 1.1
 	}
+	if a.method == "sgd" {
+		step /= 2
+	}
+	var records []train.Record
 	for n := 1; n <= 30; n++ {
 		part := 1 - math.Exp(-float64(n)/6)
-		e := train.Record{Epoch: n, TrainLoss: 2.3 - part, ValLoss: 1, ValAccuracy: train.Real(.1 + (r.TestAccuracy-.1)*part), GradNorm: g * (.4 + .6*part)}
-		if r.Diverged {
+		e := train.Record{
+			Step: 16 * n, Epoch: n, TrainLoss: 2.3 - part, Val: classes(.1+(test-.1)*part, 1), GradNorm: g * (.4 + .6*part),
+			Seconds: 16 * step, Examples: 1000,
+		}
+		if lost {
 			e.TrainLoss = 2.3
 		}
 		if a.method != "sgd" {
@@ -86,11 +162,20 @@ func (a arm) row(rho float64, seed uint64, acc float64) study.Row {
 			e.PredictedAscent = e.DeltaNorm * e.GradNorm
 			e.Ascent = rise * e.PredictedAscent
 		}
-		r.Records = append(r.Records, e)
+		records = append(records, e)
 	}
-	loss := r.Records[len(r.Records)-1].TrainLoss
-	r.TrainLoss = &loss
-	return r
+	loss := 1.
+	if lost {
+		loss = 2.3
+	}
+	last := records[len(records)-1]
+	return study.State{Cell: c.Name, State: train.Finished, Step: last.Step, Steps: last.Step, Run: &train.SavedRun{
+		Config: c.Config, Records: records,
+		Result: &train.Result{
+			Test: classes(test, loss), Val: classes(test, loss), TrainLoss: last.TrainLoss, Steps: last.Step, StoppedBy: "epochs",
+			Data: train.Sizes{Train: 1000, Val: 300, Test: 497, Of: "10 classes"}, StepSeconds: step,
+		},
+	}}
 }
 
 // seeds are accuracies of three seeds around a mean; a negative one breaks them all.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,9 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
+	"github.com/monge-ml/monge/train"
 )
 
 // Words are what a comparison shows, said by rule from its numbers.
@@ -29,22 +30,19 @@ type Finding struct {
 
 // Limits of the rules.
 const (
-	fewSeeds = 3   // with fewer, no difference is called one
-	mild     = .3  // alpha·|g| below which M-SAM is nearly SAM
-	kept     = 1.2 // actual over allowed ascent up to which a budget counts as nearly kept
+	mild = .3  // alpha·|g| below which M-SAM is nearly SAM
+	kept = 1.2 // actual over allowed ascent up to which a budget counts as nearly kept
 )
 
 // Describe says what a comparison shows.
-func Describe(c *study.Comparison) Words {
-	if c.Aligned() {
-		return newAlignmentView(c).words()
-	}
-	v := newView(c)
+func Describe(c *study.Comparison) Words { return sheetOf(c).words() }
+
+func (v *view) words() Words {
 	w := Words{Notice: v.notice()}
 	w.Headline, w.Summary = v.headline()
 	w.Summary = append(v.caveats(), w.Summary...)
 	for _, f := range []Finding{
-		{"Best accuracy", v.sayAccuracy()},
+		{"Best " + v.in.name(), v.sayBest()},
 		{"How much radius each forgives", v.sayRange()},
 		{"Where training breaks", v.sayBreaks()},
 		{"Whether M-SAM differed from SAM at all", v.sayDifference()},
@@ -59,130 +57,93 @@ func Describe(c *study.Comparison) Words {
 	return w
 }
 
+// notice says what became of the planned runs that are in no mean, "" if there are none.
 func (v *view) notice() string {
 	if len(v.Rows) >= v.Planned {
 		return ""
 	}
-	if v.Study != nil {
-		return v.unfinished()
-	}
-	return fmt.Sprintf("This comparison was interrupted: %d of %s finished. Everything below is about those alone; "+
-		"means of different radii may be over different seeds.", len(v.Rows), plural(v.Planned, "planned run"))
-}
-
-// verdict is the outcome of a paired comparison.
-type verdict int
-
-const (
-	unknown verdict = iota // too few seeds
-	tie
-	ahead
-	behind
-)
-
-// contrast is the difference of two methods' test accuracies, each at the radius that its
-// validation chose, paired by seed.
-type contrast struct {
-	diff, se  float64
-	low, high float64 // of the 95% interval; NaN for fewer than two seeds
-	n         int
-	verdict   verdict
-}
-
-// against compares m with r, each where validation chose it.
-func (m *method) against(r *method) contrast { return paired(m.at(m.BestRho), r.at(r.BestRho)) }
-
-// paired compares runs with others of the same seeds.
-func paired(runs, others []study.Row) contrast {
-	var d []float64
-	for _, a := range runs {
-		for _, b := range others {
-			if a.Seed == b.Seed {
-				d = append(d, a.TestAccuracy-b.TestAccuracy)
-			}
+	count := map[string]int{}
+	for _, s := range v.States {
+		if !s.Over() {
+			count[s.State]++
 		}
 	}
-	return contrastOf(d)
+	var said []string
+	for _, state := range []string{train.Failed, train.Interrupted, train.Killed, train.Running, study.Planned} {
+		if n := count[state]; n > 0 {
+			said = append(said, fmt.Sprintf("%d %s", n, map[string]string{
+				train.Failed: "failed", train.Interrupted: "interrupted", train.Killed: "cut off", train.Running: "still running", study.Planned: "not begun",
+			}[state]))
+		}
+	}
+	why := ""
+	if len(said) > 0 {
+		why = " (" + join(said) + ")"
+	}
+	return fmt.Sprintf("%d of %s are over%s. Everything below is about those alone; means of different radii may be over different seeds.",
+		len(v.Rows), plural(v.Planned, "planned run"), why)
 }
 
-// contrastOf judges paired differences. They count if Student's t, which asks for more than
-// two standard errors and for far more with few seeds, puts their mean beyond chance at 5%.
-func contrastOf(d []float64) contrast {
-	c := contrast{n: len(d), low: math.NaN(), high: math.NaN()}
-	if c.n == 0 {
-		return c
-	}
-	mean := meanOf(d)
-	c.diff, c.se = mean.value, mean.se
-	if c.n == 1 {
-		return c
-	}
-	limit := distuv.StudentsT{Sigma: 1, Nu: float64(c.n - 1)}.Quantile(.975) * c.se
-	c.low, c.high = c.diff-limit, c.diff+limit
-	switch {
-	case c.n < fewSeeds:
-	case c.low > 0:
-		c.verdict = ahead
-	case c.high < 0:
-		c.verdict = behind
-	default:
-		c.verdict = tie
-	}
-	return c
+// contrast is a difference of two methods, or of runs, in the scale that it was measured in.
+type contrast struct {
+	analysis.Difference
+	in scale
 }
 
 func (c contrast) String() string {
-	switch c.n {
+	switch c.N {
 	case 0:
 		return "no seed in common"
 	case 1:
-		return points(c.diff) + " points, one seed"
+		return c.in.diff(c.Mean) + c.in.unit() + ", one seed"
 	}
-	return fmt.Sprintf("%s ± %.1f points over %d seeds", points(c.diff), 100*c.se, c.n)
+	return fmt.Sprintf("%s%s over %d seeds", c.in.diffs(c.Mean, c.Stderr), c.in.unit(), c.N)
 }
 
 // say puts a contrast of m and r in words.
 func (c contrast) say(m, r *method) string {
-	switch c.verdict {
-	case ahead:
-		return fmt.Sprintf("%s is more accurate than %s (%s)", m.name, r.name, c)
-	case behind:
-		return fmt.Sprintf("%s is less accurate than %s (%s)", m.name, r.name, c)
-	case tie:
-		return fmt.Sprintf("%s is within noise of %s in accuracy (%s)", m.name, r.name, c)
+	switch c.Verdict {
+	case analysis.Ahead:
+		return fmt.Sprintf("%s is %s than %s (%s)", m.name, c.in.better(), r.name, c)
+	case analysis.Behind:
+		return fmt.Sprintf("%s is %s than %s (%s)", m.name, c.in.worse(), r.name, c)
+	case analysis.Tie:
+		return fmt.Sprintf("%s is within noise of %s in %s (%s)", m.name, r.name, c.in.name(), c)
 	}
-	return fmt.Sprintf("%s and %s can't be told apart in accuracy with so few seeds (%s)", m.name, r.name, c)
+	return fmt.Sprintf("%s and %s can't be told apart in %s with so few seeds (%s)", m.name, r.name, c.in.name(), c)
 }
 
 // beside is a contrast with a rival in few words. It says the number of seeds where that is
 // not the one expected.
 func (c contrast) beside(rival string, seeds int) string {
-	if c.n == 0 {
+	if c.N == 0 {
 		return "no seed in common with " + rival
 	}
-	s := points(c.diff)
-	if c.n > 1 {
-		s += fmt.Sprintf(" ± %.1f", 100*c.se)
+	s := c.in.diff(c.Mean)
+	if c.N > 1 {
+		s = c.in.diffs(c.Mean, c.Stderr)
 	}
-	s += " points beside " + rival
-	if c.n != seeds || c.n == 1 {
-		s += fmt.Sprintf(" (n = %d)", c.n)
+	s += c.in.unit() + " beside " + rival
+	if c.N != seeds || c.N == 1 {
+		s += fmt.Sprintf(" (n = %d)", c.N)
 	}
-	if c.verdict == unknown && seeds < fewSeeds {
+	if c.Verdict == analysis.Unknown && seeds < analysis.FewSeeds {
 		return s // which is then said of all
 	}
-	return s + ", " + map[verdict]string{unknown: "too few seeds", tie: "within noise", ahead: "more accurate", behind: "less accurate"}[c.verdict]
+	return s + ", " + c.in.verdict(c.Verdict)
 }
 
-// rival is whom M-SAM is held against: SAM, or the base optimizer, or whoever is there.
+// rival is whom the subject of a comparison is held against: SAM, or the base optimizer, or
+// whoever is there.
 func (v *view) rival() *method {
-	for _, name := range []string{"sam", "sgd"} {
+	for _, name := range []string{"sam", study.Unperturbed} {
 		if m := v.find(name); m != nil {
 			return m
 		}
 	}
+	subject := v.Subject()
 	for _, m := range v.methods {
-		if m.Method != "m-sam" {
+		if m.Method != subject {
 			return m
 		}
 	}
@@ -190,7 +151,7 @@ func (v *view) rival() *method {
 }
 
 func (v *view) headline() (head string, summary []string) {
-	ms, rival := v.monge(), v.rival()
+	ms, rival := v.featured(), v.rival()
 	broken := 0
 	for _, m := range v.methods {
 		broken += min(m.Diverged, m.Runs)
@@ -199,95 +160,95 @@ func (v *view) headline() (head string, summary []string) {
 	case len(v.methods) == 0:
 		return "No run has finished, so there is nothing to say yet.", nil
 	case broken == len(v.Rows):
-		return "Every run broke, so nothing can be said about accuracy. A lower learning rate or smaller radii may help.", nil
+		return fmt.Sprintf("Every run broke, so nothing can be said about %s. A lower learning rate or smaller radii may help.", v.in.name()), nil
+	case v.in.Measure.Name == "":
+		return "There is nothing to compare: no run was measured on examples that it was not trained on.", nil
 	case len(ms) == 0:
 		return "M-SAM is not among the compared methods.", []string{v.leader()}
 	case rival == nil:
-		return "There is no other method to hold M-SAM against.", []string{v.leader()}
+		return fmt.Sprintf("There is no other method to hold %s against.", ms[0].plain()), []string{v.leader()}
 	}
 	for _, m := range ms {
-		if rise, _ := m.overBudget(); rise > kept {
-			summary = append(summary, m.sayBudget())
+		if rise, _ := m.OverBudget(); rise > kept {
+			summary = append(summary, m.sayBudget(v.of.after()))
 		}
 	}
 	for _, m := range ms {
 		summary = append(summary, upper(v.hold(m, rival))+".")
 	}
-	if base := v.find("sgd"); base != nil && base != rival && !base.allBroke() {
-		summary = append(summary, upper(beside(ms, base))+".")
+	if base := v.alone(); base != nil && base != rival && !base.AllBroke() {
+		summary = append(summary, upper(v.beside(ms, base))+".")
 	}
 	return v.opening(ms, rival), summary
 }
 
-// leader names the highest mean accuracy.
+// leader names the best mean.
 func (v *view) leader() string {
-	top := slices.MaxFunc(v.methods, func(a, b *method) int { return sign(a.TestAccuracy - b.TestAccuracy) })
-	return fmt.Sprintf("The highest mean accuracy is that of %s, %s.", top.name, top.accuracy())
+	top := slices.MinFunc(v.methods, func(a, b *method) int { return v.Order(a.Test, b.Test) })
+	return fmt.Sprintf("The %s mean %s is that of %s, %s.", v.in.top(), v.in.name(), top.name, top.score())
 }
 
-func sign(x float64) int {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return 0
-}
-
-// opening is the shortest account of M-SAM beside its rival.
+// opening is the shortest account of the subject beside its rival.
 func (v *view) opening(ms []*method, rival *method) string {
-	trained := slices.DeleteFunc(slices.Clone(ms), (*method).allBroke)
-	base := v.find("sgd")
+	trained := slices.DeleteFunc(slices.Clone(ms), func(m *method) bool { return m.AllBroke() })
+	base, name := v.alone(), ms[0].plain()
 	beaten := func(m *method) bool {
-		return base != nil && !base.allBroke() && m.against(base).verdict == behind
+		return base != nil && !base.AllBroke() && m.against(base).Verdict == analysis.Behind
 	}
 	switch {
 	case len(trained) == 0:
-		return "M-SAM breaks in every run here."
+		return name + " breaks in every run here."
 	case len(slices.DeleteFunc(slices.Clone(trained), beaten)) == 0:
-		return fmt.Sprintf("M-SAM does not win here: %s alone is more accurate.", base.name)
-	case rival.allBroke():
+		return fmt.Sprintf("%s does not win here: %s alone is %s.", name, base.name, v.in.better())
+	case rival.AllBroke():
 		return fmt.Sprintf("%s where every run of %s breaks.", who(trained, "train"), rival.name)
 	}
-	return compared(trained, rival)
+	return v.compared(trained, rival)
 }
 
-// compared is the opening where M-SAM and its rival have runs that did not break.
-func compared(ms []*method, rival *method) string {
+// plain is the name of the method, whatever its budget and variant.
+func (m *method) plain() string { return analysis.MethodLabel(m.Method) }
+
+// compared is the opening where the subject and its rival have runs that did not break.
+func (v *view) compared(ms []*method, rival *method) string {
 	var better, tougher, neither []*method
 	decided, costs := false, false
 	for _, m := range ms {
 		c := m.against(rival)
-		decided = decided || c.verdict != unknown
-		gains, forgives := c.verdict == ahead, rival.perturbs() && later(m, rival)
+		decided = decided || c.Verdict != analysis.Unknown
+		gains, forgives := c.Verdict == analysis.Ahead, rival.Perturbs() && later(m, rival)
 		if gains {
 			better = append(better, m)
 		}
 		if forgives {
 			tougher = append(tougher, m)
-			costs = costs || c.verdict == behind
+			costs = costs || c.Verdict == analysis.Behind
 		}
-		if !gains && !forgives && c.verdict != unknown {
+		if !gains && !forgives && c.Verdict != analysis.Unknown {
 			neither = append(neither, m)
 		}
 	}
 	var said string
+	name, in := ms[0].plain(), v.in.name()
+	over := in + " over " + rival.name // what is gained
+	if !v.in.accurate() {
+		over = "in " + over
+	}
 	switch {
 	case len(better) > 0 && len(tougher) > 0:
-		said = fmt.Sprintf("%s accuracy over %s here, and %s larger radii.", who(better, "gain"), rival.name, who(tougher, "forgive"))
+		said = fmt.Sprintf("%s %s here, and %s larger radii.", who(better, "gain"), over, who(tougher, "forgive"))
 	case len(better) > 0:
-		said = fmt.Sprintf("%s accuracy over %s here.", who(better, "gain"), rival.name)
+		said = fmt.Sprintf("%s %s here.", who(better, "gain"), over)
 	case len(tougher) > 0 && costs:
-		said = fmt.Sprintf("%s larger radii than %s here, at a cost in accuracy.", who(tougher, "forgive"), rival.name)
+		said = fmt.Sprintf("%s larger radii than %s here, at a cost in %s.", who(tougher, "forgive"), rival.name, in)
 	case len(tougher) > 0:
-		said = fmt.Sprintf("%s larger radii than %s here; a gain in accuracy is not shown.", who(tougher, "forgive"), rival.name)
-	case !decided && rival.perturbs():
-		return "Too few seeds to tell the accuracies apart, and M-SAM forgives no larger radii here."
+		said = fmt.Sprintf("%s larger radii than %s here; a gain in %s is not shown.", who(tougher, "forgive"), rival.name, in)
+	case !decided && rival.Perturbs():
+		return fmt.Sprintf("%s, and %s forgives no larger radii here.", v.tooFew(), name)
 	case !decided:
-		return "Too few seeds to tell the accuracies apart."
+		return v.tooFew() + "."
 	default:
-		return "M-SAM does not win here."
+		return name + " does not win here."
 	}
 	switch len(neither) {
 	case 0:
@@ -296,6 +257,13 @@ func compared(ms []*method, rival *method) string {
 		return fmt.Sprintf("%s %s does not win.", said, upper(neither[0].full()))
 	}
 	return fmt.Sprintf("%s %s not win.", said, who(neither, "do"))
+}
+
+func (v *view) tooFew() string {
+	if v.in.accurate() {
+		return "Too few seeds to tell the accuracies apart"
+	}
+	return fmt.Sprintf("Too few seeds to tell the methods apart in %s", v.in.name())
 }
 
 // full is a variant's name beside others.
@@ -308,15 +276,12 @@ func (m *method) full() string {
 
 // later reports whether m breaks at a larger radius than r, or not at all where r does.
 func later(m, r *method) bool {
-	a, _ := m.breaks()
-	b, _ := r.breaks()
-	return m.Sweep == r.Sweep && a > b && m.tried() >= b
+	a, _ := m.Breaks()
+	b, _ := r.Breaks()
+	return m.Sweep == r.Sweep && a > b && m.Largest() >= b
 }
 
-// tried is the method's largest radius.
-func (m *method) tried() float64 { return m.Points[len(m.Points)-1].Rho }
-
-// who names some of M-SAM's variants together, with what they do.
+// who names some of a method's variants together, with what they do.
 func who(ms []*method, verb string) string {
 	if len(ms) == 1 {
 		return ms[0].name + " " + verb + "s"
@@ -328,62 +293,62 @@ func who(ms []*method, verb string) string {
 	return upper(join(names)) + " " + verb
 }
 
-// hold sets one variant of M-SAM against its rival, in accuracy and in radius.
+// hold sets one variant of the subject against its rival, in the measure and in radius.
 func (v *view) hold(m, r *method) string {
 	switch {
-	case m.allBroke():
+	case m.AllBroke():
 		return m.name + " breaks in every run"
-	case r.allBroke():
-		return fmt.Sprintf("%s reaches %s, where every run of %s breaks", m.name, m.accuracy(), r.name)
+	case r.AllBroke():
+		return fmt.Sprintf("%s reaches %s, where every run of %s breaks", m.name, m.score(), r.name)
 	}
 	c := m.against(r)
-	accuracy, it, but := c.say(m, r), "it", "but"
-	if c.verdict == ahead {
+	said, it, but := c.say(m, r), "it", "but"
+	if c.Verdict == analysis.Ahead {
 		but = "and"
 	}
-	if c.verdict == unknown {
+	if c.Verdict == analysis.Unknown {
 		it = m.name
 	}
-	a, _ := m.breaks()
-	b, _ := r.breaks()
-	limit := "up to " + m.where(m.tried())
+	a, _ := m.Breaks()
+	b, _ := r.Breaks()
+	limit := "up to " + m.where(m.Largest())
 	if len(m.Points) == 1 {
-		limit = "at " + m.where(m.tried())
+		limit = "at " + m.where(m.Largest())
 	}
-	apart := !r.perturbs() || m.Sweep != r.Sweep // without radii to compare
+	apart := !r.Perturbs() || m.Sweep != r.Sweep // without radii to compare
 	switch {
 	case apart && math.IsInf(a, 1):
-		return fmt.Sprintf("%s, and %s does not break %s", accuracy, it, limit)
+		return fmt.Sprintf("%s, and %s does not break %s", said, it, limit)
 	case apart:
-		return fmt.Sprintf("%s, and %s breaks from %s on", accuracy, it, m.where(a))
+		return fmt.Sprintf("%s, and %s breaks from %s on", said, it, m.where(a))
 	case math.IsInf(a, 1) && math.IsInf(b, 1):
-		return fmt.Sprintf("%s, and neither breaks %s", accuracy, limit)
+		return fmt.Sprintf("%s, and neither breaks %s", said, limit)
 	case a == b:
-		return fmt.Sprintf("%s, and both break from rho %s on", accuracy, num(a))
+		return fmt.Sprintf("%s, and both break from rho %s on", said, num(a))
 	case math.IsInf(a, 1):
-		return fmt.Sprintf("%s, %s %s trains at every radius up to %s, where %s breaks from rho %s on", accuracy, but, it, num(m.tried()), r.name, num(b))
+		return fmt.Sprintf("%s, %s %s trains at every radius up to %s, where %s breaks from rho %s on", said, but, it, num(m.Largest()), r.name, num(b))
 	case a > b:
-		return fmt.Sprintf("%s, %s %s breaks only from rho %s on, %s from %s", accuracy, but, it, num(a), r.name, num(b))
+		return fmt.Sprintf("%s, %s %s breaks only from rho %s on, %s from %s", said, but, it, num(a), r.name, num(b))
 	case math.IsInf(b, 1):
-		return fmt.Sprintf("%s, and %s breaks from rho %s on, %s at no radius up to %s", accuracy, it, num(a), r.name, num(r.tried()))
+		return fmt.Sprintf("%s, and %s breaks from rho %s on, %s at no radius up to %s", said, it, num(a), r.name, num(r.Largest()))
 	}
-	return fmt.Sprintf("%s, and %s breaks already from rho %s on, %s only from %s", accuracy, it, num(a), r.name, num(b))
+	return fmt.Sprintf("%s, and %s breaks already from rho %s on, %s only from %s", said, it, num(a), r.name, num(b))
 }
 
 // beside sets several methods against the base optimizer.
-func beside(ms []*method, base *method) string {
-	groups := map[verdict][]string{}
+func (v *view) beside(ms []*method, base *method) string {
+	groups := map[analysis.Verdict][]string{}
 	for _, m := range ms {
-		if !m.allBroke() {
-			k := m.against(base).verdict
+		if !m.AllBroke() {
+			k := m.against(base).Verdict
 			groups[k] = append(groups[k], m.name)
 		}
 	}
 	var parts []string
 	for _, g := range []struct {
-		v    verdict
+		v    analysis.Verdict
 		said string
-	}{{ahead, "more accurate than"}, {tie, "within noise of"}, {behind, "less accurate than"}, {unknown, "not to be told from"}} {
+	}{{analysis.Ahead, v.in.better() + " than"}, {analysis.Tie, "within noise of"}, {analysis.Behind, v.in.worse() + " than"}, {analysis.Unknown, "not to be told from"}} {
 		if names := groups[g.v]; len(names) > 0 {
 			verb := "is"
 			if len(names) > 1 {
@@ -393,25 +358,25 @@ func beside(ms []*method, base *method) string {
 		}
 	}
 	if len(parts) == 0 {
-		return base.name + " alone reaches " + base.accuracy()
+		return base.name + " alone reaches " + base.score()
 	}
-	return fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), base.accuracy())
+	return fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), base.score())
 }
 
-// accuracy is the test accuracy at the best radius with its error, if it has one.
-func (m *method) accuracy() string {
-	b := m.best()
+// score is the measure on the test split at the best radius with its error, if it has one.
+func (m *method) score() string {
+	b := m.Best()
 	if b.Runs < 2 {
-		return percent(b.TestAccuracy) + ", n = 1"
+		return m.in.value(b.Test) + ", n = 1"
 	}
-	return fmt.Sprintf("%s ± %.1f", percent(b.TestAccuracy), 100*b.TestStderr)
+	return m.in.mean(b.Test, b.TestStderr)
 }
 
-func (v *view) sayAccuracy() (text []string) {
+func (v *view) sayBest() (text []string) {
 	var ranked []*method
 	for _, m := range v.methods {
-		if m.allBroke() {
-			text = append(text, fmt.Sprintf("Every run of %s broke; its accuracy says nothing.", m.name))
+		if m.AllBroke() {
+			text = append(text, fmt.Sprintf("Every run of %s broke; its %s says nothing.", m.name, v.in.name()))
 			continue
 		}
 		ranked = append(ranked, m)
@@ -419,20 +384,20 @@ func (v *view) sayAccuracy() (text []string) {
 	if len(ranked) == 0 {
 		return text
 	}
-	slices.SortStableFunc(ranked, func(a, b *method) int { return sign(b.TestAccuracy - a.TestAccuracy) })
+	slices.SortStableFunc(ranked, func(a, b *method) int { return v.Order(a.Test, b.Test) })
 	var list []string
 	for _, m := range ranked {
 		s := m.name
-		if m.perturbs() {
+		if m.Perturbs() {
 			s += " at " + m.where(m.BestRho)
 		}
-		s += ": " + m.accuracy()
-		if n := m.best().Runs; n > 1 && n != v.Plan.Seeds {
+		s += ": " + m.score()
+		if n := m.Best().Runs; n > 1 && n != v.Plan.Seeds {
 			s += fmt.Sprintf(", n = %d", n)
 		}
 		list = append(list, s)
 	}
-	text = append([]string{"Mean test accuracy at the radius that validation chose. " + strings.Join(list, "; ") + "."}, text...)
+	text = append([]string{fmt.Sprintf("Mean test %s at the radius that validation chose. ", v.in.name()) + strings.Join(list, "; ") + "."}, text...)
 	text = append(text, v.sayPairs(ranked)...)
 	var edges []clause
 	for _, m := range ranked {
@@ -441,14 +406,15 @@ func (v *view) sayAccuracy() (text []string) {
 	return append(text, merge(edges)...)
 }
 
-// sayPairs compares M-SAM with everybody else, and everybody else with the base
+// sayPairs compares the subject with everybody else, and everybody else with the base
 // optimizer, a method at a time.
 func (v *view) sayPairs(ranked []*method) (text []string) {
+	subject := v.Subject()
 	for _, m := range v.methods {
 		var said []string
 		for _, r := range v.methods {
-			own := m.Method == "m-sam" && r.Method != "m-sam"
-			other := m.Method != "m-sam" && m.perturbs() && !r.perturbs()
+			own := m.Method == subject && r.Method != subject
+			other := m.Method != subject && m.Perturbs() && !r.Perturbs()
 			if (own || other) && slices.Contains(ranked, m) && slices.Contains(ranked, r) {
 				said = append(said, m.against(r).beside(r.name, v.Plan.Seeds))
 			}
@@ -461,25 +427,25 @@ func (v *view) sayPairs(ranked []*method) (text []string) {
 		return nil
 	}
 	rule := "± is one standard error. Differences are paired by seed, and count only beyond the 95% limit of Student's t"
-	if n := v.Plan.Seeds; n >= fewSeeds {
-		t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile(.975)
+	if n := v.Plan.Seeds; n >= analysis.FewSeeds {
+		t := analysis.StudentsT(n)
 		rule += fmt.Sprintf(" (%.1f standard errors with %d seeds)", t, n)
 	}
-	return append(text, fmt.Sprintf("%s; with fewer than %d seeds none does.", rule, fewSeeds))
+	return append(text, fmt.Sprintf("%s; with fewer than %d seeds none does.", rule, analysis.FewSeeds))
 }
 
 // edges warn of a best radius that is the first or last tried, or where runs broke.
 func (m *method) edges() (said []clause) {
-	if !m.perturbs() {
+	if !m.Perturbs() {
 		return nil
 	}
 	kind, _ := m.kind()
 	if n := len(m.Points); n > 1 && m.BestRho == m.Points[0].Rho {
 		said = append(said, clause{m.name, "is", "are", fmt.Sprintf("best at the smallest %s tried; a smaller one may be better", kind)})
-	} else if n > 1 && m.BestRho == m.tried() {
+	} else if n > 1 && m.BestRho == m.Largest() {
 		said = append(said, clause{m.name, "is", "are", fmt.Sprintf("best at the largest %s tried; a larger one may be better", kind)})
 	}
-	if b := m.best(); b.Diverged > 0 {
+	if b := m.Best(); b.Diverged > 0 {
 		said = append(said, clause{m.name, "had", "had", fmt.Sprintf("%d of %s break at its best %s", b.Diverged, plural(b.Runs, "run"), kind)})
 	}
 	return said
@@ -489,7 +455,7 @@ func (v *view) sayRange() (text []string) {
 	var ranged []*method // over radii
 	var said []clause
 	for _, m := range v.methods {
-		if !m.perturbs() || m.allBroke() || len(m.Points) < 2 {
+		if !m.Perturbs() || m.AllBroke() || len(m.Points) < 2 {
 			continue
 		}
 		c := m.width()
@@ -503,7 +469,7 @@ func (v *view) sayRange() (text []string) {
 	if len(ranged) < 2 {
 		return text
 	}
-	slices.SortStableFunc(ranged, func(a, b *method) int { return sign(b.WidthDecades - a.WidthDecades) })
+	slices.SortStableFunc(ranged, func(a, b *method) int { return cmp.Compare(b.WidthDecades, a.WidthDecades) })
 	if widest := ranged[0]; widest.WidthDecades > ranged[1].WidthDecades+.05 {
 		text = append(text, fmt.Sprintf("%s forgives the radius most, measured from its own best.", widest.name))
 	}
@@ -539,43 +505,34 @@ func merge(clauses []clause) (text []string) {
 // width says over which radii a method stays near its own best.
 func (m *method) width() clause {
 	if m.Range[0] == m.Range[1] {
-		return clause{m.name, "comes", "come", fmt.Sprintf("within two points of the method's own best at %s only", m.where(m.Range[0]))}
+		return clause{m.name, "comes", "come", fmt.Sprintf("within %s of the method's own best at %s only", m.in.near(), m.where(m.Range[0]))}
 	}
 	least := ""
 	if m.OpenLow || m.OpenHigh {
 		least = "at least "
 	}
-	return clause{m.name, "stays", "stay", fmt.Sprintf("within two points of the method's own best from %s to %s, %s%.1f decades",
-		m.where(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)}
+	return clause{m.name, "stays", "stay", fmt.Sprintf("within %s of the method's own best from %s to %s, %s%.1f decades",
+		m.in.near(), m.where(m.Range[0]), num(m.Range[1]), least, m.WidthDecades)}
 }
 
-// use says at which radii a method's mean accuracy is above the base optimizer's.
+// use says at which radii a method's mean is better than the base optimizer's.
 func (v *view) use(m *method) string {
-	base := v.find("sgd")
-	if base == nil || base.allBroke() {
+	base := v.alone()
+	if base == nil || base.AllBroke() {
 		return ""
 	}
-	var use []float64
-	first, last := -1, -1
-	for i, p := range m.Points {
-		if p.TestAccuracy > base.best().TestAccuracy {
-			use = append(use, p.Rho)
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	above := "; the mean is above that of " + base.name
+	use := m.Use(base.ran)
+	beyond := v.in.beyond() + " that of " + base.name
+	above := "; the mean is " + beyond
 	kind, _ := m.kind()
 	switch {
 	case len(use) == 0:
-		return "; at no " + kind + " is the mean above that of " + base.name
+		return "; at no " + kind + " is the mean " + beyond
 	case len(use) == len(m.Points):
 		return above + " at every " + kind
 	case len(use) == 1:
 		return above + " at " + m.where(use[0]) + " only"
-	case last-first+1 == len(use):
+	case m.unbroken(use):
 		return fmt.Sprintf("%s from %s to %s", above, m.where(use[0]), num(use[len(use)-1]))
 	}
 	list := make([]string, len(use))
@@ -585,17 +542,28 @@ func (v *view) use(m *method) string {
 	return above + " at " + m.Setting() + " " + join(list)
 }
 
+// unbroken reports whether some of a method's places are all that it has between them.
+func (m *method) unbroken(places []float64) bool {
+	n := 0
+	for _, p := range m.Points {
+		if p.Rho >= places[0] && p.Rho <= places[len(places)-1] {
+			n++
+		}
+	}
+	return n == len(places)
+}
+
 func (v *view) sayBreaks() []string {
 	var said []clause
 	for _, m := range v.methods {
-		switch first, _ := m.breaks(); {
+		switch first, _ := m.Breaks(); {
 		case !math.IsInf(first, 1):
 			said = append(said, m.sayBreak())
-		case m.perturbs():
+		case m.Perturbs():
 			kind, _ := m.kind()
-			c := clause{m.name, "does", "do", "not break at any " + kind + " tried, up to " + num(m.tried())}
+			c := clause{m.name, "does", "do", "not break at any " + kind + " tried, up to " + num(m.Largest())}
 			if len(m.Points) == 1 {
-				c.rest = "not break at " + m.where(m.tried()) + ", the only " + kind + " tried"
+				c.rest = "not break at " + m.where(m.Largest()) + ", the only " + kind + " tried"
 			}
 			said = append(said, c)
 		}
@@ -605,22 +573,22 @@ func (v *view) sayBreaks() []string {
 
 // sayBreak says where a method breaks.
 func (m *method) sayBreak() clause {
-	first, all := m.breaks()
-	p := m.point(first)
+	first, all := m.Breaks()
+	p := m.Point(first)
 	runs := fmt.Sprintf("%d of %s", p.Diverged, plural(p.Runs, "run"))
 	c := clause{m.name, "breaks", "break", ""}
 	kind, _ := m.kind()
 	switch {
-	case !m.perturbs():
+	case !m.Perturbs():
 		c.rest = fmt.Sprintf("without any perturbation (%s): the settings are too much for training as such", runs)
 	case len(m.Points) == 1:
 		c.rest = fmt.Sprintf("at %s, the only %s tried (%s)", m.where(first), kind, runs)
-	case first == m.tried():
+	case first == m.Largest():
 		c.rest = fmt.Sprintf("at %s, the largest tried (%s)", m.where(first), runs)
 	case first == all:
 		c.rest = fmt.Sprintf("in every run from %s on", m.where(first))
 	case math.IsInf(all, 1):
-		c.rest = fmt.Sprintf("first at %s (%s), though not in every run at the largest, %s", m.where(first), runs, num(m.tried()))
+		c.rest = fmt.Sprintf("first at %s (%s), though not in every run at the largest, %s", m.where(first), runs, num(m.Largest()))
 	default:
 		c.rest = fmt.Sprintf("first at %s (%s), and in every run from %s on", m.where(first), runs, m.where(all))
 	}
@@ -632,30 +600,41 @@ func (v *view) sayHow() (text []string) {
 	collapsed, infinite := 0, 0
 	for _, r := range v.Rows {
 		switch {
-		case r.Collapsed:
+		case r.Diverged && r.Result != nil:
 			collapsed++
 		case r.Diverged:
 			infinite++
 		}
 	}
-	const constant = "ended at the constant predictor (accuracy near chance, loss near that of guessing)"
+	lost := cmp.Or(v.of.lost, "came to no more than guessing")
 	switch all := plural(collapsed+infinite, "run"); {
 	case collapsed > 0 && infinite > 0:
-		text = append(text, fmt.Sprintf("Of the %s that broke, %d %s and %d met a NaN or an infinity.", all, collapsed, constant, infinite))
+		text = append(text, fmt.Sprintf("Of the %s that broke, %d %s and %d met a NaN or an infinity.", all, collapsed, lost, infinite))
 	case collapsed > 0:
-		text = append(text, fmt.Sprintf("Broken runs (%d) all %s.", collapsed, constant))
+		text = append(text, fmt.Sprintf("Broken runs (%d) all %s.", collapsed, lost))
 	case infinite > 0:
 		text = append(text, fmt.Sprintf("Broken runs (%d) all met a NaN or an infinity.", infinite))
+	}
+	if infinite > 0 {
+		text = append(text, v.sayCounted())
 	}
 	return text
 }
 
+// sayCounted says how runs that met a NaN or an infinity count in means.
+func (v *view) sayCounted() string {
+	if _, known := v.in.reference(); known {
+		return fmt.Sprintf("A run that met a NaN or an infinity counts with the %s of guessing, %s.", v.in.name(), v.in.value(v.in.Chance))
+	}
+	return fmt.Sprintf("A run that met a NaN or an infinity is in no mean: the %s of guessing is not known.", v.in.name())
+}
+
 func (v *view) sayDifference() (text []string) {
-	for _, m := range v.monge() {
-		if m.Sweep != "" { // no radius to differ at
+	for _, m := range v.methods {
+		if !m.LossAxis() || m.Sweep != "" { // no radius to differ at
 			continue
 		}
-		if m.allBroke() {
+		if m.AllBroke() {
 			text = append(text, fmt.Sprintf("%s: every run broke, so this was not judged.", m.name))
 			continue
 		}
@@ -665,7 +644,7 @@ func (v *view) sayDifference() (text []string) {
 			if p.Diverged == p.Runs {
 				continue
 			}
-			ratio := m.alpha(p.Rho) * most(byEpoch(m.whole(p.Rho), gradNorm))
+			ratio := m.Alpha(p.Rho) * most(analysis.ByEpoch(m.Whole(p.Rho), gradNorm))
 			if !finite(ratio) {
 				continue
 			}
@@ -715,26 +694,26 @@ func shorter(ratio float64) string {
 
 func (v *view) sayAscent() (text []string) {
 	for _, m := range v.methods {
-		if !m.perturbs() || m.allBroke() {
+		if !m.Perturbs() || m.AllBroke() {
 			continue
 		}
-		rows := m.whole(m.BestRho)
-		want, got := overall(byEpoch(rows, predicted)), overall(byEpoch(rows, ascent))
+		rows := m.Whole(m.BestRho)
+		want, got := analysis.Overall(analysis.ByEpoch(rows, predicted)), analysis.Overall(analysis.ByEpoch(rows, ascent))
 		if want > 0 && finite(got) {
-			text = append(text, fmt.Sprintf("%s at %s: predicted %s nats, actual %s, %s times the prediction.", m.name, m.where(m.BestRho), num(want), num(got), num(got/want)))
+			text = append(text, fmt.Sprintf("%s at %s: predicted %s%s, actual %s, %s times the prediction.", m.name, m.where(m.BestRho), num(want), v.of.after(), num(got), num(got/want)))
 		}
 	}
 	for _, m := range v.methods {
-		if s := m.sayBudget(); s != "" {
+		if s := m.sayBudget(v.of.after()); s != "" {
 			text = append(text, s)
 		}
 	}
 	return text
 }
 
-// sayBudget says whether the loss rose by no more than a budget, at all points.
-func (m *method) sayBudget() string {
-	top, at := m.overBudget()
+// sayBudget says whether the loss, of this unit, rose by no more than a budget, at all points.
+func (m *method) sayBudget(unit string) string {
+	top, at := m.OverBudget()
 	switch {
 	case math.IsInf(top, -1):
 		return ""
@@ -747,38 +726,16 @@ func (m *method) sayBudget() string {
 	}
 	switch b := *m.AscentBudget; {
 	case top <= 1:
-		return fmt.Sprintf("The budget of %s nats was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), num(top*b), num(at))
+		return fmt.Sprintf("The budget of %s%s was kept at every radius: the loss rose by %s at most (rho %s, mean of the training).", num(b), unit, num(top*b), num(at))
 	case top <= kept:
-		return fmt.Sprintf("The budget of %s nats was nearly kept: the loss rose by %s at most, %.1f%% more (rho %s, mean of the training).", num(b), num(top*b), 100*(top-1), num(at))
+		return fmt.Sprintf("The budget of %s%s was nearly kept: the loss rose by %s at most, %.1f%% more (rho %s, mean of the training).", num(b), unit, num(top*b), 100*(top-1), num(at))
 	default:
-		return fmt.Sprintf("The budget of %s nats bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), num(at), num(top*b), num(top))
+		return fmt.Sprintf("The budget of %s%s bounds only the linear prediction: at rho %s the loss rose by %s, %s times the budget.", num(b), unit, num(at), num(top*b), num(top))
 	}
-}
-
-// overBudget finds the point, of those with runs that did not break, where the loss rose
-// by most beside what the budget asked for: how many times as much, and the place. It is
-// -Inf for a method without a budget. At an infinite rho the prediction is what was asked
-// for, whatever schedule the budget has and however many steps perturb.
-func (m *method) overBudget() (top, at float64) {
-	top = math.Inf(-1)
-	if m.AscentBudget == nil && m.Sweep == "" {
-		return top, 0
-	}
-	for _, p := range m.Points {
-		rows := m.whole(p.Rho)
-		asked := overall(byEpoch(rows, predicted))
-		if m.AscentBudget != nil {
-			asked = *m.AscentBudget
-		}
-		if rise := overall(byEpoch(rows, ascent)) / asked; p.Diverged < p.Runs && rise > top {
-			top, at = rise, p.Rho
-		}
-	}
-	return top, at
 }
 
 func (v *view) sayCost() (text []string) {
-	base := v.find("sgd")
+	base := v.alone()
 	var said []string
 	for _, m := range v.methods {
 		if m != base && base != nil && m.StepRatio > 0 && finite(m.StepRatio) {
@@ -794,14 +751,15 @@ func (v *view) sayCost() (text []string) {
 
 func (v *view) sayLimits() []string {
 	if len(v.methods) == 0 {
-		return nil
+		return v.Study.Notes
 	}
 	first := fmt.Sprintf("One data set, one network, %s: other settings may turn the order round.", plural(v.Plan.Seeds, "seed"))
 	if v.Plan.Seeds > 1 && v.Data.Test > 0 {
 		first += fmt.Sprintf(" All runs are tested on the same %d examples, whose own chance is not in the error bars.", v.Data.Test)
 	}
-	return []string{first,
-		"Flatter is not always better: sharpness need not go with worse generalization (Dinh et al. 2017, arXiv 1703.04933; Andriushchenko et al. 2023, arXiv 2302.07011). What counts here is the accuracy, not the flatness."}
+	return append([]string{first,
+		fmt.Sprintf("Flatter is not always better: sharpness need not go with worse generalization (Dinh et al. 2017, arXiv 1703.04933; Andriushchenko et al. 2023, arXiv 2302.07011). What counts here is the %s, not the flatness.", v.in.name())},
+		v.Study.Notes...)
 }
 
 // upper begins a sentence with a capital.

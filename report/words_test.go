@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/train"
 )
 
 // at is one radius' accuracies.
@@ -147,9 +148,9 @@ func TestDescribe(t *testing.T) {
 		},
 		{
 			name:     "no runs",
-			c:        &study.Comparison{Planned: 9},
+			c:        unbegun(3),
 			headline: "No run has finished, so there is nothing to say yet.",
-			has:      []string{"0 of 9 planned runs finished"},
+			has:      []string{"0 of 75 planned runs are over (75 not begun)."},
 		},
 		{
 			name:     "small gradients",
@@ -224,7 +225,7 @@ func TestDescribeInterrupted(t *testing.T) {
 		t.Errorf("a complete comparison has the notice %q", w.Notice)
 	}
 	c.Planned = 186
-	if w := Describe(c); !strings.Contains(w.Notice, "interrupted: 75 of 186 planned runs") {
+	if w := Describe(c); !strings.Contains(w.Notice, "75 of 186 planned runs are over") {
 		t.Errorf("the notice is %q", w.Notice)
 	}
 }
@@ -241,8 +242,11 @@ func TestDescribeAlpha(t *testing.T) {
 }
 
 func TestWordsHelpers(t *testing.T) {
+	share, rmse := scale{train.Measure{Share: true}}, scale{train.Measure{Name: "rmse", Better: train.Lower}}
 	for _, tt := range []struct{ got, want string }{
-		{points(.0123), "+1.2"}, {points(-.0123), "−1.2"}, {points(-.0001), "+0.0"},
+		{share.diff(.0123), "+1.2"}, {share.diff(-.0123), "−1.2"}, {share.diff(-.0001), "+0.0"},
+		{rmse.diff(.0123), "+0.0123"}, {rmse.diff(-12.3), "−12.3"}, {rmse.diffs(-.0123, .00456), "−0.0123 ± 0.0046"}, {rmse.mean(12.3456, .12), "12.35 ± 0.12"},
+		{rmse.mean(1e9, 1e4), "1e+09 ± 1e+04"}, {rmse.mean(.3, 1e-17), "0.3 ± 0"}, {rmse.mean(2, 0), "2 ± 0"}, {share.mean(.5, .01), "50.0% ± 1.0"},
 		{plural(1, "run"), "1 run"}, {plural(2, "class"), "2 classes"},
 		{join(nil), ""}, {join([]string{"a"}), "a"}, {join([]string{"a", "b", "c"}), "a, b and c"},
 		{num(.08), "0.08"}, {num(16), "16"}, {upper("état"), "État"}, {upper(""), ""},

@@ -95,6 +95,15 @@ func (m Method) Has(setting string) bool {
 		slices.ContainsFunc(m.Numbers, func(n Number) bool { return n.Name == setting })
 }
 
+// Default returns what the method takes for a shared setting that it uses and is not given, 0
+// where there is nothing to say.
+func (m Method) Default(setting string) float64 {
+	if !m.Has(setting) {
+		return 0
+	}
+	return map[string]float64{"alpha": m.Alpha, "eta": m.Eta}[setting]
+}
+
 // Perturbs reports whether the method takes a radius; the others are the base optimizer alone.
 func (m Method) Perturbs() bool { return m.Has("rho") }
 

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -16,14 +18,32 @@ import (
 type Study struct {
 	Name   string       `json:"name"`
 	About  string       `json:"about,omitempty"`
+	Notes  []string     `json:"notes,omitempty"`  // how far it goes, a sentence or a few each
+	Beside string       `json:"beside,omitempty"` // a published table to show beside it: [Table3], or ""
 	Seeds  int          `json:"seeds"`
 	Base   train.Config `json:"base"`
 	Stages []Cell       `json:"stages,omitempty"` // runs before the cells, one after the other
 	Cells  []Cell       `json:"cells"`            // by seed
 
-	file    *file
-	known   map[string]bool // names of cells
-	varying map[string]bool // settings that make variants of methods
+	open       Opener
+	most       int // cells
+	file       *file
+	known      map[string]bool   // names of cells
+	varying    map[string]bool   // settings that make variants of methods
+	baseTexts  map[string]string // the base's settings
+	perturbing map[string]bool   // settings
+}
+
+// Table3 is the table of the M-SAM paper (arXiv 2502.08448) that a study on pairs may be shown
+// beside.
+const Table3 = "table3"
+
+// An Opener makes the run of a config; data that it opens for several runs it keeps in shared.
+type Opener func(ctx context.Context, c train.Config, shared *train.Shared) (*train.Run, error)
+
+// byKind opens a run whose task is of a registered kind.
+func byKind(ctx context.Context, c train.Config, shared *train.Shared) (*train.Run, error) {
+	return train.NewShared(ctx, shared, c)
 }
 
 // A Cell is one run of a study.
@@ -32,15 +52,25 @@ type Cell struct {
 	Config train.Config `json:"config"`
 }
 
-// maxCells bounds a grid, as a list too many is easily written.
+// maxCells bounds the grids of a file, as a list too many is easily written.
 const maxCells = 10000
 
 // Dir is where a cell's run is kept in the study's directory.
 func (c Cell) Dir(dir string) string { return filepath.Join(dir, "cells", c.Name) }
 
-// perturbing are the settings that method none has no use for.
-var perturbing = []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "eta", "interval",
-	"per-microbatch", "precondition-descent"}
+// perturbing are the settings that only methods which perturb have a use for.
+func perturbing() map[string]bool {
+	names := map[string]bool{}
+	for _, m := range sam.Methods() {
+		for _, n := range m.Uses {
+			names[n] = names[n] || m.Perturbs()
+		}
+		for _, n := range m.Numbers {
+			names[n.Name] = names[n.Name] || m.Perturbs()
+		}
+	}
+	return names
+}
 
 // addGrid adds the product of a grid's lists, and of the seeds if they are counted.
 func (s *Study) addGrid(grid map[string]any, seeds bool) error {
@@ -57,8 +87,8 @@ func (s *Study) addGrid(grid map[string]any, seeds bool) error {
 	}
 	all := 1
 	for _, l := range lists {
-		if all *= len(l); all+len(s.Cells) > maxCells {
-			return fmt.Errorf("more than %d runs: shorten the lists", maxCells)
+		if all *= len(l); all+len(s.Cells) > s.most {
+			return fmt.Errorf("more than %d runs: shorten the lists", s.most)
 		}
 	}
 	for i := range all {
@@ -81,8 +111,7 @@ func values(name string, v any) []any {
 	if !ok {
 		return []any{v}
 	}
-	var c train.Config
-	for _, s := range train.Settings(&c) {
+	for _, s := range train.AllSettings() {
 		if s.Name != name || s.Type() != "list" {
 			continue
 		}
@@ -114,11 +143,19 @@ func (s *Study) add(settings map[string]any) error {
 	if err := train.ApplySettings(&c, settings); err != nil {
 		return err
 	}
-	if c.Method == "none" {
-		c = unperturbed(c)
+	m, err := sam.FindMethod(c.Method)
+	if err != nil {
+		return err
+	}
+	if !m.Perturbs() {
+		c = withoutRadius(c, m) // in a product of methods and radii it is one run
 	}
 	cell := Cell{s.cellName(&c), c}
-	if err := c.Check(); err != nil {
+	err = c.Check()
+	if n := len(s.Stages); err == nil && n > 0 {
+		err = s.Stages[n-1].leadsTo(&c)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", cell.Name, err)
 	}
 	if !s.known[cell.Name] {
@@ -128,11 +165,16 @@ func (s *Study) add(settings map[string]any) error {
 	return nil
 }
 
-// unperturbed drops what method none has no use for: in a product of methods and radii it
-// is one run.
-func unperturbed(c train.Config) train.Config {
-	m := train.MethodConfig{Method: "none", ClipNorm: c.ClipNorm}
-	c.MethodConfig = m
+// withoutRadius drops what the config of a method that doesn't perturb has no use for.
+func withoutRadius(c train.Config, m sam.Method) train.Config {
+	given := texts(&c)
+	c = c.Unperturbed()
+	c.Method = m.Name
+	for name, text := range given {
+		if m.Has(name) && text != "" {
+			_ = c.Set(name, text) // it has been set to this before
+		}
+	}
 	return c
 }
 
@@ -147,6 +189,9 @@ func (s *Study) addStages(stages []map[string]any) error {
 		if err == nil {
 			err = c.Check()
 		}
+		if err == nil && i > 0 {
+			err = s.Stages[i-1].leadsTo(&c)
+		}
 		if err != nil {
 			return fmt.Errorf("[[stage]] %d: %w", i+1, err)
 		}
@@ -154,6 +199,19 @@ func (s *Study) addStages(stages []map[string]any) error {
 	}
 	if _, given := s.file.Base["init"]; given && len(stages) > 0 {
 		return errors.New("[base] has init, but the runs start from the last [[stage]]; give init there")
+	}
+	return nil
+}
+
+// leadsTo returns an error if a run of c can't start from what a stage's run leaves.
+func (c Cell) leadsTo(next *train.Config) error {
+	k, ok := c.Config.Kind()
+	after := *next
+	switch {
+	case c.Config.Task != next.Task:
+		return fmt.Errorf("it starts from %s, which trains another task: %s, not %s", c.Name, c.Config.Task, next.Task)
+	case !ok || k.Weights == "" || after.Set("init", k.Weights) != nil:
+		return fmt.Errorf("it can't start from %s: task %s has no init", c.Name, next.Task)
 	}
 	return nil
 }
@@ -167,41 +225,39 @@ func (s *Study) At(dir string) *Study {
 	here := *s
 	here.Stages, here.Cells = slices.Clone(s.Stages), slices.Clone(s.Cells)
 	for i := range here.Stages[1:] {
-		here.Stages[i+1].Config.Init = weightsOf(here.Stages[i], dir)
+		here.Stages[i+1].startFrom(here.Stages[i], dir)
 	}
 	for i := range here.Cells {
-		here.Cells[i].Config.Init = weightsOf(here.Stages[len(here.Stages)-1], dir)
+		here.Cells[i].startFrom(here.Stages[len(here.Stages)-1], dir)
 	}
 	return &here
 }
 
-// weightsOf is where a stage's run leaves what the next starts from.
-func weightsOf(stage Cell, dir string) string {
-	if stage.Config.Pairs() {
-		return filepath.Join(stage.Dir(dir), train.ModelDir)
+// startFrom sets where a run starts: from what a stage's run leaves.
+func (c *Cell) startFrom(stage Cell, dir string) {
+	if k, ok := stage.Config.Kind(); ok {
+		_ = c.Config.Set("init", filepath.Join(stage.Dir(dir), k.Weights)) // leadsTo has tried
 	}
-	return filepath.Join(stage.Dir(dir), train.WeightsFile)
 }
 
 // cellName spells the method, the settings that are not the base's, and the seed. It
 // depends on nothing else, so that it stays when a grid grows.
 func (s *Study) cellName(c *train.Config) string {
-	parts := []string{c.Method}
-	if c.Method == "none" {
+	parts, perturbs, alone := []string{c.Method}, c.Perturbs(), c.Method == "none"
+	if alone {
 		parts[0] = c.Base
 	}
-	base := train.Settings(&s.Base)
-	for i, set := range train.Settings(c) {
+	for _, set := range train.Settings(c) {
 		value := set.String()
 		switch set.Name {
 		case "method", "seed":
 			continue
 		case "base":
-			if c.Method == "none" {
+			if alone {
 				continue
 			}
 		}
-		if value == base[i].String() || c.Method == "none" && slices.Contains(perturbing, set.Name) {
+		if value == s.baseTexts[set.Name] || !perturbs && s.perturbing[set.Name] && (alone || value == "") {
 			continue
 		}
 		if value == "" {
@@ -211,6 +267,15 @@ func (s *Study) cellName(c *train.Config) string {
 		parts = append(parts, set.Name+"-"+spell(value))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("seed-%d", c.Seed)), "_")
+}
+
+// texts are the settings of a config, by name.
+func texts(c *train.Config) map[string]string {
+	m := map[string]string{}
+	for _, s := range train.Settings(c) {
+		m[s.Name] = s.String()
+	}
+	return m
 }
 
 // spell writes a value as a part of a file's name. One that can't be a part as it is gets

@@ -30,6 +30,8 @@ var presets embed.FS
 type file struct {
 	Name   string           `toml:"name"`
 	About  string           `toml:"about,omitempty"`
+	Notes  []string         `toml:"notes,omitempty"`
+	Beside string           `toml:"beside,omitempty"`
 	Preset string           `toml:"preset,omitempty"`
 	Seeds  int              `toml:"seeds,omitzero"`
 	Base   map[string]any   `toml:"base"`
@@ -109,13 +111,16 @@ func parse(b []byte) (*file, error) {
 		return nil, err
 	}
 	if unknown := m.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("unknown key %q; a study has name, about, preset, seeds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables", unknown[0])
+		return nil, fmt.Errorf("unknown key %q; a study has name, about, notes, beside, preset, seeds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables", unknown[0])
 	}
 	if m.IsDefined("seeds") && f.Seeds < 1 {
 		return nil, fmt.Errorf("seeds is %d; it must be at least 1", f.Seeds)
 	}
+	if f.Beside != "" && f.Beside != Table3 {
+		return nil, fmt.Errorf("beside is %q; the only table to show beside a study is %s", f.Beside, Table3)
+	}
 	for _, t := range f.tables() {
-		if err := t.normalize(); err != nil {
+		if err := t.normalize(train.SettingNames()); err != nil {
 			return nil, err
 		}
 	}
@@ -126,12 +131,12 @@ func parse(b []byte) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.over(p), nil
+	return f.onto(p), nil
 }
 
-// over returns a file with what it leaves out taken from its preset: single settings of
-// the base, the stages and the grid as a whole.
-func (f *file) over(p *file) *file {
+// onto returns a file with what it leaves out taken from its preset: single settings of
+// the base, the stages and the grid as a whole; what is said of it with the grid.
+func (f *file) onto(p *file) *file {
 	whole := *f
 	whole.Preset = ""
 	whole.Base = map[string]any{}
@@ -148,7 +153,10 @@ func (f *file) over(p *file) *file {
 	}
 	if f.Grid == nil {
 		whole.Grid = p.Grid
-		whole.About = cmp.Or(f.About, p.About)
+		whole.About, whole.Beside = cmp.Or(f.About, p.About), cmp.Or(f.Beside, p.Beside)
+		if f.Notes == nil {
+			whole.Notes = p.Notes
+		}
 	}
 	return &whole
 }
@@ -172,16 +180,10 @@ func (f *file) tables() (list []table) {
 }
 
 // normalize brings the names of settings to those of flags, and refuses unknown ones.
-func (t table) normalize() error {
-	var c train.Config
-	settings := train.Settings(&c)
+func (t table) normalize(known []string) error {
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		name := strings.ReplaceAll(key, "_", "-")
-		if !slices.ContainsFunc(settings, func(s train.Setting) bool { return s.Name == name }) {
-			var known []string
-			for _, s := range settings {
-				known = append(known, s.Name)
-			}
+		if !slices.Contains(known, name) {
 			return fmt.Errorf("%s: unknown setting %q; there are %s", t.name, key, strings.Join(known, ", "))
 		}
 		if name == key {
@@ -211,7 +213,7 @@ func (f *file) set(override string) error {
 		f.Seeds = n
 		return nil
 	}
-	if err := (table{"--set", map[string]any{key: text}, false}).normalize(); err != nil {
+	if err := (table{"--set", map[string]any{key: text}, false}).normalize(train.SettingNames()); err != nil {
 		return err
 	}
 	for _, t := range f.tables()[1:] {
@@ -222,23 +224,30 @@ func (f *file) set(override string) error {
 	if f.Base == nil {
 		f.Base = map[string]any{}
 	}
-	f.Base[key] = text
-	var typed map[string]any // so that the file has a number as a number
-	if _, err := toml.Decode("v = "+text, &typed); err == nil && len(typed) == 1 {
-		f.Base[key] = typed["v"]
-	}
+	f.Base[key] = typed(text)
 	return nil
 }
 
 // study makes the runs of a whole file.
 func (f *file) study() (*Study, error) {
-	s := &Study{Name: f.Name, About: f.About, Seeds: max(f.Seeds, 1), Base: train.Default(), file: f, known: map[string]bool{}}
+	task, _ := f.Base["task"].(string)
+	base, err := train.Begin(task)
+	if err != nil {
+		return nil, fmt.Errorf("[base]: %w", err)
+	}
+	return f.over(base, maxCells)
+}
+
+// over makes the runs of a file whose settings are over these, so many at most.
+func (f *file) over(base train.Config, most int) (*Study, error) {
+	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Base: base, open: byKind, most: most, file: f, known: map[string]bool{}}
 	if s.Name == "" {
 		s.Name = "study"
 	}
 	if err := train.ApplySettings(&s.Base, f.Base); err != nil {
 		return nil, fmt.Errorf("[base]: %w", err)
 	}
+	s.baseTexts, s.perturbing = texts(&s.Base), perturbing()
 	if len(f.Grid) == 0 {
 		return nil, errors.New(`no [[grid]]: it says what varies, like method = ["sam", "m-sam"] and rho = [0.1, 0.3]`)
 	}
@@ -265,10 +274,47 @@ func (s *Study) TOML() ([]byte, error) {
 	var b bytes.Buffer
 	f := *s.file
 	f.Name = s.Name
+	if f.Base == nil {
+		f.Base = s.baseTable()
+	}
 	e := toml.NewEncoder(&b)
 	e.Indent = ""
 	err := e.Encode(f)
 	return b.Bytes(), err
+}
+
+// baseTable is what of the base settings a file has to say: those that are not what the task has
+// by itself.
+func (s *Study) baseTable() map[string]any {
+	base := map[string]any{}
+	if s.Base.Task != "" {
+		base["task"] = s.Base.Task
+	}
+	usual := map[string]string{}
+	if c, err := train.Begin(s.Base.Task); err == nil {
+		usual = texts(&c)
+	}
+	for _, set := range train.Settings(&s.Base) {
+		text := set.String()
+		if set.Name == "task" || set.Name == "seed" && s.file.Seeds > 0 || text == usual[set.Name] {
+			continue
+		}
+		base[set.Name] = text
+		switch set.Type() {
+		case "int", "uint", "float", "bool":
+			base[set.Name] = typed(text)
+		}
+	}
+	return base
+}
+
+// typed is a text as what it is in TOML: a number as a number.
+func typed(text string) any {
+	var v map[string]any
+	if _, err := toml.Decode("v = "+text, &v); err == nil && len(v) == 1 {
+		return v["v"]
+	}
+	return text
 }
 
 // Save writes the study into its directory, so that it can be gone on with and reported

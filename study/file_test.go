@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/monge-ml/monge/contrast" // the task of two presets
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -148,8 +150,8 @@ func TestPresetsAndOverrides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := s.Base
-	if s.Name != "mine" || b.Model != "cnn" || b.Init != "" || b.Epochs != 7 || b.Data != "digits" || b.LR != .5 || b.Batch != radius.Base.Batch {
+	b, own := s.Base, supervised.Of(&s.Base)
+	if s.Name != "mine" || own.Model != "cnn" || own.Init != "" || b.Epochs != 7 || own.Data != "digits" || b.LR != .5 || b.Batch != radius.Base.Batch {
 		t.Errorf("%s: %+v", s.Name, b)
 	}
 	if s.Seeds != 1 || 3*len(s.Cells) != len(radius.Cells) {
@@ -163,8 +165,8 @@ func TestFileErrors(t *testing.T) {
 		{"seeds = 3\nseeds = 4", "", "line 2: "},
 		{"", "", "no [[grid]]"},
 		{"[[grid]]\nrho = []", "", "[[grid]] 1: rho is an empty list"},
-		{"[base]\nepoch = 2" + grid, "", `[base]: unknown setting "epoch"; there are data,`},
-		{grid + "radius = [1]", "", `[[grid]] 1: unknown setting "radius"; there are data,`},
+		{"[base]\nepoch = 2" + grid, "", `[base]: unknown setting "epoch"; there are task, data,`},
+		{grid + "radius = [1]", "", `[[grid]] 1: unknown setting "radius"; there are task, data,`},
 		{"seed = 2" + grid, "", `unknown key "seed"; a study has name,`},
 		{"seeds = 0" + grid, "", "seeds is 0"},
 		{"seeds = 2\n[base]\nseed = 2" + grid, "", "[base] has a seed and the study has seeds"},
@@ -247,7 +249,7 @@ func TestStages(t *testing.T) {
 	if f, err := s.Forecast(t.Context(), dir, s.Cells, 2); err != nil || f.Stages != 2 || !(f.StageS > 0) || !(f.Seconds > f.StageS) {
 		t.Errorf("forecast %+v, error %v", f, err)
 	}
-	if err := s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2}); err != nil {
+	if _, err := s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if f, err := s.Forecast(t.Context(), dir, nil, 2); err != nil || f.Stages != 0 || f.Seconds != 0 {
@@ -257,7 +259,7 @@ func TestStages(t *testing.T) {
 		if st.State != train.Finished {
 			t.Fatalf("%+v", st)
 		}
-		if got, want := st.Run.Config.Init, filepath.Join(dir, "cells", "stage-2", train.WeightsFile); got != want {
+		if got, want := supervised.Of(&st.Run.Config).Init, filepath.Join(dir, "cells", "stage-2", supervised.WeightsFile); got != want {
 			t.Errorf("%s starts from %s, want %s", st.Cell, got, want)
 		}
 	}
@@ -265,10 +267,42 @@ func TestStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := second.Config.Init, filepath.Join(dir, "cells", "stage-1", train.WeightsFile); got != want || second.Config.LR != .01 {
+	if got, want := supervised.Of(&second.Config).Init, filepath.Join(dir, "cells", "stage-1", supervised.WeightsFile); got != want || second.Config.LR != .01 {
 		t.Errorf("stage 2 starts from %s, want %s; lr %g", got, want, second.Config.LR)
 	}
-	if first := fmt.Sprint(s.Stages[0].Config.LabelNoise, s.Stages[1].Config.LabelNoise); first != "1 0" {
+	if first := fmt.Sprint(supervised.Of(&s.Stages[0].Config).LabelNoise, supervised.Of(&s.Stages[1].Config).LabelNoise); first != "1 0" {
 		t.Errorf("label noise %s", first)
+	}
+}
+
+// What is true of one study alone stands in its file, and stays when the file is written again;
+// one over a preset has its notes unless its grid is another.
+func TestNotesAndBeside(t *testing.T) {
+	p, err := Open("table3")
+	if err != nil || len(p.Notes) != 2 || p.Beside != Table3 {
+		t.Fatalf("the preset has notes %q, beside %q, %v", p.Notes, p.Beside, err)
+	}
+	text, err := p.TOML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(write(t, string(text)))
+	if err != nil || !slices.Equal(again.Notes, p.Notes) || again.Beside != Table3 {
+		t.Errorf("written again: notes %q, beside %q, %v", again.Notes, again.Beside, err)
+	}
+	same, err := Open(write(t, "preset = \"table3\"\nseeds = 1\n"))
+	if err != nil || !slices.Equal(same.Notes, p.Notes) || same.Beside != Table3 {
+		t.Errorf("of one seed: notes %q, beside %q, %v", same.Notes, same.Beside, err)
+	}
+	over, err := Open(write(t, "preset = \"table3\"\nnotes = [\"one\"]\n"))
+	if err != nil || !slices.Equal(over.Notes, []string{"one"}) || over.Beside != Table3 {
+		t.Errorf("over the preset: %+v, %v", over, err)
+	}
+	other, err := Open(write(t, "preset = \"table3\"\n[[grid]]\nmethod = \"sam\"\nrho = 1\n"))
+	if err != nil || other.Notes != nil || other.Beside != "" {
+		t.Errorf("with another grid: notes %q, beside %q, %v", other.Notes, other.Beside, err)
+	}
+	if _, err := Open(write(t, "beside = \"figure9\"\n[[grid]]\nmethod = \"none\"\n")); err == nil || !strings.Contains(err.Error(), `beside is "figure9"`) {
+		t.Errorf("error %v", err)
 	}
 }

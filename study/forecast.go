@@ -3,9 +3,7 @@ package study
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/par"
@@ -57,9 +55,9 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 		f.Jobs = runtime.GOMAXPROCS(0)
 	}
 	f.Jobs = max(1, min(f.Jobs, len(cells)))
-	m := meter{}
+	m := meter{open: s.open}
 	if len(s.Stages) > 0 {
-		m.begins = s.Stages[0].Config.Model
+		m.first = &s.Stages[0].Config
 	}
 	for _, c := range s.At(dir).Stages {
 		if c.State(dir).Over() {
@@ -80,7 +78,7 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 	defer par.JoinN(f.Jobs - 1)()
 	at := map[string]int{}
 	for _, c := range cells {
-		k := kind(&c.Config) + fmt.Sprint(gradients(&c.Config))
+		k := kind(&c.Config) + fmt.Sprint(c.Config.Gradients())
 		i, known := at[k]
 		if !known {
 			cost, err := m.cost(ctx, c)
@@ -104,24 +102,11 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 // diskOf is what is left of a run: the last weights and the best ones, and its records.
 func diskOf(parameters int) int64 { return 2*4*int64(parameters) + 64<<10 }
 
-// gradients is how many gradients a step computes on average.
-func gradients(c *train.Config) float64 {
-	if c.Method == "none" {
-		return 1
-	}
-	return 1 + 1/float64(max(c.Interval, 1))
-}
-
-// free are the settings that change nothing of what a step costs.
-var free = []string{"label-noise", "pixel-dropout", "method", "eta", "clip-norm", "init", "head", "lr", "lr-schedule", "momentum",
-	"dampening", "nesterov", "weight-decay", "beta1", "beta2", "eps", "decay", "centered", "label-smoothing", "seed",
-	"patience", "until-accuracy", "on-nan", "data-seed", "checkpoint-every", "keep", "deadline"}
-
 // kind tells runs apart whose steps cost differently, whatever their gradients.
 func kind(c *train.Config) string {
 	var b strings.Builder
 	for _, set := range train.Settings(c) {
-		if !slices.Contains(free, set.Name) && !slices.Contains(perturbing, set.Name) {
+		if !set.Is("free") {
 			fmt.Fprintf(&b, "%s=%q ", set.Name, set.String())
 		}
 	}
@@ -130,8 +115,9 @@ func kind(c *train.Config) string {
 
 // meter measures each kind of step once.
 type meter struct {
-	sources
-	begins string // model of the first stage, "" without stages
+	open   Opener
+	shared train.Shared
+	first  *train.Config // of the first stage, nil without stages
 	done   map[string]train.Estimate
 	peak   int64
 }
@@ -139,12 +125,12 @@ type meter struct {
 // cost measures a step with one gradient and one with two, and mixes them by how often
 // the cell takes which.
 func (m *meter) cost(ctx context.Context, c Cell) (Cost, error) {
-	plain, err := m.measure(ctx, unperturbed(c.Config))
+	plain, err := m.measure(ctx, c.Config.Unperturbed())
 	if err != nil {
 		return Cost{}, err
 	}
-	cost := Cost{Like: c.Name, Gradients: gradients(&c.Config), Steps: plain.Steps, StepS: plain.StepS, Seconds: plain.Seconds, Parameters: plain.Parameters}
-	if c.Config.Method == "none" {
+	cost := Cost{Like: c.Name, Gradients: c.Config.Gradients(), Steps: plain.Steps, StepS: plain.StepS, Seconds: plain.Seconds, Parameters: plain.Parameters}
+	if !c.Config.Perturbs() {
 		return cost, nil
 	}
 	each := c.Config
@@ -160,24 +146,20 @@ func (m *meter) cost(ctx context.Context, c Cell) (Cost, error) {
 }
 
 func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, error) {
-	k := kind(&c) + fmt.Sprint(gradients(&c))
+	k := kind(&c) + fmt.Sprint(c.Gradients())
 	if e, known := m.done[k]; known {
 		return e, nil
 	}
-	// A stage may have to make the weights to start from first. Of networks those make no
-	// difference; a model on pairs has its shape from them.
-	switch _, err := os.Stat(c.Init); {
-	case !c.Pairs():
-		c.Init, c.Head = "", ""
-	case err != nil && m.begins != "":
-		c.Model, c.Init = m.begins, ""
+	// A stage may have to make the weights to start from first.
+	if k, ok := c.Kind(); ok && k.Measurable != nil {
+		c = k.Measurable(c, m.first)
 	}
 	// A run that will diverge is measured too: how far a step goes is free.
 	c.LR, c.LRSchedule, c.RhoSchedule = 0, "", ""
-	if c.Method != "none" {
+	if c.Perturbs() {
 		c.Rho = min(c.Rho, 1e-3)
 	}
-	r, err := m.newRun(ctx, c)
+	r, err := m.open(ctx, c, &m.shared)
 	if err != nil {
 		return train.Estimate{}, err
 	}

@@ -7,40 +7,129 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/internal/object"
 	"github.com/monge-ml/monge/train"
 )
 
-// Compare reads the runs of a study from its directory and compares them. Runs that
-// diverged count with the accuracy of guessing; those that failed or are not over are in
-// no mean.
-func (s *Study) Compare(dir string) *Comparison {
-	c := &Comparison{Study: s, States: s.States(dir), Planned: len(s.Cells), Plan: s.plan()}
-	classes := 0
+// A Row is one run of a comparison. In JSON its score is under the names of its measure:
+// test_accuracy, say.
+type Row struct {
+	Run          string     `json:"run,omitempty"`     // its place in the study's directory, kept or not
+	Method       string     `json:"method"`            // "sgd" for the base optimizer alone
+	Variant      string     `json:"variant,omitempty"` // what else sets its method apart
+	AscentBudget *float64   `json:"ascent_budget"`
+	Rho          train.Real `json:"rho"` // 0 for the base optimizer alone
+	Alpha        *float64   `json:"alpha,omitempty"`
+	Seed         uint64     `json:"seed"`
+	Test         float64    `json:"-"`          // the measure that decides, on the test split; NaN if it is not known
+	Val          float64    `json:"-"`          // likewise
+	TrainLoss    *float64   `json:"train_loss"` // null if not finite
+	// Diverged is set when the run met a NaN or an infinity, or came to nothing, as its task
+	// judges. Collapsed is the case where it ended at guessing.
+	Diverged  bool    `json:"diverged"`
+	Collapsed bool    `json:"collapsed"`
+	Failure   string  `json:"failure,omitempty"`
+	StepS     float64 `json:"step_s"` // mean seconds of a step: with an interval they differ
+
+	Result  *train.Result  `json:"result,omitempty"` // of a run that finished
+	Records []train.Record `json:"records"`
+
+	Config  train.Config `json:"-"`
+	measure string
+}
+
+// MarshalJSON writes the row.
+func (r Row) MarshalJSON() ([]byte, error) {
+	type plain Row
+	o := object.Of(plain(r))
+	addScore(o, r.measure, r.Test, r.Val)
+	return o.Bytes()
+}
+
+// addScore adds a measure on two splits.
+func addScore(o *object.Object, measure string, test, val float64) {
+	if measure == "" {
+		measure = "score"
+	}
+	o.Add("test_"+measure, train.Real(test))
+	o.Add("val_"+measure, train.Real(val))
+}
+
+// A Comparison is what the runs of a study came to.
+type Comparison struct {
+	Plan    Plan          `json:"plan"`
+	Data    DataInfo      `json:"data"`
+	Measure train.Measure `json:"-"` // that decides, without a value
+	Rows    []Row         `json:"rows"`
+	Summary []Summary     `json:"summary"`
+	Planned int           `json:"planned"` // runs; more than len(Rows) if it was interrupted
+	Seconds float64       `json:"seconds"` // of computing
+	Level   string        `json:"level"`   // of the kernels
+	Threads int           `json:"threads"`
+	Study   *Study        `json:"-"` // whose runs these are
+	States  []State       `json:"-"` // of its cells
+}
+
+// DataInfo says what the runs saw.
+type DataInfo struct {
+	Name       string  `json:"name"`
+	Train      int     `json:"train"`
+	Val        int     `json:"val"`
+	Test       int     `json:"test"`
+	Of         string  `json:"of,omitempty"` // what they are examples of, like "10 classes"
+	Classes    int     `json:"classes"`      // 0 if they have none
+	LabelNoise float64 `json:"label_noise"`
+}
+
+// Compare reads the runs of a study from its directory and compares them.
+func (s *Study) Compare(dir string) *Comparison { return s.CompareStates(s.States(dir)) }
+
+// CompareStates compares runs by what [Study.Run] or [Study.States] says of them. Runs that
+// diverged count with the measure of guessing; those that failed or are not over are in no mean.
+func (s *Study) CompareStates(states []State) *Comparison {
+	c := &Comparison{Study: s, States: states, Planned: len(s.Cells), Plan: s.plan()}
+	c.Data.Name = s.Base.DataName()
 	for i, st := range c.States {
 		if st.Run == nil || !st.Over() {
 			continue
 		}
-		r := s.row(s.Cells[i], st)
+		c.Rows = append(c.Rows, s.row(s.Cells[i], st))
 		if res := st.Run.Result; res != nil {
 			c.Seconds += res.Seconds
-			classes = max(classes, res.Data.Classes)
-			if d := res.Data; c.Data.Train == 0 {
-				c.Data = DataInfo{Name: s.Base.Data, Train: d.Train, Val: d.Val, Test: d.Test, Classes: d.Classes, LabelNoise: s.Base.LabelNoise}
-				c.Level = res.Kernels
+			if c.Data.Train == 0 {
+				c.see(res)
 			}
 		}
-		c.Rows = append(c.Rows, r)
-	}
-	if c.Data.Name == "" {
-		c.Data.Name = s.Base.Data
 	}
 	for i := range c.Rows {
-		if r := &c.Rows[i]; r.Diverged && !r.Collapsed && classes > 0 {
-			r.TestAccuracy, r.ValAccuracy = 1/float64(classes), 1/float64(classes)
+		r := &c.Rows[i]
+		if r.measure = c.Measure.Name; r.Diverged && r.Result == nil {
+			r.Test, r.Val = c.guessing(), c.guessing()
 		}
 	}
 	c.Summarize()
 	return c
+}
+
+// guessing is the measure of guessing, NaN if it is not known.
+func (c *Comparison) guessing() float64 {
+	if c.Measure.Chance == 0 {
+		return math.NaN()
+	}
+	return c.Measure.Chance
+}
+
+// see takes from a result what is the same of all.
+func (c *Comparison) see(res *train.Result) {
+	d := res.Data
+	c.Data.Train, c.Data.Val, c.Data.Test, c.Data.Of = d.Train, d.Val, d.Test, d.Of
+	c.Level = res.Kernels
+	c.Measure = res.Measured().First()
+	c.Measure.Value = train.Real(math.NaN())
+	if c.Measure.Name == "accuracy" && c.Measure.Chance > 0 {
+		c.Data.Classes = int(math.Round(1 / c.Measure.Chance))
+	}
+	fmt.Sscanf(c.Study.baseTexts["label-noise"], "%g", &c.Data.LabelNoise) // 0 if the task has none
 }
 
 // plan is the study as far as a comparison's plan can say it.
@@ -49,7 +138,11 @@ func (s *Study) plan() Plan {
 	seeds := map[string]int{}
 	for _, cell := range s.Cells {
 		r := s.row(cell, State{})
-		p.Methods = appendNew(p.Methods, r.Method)
+		name := r.Method
+		if r.AscentBudget != nil && r.sweep() == "" {
+			name = Budgeted
+		}
+		p.Methods = appendNew(p.Methods, name)
 		seeds[withoutSeed(cell)]++
 		p.Seeds = max(p.Seeds, seeds[withoutSeed(cell)])
 		if r.sweep() == "" && r.Rho > 0 {
@@ -71,7 +164,7 @@ func appendNew[T comparable](list []T, v T) []T {
 	return append(list, v)
 }
 
-// withoutSeed is a cell's name but for its seed.
+// withoutSeed is a cell's name but for its seed: that of its group.
 func withoutSeed(c Cell) string {
 	return strings.TrimSuffix(c.Name, fmt.Sprintf("_seed-%d", c.Config.Seed))
 }
@@ -83,10 +176,10 @@ func relative(c Cell) string { return filepath.ToSlash(c.Dir("")) }
 func (s *Study) row(c Cell, st State) Row {
 	r := Row{
 		Run: relative(c), Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
-		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed,
+		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed, Test: math.NaN(), Val: math.NaN(), Config: c.Config,
 	}
-	if r.Method == "none" {
-		r.Method = "sgd"
+	if !c.Config.Perturbs() {
+		r.Method = Unperturbed
 	}
 	if st.Run == nil {
 		return r
@@ -99,23 +192,19 @@ func (s *Study) row(c Cell, st State) Row {
 	}
 	res := st.Run.Result
 	r.Result, r.TrainLoss = res, &res.TrainLoss
-	r.TestAccuracy, r.ValAccuracy = orOther(res.TestAccuracy, res.ValAccuracy), orOther(res.ValAccuracy, res.TestAccuracy)
-	switch {
-	case res.Aligned():
-		r.Collapsed, r.Diverged = lost(res, c.Config.Batch)
-	case res.Data.Classes > 0:
-		r.Collapsed = collapsed(*res, res.Data.Classes)
-		r.Diverged = r.Collapsed
+	r.Test, r.Val = orOther(res.Test, res.Val), orOther(res.Val, res.Test)
+	if k, ok := c.Config.Kind(); ok && k.Lost != nil {
+		r.Collapsed, r.Diverged = k.Lost(&c.Config, res)
 	}
 	return r
 }
 
-// orOther is an accuracy, or where there is no split for it that on the other.
-func orOther(a, other train.Real) float64 {
-	if math.IsNaN(float64(a)) {
-		return orZero(other)
+// orOther is the measure that decides, or where there is no split for it that on the other.
+func orOther(m, other train.Measures) float64 {
+	if v := float64(m.First().Value); !math.IsNaN(v) {
+		return v
 	}
-	return float64(a)
+	return float64(other.First().Value)
 }
 
 // meanStep returns the mean seconds of a step as far as a run got, 0 if it did not.
@@ -139,13 +228,16 @@ var spoken = strings.NewReplacer(",start=", " ", ",end=", " to ", ",", " ", "=",
 // variant says what sets a run apart beside its method, radius, budget and seed: those of
 // the settings that vary in the study that are not the base's.
 func (s *Study) variant(c *train.Config) string {
+	if len(s.varying) == 0 {
+		return ""
+	}
 	var said []string
-	base := train.Settings(&s.Base)
-	for i, set := range train.Settings(c) {
+	perturbs := c.Perturbs()
+	for _, set := range train.Settings(c) {
 		name, v := strings.TrimSuffix(set.Name, "-schedule"), set.String()
 		switch {
-		case !s.varying[set.Name], v == base[i].String():
-		case c.Method == "none" && slices.Contains(perturbing, set.Name):
+		case !s.varying[set.Name], v == s.baseTexts[set.Name]:
+		case !perturbs && s.perturbing[set.Name]:
 		case v == "", v == "false":
 			said = append(said, "no "+set.Name)
 		case v == "true":
@@ -163,11 +255,12 @@ func (s *Study) findVarying() {
 	s.varying = map[string]bool{}
 	seen := map[string]string{}
 	for _, cell := range s.Cells {
+		perturbs := cell.Config.Perturbs()
 		for _, set := range train.Settings(&cell.Config) {
 			switch {
 			case slices.Contains([]string{"method", "rho", "ascent-budget", "seed"}, set.Name):
 				continue
-			case cell.Config.Method == "none" && slices.Contains(perturbing, set.Name):
+			case !perturbs && s.perturbing[set.Name]:
 				continue
 			}
 			v := set.String()
@@ -177,4 +270,33 @@ func (s *Study) findVarying() {
 			seen[set.Name] = v
 		}
 	}
+}
+
+// A Group is the runs of a comparison that differ in their seed alone.
+type Group struct {
+	Config train.Config // of the first
+	Rows   []*Row       // by seed
+}
+
+// Groups returns the groups in the order of their cells.
+func (c *Comparison) Groups() (groups []Group) {
+	at := map[string]int{}
+	byRun := map[string]*Row{}
+	for i := range c.Rows {
+		byRun[c.Rows[i].Run] = &c.Rows[i]
+	}
+	for _, cell := range c.Study.Cells {
+		r := byRun[relative(cell)]
+		if r == nil {
+			continue
+		}
+		name := withoutSeed(cell)
+		i, known := at[name]
+		if !known {
+			i, at[name] = len(groups), len(groups)
+			groups = append(groups, Group{Config: cell.Config})
+		}
+		groups[i].Rows = append(groups[i].Rows, r)
+	}
+	return groups
 }

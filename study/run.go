@@ -40,82 +40,79 @@ func (s *Study) Only(pattern string) ([]Cell, error) {
 }
 
 // Run does the runs of the cells in their directories below dir, after the stages that the
-// study has. Runs that are over are left alone, those that were begun go on, and one that
-// another process works on is left to it. A run that fails or diverges is told of, and
-// the others go on.
+// study has, and returns how far all cells are. Runs that are over are left alone, those that
+// were begun go on, and one that another process works on is left to it. A run that fails or
+// diverges is told of, and the others go on. Without a directory ("") nothing is kept but what
+// is returned, and the study can't have stages.
 //
 // The error is ctx's when it ended before all was done, or that of a stage.
-func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions) error {
+func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions) ([]State, error) {
 	here := s.At(dir)
-	r := runner{dir: dir, o: o}
+	r := runner{open: s.open, dir: dir, o: o, states: map[string]State{}}
+	if dir == "" && len(s.Stages) > 0 {
+		return nil, errors.New("a study with stages needs a directory for what the next run starts from")
+	}
 	for _, c := range here.Stages {
 		if st := r.do(ctx, c); st.State != train.Finished && ctx.Err() == nil {
-			return fmt.Errorf("%s %s: %s; the runs start from its weights", c.Name, st.State, st.Error)
+			return s.States(dir), fmt.Errorf("%s %s: %s; the runs start from its weights", c.Name, st.State, st.Error)
 		}
 	}
+	r.doAll(ctx, here.Cells, cells)
+	if dir != "" {
+		return s.States(dir), ctx.Err()
+	}
+	var states []State
+	for _, c := range s.Cells {
+		st, done := r.states[c.Name]
+		if !done {
+			st = State{Cell: c.Name, State: Planned}
+		}
+		states = append(states, st)
+	}
+	return states, ctx.Err()
+}
+
+// doAll does those of all cells that are wanted, several at a time.
+func (r *runner) doAll(ctx context.Context, all, cells []Cell) {
 	wanted := map[string]bool{}
 	for _, c := range cells {
 		wanted[c.Name] = true
 	}
 	next := make(chan Cell)
 	var jobs sync.WaitGroup
-	for range max(o.Jobs, 1) {
+	for range max(r.o.Jobs, 1) {
 		jobs.Go(func() {
 			for c := range next {
 				r.tell(r.do(ctx, c))
 			}
 		})
 	}
-	for _, c := range here.Cells {
+	for _, c := range all {
 		if wanted[c.Name] && ctx.Err() == nil {
 			next <- c
 		}
 	}
 	close(next)
 	jobs.Wait()
-	return ctx.Err()
 }
 
 // runner does runs for several jobs.
 type runner struct {
-	dir     string
-	o       RunOptions
-	sources sources
-	mu      sync.Mutex // of the functions to tell
-}
+	open   Opener
+	dir    string // "" if nothing is kept
+	o      RunOptions
+	shared train.Shared
 
-// sources keeps the data that were opened last, which the next run most often sees too.
-type sources struct {
-	mu   sync.Mutex
-	key  string
-	last *train.Source
-}
-
-// newRun is train.NewContext on data that may be open already.
-func (s *sources) newRun(ctx context.Context, c train.Config) (*train.Run, error) {
-	src, err := s.open(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return train.NewFrom(ctx, src, c)
-}
-
-func (s *sources) open(ctx context.Context, c train.Config) (*train.Source, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if key := c.SourceKey(); s.last == nil || s.key != key {
-		src, err := train.OpenSource(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		s.key, s.last = key, src
-	}
-	return s.last, nil
+	mu     sync.Mutex       // of the functions to tell, and of
+	states map[string]State // those of runs that are not kept
 }
 
 func (r *runner) tell(s State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dir == "" {
+		r.states[s.Cell] = s
+	}
 	if r.o.Done != nil {
 		r.o.Done(s)
 	}
@@ -123,6 +120,9 @@ func (r *runner) tell(s State) {
 
 // do does a cell's run, unless it is over.
 func (r *runner) do(ctx context.Context, c Cell) State {
+	if r.dir == "" {
+		return r.inMemory(ctx, c)
+	}
 	s := c.State(r.dir)
 	if s.Over() || s.State == train.Running { // here, or in another process
 		return s
@@ -147,28 +147,64 @@ func (r *runner) do(ctx context.Context, c Cell) State {
 }
 
 func (r *runner) train(ctx context.Context, c Cell) (err error) {
-	run, err := r.sources.newRun(ctx, c.Config)
+	run, err := r.open(ctx, c.Config, &r.shared)
 	if err != nil {
 		return err
 	}
-	warn := func(text string) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.o.Warn != nil {
-			r.o.Warn(c, text)
-		}
-	}
-	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, NoTensorBoard: true, Warn: warn})
+	w := r.watch(c)
+	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, NoTensorBoard: true, Warn: w.Warn})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	_, err = run.Do(ctx, dir, train.Watch{Warn: warn, Step: func(p train.Progress) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.o.Step != nil {
-			r.o.Step(c, p)
-		}
-	}})
+	_, err = run.Do(ctx, dir, w)
 	return err
+}
+
+// watch tells of a run's course.
+func (r *runner) watch(c Cell) train.Watch {
+	return train.Watch{
+		Warn: func(text string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.o.Warn != nil {
+				r.o.Warn(c, text)
+			}
+		},
+		Step: func(p train.Progress) {
+			if r.o.Step == nil {
+				return
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.o.Step(c, p)
+		},
+	}
+}
+
+// inMemory does a run of which nothing is kept but what its state says.
+func (r *runner) inMemory(ctx context.Context, c Cell) State {
+	s := State{Cell: c.Name, State: train.Failed}
+	run, err := r.open(ctx, c.Config, &r.shared)
+	if err != nil {
+		s.Error = err.Error()
+		return s
+	}
+	res, err := run.Do(ctx, nil, r.watch(c))
+	res.Theta = nil
+	s.Run = &train.SavedRun{Config: run.Config, Records: res.Records}
+	s.Step, s.Steps = res.Steps, run.Steps()
+	var diverged *train.DivergedError
+	switch {
+	case err == nil:
+		s.State, s.Run.Result = train.Finished, &res
+	case ctx.Err() != nil:
+		s.State = train.Interrupted
+	case errors.As(err, &diverged):
+		s.State, s.Error = train.Diverged, err.Error()
+	default:
+		s.Error = err.Error()
+	}
+	s.Run.Status = train.Status{State: s.State, Step: s.Step, Steps: s.Steps, Error: s.Error}
+	return s
 }

@@ -3,7 +3,6 @@ package study
 import (
 	"context"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +41,7 @@ func digests(s *Study, dir string) map[string]string {
 func TestRunInterruptedAndResumed(t *testing.T) {
 	s := mustOpen(t, smallStudy)
 	whole := t.TempDir()
-	if err := s.Run(t.Context(), whole, s.Cells, RunOptions{}); err != nil {
+	if _, err := s.Run(t.Context(), whole, s.Cells, RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := digests(s, whole)
@@ -53,7 +52,7 @@ func TestRunInterruptedAndResumed(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	steps := 0
-	err := s.Run(ctx, dir, s.Cells, RunOptions{Jobs: 2, Step: func(Cell, train.Progress) {
+	_, err := s.Run(ctx, dir, s.Cells, RunOptions{Jobs: 2, Step: func(Cell, train.Progress) {
 		if steps++; steps == 200 {
 			cancel()
 		}
@@ -73,7 +72,7 @@ func TestRunInterruptedAndResumed(t *testing.T) {
 	}
 	finished := digests(s, dir)
 	stepped := map[string]bool{}
-	err = s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2, Step: func(c Cell, _ train.Progress) { stepped[c.Name] = true }})
+	_, err = s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2, Step: func(c Cell, _ train.Progress) { stepped[c.Name] = true }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +115,7 @@ func TestRunsThatGoWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	if err := s.Run(t.Context(), dir, s.Cells, RunOptions{Done: func(st State) { got[st.Cell] = st.State + " " + st.Error }}); err != nil {
+	if _, err := s.Run(t.Context(), dir, s.Cells, RunOptions{Done: func(st State) { got[st.Cell] = st.State + " " + st.Error }}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []struct{ cell, state string }{
@@ -135,7 +134,7 @@ func TestRunsThatGoWrong(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context(), dir, s.Cells, RunOptions{}); err != nil {
+	if _, err := s.Run(t.Context(), dir, s.Cells, RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if st := busy.State(dir); st.State != train.Finished {
@@ -146,8 +145,8 @@ func TestRunsThatGoWrong(t *testing.T) {
 		t.Fatalf("%d rows of %d", len(c.Rows), c.Planned)
 	}
 	for _, r := range c.Rows {
-		if broke := strings.Contains(r.Run, "1e+30"); r.Diverged != broke || broke && r.TestAccuracy != .1 {
-			t.Errorf("%s: diverged %v, test accuracy %g", r.Run, r.Diverged, r.TestAccuracy)
+		if broke := strings.Contains(r.Run, "1e+30"); r.Diverged != broke || broke && r.Test != .1 {
+			t.Errorf("%s: diverged %v, test accuracy %g", r.Run, r.Diverged, r.Test)
 		}
 	}
 }
@@ -160,7 +159,7 @@ func TestFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context(), dir, one, RunOptions{}); err != nil {
+	if _, err := s.Run(t.Context(), dir, one, RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Fits(dir); err != nil {
@@ -216,7 +215,7 @@ func TestForecast(t *testing.T) {
 func TestCompare(t *testing.T) {
 	s := mustOpen(t, smallStudy)
 	dir := t.TempDir()
-	if err := s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2}); err != nil {
+	if _, err := s.Run(t.Context(), dir, s.Cells, RunOptions{Jobs: 2}); err != nil {
 		t.Fatal(err)
 	}
 	c := s.Compare(dir)
@@ -228,7 +227,7 @@ func TestCompare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.TestAccuracy != float64(saved.Result.TestAccuracy) || r.Seed != saved.Config.Seed || r.Rho != saved.Config.Rho || len(r.Records) != 3 {
+		if r.Test != float64(saved.Result.Test.Get("accuracy")) || r.Seed != saved.Config.Seed || r.Rho != saved.Config.Rho || len(r.Records) != 3 {
 			t.Errorf("%s: %+v", r.Run, r)
 		}
 	}
@@ -251,28 +250,6 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestCollapsedOfFewClasses(t *testing.T) {
-	for _, tt := range []struct {
-		classes        int
-		accuracy, loss float64
-		want           bool
-	}{
-		{10, .1, 2.3, true}, {10, .31, 2.3, false}, {10, .1, 1.5, false},
-		{2, .5, .69, true}, {2, .8, .7, false}, // overconfident, but no constant
-		{100, .01, 4.6, true}, {100, .05, 4.6, false},
-	} {
-		res := train.Result{ValAccuracy: train.Real(tt.accuracy), ValLoss: train.Real(tt.loss)}
-		if got := collapsed(res, tt.classes); got != tt.want {
-			t.Errorf("%+v: %v", tt, got)
-		}
-		nan := train.Real(math.NaN())
-		res = train.Result{ValAccuracy: nan, ValLoss: nan, TestAccuracy: train.Real(tt.accuracy), TestLoss: train.Real(tt.loss)}
-		if got := collapsed(res, tt.classes); got != tt.want {
-			t.Errorf("%+v without validation: %v", tt, got)
-		}
-	}
-}
-
 // A run that diverges at once is forecast like any other, and is a row, not the end.
 func TestDivergingCell(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.toml")
@@ -288,7 +265,7 @@ func TestDivergingCell(t *testing.T) {
 	if f, err := s.Forecast(context.Background(), dir, s.Cells, 1); err != nil || f.Cells != 3 {
 		t.Fatalf("forecast %+v, %v", f, err)
 	}
-	if err := s.Run(context.Background(), dir, s.Cells, RunOptions{}); err != nil {
+	if _, err := s.Run(context.Background(), dir, s.Cells, RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	states := map[string]int{}

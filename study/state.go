@@ -41,7 +41,7 @@ func (c Cell) State(dir string) State {
 	if _, err := os.Stat(filepath.Join(place, train.ConfigFile)); err == nil {
 		run, err := train.ReadRun(place)
 		if err == nil {
-			err = train.SameConfig(run.Config, decided(c.Config, run.Config))
+			err = train.SameConfig(run.Config, c.Config.Decided(run.Config))
 		}
 		if err != nil {
 			s.State, s.Error = train.Failed, err.Error()
@@ -70,17 +70,6 @@ func (c Cell) noteError(dir string, why error) error {
 	return os.WriteFile(file, []byte(why.Error()+"\n"), 0o666)
 }
 
-// decided adds to a cell's settings what its run decided by itself.
-func decided(c, run train.Config) train.Config {
-	if c.Normalize == "" {
-		c.Normalize = run.Normalize
-	}
-	if c.Momentum == nil {
-		c.Momentum = run.Momentum
-	}
-	return c
-}
-
 // States reads how far the cells are.
 func (s *Study) States(dir string) []State {
 	var list []State
@@ -101,7 +90,7 @@ func (s *Study) Fits(dir string) error {
 			continue
 		}
 		if err == nil {
-			err = train.SameConfig(saved, decided(c.Config, saved))
+			err = train.SameConfig(saved, c.Config.Decided(saved))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.Dir(dir), err)
@@ -117,7 +106,7 @@ func (s *Study) SecondsLeft(states []State) float64 {
 	var all []float64
 	for i, st := range states {
 		if st.State == train.Finished {
-			g := gradients(&s.Cells[i].Config)
+			g := s.Cells[i].Config.Gradients()
 			took[g] = append(took[g], st.Run.Seconds())
 			all = append(all, st.Run.Seconds())
 		}
@@ -127,7 +116,7 @@ func (s *Study) SecondsLeft(states []State) float64 {
 		if st.Over() {
 			continue
 		}
-		like := took[gradients(&s.Cells[i].Config)]
+		like := took[s.Cells[i].Config.Gradients()]
 		if len(like) == 0 {
 			like = all
 		}

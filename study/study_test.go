@@ -9,29 +9,49 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
 func small() Plan {
-	p := DefaultPlan()
+	base := supervised.Default()
+	supervised.Change(&base, func(s *supervised.Settings) { s.LabelNoise = .4 })
+	p := DefaultPlan(base)
 	p.Rhos, p.Seeds, p.Base.Epochs = []float64{.1, 2}, 2, 10
 	return p
+}
+
+// inMemory does a plan's runs, and tells done how many are over.
+func inMemory(ctx context.Context, p Plan, done func(finished int)) (*Comparison, error) {
+	if err := p.Check(ctx); err != nil {
+		return nil, err
+	}
+	s, err := p.Study()
+	if err != nil {
+		return nil, err
+	}
+	finished := 0
+	states, err := s.Run(ctx, "", s.Cells, RunOptions{Jobs: runtime.GOMAXPROCS(0), Done: func(st State) {
+		if finished++; done != nil && st.Over() {
+			done(finished)
+		}
+	}})
+	return s.CompareStates(states), err
 }
 
 func TestRun(t *testing.T) {
 	p := small()
 	p.Methods = append(p.Methods, "fisher", "asam")
 	calls := 0
-	c, err := p.Run(context.Background(), func(finished, all int, _ Row) {
-		calls++
-		if finished != calls || all != 22 {
-			t.Errorf("told of run %d of %d as number %d", finished, all, calls)
+	c, err := inMemory(t.Context(), p, func(finished int) {
+		if calls++; finished != calls {
+			t.Errorf("told of run %d as number %d", finished, calls)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Rows) != 22 || c.Planned != 22 || len(c.Summary) != 6 {
+	if calls != 22 || len(c.Rows) != 22 || c.Planned != 22 || len(c.Summary) != 6 {
 		t.Fatalf("%d rows of %d, %d summaries", len(c.Rows), c.Planned, len(c.Summary))
 	}
 	sgd, sam, budget := c.Summary[0], c.Summary[1], c.Summary[3]
@@ -47,12 +67,12 @@ func TestRun(t *testing.T) {
 	if _, err := json.Marshal(c); err != nil {
 		t.Error(err)
 	}
-	again, err := p.Run(context.Background(), nil)
+	again, err := inMemory(t.Context(), p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, r := range again.Rows {
-		if r.TestAccuracy != c.Rows[i].TestAccuracy || r.Method != c.Rows[i].Method || r.Seed != c.Rows[i].Seed {
+		if r.Test != c.Rows[i].Test || r.Method != c.Rows[i].Method || r.Seed != c.Rows[i].Seed {
 			t.Fatalf("row %d is not the same again: %+v, %+v", i, r, c.Rows[i])
 		}
 	}
@@ -62,7 +82,7 @@ func TestRun(t *testing.T) {
 func TestDivergedRunIsARow(t *testing.T) {
 	p := small()
 	p.Methods, p.Base.LR, p.Seeds = []string{"sgd", "sam"}, 1e30, 1
-	c, err := p.Run(context.Background(), nil)
+	c, err := inMemory(t.Context(), p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +106,7 @@ func TestInterrupt(t *testing.T) {
 func testInterrupt(t *testing.T) {
 	p := small()
 	ctx, cancel := context.WithCancel(context.Background())
-	c, err := p.Run(ctx, func(finished, _ int, _ Row) {
+	c, err := inMemory(ctx, p, func(finished int) {
 		if finished == 3 {
 			cancel()
 		}
@@ -117,7 +137,7 @@ func TestPlanErrors(t *testing.T) {
 	} {
 		p := small()
 		change(&p)
-		if _, err := p.Run(context.Background(), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := inMemory(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -126,17 +146,18 @@ func TestPlanErrors(t *testing.T) {
 func rows(method string, accuracy map[float64][]float64) (rs []Row) {
 	for rho, list := range accuracy {
 		for seed, a := range list {
-			rs = append(rs, Row{Method: method, Rho: train.Real(rho), Seed: uint64(seed), TestAccuracy: a, ValAccuracy: a, StepS: .002, Diverged: a < .2})
+			rs = append(rs, Row{Method: method, Rho: train.Real(rho), Seed: uint64(seed), Test: a, Val: a, StepS: .002, Diverged: a < .2})
 		}
 	}
 	return rs
 }
 
 func TestSummary(t *testing.T) {
-	s := summary(rows("sam", map[float64][]float64{
+	c := Comparison{Measure: train.Measure{Name: "accuracy", Better: train.Higher, Share: true}}
+	s := c.summary(rows("sam", map[float64][]float64{
 		.01: {.90, .90}, .1: {.93, .95}, .3: {.94, .96}, 1: {.94, .92}, 3: {.1, .5}, 10: {.95, .93}}))
-	if s.BestRho != .3 || !(math.Abs(s.TestAccuracy-.95) < 1e-12) || !(math.Abs(s.TestStderr-.01) < 1e-12) {
-		t.Errorf("best %g: %g ± %g", s.BestRho, s.TestAccuracy, s.TestStderr)
+	if s.BestRho != .3 || !(math.Abs(s.Test-.95) < 1e-12) || !(math.Abs(s.TestStderr-.01) < 1e-12) {
+		t.Errorf("best %g: %g ± %g", s.BestRho, s.Test, s.TestStderr)
 	}
 	// The range is unbroken: rho 10 is near-best too, but lies beyond the break at 3.
 	if s.Range != [2]float64{.1, 1} || !(math.Abs(s.WidthDecades-1) < 1e-12) || s.OpenLow || s.OpenHigh {
@@ -145,7 +166,7 @@ func TestSummary(t *testing.T) {
 	if s.Diverged != 1 || s.Runs != 12 || s.Points[4].Diverged != 1 {
 		t.Errorf("diverged %d of %d: %+v", s.Diverged, s.Runs, s.Points)
 	}
-	one := summary(rows("asam", map[float64][]float64{.1: {.9}, 1: {.91}}))
+	one := c.summary(rows("asam", map[float64][]float64{.1: {.9}, 1: {.91}}))
 	if !one.OpenLow || !one.OpenHigh || one.Points[0].TestStderr != 0 {
 		t.Errorf("%+v", one)
 	}

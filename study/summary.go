@@ -1,14 +1,77 @@
 package study
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/monge-ml/monge/internal/object"
+	"github.com/monge-ml/monge/train"
 )
 
-// near is how far below a method's best accuracy a radius may fall and still count as
-// near-best.
+// A Summary is what the runs of one method say together. In JSON its score is under the names
+// of its measure: test_accuracy, say.
+type Summary struct {
+	Method  string `json:"method"`
+	Variant string `json:"variant,omitempty"`
+	// Sweep is "ascent_budget" for a method with rho = inf, whose runs differ in their
+	// budget: wherever it says rho below, that is meant.
+	Sweep        string   `json:"sweep,omitempty"`
+	AscentBudget *float64 `json:"ascent_budget"`
+	Points       []Point  `json:"points"` // by rho, ascending
+	// BestRho has the best mean measure on the validation split (the smallest such); Val and
+	// Test are its means over the seeds.
+	BestRho    float64 `json:"best_rho"`
+	Val        float64 `json:"-"`
+	Test       float64 `json:"-"`
+	TestStderr float64 `json:"test_stderr"`
+	// WidthDecades is the width, in decades, of the unbroken range of rho around the
+	// radius of the best mean on the test split in which that mean stays near it: within two
+	// points of a share, two percent of another measure. Open ends of the grid are not known:
+	// the range may go on there.
+	WidthDecades float64    `json:"width_decades"`
+	Range        [2]float64 `json:"range"`
+	OpenLow      bool       `json:"open_low"`
+	OpenHigh     bool       `json:"open_high"`
+	Diverged     int        `json:"diverged"`
+	Runs         int        `json:"runs"`
+	StepRatio    float64    `json:"step_ratio"` // time of a step, median over the runs, over the base optimizer's; 0 if that is not there
+
+	measure train.Measure
+}
+
+// A Point is one method at one radius, over seeds.
+type Point struct {
+	Rho        float64 `json:"rho"`
+	Val        float64 `json:"-"`
+	Test       float64 `json:"-"`
+	TestStderr float64 `json:"test_stderr"` // of the mean; 0 if it is not known
+	Diverged   int     `json:"diverged"`
+	Runs       int     `json:"runs"`
+
+	measure string
+}
+
+// MarshalJSON writes the summary.
+func (s Summary) MarshalJSON() ([]byte, error) {
+	type plain Summary
+	o := object.Of(plain(s))
+	addScore(o, s.measure.Name, s.Test, s.Val)
+	return o.Bytes()
+}
+
+// MarshalJSON writes the point.
+func (p Point) MarshalJSON() ([]byte, error) {
+	type plain Point
+	o := object.Of(plain(p))
+	addScore(o, p.measure, p.Test, p.Val)
+	return o.Bytes()
+}
+
+// near is how far from a method's best a radius may be and still count as near-best: of a
+// share as it is, of another measure relative to the best.
 const near = .02
 
 // budgets is the Sweep of methods whose runs differ in their ascent budget.
@@ -63,6 +126,14 @@ func (r *Row) Of(s *Summary) bool {
 	return r.key() == k
 }
 
+// Better reports whether a value of the comparison's measure is better than another. One that
+// is not known is not.
+func (c *Comparison) Better(a, b float64) bool {
+	m := c.Measure
+	m.Value = train.Real(a)
+	return m.Beats(train.Real(b))
+}
+
 // Summarize fills in the summary from the rows.
 func (c *Comparison) Summarize() {
 	var order []key
@@ -75,13 +146,13 @@ func (c *Comparison) Summarize() {
 		groups[k] = append(groups[k], r)
 	}
 	for _, k := range order {
-		s := summary(groups[k])
-		sgd := medianStep(groups[key{method: "sgd", variant: k.variant}])
-		if sgd == 0 {
-			sgd = medianStep(groups[key{method: "sgd"}])
+		s := c.summary(groups[k])
+		base := medianStep(groups[key{method: Unperturbed, variant: k.variant}])
+		if base == 0 {
+			base = medianStep(groups[key{method: Unperturbed}])
 		}
-		if sgd > 0 {
-			s.StepRatio = medianStep(groups[k]) / sgd
+		if base > 0 {
+			s.StepRatio = medianStep(groups[k]) / base
 		}
 		c.Summary = append(c.Summary, s)
 	}
@@ -100,67 +171,88 @@ func medianStep(rows []Row) float64 {
 }
 
 // summary summarizes the rows of one method.
-func summary(rows []Row) Summary {
+func (c *Comparison) summary(rows []Row) Summary {
 	first := rows[0]
-	s := Summary{Method: first.Method, Variant: first.Variant, Sweep: first.sweep(), Runs: len(rows), Points: points(rows)}
+	s := Summary{Method: first.Method, Variant: first.Variant, Sweep: first.sweep(), Runs: len(rows), Points: c.points(rows), measure: c.Measure}
 	if s.Sweep == "" {
 		s.AscentBudget = first.AscentBudget
 	}
 	best, top := 0, 0 // by validation, by test
 	for i, p := range s.Points {
 		s.Diverged += p.Diverged
-		if p.ValAccuracy > s.Points[best].ValAccuracy {
+		if c.Better(p.Val, s.Points[best].Val) {
 			best = i
 		}
-		if p.TestAccuracy > s.Points[top].TestAccuracy {
+		if c.Better(p.Test, s.Points[top].Test) {
 			top = i
 		}
 	}
 	p := s.Points[best]
-	s.BestRho, s.ValAccuracy, s.TestAccuracy, s.TestStderr = p.Rho, p.ValAccuracy, p.TestAccuracy, p.TestStderr
+	s.BestRho, s.Val, s.Test, s.TestStderr = p.Rho, p.Val, p.Test, p.TestStderr
 	s.widen(top)
 	return s
 }
 
 // points groups a method's rows by radius.
-func points(rows []Row) (ps []Point) {
+func (c *Comparison) points(rows []Row) (ps []Point) {
 	byRho := map[float64][]Row{}
 	for _, r := range rows {
 		byRho[r.X()] = append(byRho[r.X()], r)
 	}
 	for rho, rows := range byRho {
-		p := Point{Rho: rho, Runs: len(rows)}
+		p := Point{Rho: rho, Runs: len(rows), measure: c.Measure.Name}
 		var val, test []float64
+		unknown := false // a lucky seed among runs that diverged is no mean of all
 		for _, r := range rows {
-			val, test = append(val, r.ValAccuracy), append(test, r.TestAccuracy)
+			val, test = append(val, r.Val), append(test, r.Test)
 			if r.Diverged {
 				p.Diverged++
+				unknown = unknown || math.IsNaN(r.Test)
 			}
 		}
-		p.ValAccuracy = stat.Mean(val, nil)
-		p.TestAccuracy = stat.Mean(test, nil)
-		if len(test) > 1 {
-			p.TestStderr = stat.StdErr(stat.StdDev(test, nil), float64(len(test)))
+		p.Val, p.Test, p.TestStderr = math.NaN(), math.NaN(), 0
+		if !unknown {
+			val, test = known(val), known(test)
+			p.Val, p.Test, p.TestStderr = stat.Mean(val, nil), stat.Mean(test, nil), stderr(test)
 		}
 		ps = append(ps, p)
 	}
-	slices.SortFunc(ps, func(a, b Point) int {
-		if a.Rho < b.Rho {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(ps, func(a, b Point) int { return cmp.Compare(a.Rho, b.Rho) })
 	return ps
 }
 
+// stderr is the standard error of a mean, 0 where it is not known.
+func stderr(values []float64) float64 {
+	if len(values) < 2 {
+		return 0
+	}
+	if e := stat.StdErr(stat.StdDev(values, nil), float64(len(values))); !math.IsNaN(e) && !math.IsInf(e, 0) {
+		return e
+	}
+	return 0
+}
+
+// known leaves out values that are not known, as of a split that there was not.
+func known(values []float64) []float64 { return slices.DeleteFunc(values, math.IsNaN) }
+
 // widen finds the range of near-best radii around point top.
 func (s *Summary) widen(top int) {
-	floor := s.Points[top].TestAccuracy - near
+	best := s.Points[top].Test
+	room := near
+	if !s.measure.Share {
+		room *= math.Abs(best)
+	}
+	isNear := func(p Point) bool {
+		if s.measure.Better == train.Lower {
+			return p.Test <= best+room
+		}
+		return p.Test >= best-room
+	}
 	lo, hi := top, top
-	for lo > 0 && s.Points[lo-1].TestAccuracy >= floor {
+	for lo > 0 && isNear(s.Points[lo-1]) {
 		lo--
 	}
-	for hi < len(s.Points)-1 && s.Points[hi+1].TestAccuracy >= floor {
+	for hi < len(s.Points)-1 && isNear(s.Points[hi+1]) {
 		hi++
 	}
 	s.Range = [2]float64{s.Points[lo].Rho, s.Points[hi].Rho}

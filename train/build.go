@@ -2,62 +2,12 @@ package train
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/classifier"
-	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
-
-// normalization returns that of the pixels: what the config says, or what the file to
-// start from (which may be nil) was trained with, or the data set's own.
-func (c *Config) normalization(start *classifier.File) (data.Normalization, error) {
-	name, _, _ := strings.Cut(c.Data, ":")
-	switch {
-	case c.Normalize != "":
-		return data.ParseNormalization(c.Normalize)
-	case start != nil && start.Source != "":
-		return start.Info.Normalize, nil
-	case name == "cifar10" || name == "cifar100":
-		return data.ParseNormalization(name)
-	}
-	return data.Normalization{}, nil
-}
-
-// classification builds the task of a data set, and its initial parameters: those of the
-// file to start from (nil for none), or random ones. It returns the names of those that the
-// file lacks.
-func (c *Config) classification(d *data.Splits, start *classifier.File) (t *classification, theta []float32, kept []string, err error) {
-	m, err := models.Build(c.Model, models.Options{Input: d.Train.Shape, Classes: len(d.Classes), Norm: c.Norm})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if len(c.Freeze) > 0 {
-		if err := m.Freeze(c.Freeze...); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	m.SetDirectConv(c.DirectConv)
-	theta = make([]float32, m.Size())
-	m.Init(theta, c.Seed)
-	if start != nil {
-		kept, err = start.Init(m, theta, c.Head == "new")
-	}
-	return &classification{model: m, data: d}, theta, kept, err
-}
-
-// loader returns the training minibatches.
-func (c *Config) loader(s *data.Set, n data.Normalization) (*data.Loader, error) {
-	return data.NewLoader(s, data.LoaderSettings{
-		Batch: c.Batch, Shuffle: true, DropLast: c.Pairs(), Seed: c.Seed, Normalize: n, Ahead: ahead,
-		Augment: data.Augment{Pad: c.Pad, Flip: c.Flip, Cutout: c.Cutout, Mixup: c.Mixup},
-	})
-}
-
-// ahead is how many minibatches are prepared while one is computed.
-const ahead = 1
 
 // schedules are the values of a run that may change from step to step.
 type schedules struct{ lr, rho, budget optim.Schedule }
@@ -94,26 +44,81 @@ func (s scaled) At(step int) float64 { return s.Schedule.At(step) * *s.by }
 
 // stepper builds the optimizer for n parameters.
 func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
-	base, err := c.base(n, s.lr)
+	own := c.numbers()
+	base, err := optim.New[float32](c.Base, n, optim.Params{
+		LR: s.lr, Momentum: c.Momentum, Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay,
+		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Decay: c.Decay, Centered: c.Centered, Own: own.rule,
+	})
 	if err != nil {
 		return nil, err
 	}
-	p := sam.Params{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho}
+	p := sam.Params{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho, Own: own.method}
 	if s.budget != nil {
 		p.AscentBudget = s.budget
+	}
+	if err := c.checkUse(); err != nil {
+		return nil, err
 	}
 	settings, err := sam.Family[float32](c.Method, p)
 	if err != nil {
 		return nil, err
 	}
-	settings.Interval, settings.PerMicrobatch = c.Interval, c.PerMicrobatch
-	settings.PreconditionDescent, settings.ClipNorm = c.Precondition, c.ClipNorm
+	if c.Interval > 0 {
+		settings.Interval = c.Interval
+	}
+	if c.ClipNorm != 0 {
+		settings.ClipNorm = c.ClipNorm
+	}
+	settings.PerMicrobatch = settings.PerMicrobatch || c.PerMicrobatch
+	settings.PreconditionDescent = settings.PreconditionDescent || c.Precondition
 	return sam.New(n, base, settings)
 }
 
-func (c *Config) base(n int, lr optim.Schedule) (optim.Optimizer[float32], error) {
-	return optim.New[float32](c.Base, n, optim.Params{
-		LR: lr, Momentum: c.Momentum, Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay,
-		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Decay: c.Decay, Centered: c.Centered,
-	})
+// checkUse returns an error for a setting of the step that the method has no use for. The
+// method itself sees those that are in [sam.Params].
+func (c *Config) checkUse() error {
+	m, err := sam.FindMethod(c.Method)
+	if err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		name  string
+		given bool
+	}{{"interval", c.Interval > 0}, {"per-microbatch", c.PerMicrobatch}, {"precondition-descent", c.Precondition}} {
+		if !s.given || m.Has(s.name) {
+			continue
+		}
+		var users []string
+		for _, m := range sam.Methods() {
+			if m.Has(s.name) {
+				users = append(users, m.Name)
+			}
+		}
+		return fmt.Errorf("method %s has no %s: it is for %s", m.Name, s.name, strings.Join(users, ", "))
+	}
+	return nil
+}
+
+// numbers are the given settings of single methods and base optimizers, by whose they are. One
+// that the chosen ones both lack goes to where it belongs, which says so.
+func (c *Config) numbers() (own struct{ method, rule map[string]float64 }) {
+	own.method, own.rule = map[string]float64{}, map[string]float64{}
+	method, _ := sam.FindMethod(c.Method)
+	rule, _ := optim.FindRule(c.Base)
+	for name, v := range c.Numbers {
+		switch {
+		case method.Has(name):
+			own.method[name] = v
+			if rule.Has(name) {
+				own.rule[name] = v
+			}
+		case rule.Has(name):
+			own.rule[name] = v
+		case slices.ContainsFunc(sam.Methods(), func(m sam.Method) bool { return m.Has(name) }):
+			own.method[name] = v
+		default:
+			own.rule[name] = v
+		}
+	}
+	return own
 }

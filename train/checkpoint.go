@@ -32,8 +32,7 @@ type checkpoint struct {
 	Data        string    `json:"data"`    // fingerprint
 	Kernels     string    `json:"kernels"` // that computed it
 	Step        int       `json:"step"`
-	ModelSteps  uint64    `json:"model_steps"` // of its random numbers
-	Evaluated   int       `json:"evaluated"`   // step of the last record
+	Evaluated   int       `json:"evaluated"` // step of the last record
 	Window      window    `json:"window"`
 	Best        *Best     `json:"best"`
 	Stale       int       `json:"stale"` // evaluations since the best
@@ -51,6 +50,7 @@ type checkpoint struct {
 	bestTheta   []float32
 	bestBuffers []float32
 	stepper     []byte
+	task        []byte // of a task that has state of its own
 }
 
 // A part is a run of bytes after the header.
@@ -72,13 +72,24 @@ func (c *checkpoint) vectors() []struct {
 	}
 }
 
+// A blob is a part of plain bytes.
+type blob struct {
+	name string
+	data *[]byte
+}
+
+// blobs are the parts after the vectors. Checkpoints of earlier versions lack the second.
+func (c *checkpoint) blobs() []blob { return []blob{{"stepper", &c.stepper}, {"task", &c.task}} }
+
 // write writes the checkpoint to a file, whole or not at all.
 func (c *checkpoint) write(path string) error {
 	c.Parts = nil
 	for _, v := range c.vectors() {
 		c.Parts = append(c.Parts, part{v.name, 4 * int64(len(*v.data))})
 	}
-	c.Parts = append(c.Parts, part{"stepper", int64(len(c.stepper))})
+	for _, b := range c.blobs() {
+		c.Parts = append(c.Parts, part{b.name, int64(len(*b.data))})
+	}
 	header, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -95,8 +106,10 @@ func (c *checkpoint) write(path string) error {
 				return err
 			}
 		}
-		if _, err := to.Write(c.stepper); err != nil {
-			return err
+		for _, b := range c.blobs() {
+			if _, err := to.Write(*b.data); err != nil {
+				return err
+			}
 		}
 		_, err := w.Write(sum.Sum(nil))
 		return err
@@ -195,8 +208,8 @@ func verify(r io.Reader, n int64) error {
 
 // readParts reads the parts, which must fill the n bytes that are left.
 func (c *checkpoint) readParts(r io.Reader, n int64) error {
-	vectors := c.vectors()
-	if len(c.Parts) != len(vectors)+1 {
+	vectors, blobs := c.vectors(), c.blobs()
+	if after := len(c.Parts) - len(vectors); after < 1 || after > len(blobs) {
 		return fmt.Errorf("%w: %d parts", errCut, len(c.Parts))
 	}
 	for i, p := range c.Parts {
@@ -208,9 +221,9 @@ func (c *checkpoint) readParts(r io.Reader, n int64) error {
 		if _, err := io.ReadFull(r, b); err != nil {
 			return err
 		}
-		if i == len(vectors) {
-			c.stepper = b
-			break
+		if i >= len(vectors) {
+			*blobs[i-len(vectors)].data = b
+			continue
 		}
 		x := make([]float32, p.Bytes/4)
 		for j := range x {

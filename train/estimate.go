@@ -2,9 +2,9 @@ package train
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/par"
 	"github.com/monge-ml/monge/internal/usage"
 )
@@ -23,10 +23,14 @@ type Estimate struct {
 
 // Estimate takes so many steps and part of an evaluation to say what the whole run will
 // take. The run is spent after it.
-func (r *Run) Estimate(ctx context.Context, steps int) (Estimate, error) {
+func (r *Run) Estimate(ctx context.Context, steps int) (e Estimate, err error) {
+	if r.spent {
+		return e, errSpent
+	}
+	r.spent = true
 	defer par.Join()()
-	defer r.loader.Close()
-	e := Estimate{Parameters: r.Network().Size(), Examples: r.Data.Train.Len(), StepsEpoch: r.loader.PerEpoch(), Steps: r.steps}
+	defer func() { err = errors.Join(err, r.close()) }()
+	e = Estimate{Parameters: len(r.theta), Examples: r.Task.Examples(TrainSplit), StepsEpoch: r.perEpoch, Steps: r.steps}
 	l, err := newLoop(r, nil, Watch{})
 	if err != nil {
 		return e, err
@@ -48,9 +52,9 @@ func (r *Run) Estimate(ctx context.Context, steps int) (Estimate, error) {
 	if every == 0 {
 		every = e.StepsEpoch
 	}
-	e.EvalS = perExample * float64(r.Data.Val.Len())
+	e.EvalS = perExample * float64(r.Task.Examples(ValSplit))
 	evaluations := (r.steps + every - 1) / every
-	e.Seconds = e.StepS*float64(r.steps) + e.EvalS*float64(evaluations) + perExample*float64(r.Data.Test.Len())
+	e.Seconds = e.StepS*float64(r.steps) + e.EvalS*float64(evaluations) + perExample*float64(r.Task.Examples(TestSplit))
 	e.PeakBytes = usage.Now().PeakRSS
 	return e, nil
 }
@@ -58,17 +62,20 @@ func (r *Run) Estimate(ctx context.Context, steps int) (Estimate, error) {
 // evaluationTime returns the seconds that the evaluation of an example takes.
 func (r *Run) evaluationTime(ctx context.Context) (float64, error) {
 	const most = 1024
-	for _, s := range []*data.Set{r.Data.Val, r.Data.Test} {
-		if s.Len() == 0 {
+	for _, s := range []Split{ValSplit, TestSplit} {
+		n := r.Task.Examples(s)
+		if n == 0 {
 			continue
 		}
-		some := make([]int, min(most, s.Len()))
-		for i := range some {
-			some[i] = i
-		}
 		begin := time.Now()
-		_, err := r.Evaluate(ctx, r.theta, s.Select(some))
-		return time.Since(begin).Seconds() / float64(len(some)), err
+		var err error
+		if t, ok := r.Task.(Sampled); ok {
+			n = min(n, most)
+			_, err = t.MeasureSome(ctx, r.theta, s, n)
+		} else {
+			_, err = r.Task.Measure(ctx, r.theta, s)
+		}
+		return time.Since(begin).Seconds() / float64(n), err
 	}
 	return 0, nil
 }

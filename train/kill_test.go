@@ -18,7 +18,11 @@ import (
 	"github.com/monge-ml/monge/train"
 )
 
-const childDir = "MONGE_TEST_TRAIN_DIR"
+// What a process that trains is told: the directory, and whether it is to train another task.
+const (
+	childDir  = "MONGE_TEST_TRAIN_DIR"
+	childTask = "MONGE_TEST_TRAIN_TASK"
+)
 
 // TestMain lets the tests run this binary as a process that trains.
 func TestMain(m *testing.M) {
@@ -39,8 +43,18 @@ func killConfig() train.Config {
 	return c
 }
 
+// killTask is a run of a task that is none of the program's, likewise.
+func killTask() (*train.Run, error) {
+	c := sineConfig()
+	c.Epochs = 160
+	return train.NewTask(draws(), c)
+}
+
 func child(path string) error {
 	r, err := train.New(killConfig())
+	if os.Getenv(childTask) != "" {
+		r, err = killTask()
+	}
 	if err != nil {
 		return err
 	}
@@ -59,11 +73,29 @@ func TestKill(t *testing.T) {
 		t.Skip("starts more than 50 processes")
 	}
 	_, want := do(t, killConfig())
+	kill(t, 50, "", want)
+}
+
+// So do those of a task that is none of the program's, with a state of its own.
+func TestKillOwnTask(t *testing.T) {
+	r, err := killTask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.Do(context.Background(), nil, train.Watch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kill(t, 8, "sine", want)
+}
+
+// kill does runs of a task that are killed so often in all.
+func kill(t *testing.T, times int, task string, want train.Result) {
 	dir, torn, runs := t.TempDir(), 0, 1
 	path := filepath.Join(dir, "1")
 	rng := rand.New(rand.NewPCG(1, 2))
-	for kills := 0; kills < 50; {
-		c, out := start(t, path)
+	for kills := 0; kills < times; {
+		c, out := start(t, path, task)
 		killed := time.AfterFunc(time.Duration(rng.IntN(300))*time.Millisecond, func() { c.Process.Kill() })
 		err := c.Wait()
 		if killed.Stop() { // it was over before
@@ -80,22 +112,22 @@ func TestKill(t *testing.T) {
 			torn++
 		}
 	}
-	c, out := start(t, path)
+	c, out := start(t, path, task)
 	if err := c.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	checkKilled(t, path, want)
-	t.Logf("50 kills over %d runs, %d of them inside a write of a checkpoint", runs, torn)
-	if torn == 0 {
+	t.Logf("%d kills over %d runs, %d of them inside a write of a checkpoint", times, runs, torn)
+	if torn == 0 && times >= 50 {
 		t.Error("no kill met a write")
 	}
 }
 
 // start starts a process that trains in a directory.
-func start(t *testing.T, path string) (*exec.Cmd, *strings.Builder) {
+func start(t *testing.T, path, task string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	c, out := exec.Command(os.Args[0]), &strings.Builder{}
-	c.Env = append(os.Environ(), childDir+"="+path)
+	c.Env = append(os.Environ(), childDir+"="+path, childTask+"="+task)
 	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -1,14 +1,13 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
-	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/sam"
 )
 
@@ -51,26 +50,23 @@ type loop struct {
 	state checkpoint
 
 	perEpoch int
-	batch    *data.Batch
-	weights  []float64 // of the microbatches of the batch
+	batch    Minibatch
+	size     int       // of its microbatches
+	weights  []float64 // theirs
 	records  []Record
 	times    []float64 // seconds of this process's steps
 	began    time.Time
-	earlier  float64  // seconds of earlier processes
-	before   struct { // the step at hand, of the model's state beside theta
-		buffers []float32
-		steps   uint64
-	}
-	correct int // examples that the step's first pass has classified as labelled
-	stopped string
-	saved   int // step of the newest checkpoint
+	earlier  float64   // seconds of earlier processes
+	before   []float32 // buffers, as they were before the step at hand
+	correct  int       // examples that the step's first pass has right
+	stopped  string
+	saved    int // step of the newest checkpoint
 }
 
 func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
-	l := &loop{Run: r, dir: dir, watch: w, perEpoch: r.loader.PerEpoch(), began: time.Now(), saved: -1}
-	l.state = checkpoint{Config: r.Config, Data: r.data, Kernels: kernelsInUse(&r.Config), LRScale: 1}
+	l := &loop{Run: r, dir: dir, watch: w, perEpoch: r.perEpoch, began: time.Now(), saved: -1}
+	l.state = checkpoint{Config: r.Config, Data: r.fingerprint(), Kernels: kernelsInUse(&r.Config), LRScale: 1}
 	if dir == nil {
-		l.seek()
 		return l, nil
 	}
 	if dir.from != nil {
@@ -78,16 +74,12 @@ func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
 			return nil, fmt.Errorf("%s: %w", dir.path, err)
 		}
 	}
-	l.seek()
 	var err error
 	if l.records, err = dir.records(); err != nil {
 		return nil, err
 	}
 	return l, dir.status(l.status(Running))
 }
-
-// seek moves the loader to the next step's minibatch.
-func (l *loop) seek() { l.loader.Start(l.state.Step/l.perEpoch+1, l.state.Step%l.perEpoch) }
 
 // run steps until the run is over.
 func (l *loop) run(ctx context.Context) error {
@@ -121,30 +113,28 @@ func (l *loop) run(ctx context.Context) error {
 
 // step takes one step.
 func (l *loop) step(ctx context.Context) (err error) {
-	if l.batch, err = l.loader.Next(ctx); err != nil {
+	if l.batch, err = l.Task.Minibatch(ctx, l.state.Step); err != nil {
 		return err
 	}
-	if l.batch == nil {
-		l.seek()
-		if l.batch, err = l.loader.Next(ctx); err != nil {
-			return err
-		}
+	n := l.batch.Len()
+	if n <= 0 {
+		return fmt.Errorf("step %d: the task's minibatch is empty", l.state.Step)
 	}
-	n := len(l.batch.Examples)
 	l.split(n)
 	begin := time.Now()
 	l.correct = 0
-	l.before.buffers, l.before.steps = l.buffers(l.before.buffers[:0]), l.task.draws()
+	l.before = l.buffers(l.before[:0])
 	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
 	if err != nil {
-		// its first pass may have moved running statistics, with a NaN's
-		l.setBuffers(l.before.buffers)
-		l.task.setDraws(l.before.steps)
+		l.setBuffers(l.before) // its first pass may have moved running statistics, with a NaN's
 		return err
 	}
 	took := time.Since(begin).Seconds()
 	l.times = append(l.times, took)
-	l.state.Window.add(res, n, l.correct, took)
+	l.state.Window.add(res, n, took)
+	if _, counts := l.batch.(Counter); counts {
+		l.state.Window.count(l.correct, n)
+	}
 	l.state.Step++
 	if l.watch.Step != nil {
 		l.watch.Step(l.progress(res))
@@ -154,11 +144,11 @@ func (l *loop) step(ctx context.Context) (err error) {
 
 func (l *loop) progress(res sam.Result) Progress {
 	p := Progress{
-		Step: l.state.Step, Steps: l.steps, Epoch: l.epoch(), Result: res, ValAccuracy: Real(math.NaN()),
+		Step: l.state.Step, Steps: l.steps, Epoch: l.epoch(), Result: res,
 		ExamplesPerSec: float64(l.state.Window.Examples) / l.state.Window.Seconds,
 	}
 	if n := len(l.records); n > 0 {
-		p.ValAccuracy, p.ValAlignment = l.records[n-1].ValAccuracy, l.records[n-1].Alignment
+		p.Val = l.records[n-1].Val
 	}
 	return p
 }
@@ -168,26 +158,22 @@ func (l *loop) epoch() int { return (l.state.Step-1)/l.perEpoch + 1 }
 
 // split cuts a batch of n examples into microbatches, by their weights.
 func (l *loop) split(n int) {
-	size := l.task.microbatch()
-	if size == 0 {
-		size = n
+	l.size = l.Config.Microbatch
+	if w, ok := l.batch.(Whole); l.size == 0 || ok && w.Whole() {
+		l.size = n
 	}
 	l.weights = l.weights[:0]
-	for at := 0; at < n; at += size {
-		l.weights = append(l.weights, float64(min(size, n-at))/float64(n))
+	for at := 0; at < n; at += l.size {
+		l.weights = append(l.weights, float64(min(l.size, n-at))/float64(n))
 	}
 }
 
 // Gradient is the objective of the current minibatch.
 func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	n := len(l.batch.Examples)
-	lo, hi := 0, n
-	if size := l.task.microbatch(); size > 0 {
-		lo, hi = c.Micro*size, min(n, (c.Micro+1)*size)
-	}
-	loss, right, err := l.task.gradient(l.batch, lo, hi, grad, theta, c)
-	if !c.Perturbed && err == nil {
-		l.correct += right
+	lo, hi := c.Micro*l.size, min(l.batch.Len(), (c.Micro+1)*l.size)
+	loss, err := l.batch.Gradient(grad, theta, lo, hi, c)
+	if counter, counts := l.batch.(Counter); counts && !c.Perturbed && err == nil {
+		l.correct += counter.Correct()
 	}
 	return loss, err
 }
@@ -232,17 +218,18 @@ func (l *loop) evaluate(ctx context.Context) error {
 	if s.Step == s.Evaluated || !due {
 		return nil
 	}
+	if l.Config.UntilAccuracy > 0 && s.Window.Counted == 0 {
+		return fmt.Errorf("until-accuracy %g waits for a training accuracy, and task %s counts none", l.Config.UntilAccuracy, cmp.Or(l.Config.Task, "of the program's own"))
+	}
 	r := s.Window.record()
 	r.Step, r.Epoch = s.Step, l.epoch()
 	r.LR, r.Rho = l.rates.lr.At(s.Step-1), Real(l.rates.rho.At(s.Step-1))
-	r.ValLoss, r.ValAccuracy = Real(math.NaN()), Real(math.NaN())
-	if l.Data.Val.Len() > 0 {
-		scores, err := l.Evaluate(ctx, l.theta, l.Data.Val)
-		if err != nil {
+	if l.Task.Examples(ValSplit) > 0 {
+		var err error
+		if r.Val, err = l.measure(ctx, l.theta, ValSplit); err != nil {
 			return err
 		}
-		r.ValLoss, r.ValAccuracy, r.Alignment = scores.Loss, scores.Accuracy, scores.Alignment
-		l.warnCollapse(r)
+		l.warn(r)
 		l.compare(r)
 	}
 	if l.dir != nil {
@@ -258,18 +245,21 @@ func (l *loop) evaluate(ctx context.Context) error {
 	return nil
 }
 
-// warnCollapse tells of the first record with embeddings that are all alike.
-func (l *loop) warnCollapse(r Record) {
-	collapsed := func(r Record) bool { return r.Alignment != nil && r.Alignment.Collapsed }
-	if collapsed(r) && !slices.ContainsFunc(l.records, collapsed) && l.watch.Warn != nil {
-		l.watch.Warn(fmt.Sprintf("the embeddings have collapsed by step %d: the loss is %.3f, that of similarities which are all alike", r.Step, float64(r.ValLoss)))
+// warn tells what the task finds in the first record in which it finds something.
+func (l *loop) warn(r Record) {
+	task, ok := l.Task.(Warner)
+	if !ok || l.watch.Warn == nil {
+		return
+	}
+	if text := task.Warning(r); text != "" && !slices.ContainsFunc(l.records, func(r Record) bool { return task.Warning(r) != "" }) {
+		l.watch.Warn(text)
 	}
 }
 
 // compare keeps the weights of a record that is the best so far.
 func (l *loop) compare(r Record) {
 	s := &l.state
-	if !r.better(s.Best) {
+	if s.Best != nil && !r.Val.Better(s.Best.Val) {
 		s.Stale++
 		return
 	}
@@ -279,17 +269,17 @@ func (l *loop) compare(r Record) {
 	s.bestBuffers = l.buffers(s.bestBuffers[:0])
 }
 
-// buffers appends the model's buffers to dst.
+// buffers appends the network's buffers to dst.
 func (l *loop) buffers(dst []float32) []float32 {
-	for _, b := range l.Network().Buffers {
-		dst = append(dst, b.Data...)
+	for _, b := range l.moving {
+		dst = append(dst, b...)
 	}
 	return dst
 }
 
 func (l *loop) setBuffers(src []float32) {
-	for _, b := range l.Network().Buffers {
-		src = src[copy(b.Data, src):]
+	for _, b := range l.moving {
+		src = src[copy(b, src):]
 	}
 }
 
@@ -313,11 +303,16 @@ func (l *loop) save(now bool) error {
 
 func (l *loop) write(state string) error {
 	s := &l.state
-	s.ModelSteps, s.Elapsed, s.LRScale = l.task.draws(), l.elapsed(), *l.lrScale
+	s.Elapsed, s.LRScale = l.elapsed(), *l.lrScale
 	s.theta, s.buffers = l.theta, l.buffers(s.buffers[:0])
 	var err error
 	if s.stepper, err = l.stepper.MarshalBinary(); err != nil {
 		return err
+	}
+	if task, ok := l.Task.(Stateful); ok {
+		if s.task, err = task.MarshalBinary(); err != nil {
+			return fmt.Errorf("the task's state: %w", err)
+		}
 	}
 	if err := l.dir.save(s, l.status(state)); err != nil {
 		return err
@@ -335,9 +330,13 @@ func (l *loop) restore(c *checkpoint) error {
 	if err := l.stepper.UnmarshalBinary(c.stepper); err != nil {
 		return err
 	}
+	if task, ok := l.Task.(Stateful); ok && c.task != nil {
+		if err := task.UnmarshalBinary(c.task); err != nil {
+			return fmt.Errorf("the task's state: %w", err)
+		}
+	}
 	copy(l.theta, c.theta)
 	l.setBuffers(c.buffers)
-	l.task.setDraws(c.ModelSteps)
 	*l.lrScale = c.LRScale
 	l.earlier, l.began = c.Elapsed, time.Now()
 	config, kernels := l.state.Config, l.state.Kernels
@@ -378,7 +377,6 @@ func (l *loop) diverged(cause *sam.NonFiniteError) error {
 		return err
 	}
 	l.records = slices.DeleteFunc(l.records, func(r Record) bool { return r.Step > c.Step })
-	l.seek()
 	if l.watch.Warn != nil {
 		l.watch.Warn(fmt.Sprintf("%v; rolled back to step %d, learning rate halved (%d of %d)", cause, c.Step, times, maxRollbacks))
 	}
@@ -409,35 +407,28 @@ func (l *loop) failed(err error) error {
 
 // result is what the run has reached.
 func (l *loop) result() Result {
-	nan := Real(math.NaN())
 	res := Result{
-		TestAccuracy: nan, TestLoss: nan, ValAccuracy: nan, ValLoss: nan,
 		Best: l.state.Best, Data: l.Sizes(), Steps: l.state.Step, StoppedBy: l.stopped, StepSeconds: median(l.times), Seconds: l.elapsed(),
-		WeightsSHA256: digest(l.theta), Kernels: l.state.Kernels, Theta: l.theta, Records: l.records,
+		WeightsSHA256: Digest(l.theta), Kernels: l.state.Kernels, Theta: l.theta, Records: l.records,
 	}
 	if n := len(l.records); n > 0 {
 		last := l.records[n-1]
-		res.TrainLoss, res.ValLoss, res.ValAccuracy = last.TrainLoss, last.ValLoss, last.ValAccuracy
+		res.TrainLoss, res.Val = last.TrainLoss, last.Val
 	}
 	return res
 }
 
 // test evaluates the last and the best weights on the test split.
 func (l *loop) test(ctx context.Context, res *Result) error {
-	if l.Data.Test.Len() == 0 {
+	if l.Task.Examples(TestSplit) == 0 {
 		return nil
 	}
-	scores, err := l.Evaluate(ctx, l.theta, l.Data.Test)
-	if err != nil {
+	var err error
+	if res.Test, err = l.measure(ctx, l.theta, TestSplit); err != nil || res.Best == nil {
 		return err
 	}
-	res.TestLoss, res.TestAccuracy, res.Alignment = scores.Loss, scores.Accuracy, scores.Alignment
-	if res.Best == nil {
-		return nil
-	}
-	return l.atBest(func() error {
-		scores, err := l.Evaluate(ctx, l.state.bestTheta, l.Data.Test)
-		res.Best.TestAccuracy, res.Best.Alignment = scores.Accuracy, scores.Alignment
+	return l.atBest(func() (err error) {
+		res.Best.Test, err = l.measure(ctx, l.state.bestTheta, TestSplit)
 		return err
 	})
 }

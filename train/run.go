@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -11,69 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/classifier"
-	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/par"
-	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/sam"
 )
-
-// Result is the outcome of a run. What has no split to be measured on is NaN, null in
-// JSON.
-type Result struct {
-	TestAccuracy  Real       `json:"test_accuracy"`
-	TestLoss      Real       `json:"test_loss"`
-	ValAccuracy   Real       `json:"val_accuracy"`
-	ValLoss       Real       `json:"val_loss"`
-	TrainLoss     float64    `json:"train_loss"`          // mean over the steps of the last record
-	Best          *Best      `json:"best"`                // null without a validation split
-	Alignment     *Alignment `json:"alignment,omitempty"` // of pairs, on the test split
-	Data          Sizes      `json:"data"`
-	Steps         int        `json:"steps"`
-	StoppedBy     string     `json:"stopped_by"`     // "epochs", "deadline", or the setting that did
-	StepSeconds   float64    `json:"step_s"`         // median
-	Seconds       float64    `json:"seconds"`        // of training and evaluation, over all processes
-	WeightsSHA256 string     `json:"weights_sha256"` // of the trained parameters
-	Kernels       string     `json:"kernels"`        // that computed it
-
-	Theta   []float32 `json:"-"`
-	Records []Record  `json:"-"`
-}
-
-// Aligned reports whether the run was one on pairs that were evaluated.
-func (r *Result) Aligned() bool {
-	return r.Alignment != nil || r.Best != nil && r.Best.ValAlignment != nil
-}
-
-// Sizes says what data a run has seen, in examples of each split.
-type Sizes struct {
-	Train   int `json:"train"`
-	Val     int `json:"val"`
-	Test    int `json:"test"`
-	Classes int `json:"classes"`
-}
-
-// Best is the evaluation with the highest validation accuracy, or of pairs the highest S_kNN;
-// of equal ones the one of the lowest loss.
-type Best struct {
-	Step         int        `json:"step"`
-	ValAccuracy  Real       `json:"val_accuracy"`
-	ValLoss      Real       `json:"val_loss"`
-	TestAccuracy Real       `json:"test_accuracy"` // of its weights, once the run is over
-	ValAlignment *Alignment `json:"val_alignment,omitempty"`
-	Alignment    *Alignment `json:"alignment,omitempty"` // likewise
-}
-
-// Progress is what a run shows of a step.
-type Progress struct {
-	Step, Steps    int // done, and of the whole run
-	Epoch          int // counted from 1
-	ValAccuracy    Real
-	ValAlignment   *Alignment // of pairs, else nil
-	ExamplesPerSec float64    // over the steps since the last record
-	sam.Result
-}
 
 // Watch is told of a run's course. Each may be nil.
 type Watch struct {
@@ -84,136 +26,157 @@ type Watch struct {
 
 // A Run is a configured training run, ready to start.
 type Run struct {
-	Config    Config       // with its normalisation decided
-	Data      *data.Splits // of pairs the examples are numbered by their captions
-	Normalize data.Normalization
-	Kept      []string // parameters that did not come from the file to start from
-	LeftOut   string   // what of the pairs could not be used
+	Config Config // with what the task has decided
+	Task   Task
 
-	task    task
-	theta   []float32
-	stepper *sam.Stepper[float32]
-	loader  *data.Loader
-	rates   schedules
-	lrScale *float64 // of the learning rate, which rolling back halves
-	steps   int
-	data    string // fingerprint
+	theta    []float32
+	moving   [][]float32 // the task's buffers
+	stepper  *sam.Stepper[float32]
+	rates    schedules
+	lrScale  *float64 // of the learning rate, which rolling back halves
+	perEpoch int      // steps
+	steps    int
+	measured Measures // last
+	spent    bool
 }
 
-// New checks a config and builds its parts.
+var errSpent = errors.New("the run has been used: make another")
+
+// New checks a config and makes its run.
 func New(c Config) (*Run, error) { return NewContext(context.Background(), c) }
 
-// NewContext is [New] that returns ctx's error when that ends while pairs are read.
-func NewContext(ctx context.Context, c Config) (*Run, error) {
+// NewContext is [New] that returns ctx's error when that ends while data are read.
+func NewContext(ctx context.Context, c Config) (*Run, error) { return NewShared(ctx, nil, c) }
+
+// NewShared is [NewContext] that keeps in shared, and takes from there, what several runs use.
+func NewShared(ctx context.Context, shared *Shared, c Config) (*Run, error) {
+	k, ok := c.Kind()
+	if !ok {
+		if _, err := FindKind(c.Task); c.Task != "" {
+			return nil, err
+		}
+		return nil, fmt.Errorf("the settings name no task; there are %s", strings.Join(KindNames(), ", "))
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	src, err := OpenSource(ctx, c)
+	t, err := k.Open(ctx, &c, shared)
 	if err != nil {
 		return nil, err
 	}
-	return NewFrom(ctx, src, c)
+	if t == nil {
+		return nil, fmt.Errorf("task %s: it was opened without an error and is nil", k.Name)
+	}
+	return newRun(t, c)
 }
 
-// NewFrom is [NewContext] on data that were opened before, by a config of the same SourceKey.
-func NewFrom(ctx context.Context, src *Source, c Config) (*Run, error) {
+// NewTask makes the run of a task that the program has made. The config's Task is what its run
+// directory calls it.
+func NewTask(t Task, c Config) (*Run, error) {
+	if t == nil {
+		return nil, errors.New("no task")
+	}
+	if k, ok := c.Kind(); ok {
+		return nil, fmt.Errorf("task %s is one that is made from settings; call this one otherwise", k.Name)
+	}
+	if c.Task == "" && c.Own != nil {
+		return nil, errors.New("the task has settings of its own but no name; give the config's Task one")
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if c.SourceKey() != src.key {
-		return nil, fmt.Errorf("the data were opened as %s, the config says %s", src.key, c.SourceKey())
-	}
-	r := &Run{lrScale: new(float64), data: src.fingerprint}
+	return newRun(t, c)
+}
+
+func newRun(t Task, c Config) (_ *Run, err error) {
+	r := &Run{Task: t, Config: c, theta: t.Theta(), lrScale: new(float64), perEpoch: t.Steps()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
 	*r.lrScale = 1
-	r.Config = c
 	if m := c.momentum(); m != 0 {
 		r.Config.Momentum = &m
 	}
-	var err error
-	if src.pairs != nil {
-		err = r.toAlign(ctx, src.pairs)
-	} else {
-		err = r.toClassify(src.splits)
+	if r.perEpoch < 1 {
+		return nil, fmt.Errorf("the task has %d steps an epoch; there must be at least one", r.perEpoch)
 	}
-	if err != nil {
-		return nil, err
+	if c.Epochs > math.MaxInt32/r.perEpoch {
+		return nil, fmt.Errorf("%d epochs of %d steps are more than %d", c.Epochs, r.perEpoch, math.MaxInt32)
 	}
-	if r.loader, err = c.loader(r.Data.Train, r.Normalize); err != nil {
-		return nil, err
+	if b, ok := t.(Buffered); ok {
+		r.moving = b.Buffers()
 	}
-	r.steps = c.Epochs * r.loader.PerEpoch()
+	r.steps = c.Epochs * r.perEpoch
 	if c.MaxSteps > 0 {
 		r.steps = min(r.steps, c.MaxSteps)
 	}
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return nil, err
 	}
-	if r.stepper, err = c.stepper(r.Network().Size(), r.rates); err != nil {
+	if c.Patience > 0 && t.Examples(ValSplit) < 1 {
+		return nil, errors.New("patience is about a validation split, and there is none: --val makes one")
+	}
+	if r.stepper, err = c.stepper(len(r.theta), r.rates); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// toClassify builds what a run on classes trains.
-func (r *Run) toClassify(d *data.Splits) (err error) {
-	c := &r.Config
-	own := classifier.TokenizerOf(c.Model)
-	if own != nil {
-		if r.data, err = fingerprintOf(d, own); err != nil {
-			return err
-		}
+// close closes the task.
+func (r *Run) close() error {
+	if t, ok := r.Task.(Closer); ok {
+		return t.Close()
 	}
-	if d, err = d.Tokenized(own, 0); err != nil {
-		return err
-	}
-	if r.Data, err = d.WithNoise(data.Noise{Labels: c.LabelNoise, Pixels: c.PixelDropout, Copies: c.Copies}, c.Seed); err != nil {
-		return err
-	}
-	var start *classifier.File
-	if c.Init != "" {
-		if start, err = classifier.Open(c.Init); err != nil {
-			return err
-		}
-	}
-	if r.Normalize, err = c.normalization(start); err != nil {
-		return err
-	}
-	c.Normalize = r.Normalize.String()
-	t, theta, kept, err := c.classification(r.Data, start)
-	if err != nil {
-		return err
-	}
-	t.config, t.normalize = c, r.Normalize
-	r.task, r.theta, r.Kept = t, theta, kept
 	return nil
 }
 
-// toAlign builds what a run on pairs trains.
-func (r *Run) toAlign(ctx context.Context, s *pairSource) error {
-	t, err := newAlignment(&r.Config, s.trainCaptions())
-	if err != nil {
-		return err
+// fingerprint tells the task's data from others, "" if it does not say.
+func (r *Run) fingerprint() string {
+	if t, ok := r.Task.(Identified); ok {
+		return t.Fingerprint()
 	}
-	if r.Data, err = s.images(ctx, t.Preprocessor); err != nil {
-		return err
-	}
-	if err := checkAlignment(&r.Config, r.Data); err != nil {
-		return err
-	}
-	r.Normalize, r.LeftOut = t.Preprocessor.Normalize, s.left()
-	r.task, r.theta = t, t.Theta
-	return t.tokenize(s.captions)
+	return ""
 }
 
-// Network returns what is trained.
-func (r *Run) Network() *nn.Network { return r.task.network() }
+// Notes are what the task has to say before it starts.
+func (r *Run) Notes() []string {
+	if t, ok := r.Task.(Noted); ok {
+		return t.Notes()
+	}
+	return nil
+}
+
+// Size returns the number of parameters that are trained.
+func (r *Run) Size() int { return len(r.theta) }
 
 // Steps returns the number of steps of the whole run.
 func (r *Run) Steps() int { return r.steps }
 
-// Sizes returns the number of examples of each split, and of classes.
+// Sizes returns the number of examples of each split.
 func (r *Run) Sizes() Sizes {
-	return Sizes{r.Data.Train.Len(), r.Data.Val.Len(), r.Data.Test.Len(), len(r.Data.Classes)}
+	s := Sizes{Train: r.Task.Examples(TrainSplit), Val: r.Task.Examples(ValSplit), Test: r.Task.Examples(TestSplit)}
+	if t, ok := r.Task.(Described); ok {
+		s.Of = t.Of()
+	}
+	return s
+}
+
+// measure measures the network at theta on a split.
+func (r *Run) measure(ctx context.Context, theta []float32, s Split) (Measures, error) {
+	m, err := r.Task.Measure(ctx, theta, s)
+	if err != nil {
+		return m, err
+	}
+	if len(m) == 0 {
+		return nil, fmt.Errorf("the task has measured nothing on the %s split", s)
+	}
+	if err := m.check(r.measured); err != nil {
+		return nil, fmt.Errorf("what the task measures on the %s split: %w", s, err)
+	}
+	r.measured = m
+	return m, nil
 }
 
 // Do trains and evaluates the end. With a directory it goes on where that was left, and
@@ -223,9 +186,13 @@ func (r *Run) Sizes() Sizes {
 // When ctx is done it finishes the step, saves, and returns ctx's error. A NaN or
 // infinite loss that no rollback gets past is a [DivergedError]. Either comes with what
 // was reached in the Result.
-func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
+func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
+	if r.spent {
+		return Result{}, errSpent
+	}
+	r.spent = true
 	defer par.Join()()
-	defer r.loader.Close()
+	defer func() { err = errors.Join(err, r.close()) }()
 	l, err := newLoop(r, dir, w)
 	if err != nil {
 		return Result{}, err
@@ -234,18 +201,28 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (Result, error) {
 		return l.result(), l.failed(err)
 	}
 	res := l.result()
+	if dir != nil { // before what may fail
+		if err := l.saveWeights(); err != nil {
+			return res, l.failed(errors.Join(err, l.save(true)))
+		}
+	}
 	if err := l.test(ctx, &res); err != nil {
 		return res, l.failed(errors.Join(err, l.save(true)))
 	}
 	if dir == nil {
 		return res, nil
 	}
-	return res, dir.finish(r, l, res)
+	return res, dir.finish(l, res)
 }
 
-// Evaluate measures the network at theta on a set.
-func (r *Run) Evaluate(ctx context.Context, theta []float32, s *data.Set) (Scores, error) {
-	return r.task.evaluate(ctx, theta, s)
+// DoIn is [Run.Do] in a run's directory, see [OpenDir].
+func (r *Run) DoIn(ctx context.Context, path string, o DirOptions, w Watch) (res Result, err error) {
+	dir, err := OpenDir(path, r, o)
+	if err != nil {
+		return res, errors.Join(err, r.close())
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	return r.Do(ctx, dir, w)
 }
 
 // kernelsInUse names what decides the rounding of a run's arithmetic.
@@ -262,8 +239,8 @@ func (r *Run) fits(c *checkpoint, warn func(string)) error {
 	if err := SameConfig(c.Config, r.Config); err != nil {
 		return err
 	}
-	if c.Data != r.data {
-		return fmt.Errorf("the data have changed since the run began (%s); put them back, or start a new run", r.Config.Data)
+	if c.Data != r.fingerprint() {
+		return fmt.Errorf("the data have changed since the run began (%s); put them back, or start a new run", cmp.Or(r.Config.DataName(), r.Config.Task))
 	}
 	if c.Step < 0 || c.Step > r.steps || c.Evaluated > c.Step || !(c.LRScale > 0 && c.LRScale <= 1) || c.Best != nil && len(c.bestTheta) != len(c.theta) {
 		return fmt.Errorf("the checkpoint claims step %d of %d: it was changed; remove it", c.Step, r.steps)
@@ -277,33 +254,6 @@ func (r *Run) fits(c *checkpoint, warn func(string)) error {
 	return nil
 }
 
-// SameConfig returns an error that lists the settings in which a run's saved config
-// differs, but for those that change nothing of what is computed.
-func SameConfig(saved, now Config) error {
-	var differ []string
-	a, b := Settings(&saved), Settings(&now)
-	for i, s := range a {
-		switch s.Name {
-		case "checkpoint-every", "keep", "deadline":
-			continue
-		}
-		if was, is := s.String(), b[i].String(); was != is {
-			differ = append(differ, fmt.Sprintf("%s was %s, is %s", s.Name, orNone(was), orNone(is)))
-		}
-	}
-	if differ == nil {
-		return nil
-	}
-	return fmt.Errorf("the run has other settings: %s; resume it with its own, or choose another directory", strings.Join(differ, "; "))
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "not set"
-	}
-	return s
-}
-
 // median of a list, which it sorts; 0 if empty.
 func median(list []float64) float64 {
 	if len(list) == 0 {
@@ -313,8 +263,8 @@ func median(list []float64) float64 {
 	return list[len(list)/2]
 }
 
-// digest is the SHA-256 of the little-endian bytes of a parameter vector.
-func digest(theta []float32) string {
+// Digest is the SHA-256 of the little-endian bytes of a parameter vector.
+func Digest(theta []float32) string {
 	sum := sha256.New()
 	b := make([]byte, 0, 4*chunk)
 	for part := range slices.Chunk(theta, chunk) {

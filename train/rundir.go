@@ -1,7 +1,6 @@
 package train
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -24,14 +23,12 @@ import (
 
 // The files of a run directory.
 const (
-	ConfigFile    = "config.json"         // everything needed to repeat the run
-	StatusFile    = "status.json"         // a Status
-	MetricsFile   = "metrics.jsonl"       // a Record a line
-	ResultFile    = "result.json"         // the Result, once the run is over
-	WeightsFile   = "weights.safetensors" // the final weights
-	BestFile      = "best.safetensors"    // the best weights on the validation split
-	CheckpointDir = "checkpoints"         // the newest states to resume from
-	lockFile      = "lock"                // locked while a process works on the run
+	ConfigFile    = "config.json"   // everything needed to repeat the run
+	StatusFile    = "status.json"   // a Status
+	MetricsFile   = "metrics.jsonl" // a Record a line
+	ResultFile    = "result.json"   // the Result, once the run is over
+	CheckpointDir = "checkpoints"   // the newest states to resume from
+	lockFile      = "lock"          // locked while a process works on the run
 )
 
 // The states of a run.
@@ -164,12 +161,12 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 
 // removeTemporary removes what writes that were cut off have left.
 func (d *Dir) removeTemporary() {
-	for _, name := range []string{ConfigFile, StatusFile, ResultFile, WeightsFile, BestFile, filepath.Join(CheckpointDir, "step-*.ckpt"),
-		filepath.Join(ModelDir, "*"), filepath.Join(BestDir, "*")} {
-		dir, base := filepath.Split(name)
-		files, _ := filepath.Glob(filepath.Join(globEscape(d.path), dir, "."+base+".*"))
+	for _, below := range []string{"", "*"} { // what a task saves may be a directory
+		files, _ := filepath.Glob(filepath.Join(globEscape(d.path), below, ".*"))
 		for _, f := range files {
-			os.Remove(f)
+			if atomicfile.IsTemporary(f) {
+				os.Remove(f)
+			}
 		}
 	}
 }
@@ -249,26 +246,13 @@ func (d *Dir) records() (list []Record, err error) {
 	return ParseRecords(bytes.NewReader(b))
 }
 
-// ParseRecords reads the lines of a metrics file. A last line that was cut off is left
-// out.
-func ParseRecords(r io.Reader) (list []Record, err error) {
-	s := bufio.NewScanner(r)
-	for s.Scan() {
-		rec := Record{TrainAccuracy: Real(math.NaN())} // where it is not recorded
-		if err := json.Unmarshal(s.Bytes(), &rec); err != nil {
-			if s.Scan() {
-				return list, fmt.Errorf("metrics line %d: %w", len(list)+1, err)
-			}
-			break
-		}
-		list = append(list, rec)
-	}
-	return list, s.Err()
-}
-
 // record appends a line to the metrics, and a point to each curve of TensorBoard.
 func (d *Dir) record(r Record) error {
-	b, err := json.Marshal(r)
+	at, err := d.metrics.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	b, err := r.marshal(at == 0) // the first line says what the measures are
 	if err != nil {
 		return err
 	}
@@ -293,11 +277,14 @@ const flushEvery = 2 * time.Second
 
 // scalars are a record's points of curves.
 func scalars(r Record) []tfevents.Scalar {
-	return []tfevents.Scalar{
-		{Tag: "loss/train", Value: r.TrainLoss},
-		{Tag: "accuracy/train", Value: float64(r.TrainAccuracy)},
-		{Tag: "loss/val", Value: float64(r.ValLoss)},
-		{Tag: "accuracy/val", Value: float64(r.ValAccuracy)},
+	list := []tfevents.Scalar{{Tag: "loss/train", Value: r.TrainLoss}}
+	if !math.IsNaN(float64(r.TrainAccuracy)) {
+		list = append(list, tfevents.Scalar{Tag: "accuracy/train", Value: float64(r.TrainAccuracy)})
+	}
+	for _, m := range r.Val {
+		list = append(list, tfevents.Scalar{Tag: m.Name + "/val", Value: float64(m.Value)})
+	}
+	return append(list, []tfevents.Scalar{
 		{Tag: "sharpness/ascent", Value: r.Ascent},
 		{Tag: "sharpness/predicted_ascent", Value: r.PredictedAscent},
 		{Tag: "norm/gradient", Value: r.GradNorm},
@@ -305,7 +292,7 @@ func scalars(r Record) []tfevents.Scalar {
 		{Tag: "norm/delta", Value: r.DeltaNorm},
 		{Tag: "schedule/lr", Value: r.LR},
 		{Tag: "schedule/rho", Value: float64(r.Rho)},
-	}
+	}...)
 }
 
 // due reports whether a checkpoint that nobody asked for would keep the time for them
@@ -402,16 +389,16 @@ func (d *Dir) Close() error {
 	return errors.Join(err, d.lock.Close())
 }
 
-// finish writes the weights, the result and the last status.
-func (d *Dir) finish(r *Run, l *loop, res Result) error {
-	if err := r.task.save(d.path, false, l.theta); err != nil {
+// saveWeights writes the final weights, and the best ones.
+func (l *loop) saveWeights() error {
+	if err := l.Task.Save(l.dir.path, false, l.theta); err != nil || l.state.Best == nil {
 		return err
 	}
-	if l.state.Best != nil {
-		if err := l.atBest(func() error { return r.task.save(d.path, true, l.state.bestTheta) }); err != nil {
-			return err
-		}
-	}
+	return l.atBest(func() error { return l.Task.Save(l.dir.path, true, l.state.bestTheta) })
+}
+
+// finish writes the result and the last status.
+func (d *Dir) finish(l *loop, res Result) error {
 	if res.StoppedBy == "deadline" { // more time may be given to it
 		if err := l.save(true); err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,13 +145,13 @@ func held(path string) bool {
 	return err != nil || !free
 }
 
-// Best returns the evaluation with the highest validation accuracy so far, nil without one.
+// Best returns the evaluation with the best measures so far, nil without one.
 func (s *SavedRun) Best() (best *Best) {
 	if s.Result != nil {
 		return s.Result.Best
 	}
 	for _, r := range s.Records {
-		if !math.IsNaN(float64(r.ValAccuracy)) && r.better(best) {
+		if r.Val != nil && (best == nil || r.Val.Better(best.Val)) {
 			best = r.best()
 		}
 	}

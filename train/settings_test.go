@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/monge-ml/monge/contrast"
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -22,7 +24,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestReadConfigTOML(t *testing.T) {
-	c := train.Default()
+	c := supervised.Default()
 	err := train.ReadConfig(write(t, "a.toml", `
 # all kinds of values
 model = "resnet20"
@@ -40,9 +42,11 @@ beta1 = 0.8
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := train.Default()
-	want.Model, want.Rho, want.AscentBudget, want.LRSchedule = "resnet20", train.Real(math.Inf(1)), new(.08), "cosine,warmup=5%"
-	want.Classes, want.Freeze, want.Flip, want.Epochs = []string{"cat", "dog"}, []string{"conv1", "bn1"}, true, 3
+	want := supervised.Default()
+	want.Rho, want.AscentBudget, want.LRSchedule, want.Epochs = train.Real(math.Inf(1)), new(.08), "cosine,warmup=5%", 3
+	of(&want, func(s *supervised.Settings) {
+		s.Model, s.Classes, s.Freeze, s.Flip = "resnet20", []string{"cat", "dog"}, []string{"conv1", "bn1"}, true
+	})
 	want.Seed, want.Deadline, want.Beta1 = 18446744073709551, train.Duration(90*time.Minute), new(.8)
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v\nwant %+v", c, want)
@@ -52,7 +56,7 @@ beta1 = 0.8
 func TestReadConfigErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"a.toml", "rho = ", "line 1:"},
-		{"a.toml", "radius = 1", `unknown setting "radius"; there are data, size,`},
+		{"a.toml", "radius = 1", `unknown setting "radius"; there are task, data,`},
 		{"a.toml", "epochs = 1.5", `epochs: "1.5" is no int`},
 		{"a.toml", "flip = 'maybe'", `flip: "maybe" is no bool`},
 		{"a.toml", "deadline = 'soon'", `deadline: "soon" is no duration`},
@@ -62,7 +66,7 @@ func TestReadConfigErrors(t *testing.T) {
 		{"a.json", `{"rho": 1} {}`, "goes on after"},
 		{"a.json", "", "not a run's config"},
 	} {
-		c := train.Default()
+		c := supervised.Default()
 		path := write(t, tt.name, tt.text)
 		err := train.ReadConfig(path, &c)
 		if err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), tt.want) {
@@ -76,17 +80,28 @@ func TestSettings(t *testing.T) {
 	values := map[string]string{
 		"string": "x", "bool": "true", "int": "3", "uint": "4", "float": "0.5", "list": "a,b", "duration": "1m30s", "size": "48x192",
 	}
-	var c train.Config
-	for _, s := range train.Settings(&c) {
-		v, known := values[s.Type()]
-		if s.Help == "" || !known {
-			t.Errorf("%s: help %q, type %s", s.Name, s.Help, s.Type())
+	for data, c := range map[string]train.Config{"x": supervised.Default(), "pairs:x": contrast.Default()} {
+		own := 0
+		for _, s := range train.Settings(&c) {
+			v, known := values[s.Type()]
+			if s.Help == "" || !known {
+				t.Errorf("%s: help %q, type %s", s.Name, s.Help, s.Type())
+			}
+			switch s.Name {
+			case "task":
+				continue // of which TestKinds takes care
+			case "data":
+				v = data
+			}
+			if s.OfTask() {
+				own++
+			}
+			if err := s.Set(v); err != nil || s.String() != v {
+				t.Errorf("%s: %q came back as %q, %v", s.Name, v, s.String(), err)
+			}
 		}
-		if err := s.Set(v); err != nil || s.String() != v {
-			t.Errorf("%s: %q came back as %q, %v", s.Name, v, s.String(), err)
+		if *c.Alpha != .5 || c.Keep != 3 || c.Deadline != train.Duration(90*time.Second) || own < 15 {
+			t.Errorf("%+v, %d settings of the task", c, own)
 		}
-	}
-	if *c.Alpha != .5 || c.Keep != 3 || c.Deadline != train.Duration(90*time.Second) {
-		t.Errorf("%+v", c)
 	}
 }

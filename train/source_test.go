@@ -3,58 +3,40 @@ package train_test
 import (
 	"context"
 	"errors"
-	"strings"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
-// Runs on one source do not see each other's label noise, and one that names other data
-// is refused.
-func TestNewFrom(t *testing.T) {
+// Runs that share their data open them once, and do not see each other's label noise; one that
+// names other data does not get theirs.
+func TestNewShared(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.csv")
+	put(t, file, table())
 	c := short("sam", .1)
+	c.Batch = 8
+	of(&c, func(s *supervised.Settings) { s.Data = "csv:" + file })
 	_, want := do(t, c)
-	src, err := train.OpenSource(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
+	noisy, fewer := c, c
+	of(&noisy, func(s *supervised.Settings) { s.LabelNoise = .5 })
+	of(&fewer, func(s *supervised.Settings) { s.Subset = 20 })
+	shared := &train.Shared{}
+	for _, c := range []train.Config{c, noisy, c} {
+		r, err := train.NewShared(context.Background(), shared, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(file)
+		res, err := r.Do(context.Background(), nil, train.Watch{})
+		if clean := supervised.Of(&c).LabelNoise == 0; err != nil || (res.WeightsSHA256 == want.WeightsSHA256) != clean {
+			t.Errorf("clean labels %v: weights %.8s, alone %.8s, %v", clean, res.WeightsSHA256, want.WeightsSHA256, err)
+		}
 	}
-	noisy := c
-	noisy.LabelNoise = .5
-	if _, err := train.NewFrom(context.Background(), src, noisy); err != nil {
-		t.Fatal(err)
-	}
-	r, err := train.NewFrom(context.Background(), src, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := r.Do(context.Background(), nil, train.Watch{}); err != nil || got.WeightsSHA256 != want.WeightsSHA256 {
-		t.Errorf("weights %.8s, want %.8s, %v", got.WeightsSHA256, want.WeightsSHA256, err)
-	}
-	c.Subset = 500
-	if _, err := train.NewFrom(context.Background(), src, c); err == nil || !strings.Contains(err.Error(), "the data were opened as") {
+	if _, err := train.NewShared(context.Background(), shared, fewer); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("other data: %v", err)
-	}
-}
-
-// Reading lists of pairs and decoding their images end with the context.
-func TestSourceInterrupted(t *testing.T) {
-	c := aligning(t)
-	stopped, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := train.OpenSource(stopped, c); !errors.Is(err, context.Canceled) {
-		t.Errorf("reading the list: error %v", err)
-	}
-	if _, err := train.NewContext(stopped, c); !errors.Is(err, context.Canceled) {
-		t.Errorf("both: error %v", err)
-	}
-	src, err := train.OpenSource(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := train.NewFrom(stopped, src, c); !errors.Is(err, context.Canceled) {
-		t.Errorf("decoding images: error %v", err)
-	}
-	if _, err := train.NewFrom(context.Background(), src, c); err != nil {
-		t.Errorf("after an interruption: %v", err)
 	}
 }

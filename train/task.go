@@ -2,76 +2,99 @@ package train
 
 import (
 	"context"
-	"path/filepath"
 
-	"github.com/monge-ml/monge/classifier"
-	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/objective"
 )
 
-// A task is what a run trains: a network, its objective, and how it is measured.
-type task interface {
-	network() *nn.Network
-
-	// gradient is that of examples lo to hi of a minibatch, as [sam.Objective] says. Of these
-	// it also returns how many are right.
-	gradient(b *data.Batch, lo, hi int, grad, theta []float32, c sam.Call) (loss float64, right int, err error)
-	// microbatch is how many examples a part of a minibatch has at most; 0 is all.
-	microbatch() int
-
-	evaluate(ctx context.Context, theta []float32, s *data.Set) (Scores, error)
-
-	// draws is how many steps have drawn random numbers.
-	draws() uint64
-	setDraws(n uint64)
-
-	// save writes the network at theta into a run's directory, as the final or the best one.
-	save(dir string, best bool, theta []float32) error
+// A Task is what a run trains. A run asks it for nothing but this and, where a task has them,
+// for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful],
+// [Identified], [Sampled], [Noted], [Warner]. Schedules, accumulation, early stopping, the best
+// weights, rolling back, resuming, records, forecasts, studies and pages follow from it.
+//
+// All of a run is a function of its settings and of the step count: Minibatch must return the
+// same for the same step, whatever was asked for before.
+type Task interface {
+	// Theta returns the parameters to start from, which the run takes over and moves.
+	Theta() []float32
+	// Examples returns how many examples a split has, 0 for one that there is not.
+	Examples(s Split) int
+	// Steps returns how many minibatches an epoch has, at least 1.
+	Steps() int
+	// Minibatch returns the minibatch of a step, counted from 0 over all epochs. It is valid
+	// until the next call. A ctx that ends is an error.
+	Minibatch(ctx context.Context, step int) (Minibatch, error)
+	// Measure measures the network at theta on a split that has examples. The list has the same
+	// names in the same order at every call; the first decides which weights are best and when
+	// to stop early, and where it is equal the next that has a direction.
+	Measure(ctx context.Context, theta []float32, s Split) (Measures, error)
+	// Save writes the network at theta below a run's directory, under a name for the final
+	// weights or one for the best.
+	Save(dir string, best bool, theta []float32) error
 }
 
-// Scores are the measures of a network on a set.
-type Scores struct {
-	Loss      Real
-	Accuracy  Real       // that of classes; of pairs the recall at 1, the mean of both directions
-	Alignment *Alignment // of pairs, else nil
-}
-
-// classification is the task of a network whose outputs are classes.
-type classification struct {
-	model     *nn.Model
-	config    *Config
-	data      *data.Splits
-	normalize data.Normalization
-}
-
-func (t *classification) network() *nn.Network { return &t.model.Network }
-func (t *classification) microbatch() int      { return t.config.Microbatch }
-func (t *classification) draws() uint64        { return t.model.Steps() }
-func (t *classification) setDraws(n uint64)    { t.model.SetSteps(n) }
-
-func (t *classification) gradient(b *data.Batch, lo, hi int, grad, theta []float32, c sam.Call) (float64, int, error) {
-	y := nn.Target{Labels: b.Labels[lo:hi], Lambda: b.Lambda, Smoothing: t.config.Smoothing}
-	if b.Mixed != nil {
-		y.Mixed = b.Mixed[lo:hi]
-	}
-	one := len(b.X) / len(b.Examples)
-	loss, err := t.model.GradientOf(y, grad, theta, b.X[lo*one:hi*one], c)
-	return loss, t.model.Correct(), err
-}
-
-func (t *classification) evaluate(ctx context.Context, theta []float32, s *data.Set) (Scores, error) {
-	e, err := classifier.Evaluate(ctx, t.model, theta, s, t.normalize)
-	return Scores{Loss: e.Loss, Accuracy: e.Accuracy}, err
-}
-
-func (t *classification) save(dir string, best bool, theta []float32) error {
-	name := WeightsFile
+// WeightsFile is the name that a task usually saves its final or its best weights under.
+func WeightsFile(best bool) string {
 	if best {
-		name = BestFile
+		return "best.safetensors"
 	}
-	c := &classifier.Classifier{Net: t.model, Theta: theta, Info: classifier.Info{
-		Model: t.config.Model, Norm: t.config.Norm, Input: t.data.Train.Shape, Classes: t.data.Classes, Normalize: t.normalize,
-	}}
-	return classifier.Save(filepath.Join(dir, name), c, map[string]string{"sha256": digest(theta)})
+	return "weights.safetensors"
 }
+
+// A Minibatch is the objective of one step: the mean loss of some examples.
+type Minibatch interface {
+	// Len returns the number of examples.
+	Len() int
+	// Gradient returns the mean loss of examples lo to hi-1 at theta and writes its gradient as
+	// [objective.Objective] says: times c.Weight, added to grad with c.Add.
+	Gradient(grad, theta []float32, lo, hi int, c objective.Call) (loss float64, err error)
+}
+
+// A Counter is a minibatch that tells how many examples of the last gradient were right: the
+// training accuracy in records, which until-accuracy waits for.
+type Counter interface{ Correct() int }
+
+// A Whole minibatch that says so can't be cut into microbatches, as its loss compares its examples: its task
+// sees to the setting microbatch by itself.
+type Whole interface{ Whole() bool }
+
+// A Split is a part of a task's examples.
+type Split string
+
+// The splits.
+const (
+	TrainSplit Split = "train"
+	ValSplit   Split = "val"
+	TestSplit  Split = "test"
+)
+
+// Buffered is a task whose network has numbers that no gradient moves, as running statistics.
+// They are saved and restored with the parameters.
+type Buffered interface{ Buffers() [][]float32 }
+
+// Closer is a task that has to be closed once its run is over.
+type Closer interface{ Close() error }
+
+// Stateful is a task with state of its own beside parameters, buffers and the step count: bytes
+// for the checkpoint.
+type Stateful interface {
+	MarshalBinary() ([]byte, error)
+	UnmarshalBinary([]byte) error
+}
+
+// Identified is a task that tells its data from others: a run is not resumed on other ones.
+type Identified interface{ Fingerprint() string }
+
+// Sampled is a task that measures itself on the first n examples of a split, for forecasts.
+type Sampled interface {
+	MeasureSome(ctx context.Context, theta []float32, s Split, n int) (Measures, error)
+}
+
+// Noted is a task with something to say before it starts, a line each.
+type Noted interface{ Notes() []string }
+
+// Warner is a task that finds in a record what the user should know; "" is nothing. A run tells
+// it once.
+type Warner interface{ Warning(r Record) string }
+
+// Described says what a task's examples are of, like "10 classes".
+type Described interface{ Of() string }

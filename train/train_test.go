@@ -13,14 +13,18 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
 
 func short(method string, rho float64) train.Config {
-	c := train.Default()
+	c := supervised.Default()
 	c.Method, c.Rho, c.Epochs, c.Seed = method, train.Real(rho), 2, 3
 	return c
 }
+
+// of changes the settings of the task.
+func of(c *train.Config, change func(s *supervised.Settings)) { supervised.Change(c, change) }
 
 func do(t testing.TB, c train.Config) (*train.Run, train.Result) {
 	t.Helper()
@@ -44,8 +48,8 @@ func TestTrainingLearns(t *testing.T) {
 		c := short(method, rho)
 		c.Epochs = 4
 		_, res := do(t, c)
-		if !(res.TestAccuracy > .8) || !(res.ValAccuracy > .8) || !(res.TrainLoss < .7) {
-			t.Errorf("%s: test accuracy %.3f, val %.3f, loss %.3f after four epochs", method, res.TestAccuracy, res.ValAccuracy, res.TrainLoss)
+		if !(res.Test.Get("accuracy") > .8) || !(res.Val.Get("accuracy") > .8) || !(res.TrainLoss < .7) {
+			t.Errorf("%s: test accuracy %.3f, val %.3f, loss %.3f after four epochs", method, float64(res.Test.Get("accuracy")), float64(res.Val.Get("accuracy")), res.TrainLoss)
 		}
 		last := res.Records[len(res.Records)-1]
 		if perturbed := method != "none"; (last.DeltaNorm > 0) != perturbed || (last.Ascent > 0) != perturbed {
@@ -69,7 +73,8 @@ func TestSameSeedSameBits(t *testing.T) {
 	}
 	// convolutions and batch norm likewise
 	conv := c
-	conv.Model, conv.Epochs = "cnn", 1
+	conv.Epochs = 1
+	of(&conv, func(s *supervised.Settings) { s.Model = "cnn" })
 	_, wantConv := do(t, conv)
 	before := runtime.GOMAXPROCS(1)
 	_, gotConv := do(t, conv)
@@ -90,7 +95,8 @@ func TestRunsBesideEachOther(t *testing.T) {
 	want := make([]string, 2)
 	for i := range configs {
 		c := short("m-sam", .3)
-		c.Model, c.Batch, c.MaxSteps, c.DirectConv = "resnet20", 16, 3, i == 1
+		c.Batch, c.MaxSteps, c.DirectConv = 16, 3, i == 1
+		of(&c, func(s *supervised.Settings) { s.Model = "resnet20" })
 		_, res := do(t, c)
 		configs[i], want[i] = c, res.WeightsSHA256
 	}
@@ -127,8 +133,8 @@ func TestBases(t *testing.T) {
 	for base, lr := range map[string]float64{"sgd": .05, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "lion": 1e-3} {
 		c := short("m-sam", .1)
 		c.Base, c.LR, c.Epochs = base, lr, 4
-		if _, res := do(t, c); !(res.TestAccuracy > .8) {
-			t.Errorf("%s: test accuracy %.3f after four epochs", base, res.TestAccuracy)
+		if _, res := do(t, c); !(res.Test.Get("accuracy") > .8) {
+			t.Errorf("%s: test accuracy %.3f after four epochs", base, float64(res.Test.Get("accuracy")))
 		}
 	}
 }
@@ -152,7 +158,8 @@ func TestDivergence(t *testing.T) {
 // A step that meets an infinity leaves the model as it was, running statistics included.
 func TestFailedStepChangesNothing(t *testing.T) {
 	c := short("sam", .1)
-	c.Model, c.LR, c.MaxSteps = "cnn", 1e30, 2
+	c.LR, c.MaxSteps = 1e30, 2
+	of(&c, func(s *supervised.Settings) { s.Model = "cnn" })
 	r, err := train.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -162,10 +169,10 @@ func TestFailedStepChangesNothing(t *testing.T) {
 	if !errors.As(err, &nf) || res.Steps != 1 {
 		t.Fatalf("error %v after %d steps", err, res.Steps)
 	}
-	got := r.Network().StateDict(res.Theta)
+	got := r.Task.(*supervised.Task).Net.StateDict(res.Theta)
 	c.MaxSteps = 1
 	want, res := do(t, c)
-	for i, w := range want.Network().StateDict(res.Theta) {
+	for i, w := range want.Task.(*supervised.Task).Net.StateDict(res.Theta) {
 		if !slices.Equal(got[i].Data, w.Data) || !slices.Equal(got[i].Ints, w.Ints) {
 			t.Errorf("%s has changed", w.Name)
 		}
@@ -190,15 +197,15 @@ func TestCancel(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
-		`unknown data set "mnist"; there are digits, idx:DIR,`:            func(c *train.Config) { c.Data = "mnist" },
-		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { c.Model = "lenet" },
+		`unknown data set "mnist"; there are digits, idx:DIR,`:            func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Data = "mnist" }) },
+		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Model = "lenet" }) },
 		`unknown method "adam"; there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
 		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
 		"base adam takes no momentum":                                     func(c *train.Config) { c.Base, c.Momentum = "adam", new(.9) },
 		"epochs is 0":                                                     func(c *train.Config) { c.Epochs = 0 },
 		"batch is -1":                                                     func(c *train.Config) { c.Batch = -1 },
 		"learning rate is NaN":                                            func(c *train.Config) { c.LR = math.NaN() },
-		"label noise is 2":                                                func(c *train.Config) { c.LabelNoise = 2 },
+		"label noise is 2":                                                func(c *train.Config) { of(c, func(s *supervised.Settings) { s.LabelNoise = 2 }) },
 		"rho at step 0 is -1":                                             func(c *train.Config) { c.Rho = -1 },
 		"an infinite rho needs a finite ascent budget":                    func(c *train.Config) { c.Rho = train.Real(math.Inf(1)) },
 		"method none takes no perturbation":                               func(c *train.Config) { c.Method = "none" },
@@ -220,6 +227,15 @@ func readJSON(t *testing.T, path string, v any) {
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func writeJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, string(b))
 }
 
 func TestReal(t *testing.T) {

@@ -34,8 +34,8 @@ const (
 	maxKeywords = 8       // in a caption
 )
 
-// A picture is an emoji on white: rows of red, green and blue.
-type picture [3 * emojiSide * emojiSide]uint8
+// A glyph is an emoji on white: rows of red, green and blue.
+type glyph [3 * emojiSide * emojiSide]uint8
 
 var emojiFormat = Format{
 	Name: "emoji", Place: "DIR?set=NAME", Open: opener((*List).openEmoji),
@@ -110,14 +110,14 @@ func (l *List) readEmoji(ctx context.Context, dir, set, split string) error {
 		if split != "" && e.split != split {
 			continue
 		}
-		p, err := cutPicture(sheet, e)
+		p, err := cutGlyph(sheet, e)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		if err := l.take(len(p) + len(e.caption.text)); err != nil {
 			return err
 		}
-		l.add(Pair{Path: path, Member: e.code, Class: e.class, picture: p}, e.caption)
+		l.add(Pair{Path: path, Member: e.code, Class: e.class, glyph: p}, e.caption)
 	}
 	return nil
 }
@@ -303,13 +303,13 @@ func decodeSheet(r io.ReadSeeker) (*image.NRGBA, error) {
 	return sheet, nil
 }
 
-// cutPicture puts an emoji on white.
-func cutPicture(sheet *image.NRGBA, e emoji) (*picture, error) {
+// cutGlyph puts an emoji on white.
+func cutGlyph(sheet *image.NRGBA, e emoji) (*glyph, error) {
 	size := sheet.Rect.Size()
 	if e.x < 0 || e.y < 0 || e.x >= size.X/emojiCell || e.y >= size.Y/emojiCell {
 		return nil, fmt.Errorf("%dx%d pixels have no cell %d, %d for %s: cells are %dx%d", size.X, size.Y, e.x, e.y, e.code, emojiCell, emojiCell)
 	}
-	p := &picture{}
+	p := &glyph{}
 	for y := range emojiSide {
 		row := sheet.Pix[sheet.PixOffset(e.x*emojiCell+1, e.y*emojiCell+1+y):]
 		for x := range emojiSide {

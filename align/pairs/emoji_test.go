@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 const testEmoji = `[
@@ -104,7 +105,7 @@ func TestEmoji(t *testing.T) {
 						flat.SetRGBA(x, y, color.RGBA{on(c.R), on(c.G), on(c.B), 255})
 					}
 				}
-				pre := data.Preprocessor{Size: 20, Crop: 16, Bicubic: true, Normalize: data.Normalization{Mean: []float32{.5, .4, .3}, Std: []float32{.1, .2, .3}}}
+				pre := picture.Preprocessor{Size: 20, Crop: 16, Bicubic: true, Normalize: picture.Normalization{Mean: []float32{.5, .4, .3}, Std: []float32{.1, .2, .3}}}
 				want, err := pre.ReadBytes(encode(t, flat))
 				if err != nil {
 					t.Error(err)
@@ -129,7 +130,7 @@ func TestOnWhite(t *testing.T) {
 	} {
 		sheet := image.NewNRGBA(image.Rect(0, 0, 66, 66))
 		sheet.SetNRGBA(1, 1, color.NRGBA{tt[0], tt[0], tt[0], tt[1]})
-		p, err := cutPicture(sheet, emoji{})
+		p, err := cutGlyph(sheet, emoji{})
 		if err != nil || p[0] != tt[2] || p[2] != tt[2] || p[3] != 255 {
 			t.Errorf("%d with alpha %d: %d, want %d; %v", tt[0], tt[1], p[0], tt[2], err)
 		}
@@ -278,7 +279,7 @@ func TestEmojiSheetKinds(t *testing.T) {
 			plain.SetNRGBA(x, y, c)
 		}
 	}
-	want, err := cutPicture(plain, emoji{})
+	want, err := cutGlyph(plain, emoji{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,7 @@ func TestEmojiSheetKinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := cutPicture(sheet, emoji{}); err != nil || *got != *want {
+		if got, err := cutGlyph(sheet, emoji{}); err != nil || *got != *want {
 			t.Errorf("%T: %v", img, err)
 		}
 	}
@@ -325,9 +326,9 @@ func TestEmojiPublished(t *testing.T) {
 		h := sha256.New()
 		for k := range l.Pairs {
 			p := &l.Pairs[k]
-			h.Write(p.picture[:])
+			h.Write(p.glyph[:])
 			checkCaption(t, p.Caption)
-			p.Path, p.picture = "", nil
+			p.Path, p.glyph = "", nil
 		}
 		if got := hex.EncodeToString(h.Sum(nil)); got != want.Pixels[set] {
 			t.Errorf("%s: pixels %s, Pillow's %s", set, got, want.Pixels[set])

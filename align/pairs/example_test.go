@@ -6,7 +6,7 @@ import (
 	"log"
 
 	"github.com/monge-ml/monge/align/pairs"
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 func ExampleOpen() {
@@ -18,8 +18,8 @@ func ExampleOpen() {
 	if s := l.Report.String(); s != "" {
 		log.Print(s)
 	}
-	// Of a model: data.ReadPreprocessor("preprocessor_config.json").
-	x, err := l.Pairs[0].Read(data.Preprocessor{Size: 8, Bicubic: true})
+	// Of a model: picture.ReadPreprocessor("preprocessor_config.json").
+	x, err := l.Pairs[0].Read(picture.Preprocessor{Size: 8, Bicubic: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/align/pairs"
-	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // A grey is a picture that is made when it is asked for.
@@ -43,7 +43,7 @@ func TestRegister(t *testing.T) {
 	if err != nil || len(l.Pairs) != 3 || !slices.Contains(pairs.Specs(), "greys:WORD") {
 		t.Fatal(l, err, pairs.Specs())
 	}
-	set, err := l.Images(t.Context(), data.Preprocessor{Size: 2})
+	set, err := l.Images(t.Context(), picture.Preprocessor{Size: 2})
 	if err != nil || set.Len() != 2 || l.NotImage != 1 || !strings.Contains(l.Report.String(), "grey-a: out of grey") {
 		t.Errorf("%v %v %v", set, l.Report, err)
 	}
@@ -72,7 +72,7 @@ func TestImagesOfLists(t *testing.T) {
 		}
 		lists = append(lists, l)
 	}
-	sets, err := pairs.Images(t.Context(), data.Preprocessor{Size: 2}, lists...)
+	sets, err := pairs.Images(t.Context(), picture.Preprocessor{Size: 2}, lists...)
 	if err != nil || len(sets) != 3 || sets[1] != nil {
 		t.Fatal(sets, err)
 	}
@@ -88,7 +88,7 @@ func TestImagesOfLists(t *testing.T) {
 	if lists[0].NotImage != 1 || lists[2].NotImage != 1 {
 		t.Errorf("%v; %v", lists[0].Report, lists[2].Report)
 	}
-	if _, err := pairs.Images(t.Context(), data.Preprocessor{}, lists...); err == nil || !strings.Contains(err.Error(), "size is 0") {
+	if _, err := pairs.Images(t.Context(), picture.Preprocessor{}, lists...); err == nil || !strings.Contains(err.Error(), "size is 0") {
 		t.Errorf("error %v", err)
 	}
 }

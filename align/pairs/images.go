@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/par"
 )
 
@@ -14,7 +15,7 @@ import (
 // without labels; the number of an example (see [data.Set.Number]) is its place in l.Pairs. All
 // images are decoded once to begin with: those that can't be are left out of the set, and
 // added to the report.
-func (l *List) Images(ctx context.Context, pre data.Preprocessor) (*data.Set, error) {
+func (l *List) Images(ctx context.Context, pre picture.Preprocessor) (*data.Set, error) {
 	sets, err := Images(ctx, pre, l)
 	if err != nil {
 		return nil, err
@@ -24,8 +25,8 @@ func (l *List) Images(ctx context.Context, pre data.Preprocessor) (*data.Set, er
 
 // Images returns a set for each list as [List.Images] does, nil for a nil list. The number of an
 // example is its pair's place among the pairs of all lists, one list after the other.
-func Images(ctx context.Context, pre data.Preprocessor, lists ...*List) ([]*data.Set, error) {
-	pre.Normalize = data.Normalization{}
+func Images(ctx context.Context, pre picture.Preprocessor, lists ...*List) ([]*data.Set, error) {
+	pre.Normalize = picture.Normalization{}
 	if err := pre.Check(); err != nil {
 		return nil, err
 	}
@@ -98,8 +99,8 @@ func (l *List) Fingerprint() string {
 	for i := range l.Pairs {
 		p := &l.Pairs[i]
 		fmt.Fprintf(h, "%q %q %q %d\n", filepath.Base(p.Path), p.Member, p.Caption, p.size)
-		if p.picture != nil {
-			h.Write(p.picture[:])
+		if p.glyph != nil {
+			h.Write(p.glyph[:])
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // Options say how to open a list of pairs.
@@ -38,8 +39,8 @@ type Pair struct {
 	// for a file.
 	Image Image
 
-	at, size int64    // in the shard, in bytes
-	picture  *picture // of a sheet
+	at, size int64  // in the shard, in bytes
+	glyph    *glyph // of a sheet
 }
 
 // An Image is one that lies in no file.
@@ -168,14 +169,14 @@ func usage(format string, args ...any) error { return data.UsageError(fmt.Sprint
 
 // Read reads the pair's image as a preprocessor makes it of a file: side x side x 3
 // numbers. It may be called concurrently. Errors name the file.
-func (p *Pair) Read(pre data.Preprocessor) ([]float32, error) {
+func (p *Pair) Read(pre picture.Preprocessor) ([]float32, error) {
 	switch {
 	case p.Image != nil:
 		return p.readImage(pre)
 	case p.Member == "":
 		return pre.Read(p.Path)
-	case p.picture != nil:
-		return pre.ReadRGB(p.picture[:], emojiSide, emojiSide)
+	case p.glyph != nil:
+		return pre.ReadRGB(p.glyph[:], emojiSide, emojiSide)
 	}
 	b, err := p.bytes()
 	if err != nil {
@@ -189,7 +190,7 @@ func (p *Pair) Read(pre data.Preprocessor) ([]float32, error) {
 }
 
 // readImage reads an image that lies in no file.
-func (p *Pair) readImage(pre data.Preprocessor) ([]float32, error) {
+func (p *Pair) readImage(pre picture.Preprocessor) ([]float32, error) {
 	b, err := p.Image.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Path, err)
@@ -265,7 +266,8 @@ func checkImage(r io.Reader, size int64) error {
 	if size > maxImage {
 		return fmt.Errorf("%d bytes are no image to train on: make it smaller", size)
 	}
-	return data.CheckImage(r)
+	_, err := picture.Header(r)
+	return err
 }
 
 // show makes a name from a file fit for a message: short, quoted, and without a terminal's

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // pngOf is a picture of one colour, 3 wide and 2 high.
@@ -123,12 +124,12 @@ func TestAbsolutePath(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, pngOf(t, 50), dir, "a.png")
 	l := mustOpen(t, "pairs:"+write(t, []byte(path+"\ta\n"), t.TempDir(), "list.tsv"), Options{})
-	half := data.Normalization{Mean: []float32{.5, .5, .5}, Std: []float32{.5, .5, .5}}
-	x, err := l.Pairs[0].Read(data.Preprocessor{Size: 8, Crop: 4, Bicubic: true, Normalize: half})
+	half := picture.Normalization{Mean: []float32{.5, .5, .5}, Std: []float32{.5, .5, .5}}
+	x, err := l.Pairs[0].Read(picture.Preprocessor{Size: 8, Crop: 4, Bicubic: true, Normalize: half})
 	if err != nil || len(x) != 4*4*3 || !(math.Abs(float64(x[0])-(50./255-.5)/.5) < 1e-6) || x[1] != -1 {
 		t.Error(x, err)
 	}
-	if _, err := l.Pairs[0].Read(data.Preprocessor{}); err == nil || !strings.Contains(err.Error(), "size is 0") {
+	if _, err := l.Pairs[0].Read(picture.Preprocessor{}); err == nil || !strings.Contains(err.Error(), "size is 0") {
 		t.Error(err)
 	}
 }
@@ -341,7 +342,7 @@ func TestShards(t *testing.T) {
 			if strings.HasSuffix(p.Member, "jpg") {
 				tol = 3 // of the inverse cosine transform
 			}
-			x, err := p.Read(data.Preprocessor{Size: 3})
+			x, err := p.Read(picture.Preprocessor{Size: 3})
 			if err != nil || len(x) != len(w.Pixels) {
 				t.Error(len(x), err)
 				return
@@ -469,19 +470,19 @@ func TestReadErrors(t *testing.T) {
 	if len(l.Pairs) != 2 {
 		t.Fatal(l)
 	}
-	if _, err := l.Pairs[0].Read(data.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "1.png": damaged, cut short`) {
+	if _, err := l.Pairs[0].Read(picture.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "1.png": damaged, cut short`) {
 		t.Error(err)
 	}
 	if err := os.Truncate(shard, 600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Pairs[1].Read(data.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "2.png": EOF; the shard was whole when it was listed`) {
+	if _, err := l.Pairs[1].Read(picture.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "2.png": EOF; the shard was whole when it was listed`) {
 		t.Error(err)
 	}
 	if err := os.Remove(shard); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Pairs[1].Read(data.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), "s.tar: no such file") {
+	if _, err := l.Pairs[1].Read(picture.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), "s.tar: no such file") {
 		t.Error(err)
 	}
 }
@@ -568,7 +569,7 @@ func FuzzShard(f *testing.F) {
 				t.Fatalf("%+v", p)
 			}
 			// What was looked at is what will be decoded.
-			if err := data.CheckImage(bytes.NewReader(b[p.at:][:p.size])); err != nil {
+			if _, err := picture.Header(bytes.NewReader(b[p.at:][:p.size])); err != nil {
 				t.Errorf("%+v: %v", p, err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
 // Write writes a file whole or not at all: to a temporary file beside it, synced, then
@@ -57,3 +58,10 @@ func syncDir(dir string) {
 		d.Close()
 	}
 }
+
+// temporary is how the file is named that Write writes before it renames it.
+var temporary = regexp.MustCompile(`^\..+\.[0-9]+$`)
+
+// IsTemporary reports whether a file is one that a Write which was cut off has left, by its
+// name.
+func IsTemporary(path string) bool { return temporary.MatchString(filepath.Base(path)) }

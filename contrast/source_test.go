@@ -1,0 +1,61 @@
+package contrast_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/monge-ml/monge/contrast"
+	"github.com/monge-ml/monge/train"
+)
+
+// Reading lists of pairs and decoding their images end with the context.
+func TestSourceInterrupted(t *testing.T) {
+	c := aligning(t)
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel()
+	shared := &train.Shared{}
+	if _, err := train.NewShared(stopped, shared, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading the list: error %v", err)
+	}
+	if _, err := train.NewContext(stopped, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("not shared: error %v", err)
+	}
+	// Lists are read with another model's images, which are of another size.
+	failing := c
+	of(&failing, func(s *contrast.Settings) { s.Model, s.Init = contrast.Pretrained, t.TempDir() })
+	if _, err := train.NewShared(context.Background(), shared, failing); err == nil {
+		t.Error("a model that is not there was opened")
+	}
+	if _, err := train.NewShared(stopped, shared, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("decoding images: error %v", err)
+	}
+	if _, err := train.NewShared(context.Background(), shared, c); err != nil {
+		t.Errorf("after an interruption: %v", err)
+	}
+}
+
+// Runs that see the same pairs share them; those of other pairs do not.
+func TestShared(t *testing.T) {
+	c := aligning(t)
+	c.Epochs, c.EvalEvery = 1, 0
+	_, want := do(t, c)
+	shared := &train.Shared{}
+	other := c
+	of(&other, func(s *contrast.Settings) { s.Val = 10 })
+	var images []*contrast.Task
+	for _, c := range []train.Config{c, c, other, c} {
+		r, err := train.NewShared(context.Background(), shared, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, r.Task.(*contrast.Task))
+		res, err := r.Do(context.Background(), nil, train.Watch{})
+		if val := int(contrast.Of(&c).Val); err != nil || res.Data.Val != val || (res.WeightsSHA256 == want.WeightsSHA256) != (val == 20) {
+			t.Errorf("%d pairs validate: %+v, weights %.8s, %v", val, res.Data, res.WeightsSHA256, err)
+		}
+	}
+	if images[0].Data != images[1].Data || images[1].Data == images[2].Data {
+		t.Error("images were decoded again, or shared by runs on other ones")
+	}
+}

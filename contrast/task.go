@@ -1,0 +1,322 @@
+package contrast
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"github.com/monge-ml/monge/align"
+	"github.com/monge-ml/monge/clip"
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/train"
+)
+
+// A Task trains a CLIP model on pairs.
+type Task struct {
+	*clip.Pretrained
+	Data *data.Splits // of images
+
+	config     *train.Config
+	source     *source
+	tokens     [][]int // of each caption
+	loader     *data.Loader
+	inBatch    [][]int // tokens of the minibatch at hand
+	batch      minibatch
+	microbatch int
+}
+
+// open makes the task of a config.
+func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Task, error) {
+	s := Of(c)
+	src, err := openSource(ctx, &s, shared)
+	if err != nil {
+		return nil, err
+	}
+	t := &Task{source: src, config: c, microbatch: c.Microbatch}
+	if t.Pretrained, err = model(c, src.trainCaptions()); err != nil {
+		return nil, err
+	}
+	t.SetDirectConv(c.DirectConv)
+	if t.Data, err = src.images(ctx, t.Preprocessor); err != nil {
+		return nil, err
+	}
+	if err := checkSizes(c.Batch, t.Data); err != nil {
+		return nil, err
+	}
+	if err := t.tokenize(src.captions); err != nil {
+		return nil, err
+	}
+	t.loader, err = data.NewLoader(t.Data.Train, data.LoaderSettings{
+		Batch: c.Batch, Shuffle: true, DropLast: true, Seed: c.Seed, Normalize: t.Preprocessor.Normalize, Ahead: ahead,
+		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout},
+	})
+	t.batch.task = t
+	return t, err
+}
+
+// ahead is how many minibatches are prepared while one is computed.
+const ahead = 1
+
+// model opens or begins the model that a config names.
+func model(c *train.Config, captions []string) (*clip.Pretrained, error) {
+	s := Of(c)
+	o := clip.Options{Freeze: s.Freeze, Seed: c.Seed, Checkpoint: s.Recompute}
+	if s.LoRA > 0 {
+		o.LoRA = &nn.LoRA{Rank: s.LoRA, Alpha: s.LoRAAlpha, On: s.LoRAOn}
+	}
+	shape, known := clip.Shapes[s.Model]
+	switch {
+	case s.Model == Pretrained && s.Init == "":
+		return nil, fmt.Errorf("model %s is one that was trained: give its directory as init, or begin with %s", s.Model, strings.Join(Models()[1:], " or "))
+	case s.Model == Pretrained:
+		return clip.OpenWith(s.Init, o)
+	case !known:
+		return nil, fmt.Errorf("model %q is not trained on pairs; there are %s", s.Model, strings.Join(Models(), ", "))
+	case s.Init != "":
+		return nil, fmt.Errorf("model %s begins untrained; to start from %s the model is %s", s.Model, s.Init, Pretrained)
+	}
+	return clip.Begin(shape, captions, o)
+}
+
+// tokenize prepares the captions, of which long ones are cut.
+func (t *Task) tokenize(captions []string) error {
+	t.tokens = make([][]int, len(captions))
+	for i, c := range captions {
+		var err error
+		if t.tokens[i], err = t.Tokens(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Theta returns the initial parameters.
+func (t *Task) Theta() []float32 { return t.Pretrained.Theta }
+
+// Buffers are the model's, of which it has none today.
+func (t *Task) Buffers() (list [][]float32) {
+	for _, b := range t.Pretrained.Buffers {
+		list = append(list, b.Data)
+	}
+	return list
+}
+
+// set returns a split's images, nil if there are none.
+func (t *Task) set(s train.Split) *data.Set {
+	return map[train.Split]*data.Set{train.TrainSplit: t.Data.Train, train.ValSplit: t.Data.Val, train.TestSplit: t.Data.Test}[s]
+}
+
+// Examples returns the number of pairs of a split.
+func (t *Task) Examples(s train.Split) int { return t.set(s).Len() }
+
+// Steps returns the number of minibatches of an epoch, all of them whole.
+func (t *Task) Steps() int { return t.loader.PerEpoch() }
+
+// Fingerprint tells the pairs from others.
+func (t *Task) Fingerprint() string { return t.source.fingerprint() }
+
+// Notes says what of the pairs could not be used.
+func (t *Task) Notes() []string {
+	if left := t.source.left(); left != "" {
+		return []string{left}
+	}
+	return nil
+}
+
+// Close stops the preparation of minibatches.
+func (t *Task) Close() error {
+	t.loader.Close()
+	return nil
+}
+
+// Minibatch returns that of a step.
+func (t *Task) Minibatch(ctx context.Context, step int) (train.Minibatch, error) {
+	b, err := t.loader.Step(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	t.batch.Batch = b
+	return &t.batch, nil
+}
+
+// A minibatch is a loader's as an objective.
+type minibatch struct {
+	*data.Batch
+	task *Task
+}
+
+// Len returns the number of pairs.
+func (b *minibatch) Len() int { return len(b.Examples) }
+
+// Whole is true: the loss compares all pairs of a minibatch, so its parts are the model's own
+// business.
+func (b *minibatch) Whole() bool { return true }
+
+// Gradient is that of the whole minibatch.
+func (b *minibatch) Gradient(grad, theta []float32, _, _ int, c objective.Call) (float64, error) {
+	t := b.task
+	pairs := clip.Batch{Images: b.X, Tokens: t.texts(b.Batch)}
+	if t.microbatch > 0 {
+		return t.GradientInChunks(pairs, t.microbatch, grad, theta, c)
+	}
+	return t.Gradient(pairs, grad, theta, c)
+}
+
+// Correct is how many captions of the last gradient's pairs are their image's nearest.
+func (b *minibatch) Correct() int { return b.task.Pretrained.Correct() }
+
+// texts returns the tokens of a minibatch's captions, until the next call.
+func (t *Task) texts(b *data.Batch) [][]int {
+	t.inBatch = t.inBatch[:0]
+	for _, i := range b.Examples {
+		t.inBatch = append(t.inBatch, t.tokens[i])
+	}
+	return t.inBatch
+}
+
+// Measure embeds all pairs of a split, see package align.
+func (t *Task) Measure(ctx context.Context, theta []float32, s train.Split) (train.Measures, error) {
+	return t.measure(ctx, theta, t.set(s))
+}
+
+// MeasureSome is [Task.Measure] on the first n pairs of a split.
+func (t *Task) MeasureSome(ctx context.Context, theta []float32, s train.Split, n int) (train.Measures, error) {
+	some := make([]int, n)
+	for i := range some {
+		some[i] = i
+	}
+	return t.measure(ctx, theta, t.set(s).Select(some))
+}
+
+func (t *Task) measure(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
+	images, texts, err := t.embed(ctx, theta, set)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	scale := t.LogitScale(theta)
+	loss, err := align.ContrastiveLoss(images, texts, scale, t.config.Batch)
+	if err != nil {
+		return nil, err
+	}
+	sknn, err := align.MutualKNN(images, texts, align.DefaultK)
+	if err != nil {
+		return nil, err
+	}
+	toText, toImage, err := align.Retrieval(images, texts)
+	if err != nil {
+		return nil, err
+	}
+	gap, err := align.ModalityGap(images, texts)
+	if err != nil {
+		return nil, err
+	}
+	spread, err := align.Spread(images, texts)
+	if err != nil {
+		return nil, err
+	}
+	batch := min(t.config.Batch, set.Len())
+	collapsed := 0.
+	if align.Collapsed(loss, batch, spread) {
+		collapsed = 1
+	}
+	n := float64(set.Len())
+	m := train.Measures{
+		{Name: "s_knn", Value: train.Real(sknn), Better: train.Higher, Label: "S_kNN", Chance: align.DefaultK / (n - 1)},
+		{Name: "loss", Value: train.Real(loss), Better: train.Lower, Chance: math.Log(float64(batch))},
+		{Name: "recall", Value: train.Real((toText.At1 + toImage.At1) / 2), Better: train.Higher, Label: "recall at 1", Share: true, Chance: 1 / n},
+	}
+	m = append(m, recalls("image_to_text", "image to text", toText, n)...)
+	m = append(m, recalls("text_to_image", "text to image", toImage, n)...)
+	return append(m, train.Measures{
+		{Name: "modality_gap", Value: train.Real(gap), Label: "modality gap"},
+		{Name: "spread", Value: train.Real(spread)},
+		{Name: "temperature", Value: train.Real(1 / scale)}, // may be infinite
+		{Name: "collapsed", Value: train.Real(collapsed)},
+	}...), nil
+}
+
+// recalls are how often one side of n pairs finds the other among the first 1, 5 and 10.
+func recalls(name, label string, r align.Recall, n float64) (m train.Measures) {
+	for _, at := range []struct {
+		name  string
+		first float64
+		value float64
+	}{{name, 1, r.At1}, {name + "_5", 5, r.At5}, {name + "_10", 10, r.At10}} {
+		m = append(m, train.Measure{Name: at.name, Value: train.Real(at.value), Better: train.Higher, Share: true,
+			Label: fmt.Sprintf("%s, recall at %g", label, at.first), Chance: min(at.first/n, 1)})
+	}
+	return m
+}
+
+// embedBatch is how many pairs are embedded at a time.
+const embedBatch = 64
+
+// embed returns the embeddings of both sides of a set's pairs.
+func (t *Task) embed(ctx context.Context, theta []float32, s *data.Set) (images, texts *align.Embeddings, err error) {
+	loader, err := data.NewLoader(s, data.LoaderSettings{Batch: embedBatch, Normalize: t.Preprocessor.Normalize})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer loader.Close()
+	var sides [2][]float32
+	for {
+		b, err := loader.Next(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if b == nil {
+			break
+		}
+		x, err := t.EmbedImages(theta, b.X)
+		if err != nil {
+			return nil, nil, err
+		}
+		sides[0] = append(sides[0], x...)
+		if x, err = t.EmbedTexts(theta, t.texts(b)); err != nil {
+			return nil, nil, err
+		}
+		sides[1] = append(sides[1], x...)
+	}
+	if images, err = align.NewEmbeddings(sides[0], s.Len(), t.Config.Projection); err != nil {
+		return nil, nil, fmt.Errorf("images: %w", err)
+	}
+	if texts, err = align.NewEmbeddings(sides[1], s.Len(), t.Config.Projection); err != nil {
+		return nil, nil, fmt.Errorf("captions: %w", err)
+	}
+	return images, texts, nil
+}
+
+// Save writes the model as Hugging Face's.
+func (t *Task) Save(dir string, best bool, theta []float32) error {
+	name := ModelDir
+	if best {
+		name = BestDir
+	}
+	p := *t.Pretrained
+	p.Theta = theta
+	return p.Save(filepath.Join(dir, name))
+}
+
+// Warning tells of embeddings that are all alike.
+func (t *Task) Warning(r train.Record) string {
+	if r.Val.Get("collapsed") != 1 {
+		return ""
+	}
+	return fmt.Sprintf("the embeddings have collapsed by step %d: the loss is %.3f, that of similarities which are all alike", r.Step, float64(r.Val.Get("loss")))
+}
+
+// lost reports whether a run has ended without anything to tell apart: with embeddings that
+// have collapsed, or with a training loss that is no lower than that of similarities which are
+// all alike. (Of unseen pairs a model that has learned its own by heart can have a higher one.)
+func lost(c *train.Config, r *train.Result) (collapsed, lost bool) {
+	last := r.Test
+	if last == nil && r.Best != nil {
+		last = r.Best.Val
+	}
+	collapsed = last.Get("collapsed") == 1
+	return collapsed, collapsed || !(r.TrainLoss < math.Log(float64(c.Batch))-align.CollapseLoss)
+}

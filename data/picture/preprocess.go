@@ -1,0 +1,253 @@
+package picture
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+)
+
+// A Preprocessor makes of image files what a network takes that was trained elsewhere.
+type Preprocessor struct {
+	// The shorter side of an image is brought to Size, and a square of side Crop is cut
+	// from its middle; if Crop is 0, both sides are brought to Size, whatever the shape.
+	Size, Crop int
+	Bicubic    bool // interpolation; else bilinear
+	Normalize  Normalization
+}
+
+// maxConfig bounds the bytes of a preprocessor_config.json.
+const maxConfig = 1 << 20
+
+// ReadPreprocessor reads preprocessor_config.json, which Hugging Face's CLIP and ViT models
+// have beside their weights. It is an error if it asks for what a Preprocessor can't do;
+// errors name the file.
+func ReadPreprocessor(path string) (Preprocessor, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Preprocessor{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return Preprocessor{}, err
+	}
+	if len(b) > maxConfig {
+		return Preprocessor{}, fmt.Errorf("%s: it has more than %d bytes; a preprocessor_config.json has some hundred", path, maxConfig)
+	}
+	p, err := parsePreprocessor(b)
+	if err != nil {
+		return Preprocessor{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// A preprocessorConfig is the part of the file that decides.
+type preprocessorConfig struct {
+	Resize    *bool     `json:"do_resize"`
+	Size      *side     `json:"size"`
+	Resample  *int      `json:"resample"`
+	Crop      bool      `json:"do_center_crop"`
+	CropSize  *side     `json:"crop_size"`
+	Rescale   *bool     `json:"do_rescale"`
+	Factor    *float64  `json:"rescale_factor"`
+	Normalize *bool     `json:"do_normalize"`
+	Mean      []float32 `json:"image_mean"`
+	Std       []float32 `json:"image_std"`
+}
+
+// A side is a number, or an object of which older and newer files use one form each.
+type side struct {
+	n, shortest, height, width int
+}
+
+func (s *side) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &s.n) == nil {
+		return nil
+	}
+	var object struct {
+		Shortest int `json:"shortest_edge"`
+		Height   int `json:"height"`
+		Width    int `json:"width"`
+	}
+	if err := json.Unmarshal(b, &object); err != nil {
+		return fmt.Errorf("%.80s is neither a number nor an object with shortest_edge, or height and width", b)
+	}
+	s.shortest, s.height, s.width = object.Shortest, object.Height, object.Width
+	return nil
+}
+
+// no tells whether a switch, which is on where it is missing, is off.
+func no(b *bool) bool { return b != nil && !*b }
+
+// MarshalJSON writes a preprocessor as a preprocessor_config.json that [ReadPreprocessor] reads as
+// the same.
+func (p Preprocessor) MarshalJSON() ([]byte, error) {
+	square := func(n int) map[string]int { return map[string]int{"height": n, "width": n} }
+	resample := 2
+	if p.Bicubic {
+		resample = 3
+	}
+	c := map[string]any{"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": true, "do_resize": true, "do_rescale": true,
+		"rescale_factor": 1 / 255., "resample": resample, "do_center_crop": p.Crop > 0, "size": square(p.Size), "do_normalize": p.Normalize.Mean != nil}
+	if p.Crop > 0 {
+		c["size"], c["crop_size"] = map[string]int{"shortest_edge": p.Size}, square(p.Crop)
+	}
+	if p.Normalize.Mean != nil {
+		c["image_mean"], c["image_std"] = p.Normalize.Mean, p.Normalize.Std
+	}
+	return json.Marshal(c)
+}
+
+func parsePreprocessor(b []byte) (p Preprocessor, err error) {
+	var c preprocessorConfig
+	if err := json.Unmarshal(b, &c); err != nil {
+		return p, err
+	}
+	switch {
+	case no(c.Resize):
+		return p, fmt.Errorf("do_resize is false; images must be brought to one size")
+	case c.Size == nil:
+		return p, fmt.Errorf("size is missing")
+	case c.Resample == nil || *c.Resample != 2 && *c.Resample != 3:
+		return p, fmt.Errorf("resample is %s; it must be 2 (bilinear) or 3 (bicubic)", show(c.Resample))
+	case no(c.Rescale) || c.Factor != nil && !(math.Abs(*c.Factor*255-1) < 1e-6):
+		return p, fmt.Errorf("do_rescale and rescale_factor ask for something else than pixels in [0, 1]; the factor must be 1/255")
+	}
+	p.Bicubic = *c.Resample == 3
+	if p.Size, p.Crop, err = c.sides(); err != nil {
+		return p, err
+	}
+	if !no(c.Normalize) {
+		p.Normalize = Normalization{Mean: c.Mean, Std: c.Std}
+		if len(c.Mean) != 3 || len(c.Std) != 3 {
+			return p, fmt.Errorf("image_mean has %d numbers and image_std has %d; there must be one for each of 3 colours", len(c.Mean), len(c.Std))
+		}
+		if err := p.Normalize.check(); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func show(n *int) string {
+	if n == nil {
+		return "missing"
+	}
+	return fmt.Sprint(*n)
+}
+
+// sides returns what images are brought to, and the square that is cut out of them. A plain
+// number is the shorter side if a square is cut out, else both.
+func (c *preprocessorConfig) sides() (size, crop int, err error) {
+	s := *c.Size
+	size = max(s.n, s.shortest, s.height)
+	switch {
+	case size < 1 || size > MaxSide:
+		return 0, 0, fmt.Errorf("size is %d; it must be between 1 and %d", size, MaxSide)
+	case s.height != s.width:
+		return 0, 0, fmt.Errorf("size is %dx%d; it must be square", s.height, s.width)
+	case s.height != 0 && s.shortest != 0:
+		return 0, 0, fmt.Errorf("size has both shortest_edge and height; it must be one of them")
+	case !c.Crop && s.shortest != 0:
+		return 0, 0, fmt.Errorf("size is that of the shorter side and do_center_crop is not true; images of one size need both")
+	case !c.Crop:
+		return size, 0, nil
+	case s.height != 0:
+		return 0, 0, fmt.Errorf("size is that of both sides and do_center_crop is true; a square is cut out if size is the shortest_edge")
+	case c.CropSize == nil:
+		return 0, 0, fmt.Errorf("crop_size is missing")
+	}
+	crop = max(c.CropSize.n, c.CropSize.height)
+	if c.CropSize.height != c.CropSize.width || c.CropSize.shortest != 0 {
+		return 0, 0, fmt.Errorf("crop_size must be a number, or height and width of a square")
+	}
+	if crop < 1 || crop > size {
+		return 0, 0, fmt.Errorf("crop_size is %d; it must be between 1 and size, which is %d", crop, size)
+	}
+	return size, crop, nil
+}
+
+// Side returns the height and width of what Read returns.
+func (p Preprocessor) Side() int {
+	if p.Crop > 0 {
+		return p.Crop
+	}
+	return p.Size
+}
+
+// Read reads an image file: side x side x 3 numbers, normalized, rows of red, green and blue.
+// They are those of Hugging Face's CLIPImageProcessor, channels last. Errors name the file.
+func (p Preprocessor) Read(path string) ([]float32, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	picture, err := readPicture(path)
+	if err != nil {
+		return nil, err
+	}
+	x, err := p.process(picture)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return x, nil
+}
+
+// ReadBytes is Read of a file's content, for images that lie in archives. Errors say what
+// is wrong with it and leave its name to the caller.
+func (p Preprocessor) ReadBytes(b []byte) ([]float32, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	picture, err := decodePicture(b)
+	if err != nil {
+		return nil, err
+	}
+	return p.process(picture)
+}
+
+// ReadRGB is Read of an image that is decoded: rows of red, green and blue, w pixels wide
+// and h high.
+func (p Preprocessor) ReadRGB(rgb []uint8, w, h int) ([]float32, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if w < 1 || h < 1 || w > maxPixels/h || len(rgb) != 3*w*h {
+		return nil, fmt.Errorf("%d bytes are no image of %dx%d pixels, which has 3 for each, and %d pixels at most", len(rgb), w, h, maxPixels)
+	}
+	return p.process(bitmap{w, h, rgb})
+}
+
+// Check returns an error for sizes and a normalization that no image can be brought to.
+func (p Preprocessor) Check() error {
+	if p.Size < 1 || p.Size > MaxSide || p.Crop < 0 || p.Crop > p.Size {
+		return fmt.Errorf("size is %d and crop %d; size must be between 1 and %d, crop at most that", p.Size, p.Crop, MaxSide)
+	}
+	return p.Normalize.CheckFor([]int{p.Side(), p.Side(), 3})
+}
+
+func (p Preprocessor) process(picture bitmap) ([]float32, error) {
+	picture, err := p.fit(picture)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, len(picture.rgb))
+	Floats(x, picture.rgb)
+	p.Normalize.Apply(x)
+	return x, nil
+}
+
+// fit resizes and cuts. Where what is cut off is odd, Hugging Face's middle is nearer to the
+// start, torchvision's half the time.
+func (p Preprocessor) fit(picture bitmap) (bitmap, error) {
+	f := bilinear
+	if p.Bicubic {
+		f = bicubic
+	}
+	picture, err := picture.scale(p.Size, p.Size, p.Crop > 0, f)
+	if err != nil || p.Crop == 0 {
+		return picture, err
+	}
+	return picture.cut((picture.w-p.Crop)/2, (picture.h-p.Crop)/2, p.Crop, p.Crop), nil
+}

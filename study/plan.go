@@ -1,0 +1,197 @@
+// Package study runs grids of training runs and says what they show.
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/train"
+)
+
+// Settings make a study in a program.
+type Settings struct {
+	Name  string
+	About string
+	Notes []string     // how far it goes, for its page: a sentence or a few each
+	Base  train.Config // the settings that all runs share
+	Seeds int          // seeds 1, 2, ... of each; 0 is the base's alone
+	// Grid says what varies, by the names of settings (with hyphens, as flags have them): the
+	// runs are, for each map, the product of its lists. Values are strings, bools and numbers,
+	// or slices of them.
+	Grid []map[string]any
+	// Open makes a run; nil is one whose task is of a registered kind.
+	Open Opener
+}
+
+// New makes a study.
+func New(set Settings) (*Study, error) {
+	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds}
+	known := train.SettingNames()
+	for _, own := range train.Settings(&set.Base) {
+		known = append(known, own.Name)
+	}
+	for _, g := range set.Grid {
+		f.Grid = append(f.Grid, maps.Clone(g))
+	}
+	for _, t := range f.tables() {
+		if err := t.normalize(known); err != nil {
+			return nil, err
+		}
+		for name, v := range t.values {
+			t.values[name] = listOf(v)
+		}
+	}
+	s, err := f.over(set.Base, maxRuns)
+	if err != nil {
+		return nil, err
+	}
+	if set.Open != nil {
+		s.open = set.Open
+	}
+	return s, nil
+}
+
+// listOf is a slice of any type as a list of values.
+func listOf(v any) any {
+	x := reflect.ValueOf(v)
+	if x.Kind() != reflect.Slice {
+		return v
+	}
+	list := make([]any, x.Len())
+	for i := range list {
+		list[i] = listOf(x.Index(i).Interface())
+	}
+	return list
+}
+
+// Budgeted is the name, in a list of methods, of M-SAM with an ascent budget.
+const Budgeted = "m-sam-budget"
+
+// Unperturbed is the name, in a list of methods, of the base optimizer alone.
+const Unperturbed = "sgd"
+
+// PlanMethods are the names that a Plan may list: the registered methods, with Budgeted
+// behind the one that has budgets.
+func PlanMethods() (names []string) {
+	for _, m := range sam.Methods() {
+		if m.Name == "none" {
+			names = append(names, Unperturbed)
+			continue
+		}
+		names = append(names, m.Name)
+		if m.Has("ascent-budget") && !slices.Contains(names, Budgeted) {
+			names = append(names, Budgeted)
+		}
+	}
+	return names
+}
+
+// A Plan is a comparison of methods over radii and seeds. All runs share the rest of
+// their settings.
+type Plan struct {
+	Base    train.Config `json:"base"`
+	Methods []string     `json:"methods"`
+	Rhos    []float64    `json:"rhos"`
+	Budgets []float64    `json:"ascent_budgets"` // for Budgeted, in nats
+	Seeds   int          `json:"seeds"`          // seeds 1, 2, ...
+}
+
+// DefaultPlan is methods over radii that reach well past where SAM breaks, for the settings of
+// an experiment like the digits.
+func DefaultPlan(base train.Config) Plan {
+	return Plan{
+		Base:    base,
+		Methods: []string{Unperturbed, "sam", "m-sam", Budgeted},
+		Rhos:    []float64{.03, .1, .2, .3, .4, .6, 1, 2, 4, 16},
+		Budgets: []float64{.08},
+		Seeds:   6,
+	}
+}
+
+// maxRuns keeps a mistyped number from filling the memory.
+const maxRuns = 1_000_000
+
+// Check returns an error for a plan that names unknown methods or impossible settings.
+func (p *Plan) Check(ctx context.Context) error {
+	if err := p.checkLists(); err != nil {
+		return err
+	}
+	one := *p
+	one.Seeds = 1
+	s, err := one.Study()
+	if err != nil {
+		return err
+	}
+	// The runs share all settings but those checked above: one stands for all.
+	_, err = s.open(ctx, s.Cells[0].Config, nil)
+	return err
+}
+
+func (p *Plan) checkLists() error {
+	known := PlanMethods()
+	if len(p.Methods) == 0 {
+		return fmt.Errorf("no methods; there are %s", strings.Join(known, ", "))
+	}
+	if p.Seeds <= 0 {
+		return fmt.Errorf("%d seeds; there must be at least one", p.Seeds)
+	}
+	for i, m := range p.Methods {
+		if !slices.Contains(known, m) {
+			return fmt.Errorf("unknown method %q; there are %s", m, strings.Join(known, ", "))
+		}
+		if slices.Contains(p.Methods[:i], m) {
+			return fmt.Errorf("method %s is listed twice", m)
+		}
+		if m == Budgeted && len(p.Budgets) == 0 {
+			return fmt.Errorf("method %s needs an ascent budget", m)
+		}
+	}
+	if len(p.Rhos) == 0 {
+		return errors.New("no radii")
+	}
+	for i, r := range p.Rhos {
+		if !(r > 0) || math.IsInf(r, 1) {
+			return fmt.Errorf("rho is %g; the radii to compare must be finite and > 0", r)
+		}
+		if i > 0 && r <= p.Rhos[i-1] {
+			return fmt.Errorf("the radii %g and %g are out of order; list them ascending, each once", p.Rhos[i-1], r)
+		}
+	}
+	for _, b := range p.Budgets {
+		if !(b > 0) || math.IsInf(b, 1) {
+			return fmt.Errorf("ascent budget is %g; it must be finite and > 0", b)
+		}
+	}
+	if all := float64(p.Seeds) * float64(len(p.Methods)*len(p.Rhos)*max(len(p.Budgets), 1)); all > maxRuns {
+		return fmt.Errorf("%d seeds make %.0f runs; at most %d are possible", p.Seeds, all, maxRuns)
+	}
+	return nil
+}
+
+// Study is the plan as a study like any other.
+func (p *Plan) Study() (*Study, error) {
+	if err := p.checkLists(); err != nil {
+		return nil, err
+	}
+	var grid []map[string]any
+	for _, m := range p.Methods {
+		switch m {
+		case Unperturbed:
+			grid = append(grid, map[string]any{"method": "none"})
+		case Budgeted:
+			for _, b := range p.Budgets {
+				grid = append(grid, map[string]any{"method": "m-sam", "ascent-budget": b, "rho": p.Rhos})
+			}
+		default:
+			grid = append(grid, map[string]any{"method": m, "rho": p.Rhos})
+		}
+	}
+	return New(Settings{Name: "compare", Base: p.Base, Seeds: p.Seeds, Grid: grid})
+}

@@ -1,0 +1,103 @@
+// Package supervised trains networks on examples with labels: images and texts by class, or
+// anything with numbers to predict. It is the kind of task that monge train begins.
+package supervised
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/train"
+)
+
+// Name is the kind's.
+const Name = "supervised"
+
+// The files that a run leaves in its directory.
+const (
+	WeightsFile = "weights.safetensors" // the final weights
+	BestFile    = "best.safetensors"    // the best weights on the validation split
+)
+
+// Settings are the task's own.
+type Settings struct {
+	Data         string    `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..." is:"examples"`
+	Size         data.Size `json:"size,omitzero" help:"height and width that images of files are brought to, as in 48x192, or one number for both (default theirs), or tokens of a text (default 64)" is:"examples"`
+	Crop         bool      `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing" is:"examples"`
+	Classes      []string  `json:"classes,omitempty" help:"keep these classes alone" is:"examples"`
+	Val          float64   `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split" is:"examples"`
+	Subset       int       `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)" is:"examples"`
+	TestSubset   int       `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)" is:"examples"`
+	DataSeed     uint64    `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw" is:"examples,free"`
+	LabelNoise   float64   `json:"label_noise" help:"share of training labels replaced by uniform ones" is:"free"`
+	PixelDropout float64   `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs" is:"free"`
+	Copies       int       `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
+	Normalize    string    `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)" is:"decided"`
+
+	Pad    int     `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
+	Flip   bool    `json:"flip,omitempty" help:"augment by mirroring half of the images"`
+	Cutout int     `json:"cutout,omitempty" help:"augment by blanking a square of this side"`
+	Mixup  float64 `json:"mixup,omitempty" help:"augment by mixing examples, by a share drawn from Beta(mixup, mixup)"`
+
+	Model  string   `json:"model" help:"model, see 'monge models'"`
+	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
+	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory" is:"free"`
+	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start" is:"free"`
+	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+
+	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
+}
+
+func init() {
+	train.Register(train.Kind{
+		Name: Name, Info: "data with classes or targets", Settings: Settings{Data: "digits", Val: .1, Model: "mlp"}, Rest: true,
+		Check: check, Open: open, Weights: WeightsFile, Measurable: measurable, Lost: lost,
+	})
+}
+
+// Default returns the settings of the digits experiment: the MLP on clean labels, trained by
+// SGD with momentum 0.9.
+func Default() train.Config {
+	k, err := train.FindKind(Name)
+	if err != nil {
+		panic(err) // init has registered it
+	}
+	return train.DefaultOf(k)
+}
+
+// Of returns the task's settings of a config, whose task must be of this kind.
+func Of(c *train.Config) Settings { return c.Own.(Settings) }
+
+// Change changes the task's settings of a config.
+func Change(c *train.Config, change func(s *Settings)) {
+	s := Of(c)
+	change(&s)
+	c.Own = s
+}
+
+// check returns an error for settings that the parts they configure would not see.
+func check(c *train.Config) error {
+	switch s := Of(c); {
+	case !(s.Smoothing >= 0 && s.Smoothing <= 1):
+		return fmt.Errorf("label-smoothing is %g; it must be from 0 to 1", s.Smoothing)
+	case s.Head != "" && s.Head != "new":
+		return fmt.Errorf("unknown head %q; there is new", s.Head)
+	case s.Head != "" && s.Init == "":
+		return errors.New("head is for a network that starts from a file: give init as well")
+	}
+	return nil
+}
+
+// options are those to open the data with.
+func (s *Settings) options() data.Options {
+	return data.Options{
+		Size: s.Size, Crop: s.Crop, Classes: s.Classes,
+		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed,
+	}
+}
+
+// measurable starts from no file: a network costs the same whatever its weights are.
+func measurable(c train.Config, _ *train.Config) train.Config {
+	Change(&c, func(s *Settings) { s.Init, s.Head = "", "" })
+	return c
+}

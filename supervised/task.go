@@ -1,0 +1,338 @@
+package supervised
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/train"
+)
+
+// A Task trains a network to tell classes apart, or to predict numbers.
+type Task struct {
+	Net       *nn.Model
+	Data      *data.Splits
+	Normalize picture.Normalization // of pixels
+
+	settings Settings
+	theta    []float32
+	kept     []string // parameters that did not come from the file to start from
+	source   *source
+	loader   *data.Loader
+	classes  classified
+	numbers  predicted
+}
+
+// A source is an opened data set, which several runs may see.
+type source struct {
+	splits      *data.Splits
+	fingerprint string
+}
+
+// openSource opens the data that settings name, or takes them from shared.
+func openSource(s *Settings, shared *train.Shared) (*source, error) {
+	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.Model), ""
+	if tokenizer != nil {
+		reader = s.Model // which reads texts in its own way
+	}
+	v, err := shared.Get(fmt.Sprintf("%s %q %#v %q", Name, s.Data, o, reader), func() (any, error) {
+		splits, err := data.Open(s.Data, o)
+		if err != nil {
+			return nil, err
+		}
+		if splits.Train.Len() == 0 {
+			return nil, fmt.Errorf("%s has no training split", s.Data)
+		}
+		if splits, err = splits.Tokenized(tokenizer, 0); err != nil {
+			return nil, err
+		}
+		fingerprint, err := splits.Fingerprint()
+		return &source{splits, fingerprint}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*source), nil
+}
+
+// open makes the task of a config, and notes there how pixels are normalized.
+func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task, error) {
+	s := Of(c)
+	src, err := openSource(&s, shared)
+	if err != nil {
+		return nil, err
+	}
+	t := &Task{source: src}
+	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
+		return nil, err
+	}
+	if s.Smoothing != 0 && t.predicts() {
+		return nil, fmt.Errorf("label-smoothing %g is for classes, and %s has numbers to predict", s.Smoothing, s.Data)
+	}
+	var start *classifier.File
+	if s.Init != "" {
+		if start, err = classifier.Open(s.Init); err != nil {
+			return nil, err
+		}
+	}
+	if t.Normalize, err = s.normalization(start); err != nil {
+		return nil, err
+	}
+	s.Normalize = t.Normalize.String()
+	t.settings, c.Own = s, s
+	if err := t.build(start, c.Seed); err != nil {
+		return nil, err
+	}
+	t.Net.SetDirectConv(c.DirectConv)
+	t.loader, err = data.NewLoader(t.Data.Train, data.LoaderSettings{
+		Batch: c.Batch, Shuffle: true, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
+		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout, Mixup: s.Mixup},
+	})
+	t.classes.task, t.numbers.task = t, t
+	return t, err
+}
+
+// ahead is how many minibatches are prepared while one is computed.
+const ahead = 1
+
+// normalization returns that of the pixels: what the settings say, or what the file to
+// start from (which may be nil) was trained with, or the data set's own.
+func (s *Settings) normalization(start *classifier.File) (picture.Normalization, error) {
+	name, _, _ := strings.Cut(s.Data, ":")
+	switch {
+	case s.Normalize != "":
+		return picture.ParseNormalization(s.Normalize)
+	case start != nil && start.Source != "":
+		return start.Info.Normalize, nil
+	case name == "cifar10" || name == "cifar100":
+		return picture.ParseNormalization(name)
+	}
+	return picture.Normalization{}, nil
+}
+
+// build builds the network, and its initial parameters: those of the file to start from (nil
+// for none), or random ones.
+func (t *Task) build(start *classifier.File, seed uint64) (err error) {
+	s := &t.settings
+	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm}
+	if t.predicts() {
+		o.Classes, o.Regression = len(t.Data.Targets), true
+	}
+	if t.Net, err = models.Build(s.Model, o); err != nil {
+		return err
+	}
+	if len(s.Freeze) > 0 {
+		if err := t.Net.Freeze(s.Freeze...); err != nil {
+			return err
+		}
+	}
+	t.theta = make([]float32, t.Net.Size())
+	t.Net.Init(t.theta, seed)
+	if start != nil {
+		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
+	}
+	return err
+}
+
+// Theta returns the initial parameters.
+func (t *Task) Theta() []float32 { return t.theta }
+
+// Buffers are the running statistics.
+func (t *Task) Buffers() (list [][]float32) {
+	for _, b := range t.Net.Buffers {
+		list = append(list, b.Data)
+	}
+	return list
+}
+
+// set returns a split's examples, nil if there are none.
+func (t *Task) set(s train.Split) *data.Set {
+	return map[train.Split]*data.Set{train.TrainSplit: t.Data.Train, train.ValSplit: t.Data.Val, train.TestSplit: t.Data.Test}[s]
+}
+
+// Examples returns the number of examples of a split.
+func (t *Task) Examples(s train.Split) int { return t.set(s).Len() }
+
+// Steps returns the number of minibatches of an epoch.
+func (t *Task) Steps() int { return t.loader.PerEpoch() }
+
+// predicts reports whether the examples have numbers to predict in place of classes.
+func (t *Task) predicts() bool { return t.Data.Targets != nil }
+
+// Of says what the examples are of.
+func (t *Task) Of() string {
+	if t.predicts() {
+		return "targets " + strings.Join(t.Data.Targets, ", ")
+	}
+	return fmt.Sprintf("%d classes", len(t.Data.Classes))
+}
+
+// Fingerprint tells the data from others.
+func (t *Task) Fingerprint() string { return t.source.fingerprint }
+
+// Notes says what was decided of a network that starts from a file.
+func (t *Task) Notes() (notes []string) {
+	if t.settings.Init == "" {
+		return nil
+	}
+	notes = append(notes, "normalisation "+t.settings.Normalize)
+	if len(t.kept) > 0 {
+		notes = append(notes, fmt.Sprintf("new, not from %s: %s", t.settings.Init, strings.Join(t.kept, ", ")))
+	}
+	return notes
+}
+
+// Close stops the preparation of minibatches.
+func (t *Task) Close() error {
+	t.loader.Close()
+	return nil
+}
+
+// Minibatch returns that of a step.
+func (t *Task) Minibatch(ctx context.Context, step int) (train.Minibatch, error) {
+	b, err := t.loader.Step(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	t.Net.SetSteps(uint64(step)) // dropout draws by it
+	if t.predicts() {
+		t.numbers.Batch = b
+		return &t.numbers, nil
+	}
+	t.classes.Batch = b
+	return &t.classes, nil
+}
+
+// A minibatch is a loader's as an objective.
+type minibatch struct {
+	*data.Batch
+	task *Task
+}
+
+// of returns a part of some numbers, as many for each example.
+func (b *minibatch) of(all []float32, lo, hi int) []float32 {
+	one := len(all) / b.Len()
+	return all[lo*one : hi*one]
+}
+
+// Len returns the number of examples.
+func (b *minibatch) Len() int { return len(b.Examples) }
+
+// classified is a minibatch of examples with classes; the loss is the cross-entropy.
+type classified struct{ minibatch }
+
+// Gradient is that of examples lo to hi-1.
+func (b *classified) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+	y := nn.Target{Labels: b.Labels[lo:hi], Lambda: b.Lambda, Smoothing: b.task.settings.Smoothing}
+	if b.Mixed != nil {
+		y.Mixed = b.Mixed[lo:hi]
+	}
+	return b.task.Net.GradientOf(y, grad, theta, b.of(b.X, lo, hi), c)
+}
+
+// Correct is how many examples of the last gradient were classified as labelled.
+func (b *classified) Correct() int { return b.task.Net.Correct() }
+
+// predicted is a minibatch of examples with numbers; the loss is the mean squared error.
+type predicted struct{ minibatch }
+
+// Gradient is that of examples lo to hi-1.
+func (b *predicted) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+	return b.task.Net.GradientOf(nn.Target{Values: b.of(b.Targets, lo, hi)}, grad, theta, b.of(b.X, lo, hi), c)
+}
+
+// Measure measures accuracy and loss on a split, or how far predicted numbers are off.
+func (t *Task) Measure(ctx context.Context, theta []float32, s train.Split) (train.Measures, error) {
+	return t.measure(ctx, theta, t.set(s))
+}
+
+// MeasureSome is [Task.Measure] on the first n examples of a split.
+func (t *Task) MeasureSome(ctx context.Context, theta []float32, s train.Split, n int) (train.Measures, error) {
+	some := make([]int, n)
+	for i := range some {
+		some[i] = i
+	}
+	return t.measure(ctx, theta, t.set(s).Select(some))
+}
+
+func (t *Task) measure(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
+	if t.predicts() {
+		return t.measureErrors(ctx, theta, set)
+	}
+	e, err := classifier.Evaluate(ctx, t.Net, theta, set, t.Normalize)
+	if err != nil {
+		return nil, err
+	}
+	classes := float64(len(t.Data.Classes))
+	return train.Measures{
+		{Name: "accuracy", Value: e.Accuracy, Better: train.Higher, Share: true, Chance: 1 / classes},
+		{Name: "loss", Value: e.Loss, Better: train.Lower, Chance: math.Log(classes)},
+	}, nil
+}
+
+// measureErrors measures how far predicted numbers are off. Guessing is the mean of the split's
+// targets.
+func (t *Task) measureErrors(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
+	e, err := classifier.EvaluateTargets(ctx, t.Net, theta, set, data.LoaderSettings{Batch: evaluated, Normalize: t.Normalize, Ahead: 1}, nil)
+	if err != nil {
+		return nil, err
+	}
+	guess := 0. // the variance, by the errors of each target and R2
+	for _, p := range e.PerTarget {
+		if r := 1 - float64(p.R2); r > 0 {
+			guess += float64(p.MSE) / r / float64(len(e.PerTarget))
+		}
+	}
+	return train.Measures{
+		{Name: "rmse", Value: e.RMSE, Better: train.Lower, Label: "RMSE", Chance: math.Sqrt(guess)},
+		{Name: "loss", Value: e.MSE, Better: train.Lower, Chance: guess},
+		{Name: "r2", Value: e.R2, Better: train.Higher, Label: "R²"},
+	}, nil
+}
+
+// evaluated is how many examples are evaluated at a time.
+const evaluated = 128
+
+// Save writes the network at theta with what it takes to use it.
+func (t *Task) Save(dir string, best bool, theta []float32) error {
+	name := WeightsFile
+	if best {
+		name = BestFile
+	}
+	s := &t.settings
+	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: classifier.Info{
+		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Normalize: t.Normalize,
+	}}
+	return classifier.Save(filepath.Join(dir, name), c, map[string]string{"sha256": train.Digest(theta)})
+}
+
+// lost reports whether a run ended at the constant predictor: a validation accuracy near
+// chance, and a loss no better than that of saying nothing; of numbers, with nothing of their
+// variance explained. Without a validation split it is judged on the test split.
+func lost(_ *train.Config, r *train.Result) (collapsed, lost bool) {
+	m := r.Val
+	if m == nil {
+		m = r.Test
+	}
+	if r2 := float64(m.Get("r2")); !math.IsNaN(r2) {
+		const none = .01 // of the variance is explained
+		return r2 < none, r2 < none
+	}
+	i := slices.IndexFunc(m, func(m train.Measure) bool { return m.Name == "accuracy" })
+	if i < 0 || m[i].Chance == 0 {
+		return false, false
+	}
+	c := 1 / m[i].Chance
+	near := min(3/c, 1/c+(1-1/c)*2/9) // the same at ten classes
+	collapsed = float64(m[i].Value) < near && float64(m.Get("loss")) > .95*math.Log(c)
+	return collapsed, collapsed
+}
