@@ -133,10 +133,13 @@ func (o *comparison) run(cmd *cobra.Command) error {
 	} else {
 		printComparison(cmd.OutOrStdout(), c, path)
 	}
-	if interrupted {
+	switch {
+	case interrupted:
 		return fmt.Errorf("%d of %d runs done: %w", len(c.Rows), c.Planned, err)
+	case err != nil:
+		return errors.Join(fmt.Errorf("%d of %d runs done: %w", len(c.Rows), c.Planned, err), unwritten)
 	}
-	return errors.Join(err, unwritten)
+	return unwritten
 }
 
 // do does the runs, one on each processor at a time, with a bar.

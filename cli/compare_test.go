@@ -29,7 +29,10 @@ func TestCompareKeepsRuns(t *testing.T) {
 		t.Fatalf("%d rows in memory, %d kept", len(memory.Rows), len(kept.Rows))
 	}
 	for i, r := range kept.Rows {
-		if r != memory.Rows[i] {
+		if memory.Rows[i].Run != "" {
+			t.Errorf("%s was not kept", memory.Rows[i].Run)
+		}
+		if memory.Rows[i].Run = r.Run; r != memory.Rows[i] {
 			t.Errorf("%+v, in memory %+v", r, memory.Rows[i])
 		}
 	}
@@ -72,7 +75,7 @@ func TestCompareKilled(t *testing.T) {
 		}
 		return list
 	}
-	whole := weights(mustCall(t, append(args, t.TempDir())...))
+	whole := weights(mustCall(t, append(args, t.TempDir(), "--keep-runs")...))
 	dir := t.TempDir()
 	args = append(args, dir, "--keep-runs")
 	cmd := exec.Command(os.Args[0], args...)
@@ -98,5 +101,21 @@ func TestCompareKilled(t *testing.T) {
 	}
 	if got := weights(mustCall(t, args...)); len(got) != 6 || !slices.Equal(got, whole) {
 		t.Errorf("killed and gone on with %q, whole %q", got, whole)
+	}
+}
+
+// Where runs fail, the others are in the table and on the page, and the error comes last.
+func TestCompareWithFailures(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"compare", "--methods", "sgd,sam", "--rho", "0.1", "--seeds", "2", "--epochs", "1", "--out", dir, "--keep-runs"}
+	if err := os.MkdirAll(filepath.Join(dir, "cells", "sam_rho-0.1_seed-2", "metrics.jsonl"), 0o777); err != nil { // in place of a file
+		t.Fatal(err)
+	}
+	code, out, stderr := call(args...)
+	if code != exitFailed || !strings.Contains(out, "Test accuracy") || !strings.Contains(stderr, "3 of 4 runs done: sam_rho-0.1_seed-2: ") {
+		t.Errorf("exit code %d, %s, %s", code, out, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
+		t.Error(err)
 	}
 }

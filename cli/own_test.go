@@ -327,3 +327,23 @@ func TestOwnStudy(t *testing.T) {
 		t.Error("the page lacks the method, or the setting that varies")
 	}
 }
+
+// A file that names the task begins as the flag does.
+func TestTaskOfFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pairs.toml")
+	if err := os.WriteFile(file, []byte("task = \"contrast\"\nepochs = 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var c train.Config
+	if err := train.ReadConfig(file, &c); err != nil {
+		t.Fatal(err)
+	}
+	k, err := train.FindKind("contrast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := train.DefaultOf(k)
+	if want.Epochs = 2; c.Base != want.Base || c.LR != want.LR || c.Batch != want.Batch || c.Epochs != 2 {
+		t.Errorf("%+v, want %+v", c, want)
+	}
+}

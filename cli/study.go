@@ -253,6 +253,9 @@ func printForecast(w io.Writer, s *study.Study, f *study.Forecast) {
 	for _, c := range f.Costs {
 		fmt.Fprintf(t, "%d\tlike %s\t%d steps of %.3g ms\t%s each\n", c.Cells, c.Like, c.Steps, 1e3*c.StepS, about(c.Seconds))
 	}
+	for _, u := range f.Unknown {
+		fmt.Fprintf(t, "%d\tlike %s\tunknown: %s\n", u.Cells, u.Like, plain(u.Why))
+	}
 	t.Flush()
 	fmt.Fprintf(w, "time about %s, disk %s", about(f.Seconds), bytesText(f.DiskBytes))
 	if f.PeakBytes > 0 {

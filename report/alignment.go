@@ -153,14 +153,14 @@ func loss(x train.Real) string {
 
 // runs lists the study's runs; links lead from the page's directory to theirs.
 func (v *alignmentView) runs(links string) (list []alignmentRun) {
-	byRun := analysis.ByRun(v.Comparison)
+	byCell := analysis.ByCell(v.Comparison)
 	for i, s := range v.States {
 		where := filepath.ToSlash(v.Study.Cells[i].Dir(""))
 		r := alignmentRun{Name: s.Cell, State: s.State, Why: s.Error, SKNN: "–", Final: "–", BestStep: "–", Broken: s.State == train.Failed || s.State == train.Diverged}
 		if s.State != study.Planned {
 			r.Link = (&url.URL{Path: links + where + "/"}).EscapedPath()
 		}
-		if row := byRun[where]; row != nil && row.Result != nil {
+		if row := byCell[v.Study.Cells[i].Name]; row != nil && row.Result != nil {
 			if word := endOf(row); word != "" {
 				r.State, r.Broken = word, true
 			}

@@ -253,7 +253,7 @@ func (v *runsView) alignSettings() {
 			}
 		}
 	}
-	for _, r := range v.runs {
+	for r := range own { // each once, given twice or not
 		for _, n := range names {
 			v.settings[r] = append(v.settings[r], setting{n, own[r][n]})
 		}

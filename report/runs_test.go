@@ -270,3 +270,17 @@ func FuzzRunsPage(f *testing.F) {
 		}
 	})
 }
+
+// Runs with other numbers of records, or of tasks with other settings, are shown beside each other.
+func TestRunsOfOtherLengths(t *testing.T) {
+	a, b := savedRun("runs/a", "sam", .1, 1, .95), savedRun("runs/b", "sam", .1, 1, .95)
+	a.Records, b.Records = a.Records[:4], b.Records[:5]
+	runsPageOf(t, []*train.SavedRun{a, b})
+	other := train.Default()
+	other.Task = "other"
+	c := savedRun("runs/c", "sam", .1, 1, .95)
+	c.Config = other
+	for _, runs := range [][]*train.SavedRun{{a, c}, {c, a}, {a, a, c}, {c, c}} {
+		runsPageOf(t, runs)
+	}
+}

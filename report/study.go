@@ -64,7 +64,7 @@ type cellRow struct {
 
 // cellRows lists a study's runs; links lead from the page's directory to theirs.
 func (v *view) cellRows(links string) (rows []cellRow) {
-	byRun := analysis.ByRun(v.Comparison)
+	byCell := analysis.ByCell(v.Comparison)
 	for i, s := range v.States {
 		run := filepath.ToSlash(v.Study.Cells[i].Dir(""))
 		row := cellRow{Name: s.Cell, State: s.State, Why: s.Error, Broken: s.State == train.Failed || s.State == train.Diverged,
@@ -72,7 +72,7 @@ func (v *view) cellRows(links string) (rows []cellRow) {
 		if s.State != study.Planned {
 			row.Link = (&url.URL{Path: links + run + "/"}).EscapedPath()
 		}
-		if r := byRun[run]; r != nil {
+		if r := byCell[s.Cell]; r != nil {
 			if word := endOf(r); word != "" {
 				row.State, row.Broken = word, true
 			}

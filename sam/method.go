@@ -120,6 +120,9 @@ func Family[F vec.Float](name string, p Params) (Settings[F], error) {
 	if s, err = newSettings[F](m, p); err != nil {
 		return s, fmt.Errorf("method %s: %w", m.Name, err)
 	}
+	if s.Rho == nil {
+		s.Rho = Constant(0)
+	}
 	return s, s.check()
 }
 

@@ -2,6 +2,8 @@ package sam
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 
 	"github.com/monge-ml/monge/vec"
 )
@@ -72,7 +74,9 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 		s.descent = set.Descent(n)
 	}
 	for _, choice := range []any{s.direction, s.length, s.descent} {
-		if k, ok := choice.(Keeper[F]); ok {
+		k, ok := choice.(Keeper[F])
+		// One thing may be two of the choices: it keeps once.
+		if ok && !slices.ContainsFunc(s.keepers, func(o Keeper[F]) bool { return reflect.TypeOf(o).Comparable() && o == k }) {
 			s.keepers = append(s.keepers, k)
 		}
 	}

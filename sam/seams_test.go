@@ -429,3 +429,49 @@ func TestSeamsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// both is a direction and a descent in one, which counts how often it keeps.
+type both struct{ kept int }
+
+func (b *both) Direct(d, _, g []float64) error             { copy(d, g); return nil }
+func (b *both) Combine(_, _ []float64, _ sam.Result) error { return nil }
+func (b *both) Keep(_, _ []float64)                        { b.kept++ }
+func (b *both) MarshalBinary() ([]byte, error)             { return []byte{byte(b.kept)}, nil }
+func (b *both) UnmarshalBinary([]byte) error               { return nil }
+
+// A thing that is two of a step's choices keeps once a step.
+func TestKeeperOfTwoChoices(t *testing.T) {
+	b := &both{}
+	base, err := optim.NewSGD[float64](2, optim.SGDSettings{LR: sam.Constant(.1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sam.New(2, base, sam.Settings[float64]{
+		Rho:       sam.Constant(.1),
+		Direction: func(int) sam.Direction[float64] { return b },
+		Descent:   func(int) sam.Descent[float64] { return b },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta := []float64{1, 2}
+	for range 3 {
+		if _, err := s.Step(theta, sam.Func(func(grad, theta []float64) float64 {
+			copy(grad, theta)
+			return 1
+		})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.kept != 3 {
+		t.Errorf("kept %d times in 3 steps", b.kept)
+	}
+}
+
+// A method whose settings leave out the radius has none.
+func TestMethodWithoutRho(t *testing.T) {
+	sam.Register(sam.Method{Name: "test-no-radius", New64: func(sam.Params) (sam.Settings[float64], error) { return sam.Settings[float64]{}, nil }})
+	if s, err := sam.Family[float64]("test-no-radius", sam.Params{}); err != nil || s.Rho.At(0) != 0 {
+		t.Errorf("%v, %v", s.Rho, err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/train"
 )
@@ -25,13 +26,15 @@ type Study struct {
 	Stages []Cell       `json:"stages,omitempty"` // runs before the cells, one after the other
 	Cells  []Cell       `json:"cells"`            // by seed
 
-	open       Opener
-	most       int // cells
-	file       *file
-	known      map[string]bool   // names of cells
-	varying    map[string]bool   // settings that make variants of methods
-	baseTexts  map[string]string // the base's settings
-	perturbing map[string]bool   // settings
+	open      Opener
+	most      int // cells
+	file      *file
+	readOnly  bool              // a program's, read from its file
+	unsaid    error             // why it can't be written as a file
+	known     map[string]bool   // names of cells
+	varying   map[string]bool   // settings that make variants of methods
+	baseTexts map[string]string // the base's settings
+	ofMethods map[string]bool   // settings that methods have a use for
 }
 
 // Table3 is the table of the M-SAM paper (arXiv 2502.08448) that a study on pairs may be shown
@@ -58,18 +61,58 @@ const maxCells = 10000
 // Dir is where a cell's run is kept in the study's directory.
 func (c Cell) Dir(dir string) string { return filepath.Join(dir, "cells", c.Name) }
 
-// perturbing are the settings that only methods which perturb have a use for.
-func perturbing() map[string]bool {
+// ofMethods are the settings that some methods have a use for.
+func ofMethods() map[string]bool {
 	names := map[string]bool{}
 	for _, m := range sam.Methods() {
 		for _, n := range m.Uses {
-			names[n] = names[n] || m.Perturbs()
+			names[n] = true
 		}
 		for _, n := range m.Numbers {
-			names[n.Name] = names[n.Name] || m.Perturbs()
+			names[n.Name] = true
 		}
 	}
 	return names
+}
+
+// alone reports whether a config is of the base optimizer alone.
+func alone(c *train.Config) bool {
+	m, err := sam.FindMethod(c.Method)
+	return err == nil && m.Name == "none"
+}
+
+// idle returns what tells which settings a config has no use for, as its method doesn't perturb.
+func (s *Study) idle(c *train.Config) func(setting string) bool {
+	if c.Perturbs() {
+		return func(string) bool { return false }
+	}
+	m, _ := sam.FindMethod(c.Method) // Perturbs is false for an unknown one, which has nothing
+	rule, _ := optim.FindRule(c.Base)
+	return func(setting string) bool { return s.ofMethods[setting] && !m.Has(setting) && !rule.Has(setting) }
+}
+
+// withoutIdle returns the config without the settings that its method, which doesn't perturb, has
+// no use for.
+func (s *Study) withoutIdle(c train.Config) train.Config {
+	if alone(&c) {
+		return c.Unperturbed()
+	}
+	idle, bare := s.idle(&c), train.Config{}
+	was := c.MethodConfig
+	bare.Method, bare.ClipNorm = was.Method, was.ClipNorm
+	texts := texts(&c)
+	for _, set := range train.Settings(&bare) {
+		if s.ofMethods[set.Name] && !idle(set.Name) && texts[set.Name] != set.String() {
+			_ = set.Set(texts[set.Name]) // it is one's text
+		}
+	}
+	c.MethodConfig = bare.MethodConfig
+	numbers := maps.Clone(c.Numbers)
+	maps.DeleteFunc(numbers, func(name string, _ float64) bool { return idle(name) })
+	if c.Numbers = numbers; len(numbers) == 0 {
+		c.Numbers = nil
+	}
+	return c
 }
 
 // addGrid adds the product of a grid's lists, and of the seeds if they are counted.
@@ -77,7 +120,7 @@ func (s *Study) addGrid(grid map[string]any, seeds bool) error {
 	names := slices.Sorted(maps.Keys(grid))
 	lists := make([][]any, len(names))
 	for i, name := range names {
-		lists[i] = values(name, grid[name])
+		lists[i] = s.values(name, grid[name])
 		if len(lists[i]) == 0 {
 			return fmt.Errorf("%s is an empty list", name)
 		}
@@ -106,12 +149,12 @@ func (s *Study) addGrid(grid map[string]any, seeds bool) error {
 
 // values are those of one setting in a grid. The value of a setting that is a list itself
 // is a list; only a list of lists varies it.
-func values(name string, v any) []any {
+func (s *Study) values(name string, v any) []any {
 	list, ok := v.([]any)
 	if !ok {
 		return []any{v}
 	}
-	for _, s := range train.AllSettings() {
+	for _, s := range append(train.Settings(&s.Base), train.AllSettings()...) {
 		if s.Name != name || s.Type() != "list" {
 			continue
 		}
@@ -143,15 +186,14 @@ func (s *Study) add(settings map[string]any) error {
 	if err := train.ApplySettings(&c, settings); err != nil {
 		return err
 	}
-	m, err := sam.FindMethod(c.Method)
-	if err != nil {
+	if _, err := sam.FindMethod(c.Method); err != nil {
 		return err
 	}
-	if !m.Perturbs() {
-		c = withoutRadius(c, m) // in a product of methods and radii it is one run
+	if !c.Perturbs() {
+		c = s.withoutIdle(c) // in a product of methods and radii it is one run
 	}
 	cell := Cell{s.cellName(&c), c}
-	err = c.Check()
+	err := c.Check()
 	if n := len(s.Stages); err == nil && n > 0 {
 		err = s.Stages[n-1].leadsTo(&c)
 	}
@@ -163,19 +205,6 @@ func (s *Study) add(settings map[string]any) error {
 		s.Cells = append(s.Cells, cell)
 	}
 	return nil
-}
-
-// withoutRadius drops what the config of a method that doesn't perturb has no use for.
-func withoutRadius(c train.Config, m sam.Method) train.Config {
-	given := texts(&c)
-	c = c.Unperturbed()
-	c.Method = m.Name
-	for name, text := range given {
-		if m.Has(name) && text != "" {
-			_ = c.Set(name, text) // it has been set to this before
-		}
-	}
-	return c
 }
 
 // addStages adds the runs before the grid, each of which starts from the one before.
@@ -243,7 +272,7 @@ func (c *Cell) startFrom(stage Cell, dir string) {
 // cellName spells the method, the settings that are not the base's, and the seed. It
 // depends on nothing else, so that it stays when a grid grows.
 func (s *Study) cellName(c *train.Config) string {
-	parts, perturbs, alone := []string{c.Method}, c.Perturbs(), c.Method == "none"
+	parts, alone, idle := []string{c.Method}, alone(c), s.idle(c)
 	if alone {
 		parts[0] = c.Base
 	}
@@ -257,7 +286,7 @@ func (s *Study) cellName(c *train.Config) string {
 				continue
 			}
 		}
-		if value == s.baseTexts[set.Name] || !perturbs && s.perturbing[set.Name] && (alone || value == "") {
+		if value == s.baseTexts[set.Name] || idle(set.Name) {
 			continue
 		}
 		if value == "" {

@@ -28,15 +28,20 @@ var presets embed.FS
 
 // A file is a study as TOML has it.
 type file struct {
-	Name   string           `toml:"name"`
-	About  string           `toml:"about,omitempty"`
-	Notes  []string         `toml:"notes,omitempty"`
-	Beside string           `toml:"beside,omitempty"`
-	Preset string           `toml:"preset,omitempty"`
-	Seeds  int              `toml:"seeds,omitzero"`
-	Base   map[string]any   `toml:"base"`
-	Stage  []map[string]any `toml:"stage,omitempty"`
-	Grid   []map[string]any `toml:"grid"`
+	Name   string   `toml:"name"`
+	About  string   `toml:"about,omitempty"`
+	Notes  []string `toml:"notes,omitempty"`
+	Beside string   `toml:"beside,omitempty"`
+	Preset string   `toml:"preset,omitempty"`
+	Seeds  int      `toml:"seeds,omitzero"`
+	// Program is set where a program has made the runs by an Opener of its own, or of a task that
+	// is none of the registered kinds: such a study is read here, but not run. Own are then the
+	// settings of the task, if its kind is not known.
+	Program bool             `toml:"program,omitempty"`
+	Own     []ownSetting     `toml:"own,omitempty"`
+	Base    map[string]any   `toml:"base"`
+	Stage   []map[string]any `toml:"stage,omitempty"`
+	Grid    []map[string]any `toml:"grid"`
 }
 
 // Presets returns the names of the studies that come with the program.
@@ -113,16 +118,17 @@ func parse(b []byte) (*file, error) {
 	if unknown := m.Undecoded(); len(unknown) > 0 {
 		return nil, fmt.Errorf("unknown key %q; a study has name, about, notes, beside, preset, seeds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables", unknown[0])
 	}
+	if len(f.Own) > 0 && !f.Program {
+		return nil, errors.New("[[own]] says what settings the task of a program has; it needs program = true")
+	}
 	if m.IsDefined("seeds") && f.Seeds < 1 {
 		return nil, fmt.Errorf("seeds is %d; it must be at least 1", f.Seeds)
 	}
 	if f.Beside != "" && f.Beside != Table3 {
 		return nil, fmt.Errorf("beside is %q; the only table to show beside a study is %s", f.Beside, Table3)
 	}
-	for _, t := range f.tables() {
-		if err := t.normalize(train.SettingNames()); err != nil {
-			return nil, err
-		}
+	if err := f.normalize(f.own()); err != nil {
+		return nil, err
 	}
 	if f.Preset == "" {
 		return &f, nil
@@ -179,8 +185,22 @@ func (f *file) tables() (list []table) {
 	return list
 }
 
-// normalize brings the names of settings to those of flags, and refuses unknown ones.
-func (t table) normalize(known []string) error {
+// normalize brings the names of settings to those of flags, and refuses unknown ones. Those of
+// a program's own task are known beside those of the registered kinds.
+func (f *file) normalize(own []string) error {
+	for _, t := range f.tables() {
+		if err := t.normalize(own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t table) normalize(own []string) error {
+	known := train.SettingNames()
+	for _, name := range own {
+		known = appendNew(known, name)
+	}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		name := strings.ReplaceAll(key, "_", "-")
 		if !slices.Contains(known, name) {
@@ -213,7 +233,7 @@ func (f *file) set(override string) error {
 		f.Seeds = n
 		return nil
 	}
-	if err := (table{"--set", map[string]any{key: text}, false}).normalize(train.SettingNames()); err != nil {
+	if err := (table{"--set", map[string]any{key: text}, false}).normalize(f.own()); err != nil {
 		return err
 	}
 	for _, t := range f.tables()[1:] {
@@ -224,30 +244,56 @@ func (f *file) set(override string) error {
 	if f.Base == nil {
 		f.Base = map[string]any{}
 	}
-	f.Base[key] = typed(text)
+	f.Base[key] = value(text)
 	return nil
 }
 
 // study makes the runs of a whole file.
 func (f *file) study() (*Study, error) {
-	task, _ := f.Base["task"].(string)
-	base, err := train.Begin(task)
+	base, err := f.begin()
 	if err != nil {
 		return nil, fmt.Errorf("[base]: %w", err)
 	}
-	return f.over(base, maxCells)
+	most := maxCells
+	if f.Program {
+		most = maxRuns // it was one there
+	}
+	return f.over(base, most)
+}
+
+// begin returns what the file's base changes.
+func (f *file) begin() (train.Config, error) {
+	task, _ := f.Base["task"].(string)
+	if !f.Program {
+		return train.Begin(task)
+	}
+	if k, err := train.FindKind(task); err == nil {
+		return train.DefaultOf(k), nil
+	}
+	c := train.Default()
+	c.Task, c.Own = task, ownStruct(f.Own)
+	return c, nil
+}
+
+// base returns the settings of the file's base that are to be applied to what begin returns.
+func (f *file) base() map[string]any {
+	values := maps.Clone(f.Base)
+	if f.Program {
+		delete(values, "task") // it need not be a registered one
+	}
+	return values
 }
 
 // over makes the runs of a file whose settings are over these, so many at most.
 func (f *file) over(base train.Config, most int) (*Study, error) {
-	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Base: base, open: byKind, most: most, file: f, known: map[string]bool{}}
+	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Base: base, open: byKind, readOnly: f.Program, most: most, file: f, known: map[string]bool{}}
 	if s.Name == "" {
 		s.Name = "study"
 	}
-	if err := train.ApplySettings(&s.Base, f.Base); err != nil {
+	if err := train.ApplySettings(&s.Base, f.base()); err != nil {
 		return nil, fmt.Errorf("[base]: %w", err)
 	}
-	s.baseTexts, s.perturbing = texts(&s.Base), perturbing()
+	s.baseTexts, s.ofMethods = texts(&s.Base), ofMethods()
 	if len(f.Grid) == 0 {
 		return nil, errors.New(`no [[grid]]: it says what varies, like method = ["sam", "m-sam"] and rho = [0.1, 0.3]`)
 	}
@@ -271,50 +317,16 @@ func (f *file) over(base train.Config, most int) (*Study, error) {
 
 // TOML returns the study as a file: one that starts from no preset.
 func (s *Study) TOML() ([]byte, error) {
+	if s.unsaid != nil {
+		return nil, s.unsaid
+	}
 	var b bytes.Buffer
 	f := *s.file
 	f.Name = s.Name
-	if f.Base == nil {
-		f.Base = s.baseTable()
-	}
 	e := toml.NewEncoder(&b)
 	e.Indent = ""
 	err := e.Encode(f)
 	return b.Bytes(), err
-}
-
-// baseTable is what of the base settings a file has to say: those that are not what the task has
-// by itself.
-func (s *Study) baseTable() map[string]any {
-	base := map[string]any{}
-	if s.Base.Task != "" {
-		base["task"] = s.Base.Task
-	}
-	usual := map[string]string{}
-	if c, err := train.Begin(s.Base.Task); err == nil {
-		usual = texts(&c)
-	}
-	for _, set := range train.Settings(&s.Base) {
-		text := set.String()
-		if set.Name == "task" || set.Name == "seed" && s.file.Seeds > 0 || text == usual[set.Name] {
-			continue
-		}
-		base[set.Name] = text
-		switch set.Type() {
-		case "int", "uint", "float", "bool":
-			base[set.Name] = typed(text)
-		}
-	}
-	return base
-}
-
-// typed is a text as what it is in TOML: a number as a number.
-func typed(text string) any {
-	var v map[string]any
-	if _, err := toml.Decode("v = "+text, &v); err == nil && len(v) == 1 {
-		return v["v"]
-	}
-	return text
 }
 
 // Save writes the study into its directory, so that it can be gone on with and reported

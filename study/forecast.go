@@ -21,6 +21,9 @@ type Forecast struct {
 	DiskBytes int64   `json:"disk_bytes"`
 	PeakBytes int64   `json:"peak_bytes"` // of memory; 0 where the system does not say
 	Costs     []Cost  `json:"costs"`
+	// Unknown are the cells, by one of each kind, that can't be measured; the sums are without
+	// them, and without stages that can't be.
+	Unknown []Unmeasured `json:"unknown,omitempty"`
 
 	steps map[string]int // of a cell or a stage, by name
 }
@@ -39,6 +42,14 @@ type Cost struct {
 	Parameters int     `json:"parameters"`
 }
 
+// An Unmeasured is a kind of run of which a few steps can't be taken, as when its loss is not a
+// number from the start.
+type Unmeasured struct {
+	Like  string `json:"like"` // a cell of the kind, or a stage
+	Cells int    `json:"cells"`
+	Why   string `json:"why"`
+}
+
 // forecastSteps are how many steps a measurement takes.
 const forecastSteps = 5
 
@@ -48,13 +59,17 @@ const forecastSteps = 5
 //
 // Runs beside each other, a part of the threads each, do more work in a time than one after
 // the other on all, whose parts wait for one another at every operation. Cells are measured
-// as if the others of their time were there, stages alone.
+// as if the others of their time were there, stages alone. A kind that can't be measured is
+// among the unknown; the error is ctx's.
 func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int) (Forecast, error) {
 	f := Forecast{Cells: len(cells), Jobs: jobs, Costs: []Cost{}, steps: map[string]int{}}
 	if f.Jobs == 0 {
 		f.Jobs = runtime.GOMAXPROCS(0)
 	}
 	f.Jobs = max(1, min(f.Jobs, len(cells)))
+	if s.readOnly && len(cells) > 0 {
+		return f, errProgram
+	}
 	m := meter{open: s.open}
 	if len(s.Stages) > 0 {
 		m.first = &s.Stages[0].Config
@@ -64,10 +79,14 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 			continue
 		}
 		cost, err := m.cost(ctx, c)
-		if err != nil {
-			return f, fmt.Errorf("%s: %w", c.Name, err)
-		}
 		f.Stages++
+		if err != nil {
+			if ctx.Err() != nil {
+				return f, ctx.Err()
+			}
+			f.Unknown = append(f.Unknown, Unmeasured{c.Name, 1, err.Error()})
+			continue
+		}
 		f.steps[c.Name] = cost.Steps
 		f.Steps += cost.Steps
 		f.StageS += cost.Seconds
@@ -76,14 +95,23 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 	f.Seconds = f.StageS
 	m.done = nil // those had all threads
 	defer par.JoinN(f.Jobs - 1)()
-	at := map[string]int{}
+	at, unknown := map[string]int{}, map[string]int{}
 	for _, c := range cells {
-		k := kind(&c.Config) + fmt.Sprint(c.Config.Gradients())
+		k := costKind(&c.Config) + fmt.Sprint(c.Config.Gradients())
+		if i, ok := unknown[k]; ok {
+			f.Unknown[i].Cells++
+			continue
+		}
 		i, known := at[k]
 		if !known {
 			cost, err := m.cost(ctx, c)
+			if ctx.Err() != nil {
+				return f, ctx.Err()
+			}
 			if err != nil {
-				return f, fmt.Errorf("%s: %w", c.Name, err)
+				unknown[k] = len(f.Unknown)
+				f.Unknown = append(f.Unknown, Unmeasured{c.Name, 1, err.Error()})
+				continue
 			}
 			i, at[k] = len(f.Costs), len(f.Costs)
 			f.Costs = append(f.Costs, cost)
@@ -102,9 +130,12 @@ func (s *Study) Forecast(ctx context.Context, dir string, cells []Cell, jobs int
 // diskOf is what is left of a run: the last weights and the best ones, and its records.
 func diskOf(parameters int) int64 { return 2*4*int64(parameters) + 64<<10 }
 
-// kind tells runs apart whose steps cost differently, whatever their gradients.
-func kind(c *train.Config) string {
+// costKind tells runs apart whose steps cost differently, whatever their gradients.
+func costKind(c *train.Config) string {
 	var b strings.Builder
+	if !c.Perturbs() && !alone(c) {
+		fmt.Fprintf(&b, "method=%q ", c.Method) // its steps are its own
+	}
 	for _, set := range train.Settings(c) {
 		if !set.Is("free") {
 			fmt.Fprintf(&b, "%s=%q ", set.Name, set.String())
@@ -125,7 +156,11 @@ type meter struct {
 // cost measures a step with one gradient and one with two, and mixes them by how often
 // the cell takes which.
 func (m *meter) cost(ctx context.Context, c Cell) (Cost, error) {
-	plain, err := m.measure(ctx, c.Config.Unperturbed())
+	plainly := c.Config
+	if plainly.Perturbs() {
+		plainly = plainly.Unperturbed()
+	}
+	plain, err := m.measure(ctx, plainly)
 	if err != nil {
 		return Cost{}, err
 	}
@@ -146,7 +181,7 @@ func (m *meter) cost(ctx context.Context, c Cell) (Cost, error) {
 }
 
 func (m *meter) measure(ctx context.Context, c train.Config) (train.Estimate, error) {
-	k := kind(&c) + fmt.Sprint(c.Gradients())
+	k := costKind(&c) + fmt.Sprint(c.Gradients())
 	if e, known := m.done[k]; known {
 		return e, nil
 	}

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -22,9 +20,9 @@ type Settings struct {
 	Notes []string     // how far it goes, for its page: a sentence or a few each
 	Base  train.Config // the settings that all runs share
 	Seeds int          // seeds 1, 2, ... of each; 0 is the base's alone
-	// Grid says what varies, by the names of settings (with hyphens, as flags have them): the
-	// runs are, for each map, the product of its lists. Values are strings, bools and numbers,
-	// or slices of them.
+	// Grid says what varies, by the names of settings: the runs are, for each map, the product
+	// of its lists. Values are strings, bools, numbers, or slices of them; a key is a setting's
+	// name with hyphens, one of Base.Own among them.
 	Grid []map[string]any
 	// Open makes a run; nil is one whose task is of a registered kind.
 	Open Opener
@@ -32,53 +30,59 @@ type Settings struct {
 
 // New makes a study.
 func New(set Settings) (*Study, error) {
-	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds}
-	known := train.SettingNames()
-	for _, own := range train.Settings(&set.Base) {
-		known = append(known, own.Name)
+	grid, err := plainGrid(set.Grid)
+	if err != nil {
+		return nil, err
 	}
-	for _, g := range set.Grid {
-		f.Grid = append(f.Grid, maps.Clone(g))
+	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds, Grid: grid}
+	var own []string
+	for _, s := range ownSettings(&set.Base) {
+		own = append(own, s.Name)
 	}
-	for _, t := range f.tables() {
-		if err := t.normalize(known); err != nil {
-			return nil, err
-		}
-		for name, v := range t.values {
-			t.values[name] = listOf(v)
-		}
+	if err := f.normalize(own); err != nil {
+		return nil, err
 	}
 	s, err := f.over(set.Base, maxRuns)
 	if err != nil {
 		return nil, err
 	}
+	_, registered := set.Base.Kind()
+	f.Program = set.Open != nil || !registered
+	s.unsaid = f.sayBase(&set.Base)
 	if set.Open != nil {
 		s.open = set.Open
 	}
 	return s, nil
 }
 
-// listOf is a slice of any type as a list of values.
-func listOf(v any) any {
-	x := reflect.ValueOf(v)
-	if x.Kind() != reflect.Slice {
-		return v
+// Budgeted is the name, in a list of methods, of M-SAM with an ascent budget. Other methods that
+// have budgets are called likewise.
+const Budgeted = "m-sam" + withBudget
+
+const withBudget = "-budget"
+
+// budgeted is the name, in a list of methods, of one with an ascent budget.
+func budgeted(method string) string { return method + withBudget }
+
+// methodOf finds the method that a name in a list means, and whether it has a budget.
+func methodOf(name string) (m sam.Method, budget bool, err error) {
+	if m, err = sam.FindMethod(name); err == nil {
+		return m, false, nil
 	}
-	list := make([]any, x.Len())
-	for i := range list {
-		list[i] = listOf(x.Index(i).Interface())
+	if of, ok := strings.CutSuffix(name, withBudget); ok {
+		if m, err := sam.FindMethod(of); err == nil && m.Has("ascent-budget") {
+			return m, true, nil
+		}
 	}
-	return list
+	return m, false, fmt.Errorf("unknown method %q; there are %s", name, strings.Join(PlanMethods(), ", "))
 }
 
-// Budgeted is the name, in a list of methods, of M-SAM with an ascent budget.
-const Budgeted = "m-sam-budget"
-
-// Unperturbed is the name, in a list of methods, of the base optimizer alone.
+// Unperturbed is the name, in a list of methods and in rows, of the base optimizer alone; a list
+// may also call it "none".
 const Unperturbed = "sgd"
 
-// PlanMethods are the names that a Plan may list: the registered methods, with Budgeted
-// behind the one that has budgets.
+// PlanMethods are the names that a Plan may list: the registered methods, and behind
+// each that has budgets its name with one, as Budgeted.
 func PlanMethods() (names []string) {
 	for _, m := range sam.Methods() {
 		if m.Name == "none" {
@@ -86,8 +90,8 @@ func PlanMethods() (names []string) {
 			continue
 		}
 		names = append(names, m.Name)
-		if m.Has("ascent-budget") && !slices.Contains(names, Budgeted) {
-			names = append(names, Budgeted)
+		if name := budgeted(m.Name); m.Has("ascent-budget") && !slices.Contains(sam.MethodNames(), name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -99,7 +103,7 @@ type Plan struct {
 	Base    train.Config `json:"base"`
 	Methods []string     `json:"methods"`
 	Rhos    []float64    `json:"rhos"`
-	Budgets []float64    `json:"ascent_budgets"` // for Budgeted, in nats
+	Budgets []float64    `json:"ascent_budgets"` // of methods like Budgeted, in nats
 	Seeds   int          `json:"seeds"`          // seeds 1, 2, ...
 }
 
@@ -142,15 +146,22 @@ func (p *Plan) checkLists() error {
 	if p.Seeds <= 0 {
 		return fmt.Errorf("%d seeds; there must be at least one", p.Seeds)
 	}
-	for i, m := range p.Methods {
-		if !slices.Contains(known, m) {
-			return fmt.Errorf("unknown method %q; there are %s", m, strings.Join(known, ", "))
+	listed := map[string]bool{}
+	for _, name := range p.Methods {
+		m, budget, err := methodOf(name)
+		if err != nil {
+			return err
 		}
-		if slices.Contains(p.Methods[:i], m) {
-			return fmt.Errorf("method %s is listed twice", m)
+		of := m.Name
+		if budget {
+			of = budgeted(of)
 		}
-		if m == Budgeted && len(p.Budgets) == 0 {
-			return fmt.Errorf("method %s needs an ascent budget", m)
+		if listed[of] {
+			return fmt.Errorf("method %s is listed twice", name)
+		}
+		listed[of] = true
+		if budget && len(p.Budgets) == 0 {
+			return fmt.Errorf("method %s needs an ascent budget", name)
 		}
 	}
 	if len(p.Rhos) == 0 {
@@ -180,17 +191,22 @@ func (p *Plan) Study() (*Study, error) {
 	if err := p.checkLists(); err != nil {
 		return nil, err
 	}
+	rhos := p.Rhos
 	var grid []map[string]any
-	for _, m := range p.Methods {
-		switch m {
-		case Unperturbed:
-			grid = append(grid, map[string]any{"method": "none"})
-		case Budgeted:
+	for _, name := range p.Methods {
+		m, budget, err := methodOf(name)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case budget:
 			for _, b := range p.Budgets {
-				grid = append(grid, map[string]any{"method": "m-sam", "ascent-budget": b, "rho": p.Rhos})
+				grid = append(grid, map[string]any{"method": m.Name, "ascent-budget": b, "rho": rhos})
 			}
+		case m.Perturbs():
+			grid = append(grid, map[string]any{"method": m.Name, "rho": rhos})
 		default:
-			grid = append(grid, map[string]any{"method": m, "rho": p.Rhos})
+			grid = append(grid, map[string]any{"method": m.Name})
 		}
 	}
 	return New(Settings{Name: "compare", Base: p.Base, Seeds: p.Seeds, Grid: grid})

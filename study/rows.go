@@ -14,7 +14,7 @@ import (
 // A Row is one run of a comparison. In JSON its score is under the names of its measure:
 // test_accuracy, say.
 type Row struct {
-	Run          string     `json:"run,omitempty"`     // its place in the study's directory, kept or not
+	Run          string     `json:"run,omitempty"`     // its place in the study's directory, "" if it was not kept
 	Method       string     `json:"method"`            // "sgd" for the base optimizer alone
 	Variant      string     `json:"variant,omitempty"` // what else sets its method apart
 	AscentBudget *float64   `json:"ascent_budget"`
@@ -34,6 +34,7 @@ type Row struct {
 	Result  *train.Result  `json:"result,omitempty"` // of a run that finished
 	Records []train.Record `json:"records"`
 
+	Cell    string       `json:"-"` // its name
 	Config  train.Config `json:"-"`
 	measure string
 }
@@ -140,7 +141,7 @@ func (s *Study) plan() Plan {
 		r := s.row(cell, State{})
 		name := r.Method
 		if r.AscentBudget != nil && r.sweep() == "" {
-			name = Budgeted
+			name = budgeted(name)
 		}
 		p.Methods = appendNew(p.Methods, name)
 		seeds[withoutSeed(cell)]++
@@ -175,14 +176,17 @@ func relative(c Cell) string { return filepath.ToSlash(c.Dir("")) }
 // row is a cell's run as a row of a comparison.
 func (s *Study) row(c Cell, st State) Row {
 	r := Row{
-		Run: relative(c), Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
+		Cell: c.Name, Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
 		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed, Test: math.NaN(), Val: math.NaN(), Config: c.Config,
 	}
-	if !c.Config.Perturbs() {
+	if alone(&c.Config) {
 		r.Method = Unperturbed
 	}
 	if st.Run == nil {
 		return r
+	}
+	if st.Run.Path != "" {
+		r.Run = relative(c)
 	}
 	r.Records = st.Run.Records
 	r.StepS = meanStep(r.Records)
@@ -232,12 +236,12 @@ func (s *Study) variant(c *train.Config) string {
 		return ""
 	}
 	var said []string
-	perturbs := c.Perturbs()
+	idle := s.idle(c)
 	for _, set := range train.Settings(c) {
 		name, v := strings.TrimSuffix(set.Name, "-schedule"), set.String()
 		switch {
 		case !s.varying[set.Name], v == s.baseTexts[set.Name]:
-		case !perturbs && s.perturbing[set.Name]:
+		case idle(set.Name):
 		case v == "", v == "false":
 			said = append(said, "no "+set.Name)
 		case v == "true":
@@ -255,12 +259,12 @@ func (s *Study) findVarying() {
 	s.varying = map[string]bool{}
 	seen := map[string]string{}
 	for _, cell := range s.Cells {
-		perturbs := cell.Config.Perturbs()
+		idle := s.idle(&cell.Config)
 		for _, set := range train.Settings(&cell.Config) {
 			switch {
 			case slices.Contains([]string{"method", "rho", "ascent-budget", "seed"}, set.Name):
 				continue
-			case !perturbs && s.perturbing[set.Name]:
+			case idle(set.Name):
 				continue
 			}
 			v := set.String()
@@ -281,12 +285,12 @@ type Group struct {
 // Groups returns the groups in the order of their cells.
 func (c *Comparison) Groups() (groups []Group) {
 	at := map[string]int{}
-	byRun := map[string]*Row{}
+	byCell := map[string]*Row{}
 	for i := range c.Rows {
-		byRun[c.Rows[i].Run] = &c.Rows[i]
+		byCell[c.Rows[i].Cell] = &c.Rows[i]
 	}
 	for _, cell := range c.Study.Cells {
-		r := byRun[relative(cell)]
+		r := byCell[cell.Name]
 		if r == nil {
 			continue
 		}

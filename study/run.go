@@ -45,10 +45,14 @@ func (s *Study) Only(pattern string) ([]Cell, error) {
 // diverges is told of, and the others go on. Without a directory ("") nothing is kept but what
 // is returned, and the study can't have stages.
 //
-// The error is ctx's when it ended before all was done, or that of a stage.
+// The error is ctx's when it ended before all was done, that of a stage, or of why a run failed
+// whose directory can't be written.
 func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions) ([]State, error) {
 	here := s.At(dir)
 	r := runner{open: s.open, dir: dir, o: o, states: map[string]State{}}
+	if s.readOnly {
+		return nil, errProgram
+	}
 	if dir == "" && len(s.Stages) > 0 {
 		return nil, errors.New("a study with stages needs a directory for what the next run starts from")
 	}
@@ -59,7 +63,7 @@ func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions)
 	}
 	r.doAll(ctx, here.Cells, cells)
 	if dir != "" {
-		return s.States(dir), ctx.Err()
+		return s.States(dir), errors.Join(append(r.untold, ctx.Err())...)
 	}
 	var states []State
 	for _, c := range s.Cells {
@@ -105,6 +109,7 @@ type runner struct {
 
 	mu     sync.Mutex       // of the functions to tell, and of
 	states map[string]State // those of runs that are not kept
+	untold []error          // those that directories don't tell
 }
 
 func (r *runner) tell(s State) {
@@ -141,6 +146,9 @@ func (r *runner) do(ctx context.Context, c Cell) State {
 	}
 	if unwritten := c.noteError(r.dir, err); unwritten != nil {
 		err = errors.Join(err, unwritten)
+		r.mu.Lock()
+		r.untold = append(r.untold, fmt.Errorf("%s: %w", c.Name, err))
+		r.mu.Unlock()
 	}
 	now.State, now.Error = train.Failed, err.Error()
 	return now

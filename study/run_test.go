@@ -3,12 +3,14 @@ package study
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -274,5 +276,77 @@ func TestDivergingCell(t *testing.T) {
 	}
 	if states[train.Finished] != 1 || states[train.Diverged] != 2 {
 		t.Errorf("states %v", states)
+	}
+}
+
+// cliff is a bowl whose loss is not a number from some step on.
+type cliff struct {
+	bowl
+	steps *int
+}
+
+func (c cliff) Minibatch(context.Context, int) (train.Minibatch, error) { return c, nil }
+
+func (c cliff) Gradient(g, t []float32, lo, hi int, call objective.Call) (float64, error) {
+	if *c.steps++; *c.steps > 2 {
+		g[0] = float32(math.NaN())
+		return math.NaN(), nil
+	}
+	return c.bowl.Gradient(g, t, lo, hi, call)
+}
+
+// A kind of run that can't be measured is said to be unknown, and the others are forecast and done.
+func TestForecastUnknown(t *testing.T) {
+	base := train.Default()
+	base.Task, base.Epochs = "cliff", 6
+	s, err := New(Settings{
+		Base: base, Seeds: 2, Grid: []map[string]any{{"method": "none", "microbatch": []int{0, 2}}},
+		Open: func(_ context.Context, c train.Config, _ *train.Shared) (*train.Run, error) {
+			if c.Microbatch == 2 {
+				return train.NewTask(cliff{bowl{1}, new(int)}, c)
+			}
+			return train.NewTask(bowl{1}, c)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.Forecast(t.Context(), "", s.Cells, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Costs) != 1 || f.Costs[0].Cells != 2 || f.Steps != 2*6 || len(f.Unknown) != 1 || f.Unknown[0].Cells != 2 || f.Unknown[0].Why == "" || f.Unknown[0].Like != "none_microbatch-2_seed-1" && f.Unknown[0].Like != "sgd_microbatch-2_seed-1" {
+		t.Errorf("%+v", f)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Forecast(ctx, "", s.Cells, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// A run whose directory can't be written fails the study, as nothing there says so.
+func TestRunUnwritten(t *testing.T) {
+	s := mustOpen(t, smallStudy, "epochs=1")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "cells"), nil, 0o666); err != nil { // in place of a directory
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context(), dir, s.Cells[:1], RunOptions{}); err == nil || !strings.HasPrefix(err.Error(), s.Cells[0].Name+": ") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A row says where its run is only if it was kept.
+func TestRowsOfKeptRuns(t *testing.T) {
+	s := mustOpen(t, smallStudy, "epochs=1", "seeds=1")
+	for dir, want := range map[string]string{"": "", t.TempDir(): "cells/" + s.Cells[0].Name} {
+		states, err := s.Run(t.Context(), dir, s.Cells[:1], RunOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := s.CompareStates(states); len(c.Rows) != 1 || c.Rows[0].Run != want || len(c.Groups()) != 1 {
+			t.Errorf("in %q: %+v", dir, c.Rows)
+		}
 	}
 }

@@ -47,7 +47,7 @@ type Point struct {
 	Rho        float64 `json:"rho"`
 	Val        float64 `json:"-"`
 	Test       float64 `json:"-"`
-	TestStderr float64 `json:"test_stderr"` // of the mean; 0 if it is not known
+	TestStderr float64 `json:"test_stderr"` // of the mean
 	Diverged   int     `json:"diverged"`
 	Runs       int     `json:"runs"`
 
@@ -57,6 +57,7 @@ type Point struct {
 // MarshalJSON writes the summary.
 func (s Summary) MarshalJSON() ([]byte, error) {
 	type plain Summary
+	s.TestStderr, s.WidthDecades, s.StepRatio = orZero(s.TestStderr), orZero(s.WidthDecades), orZero(s.StepRatio)
 	o := object.Of(plain(s))
 	addScore(o, s.measure.Name, s.Test, s.Val)
 	return o.Bytes()
@@ -65,9 +66,18 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 // MarshalJSON writes the point.
 func (p Point) MarshalJSON() ([]byte, error) {
 	type plain Point
+	p.TestStderr = orZero(p.TestStderr)
 	o := object.Of(plain(p))
 	addScore(o, p.measure, p.Test, p.Val)
 	return o.Bytes()
+}
+
+// orZero is a number that JSON has, 0 for one that it has not.
+func orZero(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
 }
 
 // near is how far from a method's best a radius may be and still count as near-best: of a
@@ -202,18 +212,21 @@ func (c *Comparison) points(rows []Row) (ps []Point) {
 	for rho, rows := range byRho {
 		p := Point{Rho: rho, Runs: len(rows), measure: c.Measure.Name}
 		var val, test []float64
-		unknown := false // a lucky seed among runs that diverged is no mean of all
+		unknown := false // of a run that broke
 		for _, r := range rows {
 			val, test = append(val, r.Val), append(test, r.Test)
 			if r.Diverged {
 				p.Diverged++
-				unknown = unknown || math.IsNaN(r.Test)
+				unknown = unknown || math.IsNaN(r.Val) || math.IsNaN(r.Test)
 			}
 		}
-		p.Val, p.Test, p.TestStderr = math.NaN(), math.NaN(), 0
-		if !unknown {
-			val, test = known(val), known(test)
-			p.Val, p.Test, p.TestStderr = stat.Mean(val, nil), stat.Mean(test, nil), stderr(test)
+		val, test = known(val), known(test)
+		p.Val, p.Test = stat.Mean(val, nil), stat.Mean(test, nil)
+		if len(test) > 1 {
+			p.TestStderr = stat.StdErr(stat.StdDev(test, nil), float64(len(test)))
+		}
+		if unknown { // the others alone would say that a radius which breaks runs is as good as they are
+			p.Val, p.Test, p.TestStderr = math.NaN(), math.NaN(), 0
 		}
 		ps = append(ps, p)
 	}
@@ -221,18 +234,8 @@ func (c *Comparison) points(rows []Row) (ps []Point) {
 	return ps
 }
 
-// stderr is the standard error of a mean, 0 where it is not known.
-func stderr(values []float64) float64 {
-	if len(values) < 2 {
-		return 0
-	}
-	if e := stat.StdErr(stat.StdDev(values, nil), float64(len(values))); !math.IsNaN(e) && !math.IsInf(e, 0) {
-		return e
-	}
-	return 0
-}
-
-// known leaves out values that are not known, as of a split that there was not.
+// known leaves out values that are not known, as of runs that diverged where the measure of
+// guessing is not.
 func known(values []float64) []float64 { return slices.DeleteFunc(values, math.IsNaN) }
 
 // widen finds the range of near-best radii around point top.

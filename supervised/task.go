@@ -292,6 +292,9 @@ func (t *Task) measureErrors(ctx context.Context, theta []float32, set *data.Set
 			guess += float64(p.MSE) / r / float64(len(e.PerTarget))
 		}
 	}
+	if math.IsNaN(guess) || math.IsInf(guess, 0) { // of errors beyond all bounds
+		guess = 0
+	}
 	return train.Measures{
 		{Name: "rmse", Value: e.RMSE, Better: train.Lower, Label: "RMSE", Chance: math.Sqrt(guess)},
 		{Name: "loss", Value: e.MSE, Better: train.Lower, Chance: guess},
@@ -325,7 +328,7 @@ func lost(_ *train.Config, r *train.Result) (collapsed, lost bool) {
 	}
 	if r2 := float64(m.Get("r2")); !math.IsNaN(r2) {
 		const none = .01 // of the variance is explained
-		return r2 < none, r2 < none
+		return math.Abs(r2) < none, r2 < none
 	}
 	i := slices.IndexFunc(m, func(m train.Measure) bool { return m.Name == "accuracy" })
 	if i < 0 || m[i].Chance == 0 {

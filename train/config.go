@@ -152,6 +152,9 @@ func (c *Config) Check() error {
 
 // check returns an error for settings that the parts they configure would not see.
 func (c *Config) check() error {
+	if err := checkNames(); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		name  string
 		value int

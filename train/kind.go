@@ -3,7 +3,9 @@ package train
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +19,10 @@ type Kind struct {
 	Name string
 	Info string // what its tasks are on, like "pairs of images and captions"
 
-	// Settings is a struct of the kind's own settings, with their defaults. A field has a tag
-	// json, whose name is also that of its flag and of its key in TOML, and a tag help. Types
+	// Settings is a struct of the kind's own settings, with their defaults; nil is none. A field
+	// has a tag json, whose name is also that of its flag and of its key in TOML, and a tag help.
+	// No setting that all tasks share may have the name, and one of another kind only if it has
+	// the same type. A tag place names the shared setting behind which it is listed. Types
 	// are string, bool, int, uint64, float64, []string, pointers to these, and what reads and
 	// writes itself as text. A tag is lists, with commas, what else is true of it:
 	//
@@ -38,7 +42,7 @@ type Kind struct {
 	// Check, which may be nil, returns an error for settings that no run can have, as far as
 	// that is seen without data and files.
 	Check func(c *Config) error
-	// Open makes the task. It may decide settings that are not given, and write them to c; with
+	// Open makes the task; it is required. It may decide settings that are not given, and write them to c; with
 	// shared it opens data once for several runs, see [Shared.Get].
 	Open func(ctx context.Context, c *Config, shared *Shared) (Task, error)
 
@@ -55,8 +59,35 @@ type Kind struct {
 
 var kinds = registry.List[Kind]{What: "task"}
 
-// Register adds a kind of tasks. It panics if the name is taken.
-func Register(k Kind) { kinds.Register(k.Name, k) }
+// Register adds a kind of tasks. It panics if the name is taken, if the kind lacks Open, if its
+// settings are no struct that texts can fill or are called as others', or if it is a second Rest.
+func Register(k Kind) {
+	if _, taken := kinds.Lookup(k.Name); !taken && k.Name != "" {
+		if k.Settings == nil {
+			k.Settings = struct{}{}
+		}
+		if err := k.valid(); err != nil {
+			panic(fmt.Sprintf("monge: task %s: %v", k.Name, err))
+		}
+		if err := clash(nil, nil, append(kinds.All(), k)); err != nil {
+			panic(err.Error())
+		}
+	}
+	kinds.Register(k.Name, k)
+}
+
+// valid returns an error for a kind that could not be begun.
+func (k *Kind) valid() error {
+	if k.Open == nil {
+		return errors.New("it has no Open")
+	}
+	for _, other := range kinds.All() {
+		if k.Rest && other.Rest {
+			return fmt.Errorf("it is Rest, as task %s is", other.Name)
+		}
+	}
+	return checkFields(reflect.TypeOf(k.Settings))
+}
 
 // Kinds returns the kinds, first the one that takes what data no other does, then the others in
 // the order in which they were registered.

@@ -21,7 +21,7 @@ type waveSettings struct {
 	Parts  []string  `json:"parts,omitempty" help:"a list"`
 	Phase  *float64  `json:"phase,omitempty" help:"not given by itself" is:"decided"`
 	Val    float64   `json:"val,omitempty" help:"share that validates"` // as the other kinds have it
-	Flip   string    `json:"flip,omitempty" help:"of another type than theirs"`
+	Flip   bool      `json:"flip,omitempty" help:"as the other kinds have it"`
 	Late   bool      `json:"late,omitempty" help:"stands behind batch" place:"batch"`
 	Fixed  waveFixed `json:"fixed,omitzero" help:"reads and writes itself"`
 }
@@ -73,12 +73,12 @@ func TestKinds(t *testing.T) {
 	if want := train.Default(); !reflect.DeepEqual(c.Own, waveSettings{Hidden: 8}) || c.LR != want.LR || c.Method != want.Method {
 		t.Errorf("it begins with %+v", c)
 	}
-	for name, text := range map[string]string{"hidden": "5", "parts": "a, b", "phase": "0.25", "flip": "over", "late": "true", "fixed": "here", "method": "sam", "rho": "0.1"} {
+	for name, text := range map[string]string{"hidden": "5", "parts": "a, b", "phase": "0.25", "flip": "true", "late": "true", "fixed": "here", "method": "sam", "rho": "0.1"} {
 		if err := c.Set(name, text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	want := waveSettings{Hidden: 5, Parts: []string{"a", "b"}, Phase: new(.25), Flip: "over", Late: true, Fixed: waveFixed{"here"}}
+	want := waveSettings{Hidden: 5, Parts: []string{"a", "b"}, Phase: new(.25), Flip: true, Late: true, Fixed: waveFixed{"here"}}
 	if !reflect.DeepEqual(c.Own, want) {
 		t.Errorf("set: %+v, want %+v", c.Own, want)
 	}
@@ -92,7 +92,7 @@ func TestKinds(t *testing.T) {
 hidden = 5
 parts = ["a", "b"]
 phase = 0.25
-flip = "over"
+flip = true
 late = true
 fixed = "here"
 task = "wave"
@@ -270,13 +270,12 @@ func TestDataChoosesKind(t *testing.T) {
 	if c.Task != supervised.Name || !reflect.DeepEqual(c.Own, back) {
 		t.Errorf("%s: %+v, want %+v", c.Task, c.Own, back)
 	}
-	set("task", "wave") // where flip is a text
-	if got := c.Own.(waveSettings); c.Task != "wave" || got.Val != 30 || got.Flip != "true" || got.Hidden != 8 {
+	set("task", "wave")
+	if got := c.Own.(waveSettings); c.Task != "wave" || got.Val != 30 || !got.Flip || got.Hidden != 8 {
 		t.Errorf("%s: %+v", c.Task, c.Own)
 	}
-	set("flip", "over")
-	set("task", contrast.Name) // where it is a switch
-	if got := contrast.Of(&c); got.Val != 30 || got.Flip || got.Model != contrast.Pretrained {
+	set("task", contrast.Name)
+	if got := contrast.Of(&c); got.Val != 30 || !got.Flip || got.Model != contrast.Pretrained {
 		t.Errorf("%s: %+v", c.Task, c.Own)
 	}
 

@@ -36,8 +36,12 @@ type Setting struct {
 }
 
 // Settings lists the settings of a Config: those of its task first, then method, base optimizer
-// and loop. Setting one changes the Config.
+// and loop. Setting one changes the Config. It panics if a registered method, base optimizer or
+// kind of tasks has a setting that is called as another's.
 func Settings(c *Config) []Setting {
+	if err := checkNames(); err != nil {
+		panic(err.Error()) // two packages of the program do not fit together
+	}
 	own, late := ownSettings(c)
 	list := make([]Setting, 0, 64+len(own))
 	list = append(append(list, taskSetting(c)), own...)
@@ -176,8 +180,8 @@ func fieldsOf(part any) (list []Setting) {
 	return list
 }
 
-// appendNumbers adds the settings that single methods or base optimizers have; two that call
-// one the same share it.
+// appendNumbers adds the settings that single methods or base optimizers have; two methods that
+// call one the same share it, and so do two base optimizers.
 func appendNumbers(list []Setting, c *Config, numbers []registry.Number, of string) []Setting {
 	for _, n := range numbers {
 		if i := slices.IndexFunc(list, func(s Setting) bool { return s.Name == n.Name }); i >= 0 {
@@ -424,6 +428,11 @@ func readTOML(b []byte, c *Config) error {
 			return fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
 		}
 		return err
+	}
+	if name, _ := values["task"].(string); name != c.Task {
+		if k, ok := kinds.Lookup(name); ok {
+			*c = DefaultOf(k) // as --task begins
+		}
 	}
 	return ApplySettings(c, values)
 }

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -18,13 +19,16 @@ type List[T any] struct {
 	things []T
 }
 
-// Register adds a thing. It panics if the name is empty, or taken: two packages of a program
+// names are fit for flags, lists with commas, and the names of files.
+var names = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// Register adds a thing. It panics if the name is none, or taken: two packages of a program
 // have chosen the same one.
 func (l *List[T]) Register(name string, thing T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if name == "" {
-		panic(fmt.Sprintf("monge: a %s without a name was registered", l.What))
+	if !names.MatchString(name) {
+		panic(fmt.Sprintf("monge: a %s was registered as %q: a name is lower case letters, digits, dots, hyphens and underscores", l.What, name))
 	}
 	for _, n := range l.names {
 		if n == name {

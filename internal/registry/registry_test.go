@@ -23,7 +23,7 @@ func TestList(t *testing.T) {
 
 // A name that is given twice, or none, stops the program where it starts.
 func TestRegisterPanics(t *testing.T) {
-	for _, name := range []string{"a", ""} {
+	for _, name := range []string{"a", "", "A b,c"} {
 		func() {
 			defer func() {
 				if s, _ := recover().(string); !strings.Contains(s, "thing") {

@@ -61,7 +61,7 @@ func Of(c *study.Comparison) *Analysis {
 func newMethod(c *study.Comparison, s study.Summary) *Method {
 	known, _ := sam.FindMethod(s.Method)
 	m := &Method{Summary: s, Label: MethodLabel(s.Method), measure: c.Measure, axis: known.Has("alpha"), alpha: known.Alpha}
-	if !m.Perturbs() {
+	if m.Method == study.Unperturbed {
 		m.Label = BaseLabel(c.Plan.Base.Base)
 	}
 	if s.AscentBudget != nil {
@@ -131,8 +131,11 @@ func (a *Analysis) Order(x, y float64) int {
 	return 0
 }
 
-// Perturbs reports whether the method has a radius: it is not the base optimizer alone.
-func (m *Method) Perturbs() bool { return m.Method != study.Unperturbed }
+// Perturbs reports whether the method has a radius.
+func (m *Method) Perturbs() bool {
+	known, err := sam.FindMethod(m.Method)
+	return err != nil || known.Perturbs()
+}
 
 // LossAxis reports whether the method has a loss axis, whose scale alpha is.
 func (m *Method) LossAxis() bool { return m.axis }

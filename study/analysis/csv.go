@@ -51,7 +51,7 @@ func columns(c *study.Comparison) []string {
 // not known is empty. Of classes, and of pairs, the columns are always the same.
 func WriteResults(w io.Writer, c *study.Comparison, dir string) error {
 	out := csv.NewWriter(w)
-	byRun := ByRun(c)
+	byCell := ByCell(c)
 	head := slices.Concat(firstColumns, columns(c), lastColumns)
 	out.Write(head)
 	for i, s := range c.States {
@@ -64,7 +64,7 @@ func WriteResults(w io.Writer, c *study.Comparison, dir string) error {
 		if b := cell.Config.AscentBudget; b != nil {
 			line["ascent_budget"] = exact(*b)
 		}
-		if r := byRun[filepath.ToSlash(cell.Dir(""))]; r != nil {
+		if r := byCell[cell.Name]; r != nil {
 			addMeasured(line, r)
 		}
 		record := make([]string, len(head))
@@ -77,13 +77,13 @@ func WriteResults(w io.Writer, c *study.Comparison, dir string) error {
 	return out.Error()
 }
 
-// ByRun returns the rows by where their runs are in the study's directory.
-func ByRun(c *study.Comparison) map[string]*study.Row {
-	byRun := map[string]*study.Row{}
+// ByCell returns the rows by the names of their cells.
+func ByCell(c *study.Comparison) map[string]*study.Row {
+	byCell := map[string]*study.Row{}
 	for i := range c.Rows {
-		byRun[c.Rows[i].Run] = &c.Rows[i]
+		byCell[c.Rows[i].Cell] = &c.Rows[i]
 	}
-	return byRun
+	return byCell
 }
 
 // addMeasured adds what a run that is over came to.

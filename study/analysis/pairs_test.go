@@ -57,7 +57,7 @@ lr = 0.001
 		}
 		val := func(loss float64) train.Measures { return train.Measures{{Name: "loss", Value: train.Real(loss)}} }
 		c.Rows = append(c.Rows, study.Row{
-			Run: filepath.ToSlash(cell.Dir("")), Method: cell.Config.Method, Diverged: loss > 4.84, Collapsed: collapsed,
+			Cell: cell.Name, Method: cell.Config.Method, Diverged: loss > 4.84, Collapsed: collapsed,
 			Records: []train.Record{{Step: 1, Val: val(4), GradNorm: 3}, {Step: 2, Val: val(3), GradNorm: 1}},
 			Result: &train.Result{TrainLoss: loss, Test: measures(sknn / 2),
 				Best: &train.Best{Step: 1, Val: measures(sknn / 2), Test: measures(sknn)}},
