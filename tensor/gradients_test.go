@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/monge-ml/monge/internal/gradcheck"
 	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/tensor/internal/gradcheck"
 )
 
 // apart fills with numbers that lie further apart than a finite difference, so that a

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/monge-ml/monge/internal/gradcheck"
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/tensor/internal/gradcheck"
 )
 
 // everyLevel runs a test at each instruction level that this processor has.
