@@ -71,12 +71,12 @@ func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task,
 	if err != nil {
 		return nil, err
 	}
+	if src.splits.Targets != nil && s.Smoothing > 0 {
+		return nil, fmt.Errorf("label-smoothing has no use here: %s has targets, no classes", s.Data)
+	}
 	t := &Task{source: src}
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
-	}
-	if s.Smoothing != 0 && t.predicts() {
-		return nil, fmt.Errorf("label-smoothing %g is for classes, and %s has numbers to predict", s.Smoothing, s.Data)
 	}
 	var start *classifier.File
 	if s.Init != "" {
@@ -97,8 +97,11 @@ func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task,
 		Batch: c.Batch, Shuffle: true, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
 		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout, Mixup: s.Mixup},
 	})
+	if err != nil {
+		return nil, err
+	}
 	t.classes.task, t.numbers.task = t, t
-	return t, err
+	return t, nil
 }
 
 // ahead is how many minibatches are prepared while one is computed.
@@ -286,20 +289,30 @@ func (t *Task) measureErrors(ctx context.Context, theta []float32, set *data.Set
 	if err != nil {
 		return nil, err
 	}
-	guess := 0. // the variance, by the errors of each target and R2
-	for _, p := range e.PerTarget {
-		if r := 1 - float64(p.R2); r > 0 {
-			guess += float64(p.MSE) / r / float64(len(e.PerTarget))
-		}
-	}
-	if math.IsNaN(guess) || math.IsInf(guess, 0) { // of errors beyond all bounds
-		guess = 0
-	}
+	guess := variance(set)
 	return train.Measures{
 		{Name: "rmse", Value: e.RMSE, Better: train.Lower, Label: "RMSE", Chance: math.Sqrt(guess)},
 		{Name: "loss", Value: e.MSE, Better: train.Lower, Chance: guess},
 		{Name: "r2", Value: e.R2, Better: train.Higher, Label: "R²"},
 	}, nil
+}
+
+// variance is that of the targets: the mean over them of the squared differences from their means.
+func variance(set *data.Set) (v float64) {
+	all, n := set.Targets, float64(set.Len())
+	for k := range set.TargetLen {
+		var mean, sum float64
+		for i := k; i < len(all); i += set.TargetLen {
+			mean += float64(all[i])
+		}
+		mean /= n // at the end, so that it is exact where all are the same
+		for i := k; i < len(all); i += set.TargetLen {
+			d := float64(all[i]) - mean
+			sum += d * d
+		}
+		v += sum / n / float64(set.TargetLen)
+	}
+	return v
 }
 
 // evaluated is how many examples are evaluated at a time.

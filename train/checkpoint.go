@@ -44,6 +44,7 @@ type checkpoint struct {
 	MetricsSize int64     `json:"metrics_size"`
 	EventsFile  string    `json:"events_file,omitempty"`
 	EventsSize  int64     `json:"events_size,omitempty"`
+	Stateful    bool      `json:"stateful,omitempty"` // the task has state of its own
 	Parts       []part    `json:"parts"`
 	theta       []float32 // parts, in order
 	buffers     []float32

@@ -9,6 +9,8 @@ package train
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
@@ -176,6 +178,11 @@ func (c *Config) check() error {
 	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
 		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Numbers)) {
+		if err := finite(c.Numbers[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	if k, ok := c.Kind(); ok && k.Check != nil {
 		return k.Check(c)
 	}
@@ -197,11 +204,3 @@ func (c *Config) ModelName() string { return cmp.Or(c.own("model"), c.Task, "a t
 
 // DataName is what the task's setting data says, "" if it has none.
 func (c *Config) DataName() string { return c.own("data") }
-
-// Subject names what is trained on what, as far as the task's settings say it.
-func (c *Config) Subject() string {
-	if data := c.DataName(); data != "" {
-		return c.ModelName() + " on " + data
-	}
-	return c.ModelName()
-}

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/monge-ml/monge/internal/par"
@@ -23,14 +22,13 @@ type Estimate struct {
 
 // Estimate takes so many steps and part of an evaluation to say what the whole run will
 // take. The run is spent after it.
-func (r *Run) Estimate(ctx context.Context, steps int) (e Estimate, err error) {
-	if r.spent {
-		return e, errSpent
+func (r *Run) Estimate(ctx context.Context, steps int) (_ Estimate, err error) {
+	if err := r.begin(); err != nil {
+		return Estimate{}, err
 	}
-	r.spent = true
 	defer par.Join()()
-	defer func() { err = errors.Join(err, r.close()) }()
-	e = Estimate{Parameters: len(r.theta), Examples: r.Task.Examples(TrainSplit), StepsEpoch: r.perEpoch, Steps: r.steps}
+	defer func() { err = r.closeAfter(err) }()
+	e := Estimate{Parameters: len(r.theta), Examples: r.Task.Examples(TrainSplit), StepsEpoch: r.perEpoch, Steps: r.steps}
 	l, err := newLoop(r, nil, Watch{})
 	if err != nil {
 		return e, err
@@ -73,7 +71,7 @@ func (r *Run) evaluationTime(ctx context.Context) (float64, error) {
 			n = min(n, most)
 			_, err = t.MeasureSome(ctx, r.theta, s, n)
 		} else {
-			_, err = r.Task.Measure(ctx, r.theta, s)
+			_, err = r.measure(ctx, r.theta, s)
 		}
 		return time.Since(begin).Seconds() / float64(n), err
 	}

@@ -116,6 +116,12 @@ func (l *loop) step(ctx context.Context) (err error) {
 	if l.batch, err = l.Task.Minibatch(ctx, l.state.Step); err != nil {
 		return err
 	}
+	if l.batch == nil {
+		return fmt.Errorf("step %d: the task has returned neither a minibatch nor an error", l.state.Step)
+	}
+	if _, counts := l.batch.(Counter); !counts && l.Config.UntilAccuracy > 0 && l.state.Window.Counted == 0 {
+		return fmt.Errorf("until-accuracy has no use here: the minibatches of %s do not count what is right", cmp.Or(l.Config.Task, "the task"))
+	}
 	n := l.batch.Len()
 	if n <= 0 {
 		return fmt.Errorf("step %d: the task's minibatch is empty", l.state.Step)
@@ -218,9 +224,6 @@ func (l *loop) evaluate(ctx context.Context) error {
 	if s.Step == s.Evaluated || !due {
 		return nil
 	}
-	if l.Config.UntilAccuracy > 0 && s.Window.Counted == 0 {
-		return fmt.Errorf("until-accuracy %g waits for a training accuracy, and task %s counts none", l.Config.UntilAccuracy, cmp.Or(l.Config.Task, "of the program's own"))
-	}
 	r := s.Window.record()
 	r.Step, r.Epoch = s.Step, l.epoch()
 	r.LR, r.Rho = l.rates.lr.At(s.Step-1), Real(l.rates.rho.At(s.Step-1))
@@ -310,6 +313,7 @@ func (l *loop) write(state string) error {
 		return err
 	}
 	if task, ok := l.Task.(Stateful); ok {
+		s.Stateful = true
 		if s.task, err = task.MarshalBinary(); err != nil {
 			return fmt.Errorf("the task's state: %w", err)
 		}
@@ -330,7 +334,11 @@ func (l *loop) restore(c *checkpoint) error {
 	if err := l.stepper.UnmarshalBinary(c.stepper); err != nil {
 		return err
 	}
-	if task, ok := l.Task.(Stateful); ok && c.task != nil {
+	task, ok := l.Task.(Stateful)
+	if ok && c.task != nil && !c.Stateful && len(c.task) == 0 {
+		return errors.New("the checkpoint lacks the task's state: the task had none when it was written; start a new run")
+	}
+	if ok && c.task != nil {
 		if err := task.UnmarshalBinary(c.task); err != nil {
 			return fmt.Errorf("the task's state: %w", err)
 		}

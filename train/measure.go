@@ -1,10 +1,8 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/number"
@@ -67,31 +65,6 @@ func (m Measure) Beats(other Real) bool {
 	return a > b
 }
 
-// measureNames are what a measure may be called.
-var measureNames = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
-// check returns an error for measures that no record could hold: unlike those that the task has
-// measured before, or with a first one that can't decide.
-func (m Measures) check(before Measures) error {
-	names := map[string]bool{}
-	for i, x := range m {
-		switch {
-		case !measureNames.MatchString(x.Name):
-			return fmt.Errorf("%q is no name: lower case letters, digits and underscores", x.Name)
-		case names[x.Name]:
-			return fmt.Errorf("%s is there twice", x.Name)
-		case x.Better != "" && x.Better != Higher && x.Better != Lower:
-			return fmt.Errorf("%s is better %q; there are %q, %q and none", x.Name, x.Better, Higher, Lower)
-		case i == 0 && x.Better == "":
-			return fmt.Errorf("%s is the first, which decides what is best, and has no direction", x.Name)
-		case before != nil && (len(before) != len(m) || before[i].Name != x.Name || before[i].Better != x.Better):
-			return errors.New("they are not those that it measured before")
-		}
-		names[x.Name] = true
-	}
-	return nil
-}
-
 // Measures are a task's measures on one split, in its order.
 type Measures []Measure
 
@@ -133,7 +106,7 @@ func (m Measures) Better(than Measures) bool {
 func (m Measures) named() []measureName {
 	var list []measureName
 	for _, x := range m {
-		list = append(list, measureName{x.Name, x.Better, x.Label, x.Share, x.Chance})
+		list = append(list, measureName{x.Name, x.Better, x.Label, x.Share, Real(x.Chance)})
 	}
 	return list
 }
@@ -144,7 +117,7 @@ type measureName struct {
 	Better Direction `json:"better,omitempty"`
 	Label  string    `json:"label,omitempty"`
 	Share  bool      `json:"share,omitempty"`
-	Chance float64   `json:"chance,omitempty"`
+	Chance Real      `json:"chance,omitempty"`
 }
 
 // measuresOf returns measures of these names, with values by name; nil if it has none of them.
@@ -155,7 +128,7 @@ func measuresOf(names []measureName, values map[string]Real) (m Measures) {
 		if any = any || there; !there {
 			v = Real(math.NaN())
 		}
-		m = append(m, Measure{n.Name, v, n.Better, n.Label, n.Share, n.Chance})
+		m = append(m, Measure{n.Name, v, n.Better, n.Label, n.Share, float64(n.Chance)})
 	}
 	if !any {
 		return nil

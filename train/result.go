@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -73,8 +74,24 @@ func (r Result) MarshalJSON() ([]byte, error) {
 	addMeasures(o, "val_", r.Val)
 	if m := r.Measured(); m != nil {
 		o.Add("measures", m.named())
+		addChance(o, "val", r.Val, m)
 	}
 	return o.Bytes()
+}
+
+// addChance adds what guessing has of a split's measures, where it is not what others say that the
+// object's measures are.
+func addChance(o *object.Object, split string, list, than Measures) {
+	chance := map[string]Real{}
+	for i, m := range list {
+		same := i < len(than) && (m.Chance == than[i].Chance || math.IsNaN(m.Chance) && math.IsNaN(than[i].Chance))
+		if !same {
+			chance[m.Name] = Real(m.Chance)
+		}
+	}
+	if len(chance) > 0 {
+		o.Add("chance", map[string]any{split: chance})
+	}
 }
 
 // UnmarshalJSON reads a result, of earlier versions too.
@@ -108,6 +125,7 @@ func (x Best) MarshalJSON() ([]byte, error) {
 	addMeasures(o, "test_", x.Test)
 	if x.Val != nil {
 		o.Add("measures", x.Val.named())
+		addChance(o, "test", x.Test, x.Val)
 	}
 	return o.Bytes()
 }
@@ -132,8 +150,9 @@ func (x *Best) UnmarshalJSON(b []byte) error {
 
 // measured is what a JSON object has of measures.
 type measured struct {
-	Measures []measureName   `json:"measures"`
-	Best     json.RawMessage `json:"best"`
+	Measures []measureName              `json:"measures"`
+	Best     json.RawMessage            `json:"best"`
+	Chance   map[string]map[string]Real `json:"chance"` // by split and name, where it is another than Measures have
 	Data     struct {
 		Classes int `json:"classes"`
 	} `json:"data"`
@@ -180,5 +199,11 @@ func (f *measured) measures(before string, names []measureName) Measures {
 	case names == nil || f.pairs != nil:
 		return f.former(before, values)
 	}
-	return measuresOf(names, values)
+	list := measuresOf(names, values)
+	for i, m := range list {
+		if v, there := f.Chance[strings.TrimSuffix(before, "_")][m.Name]; there {
+			list[i].Chance = float64(v)
+		}
+	}
+	return list
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,11 +37,10 @@ type Run struct {
 	lrScale  *float64 // of the learning rate, which rolling back halves
 	perEpoch int      // steps
 	steps    int
-	measured Measures // last
-	spent    bool
+	measured Measures // the first ones, without values
+	over     bool     // it can't be done any more
+	closed   bool
 }
-
-var errSpent = errors.New("the run has been used: make another")
 
 // New checks a config and makes its run.
 func New(c Config) (*Run, error) { return NewContext(context.Background(), c) }
@@ -65,45 +65,54 @@ func NewShared(ctx context.Context, shared *Shared, c Config) (*Run, error) {
 		return nil, err
 	}
 	if t == nil {
-		return nil, fmt.Errorf("task %s: it was opened without an error and is nil", k.Name)
+		return nil, fmt.Errorf("task %s: Open has returned neither a task nor an error", k.Name)
 	}
 	return newRun(t, c)
 }
 
 // NewTask makes the run of a task that the program has made. The config's Task is what its run
-// directory calls it.
+// directory calls it. The run takes the task over and closes it, also where this is an error.
 func NewTask(t Task, c Config) (*Run, error) {
 	if t == nil {
-		return nil, errors.New("no task")
+		return nil, errors.New("there is no task: it is nil")
 	}
+	var err error
 	if k, ok := c.Kind(); ok {
-		return nil, fmt.Errorf("task %s is one that is made from settings; call this one otherwise", k.Name)
+		err = fmt.Errorf("task %s is one that is made from settings; call this one otherwise", k.Name)
+	} else if c.Task == "" && c.Own != nil {
+		err = errors.New("the task has settings of its own but no name; give the config's Task one")
+	} else {
+		err = c.check()
 	}
-	if c.Task == "" && c.Own != nil {
-		return nil, errors.New("the task has settings of its own but no name; give the config's Task one")
-	}
-	if err := c.check(); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, (&Run{Task: t}).closeAfter(err)
 	}
 	return newRun(t, c)
 }
 
-func newRun(t Task, c Config) (_ *Run, err error) {
+func newRun(t Task, c Config) (*Run, error) {
 	r := &Run{Task: t, Config: c, theta: t.Theta(), lrScale: new(float64), perEpoch: t.Steps()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.close())
-		}
-	}()
+	if err := r.prepare(); err != nil {
+		return nil, r.closeAfter(err)
+	}
+	return r, nil
+}
+
+// prepare makes what the run steps with.
+func (r *Run) prepare() (err error) {
+	t, c := r.Task, r.Config
 	*r.lrScale = 1
 	if m := c.momentum(); m != 0 {
 		r.Config.Momentum = &m
 	}
 	if r.perEpoch < 1 {
-		return nil, fmt.Errorf("the task has %d steps an epoch; there must be at least one", r.perEpoch)
+		return fmt.Errorf("the task has %d steps an epoch; there must be at least one", r.perEpoch)
 	}
 	if c.Epochs > math.MaxInt32/r.perEpoch {
-		return nil, fmt.Errorf("%d epochs of %d steps are more than %d", c.Epochs, r.perEpoch, math.MaxInt32)
+		return fmt.Errorf("%d epochs of %d steps are more than %d", c.Epochs, r.perEpoch, math.MaxInt32)
+	}
+	if c.Patience > 0 && t.Examples(ValSplit) == 0 {
+		return errors.New("patience has no use here: there is no validation split, so no evaluation is better than another")
 	}
 	if b, ok := t.(Buffered); ok {
 		r.moving = b.Buffers()
@@ -113,23 +122,33 @@ func newRun(t Task, c Config) (_ *Run, err error) {
 		r.steps = min(r.steps, c.MaxSteps)
 	}
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
-		return nil, err
+		return err
 	}
-	if c.Patience > 0 && t.Examples(ValSplit) < 1 {
-		return nil, errors.New("patience is about a validation split, and there is none: --val makes one")
-	}
-	if r.stepper, err = c.stepper(len(r.theta), r.rates); err != nil {
-		return nil, err
-	}
-	return r, nil
+	r.stepper, err = c.stepper(len(r.theta), r.rates)
+	return err
 }
 
-// close closes the task.
-func (r *Run) close() error {
-	if t, ok := r.Task.(Closer); ok {
-		return t.Close()
+// begin returns an error for a run that was begun before.
+func (r *Run) begin() error {
+	if r.over {
+		return errors.New("the run is over: it can be done or estimated once; make another")
 	}
+	r.over = true
 	return nil
+}
+
+// closeAfter closes the task, unless it was, and adds an error of that to another.
+func (r *Run) closeAfter(err error) error {
+	t, ok := r.Task.(Closer)
+	if !ok || r.closed {
+		r.over, r.closed = true, true
+		return err
+	}
+	r.over, r.closed = true, true
+	if failed := t.Close(); failed != nil {
+		return errors.Join(err, fmt.Errorf("closing the task: %w", failed))
+	}
+	return err
 }
 
 // fingerprint tells the task's data from others, "" if it does not say.
@@ -166,33 +185,71 @@ func (r *Run) Sizes() Sizes {
 // measure measures the network at theta on a split.
 func (r *Run) measure(ctx context.Context, theta []float32, s Split) (Measures, error) {
 	m, err := r.Task.Measure(ctx, theta, s)
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = r.checkMeasures(m, s)
 	}
-	if len(m) == 0 {
-		return nil, fmt.Errorf("the task has measured nothing on the %s split", s)
+	return m, err
+}
+
+var measureNames = regexp.MustCompile("^[a-z][a-z0-9_]*$")
+
+// checkMeasures returns an error for measures that are not as [Task] says.
+func (r *Run) checkMeasures(list Measures, s Split) error {
+	if len(list) == 0 {
+		return fmt.Errorf("the task has measured nothing on the %s split", s)
 	}
-	if err := m.check(r.measured); err != nil {
-		return nil, fmt.Errorf("what the task measures on the %s split: %w", s, err)
+	name := cmp.Or(r.Config.Task, "the task")
+	seen := map[string]bool{}
+	for i, m := range list {
+		var wrong string
+		switch {
+		case !measureNames.MatchString(m.Name):
+			wrong = "a name has lower case, digits and underscores, and begins with a letter"
+		case seen[m.Name]:
+			wrong = "there are two of that name"
+		case m.Better != "" && m.Better != Higher && m.Better != Lower:
+			wrong = fmt.Sprintf("it has direction %q; there are higher, lower", m.Better)
+		case i == 0 && m.Better == "":
+			wrong = "it is the first, which decides, but it has no direction"
+		}
+		if wrong != "" {
+			return fmt.Errorf("%s: measure %q on the %s split: %s", name, m.Name, s, wrong)
+		}
+		seen[m.Name] = true
 	}
-	r.measured = m
-	return m, nil
+	if r.measured == nil {
+		r.measured = slices.Clone(list)
+	}
+	same := func(a, b Measure) bool { return a.Name == b.Name && a.Better == b.Better }
+	if !slices.EqualFunc(list, r.measured, same) {
+		return fmt.Errorf("%s: the measures on the %s split are %s, those before were %s", name, s, list.text(), r.measured.text())
+	}
+	return nil
+}
+
+// text lists names and directions.
+func (m Measures) text() string {
+	var list []string
+	for _, x := range m {
+		list = append(list, strings.TrimSpace(x.Name+" "+string(x.Better)))
+	}
+	return strings.Join(list, ", ")
 }
 
 // Do trains and evaluates the end. With a directory it goes on where that was left, and
-// keeps there what it does. It may be called once. Runs that go on beside each other share
+// keeps there what it does. It closes the task. It may be called once, and not after
+// [Run.Estimate]. Runs that go on beside each other share
 // the processors.
 //
 // When ctx is done it finishes the step, saves, and returns ctx's error. A NaN or
 // infinite loss that no rollback gets past is a [DivergedError]. Either comes with what
 // was reached in the Result.
 func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
-	if r.spent {
-		return Result{}, errSpent
+	if err := r.begin(); err != nil {
+		return Result{}, err
 	}
-	r.spent = true
 	defer par.Join()()
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() { err = r.closeAfter(err) }()
 	l, err := newLoop(r, dir, w)
 	if err != nil {
 		return Result{}, err
@@ -219,7 +276,7 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
 func (r *Run) DoIn(ctx context.Context, path string, o DirOptions, w Watch) (res Result, err error) {
 	dir, err := OpenDir(path, r, o)
 	if err != nil {
-		return res, errors.Join(err, r.close())
+		return res, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	return r.Do(ctx, dir, w)

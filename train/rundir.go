@@ -77,8 +77,17 @@ type DirOptions struct {
 
 // OpenDir makes a run's directory, or with Resume opens the one that is there, and locks
 // it. A directory that holds a run already is an error without Resume, and so is one
-// whose run has other settings or other data, or that another process works on.
+// whose run has other settings or other data, or that another process works on. After
+// an error the run is over and its task closed.
 func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
+	d, err := openDir(path, r, o)
+	if err != nil {
+		return nil, r.closeAfter(err)
+	}
+	return d, nil
+}
+
+func openDir(path string, r *Run, o DirOptions) (*Dir, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}

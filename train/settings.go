@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -195,6 +196,12 @@ func appendNumbers(list []Setting, c *Config, numbers []registry.Number, of stri
 				}
 				return reflect.ValueOf((*float64)(nil))
 			},
+			check: func(text string) error {
+				if v, err := strconv.ParseFloat(text, 64); err == nil {
+					return finite(v)
+				}
+				return nil // parsing says it
+			},
 			store: func(v reflect.Value) {
 				changed := maps.Clone(c.Numbers)
 				if changed == nil {
@@ -206,6 +213,14 @@ func appendNumbers(list []Setting, c *Config, numbers []registry.Number, of stri
 		})
 	}
 	return list
+}
+
+// finite returns an error for a number that JSON can't hold.
+func finite(v float64) error {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return fmt.Errorf("it is %g; it must be a finite number", v)
+	}
+	return nil
 }
 
 // Is reports whether something is true of the setting that its tag says: free, decided, idle
