@@ -32,7 +32,8 @@ const maxDepth = 16
 // A folder is images in files, decoded when they are first read and kept as far as
 // memory is given.
 type folder struct {
-	root  string
+	place string // that the spec names
+	root  string // of the split
 	paths []string
 	sizes []int64
 	fit   picture.Fit // of which no size keeps the images' own, which agree
@@ -62,7 +63,7 @@ func openFolder(dir string, o *Options) (*Splits, error) {
 		if roots[i] == "" {
 			continue
 		}
-		if *set, err = s.list(roots[i], o, room); err != nil {
+		if *set, err = s.list(dir, roots[i], o, room); err != nil {
 			return nil, err
 		}
 	}
@@ -116,12 +117,12 @@ func folders(dir string) []string {
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // list returns the set of the images below root/CLASS.
-func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error) {
+func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root, fit: picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop}, cache: cache{room: room}}
+	f := &folder{place: place, root: root, fit: picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop}, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -261,16 +262,29 @@ func (f *folder) read(dst []float32, i int) error {
 		picture.Floats(dst, kept)
 		return nil
 	}
-	pix, shape, err := f.fit.Read(f.paths[i])
+	b, err := picture.ReadFile(f.paths[i])
 	if err != nil {
 		return err
 	}
-	if len(pix) != len(dst) {
-		return fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], shape[1], shape[0], f.shape[1], f.shape[0])
+	pix, err := f.decode(i, b)
+	if err != nil {
+		return err
 	}
 	picture.Floats(dst, pix)
 	f.keep(i, pix)
 	return nil
+}
+
+// decode makes image i of its file's content.
+func (f *folder) decode(i int, b []byte) ([]uint8, error) {
+	pix, shape, err := f.fit.ReadBytes(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.paths[i], err)
+	}
+	if len(pix) != (&Set{Shape: f.shape}).ExampleLen() {
+		return nil, fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], shape[1], shape[0], f.shape[1], f.shape[0])
+	}
+	return pix, nil
 }
 
 // identify writes what stands for an image: its path below the folder, the file's size,

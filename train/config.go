@@ -30,6 +30,9 @@ type Config struct {
 	// Numbers are the settings that single methods and base optimizers have of their own, where
 	// they are given. A map is never changed but replaced.
 	Numbers map[string]float64 `json:"-"`
+	// Directory is the working directory of the run whose config was read, of which relative
+	// paths in it are: see [Config.FindPlaces]. It changes nothing else.
+	Directory string `json:"-"`
 }
 
 // MethodConfig says how a step perturbs.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ const (
 	StatusFile    = "status.json"   // a Status
 	MetricsFile   = "metrics.jsonl" // a Record a line
 	ResultFile    = "result.json"   // the Result, once the run is over
+	ItemsFile     = "data.json"     // what its data consist of, until it is over: see [Itemized]
 	CheckpointDir = "checkpoints"   // the newest states to resume from
 	lockFile      = "lock"          // locked while a process works on the run
 )
@@ -71,6 +73,7 @@ type Dir struct {
 // DirOptions say how to open a run's directory.
 type DirOptions struct {
 	Resume        bool         // go on with the run that is there, or start one
+	AcceptChange  bool         // also if the data are not those that it began with
 	NoTensorBoard bool         // write no event file
 	Warn          func(string) // is told of what was put right
 }
@@ -118,13 +121,18 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	case there && !o.Resume:
 		return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", d.path)
 	case there:
-		if err := d.resume(r, o.Warn); err != nil {
+		if err := r.isOver(d.path); err != nil {
+			return err
+		}
+		if err := d.resume(r, o); err != nil {
 			return err
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := d.write(ConfigFile, r.Config); err != nil {
+	c := r.Config
+	c.Directory = workingDirectory()
+	if err := errors.Join(d.write(ConfigFile, c), d.writeItems(r)); err != nil {
 		return err
 	}
 	if err := d.openMetrics(); err != nil {
@@ -136,14 +144,25 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	return d.openEvents()
 }
 
+// ErrFinished is wrapped by the error of a run that is over.
+var ErrFinished = errors.New("the run is finished")
+
+// isOver returns an error for a directory whose run is over: nothing of it is done again.
+func (r *Run) isOver(path string) error {
+	if res, err := r.Finished(path); err != nil || res == nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w; its result is in %s: remove the directory to repeat it, or choose another", path, ErrFinished, ResultFile)
+}
+
 // resume holds the run that is there against r, and finds its newest checkpoint that is
 // whole.
-func (d *Dir) resume(r *Run, warn func(string)) error {
+func (d *Dir) resume(r *Run, o DirOptions) error {
 	var saved Config
 	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
 		return err
 	}
-	if err := SameConfig(saved, r.Config); err != nil {
+	if err := r.sameSettings(saved); err != nil {
 		return fmt.Errorf("%s: %w", d.path, err)
 	}
 	d.removeTemporary()
@@ -154,16 +173,20 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 	for _, file := range slices.Backward(files) {
 		c, err := readCheckpoint(file)
 		if err == nil {
-			if err := r.fits(c, warn); err != nil {
+			err := d.sameData(r, c, o)
+			if err == nil {
+				err = r.fits(c, o.Warn)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", d.path, err)
 			}
 			d.from = c
 			return nil
 		}
-		warn(fmt.Sprintf("checkpoint passed over: %v", err))
+		o.Warn(fmt.Sprintf("checkpoint passed over: %v", err))
 	}
 	if len(files) > 0 {
-		warn("no checkpoint is whole: the run starts from the beginning")
+		o.Warn("no checkpoint is whole: the run starts from the beginning")
 	}
 	return nil
 }
@@ -419,7 +442,7 @@ func (d *Dir) finish(l *loop, res Result) error {
 	if res.StoppedBy == "deadline" {
 		return nil
 	}
-	return d.removeCheckpoints(0)
+	return errors.Join(d.removeCheckpoints(0), d.removeItems())
 }
 
 // removeCheckpoints removes all but the newest, and but the first step's if any are
@@ -444,6 +467,26 @@ func (d *Dir) removeCheckpoints(keep int) error {
 // never ended, or a deadline ended it and the config leaves more time. A config with
 // other settings is an error.
 func ReadResult(path string, c Config) (*Result, error) {
+	return readResult(path, &c, func(saved Config, _ *Result) error { return SameConfig(saved, c) })
+}
+
+// Finished is [ReadResult] of a run whose data are at hand: they may have been moved since, but
+// others are an error.
+func (r *Run) Finished(path string) (*Result, error) {
+	return readResult(path, &r.Config, func(saved Config, res *Result) error {
+		now := r.fingerprint()
+		if res.Fingerprint == "" || now == "" {
+			return SameConfig(saved, r.Config)
+		}
+		err := r.sameSettings(saved)
+		if err == nil && res.Fingerprint != now {
+			err = fmt.Errorf("the run is over, and its data were others than %s holds; choose another directory", cmp.Or(r.Config.DataName(), r.Config.Task))
+		}
+		return err
+	})
+}
+
+func readResult(path string, c *Config, same func(saved Config, res *Result) error) (*Result, error) {
 	b, err := os.ReadFile(filepath.Join(path, ResultFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -459,7 +502,7 @@ func ReadResult(path string, c Config) (*Result, error) {
 	if err := ReadConfig(filepath.Join(path, ConfigFile), &saved); err != nil {
 		return nil, err
 	}
-	if err := SameConfig(saved, c); err != nil {
+	if err := same(saved, &res); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	limit := time.Duration(c.Deadline).Seconds()

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -418,7 +419,8 @@ func AllSettings() (list []Setting) {
 }
 
 // ReadConfig changes the settings that a file gives: a run's config.json, or a TOML file
-// with the names of flags (hyphens or underscores) at its top.
+// with the names of flags (hyphens or underscores) at its top. Relative paths in a run's config are
+// of its Directory, see [Config.FindPlaces].
 func ReadConfig(path string, c *Config) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -510,10 +512,26 @@ func settingText(v any) (string, error) {
 }
 
 // SameConfig returns an error that lists the settings in which a run's saved config
-// differs, but for those that change nothing of what is computed.
+// differs, but for those that change nothing of what is computed. A path may be spelled in
+// another way.
 func SameConfig(saved, now Config) error {
+	return sameConfig(saved, now, Setting.samePlace)
+}
+
+// sameBesidePlaces is [SameConfig] that takes any two places of a format for one: where the
+// content is compared.
+func sameBesidePlaces(saved, now Config) error {
+	return sameConfig(saved, now, func(s Setting, a, _, b, _ string) bool {
+		p, ok := s.placeOf(a)
+		q, also := s.placeOf(b)
+		return a == b || ok && also && p.before == q.before && p.after == q.after
+	})
+}
+
+func sameConfig(saved, now Config, samePlace func(s Setting, was, wasIn, is, isIn string) bool) error {
 	var differ []string
 	saved = saved.as(&now)
+	here := workingDirectory()
 	is := map[string]string{}
 	for _, s := range Settings(&now) {
 		is[s.Name] = s.String()
@@ -521,7 +539,7 @@ func SameConfig(saved, now Config) error {
 	for _, s := range Settings(&saved) {
 		was, v := s.String(), is[s.Name]
 		delete(is, s.Name)
-		if was != v && !s.Is("idle") {
+		if !s.Is("idle") && !samePlace(s, was, cmp.Or(saved.Directory, here), v, here) {
 			differ = append(differ, fmt.Sprintf("%s was %s, is %s", s.Name, orNone(was), orNone(v)))
 		}
 	}
