@@ -147,3 +147,19 @@ func TestFailingTask(t *testing.T) {
 		})
 	}
 }
+
+// A disk without room for checkpoints is an error before the first step.
+func TestNoRoom(t *testing.T) {
+	defer func(was func(string) (uint64, bool)) { free = was }(free)
+	for room, want := range map[uint64]bool{100: false, 1000: true} {
+		free = func(string) (uint64, bool) { return room, true }
+		r, err := NewTask(&failing{step: -1}, Default())
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "run")
+		if _, err = r.DoIn(context.Background(), path, DirOptions{}, Watch{}); (err == nil) != want {
+			t.Errorf("%d bytes free: error %v", room, err)
+		}
+	}
+}
