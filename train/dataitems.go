@@ -25,7 +25,7 @@ func (r *Run) fingerprint() string {
 // matter if the task tells what they are.
 func (r *Run) sameSettings(saved Config) error {
 	if r.fingerprint() != "" {
-		return sameBesidePlaces(saved, r.Config)
+		return SameBesidePlaces(saved, r.Config)
 	}
 	return SameConfig(saved, r.Config)
 }

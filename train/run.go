@@ -140,6 +140,10 @@ func (r *Run) begin() error {
 	return nil
 }
 
+// Close closes the task of a run that is not to be done. A run that was done or estimated, or whose
+// directory could not be opened, has closed it.
+func (r *Run) Close() error { return r.closeAfter(nil) }
+
 // closeAfter closes the task, unless it was, and adds an error of that to another.
 func (r *Run) closeAfter(err error) error {
 	t, ok := r.Task.(Closer)

@@ -130,9 +130,7 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	c := r.Config
-	c.Directory = workingDirectory()
-	if err := errors.Join(d.write(ConfigFile, c), d.writeItems(r)); err != nil {
+	if err := errors.Join(writeConfig(d.path, r.Config), d.writeItems(r)); err != nil {
 		return err
 	}
 	if err := d.openMetrics(); err != nil {
@@ -149,7 +147,7 @@ var ErrFinished = errors.New("the run is finished")
 
 // isOver returns an error for a directory whose run is over: nothing of it is done again.
 func (r *Run) isOver(path string) error {
-	if res, err := r.Finished(path); err != nil || res == nil {
+	if res, err := r.finished(path); err != nil || res == nil {
 		return err
 	}
 	return fmt.Errorf("%s: %w; its result is in %s: remove the directory to repeat it, or choose another", path, ErrFinished, ResultFile)
@@ -398,12 +396,14 @@ func (d *Dir) rewind(c *checkpoint) error {
 func (d *Dir) status(s Status) error { return d.write(StatusFile, s) }
 
 // write writes a value as a JSON file of the run.
-func (d *Dir) write(name string, v any) error {
+func (d *Dir) write(name string, v any) error { return writeJSON(filepath.Join(d.path, name), v) }
+
+func writeJSON(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
@@ -470,9 +470,28 @@ func ReadResult(path string, c Config) (*Result, error) {
 	return readResult(path, &c, func(saved Config, _ *Result) error { return SameConfig(saved, c) })
 }
 
-// Finished is [ReadResult] of a run whose data are at hand: they may have been moved since, but
-// others are an error.
+// Finished is [ReadResult] of a run whose data are at hand: they may have been moved since, which
+// its config then says, but others are an error.
 func (r *Run) Finished(path string) (*Result, error) {
+	res, err := r.finished(path)
+	if err != nil || res == nil || res.Fingerprint == "" {
+		return res, err
+	}
+	var saved Config
+	file := filepath.Join(path, ConfigFile)
+	if err := ReadConfig(file, &saved); err != nil || SameConfig(saved, r.Config) == nil {
+		return res, err
+	}
+	return res, writeConfig(path, r.Config)
+}
+
+// writeConfig writes a run's config with the directory that its paths are of.
+func writeConfig(path string, c Config) error {
+	c.Directory = workingDirectory()
+	return writeJSON(filepath.Join(path, ConfigFile), c)
+}
+
+func (r *Run) finished(path string) (*Result, error) {
 	return readResult(path, &r.Config, func(saved Config, res *Result) error {
 		now := r.fingerprint()
 		if res.Fingerprint == "" || now == "" {

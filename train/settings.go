@@ -518,9 +518,9 @@ func SameConfig(saved, now Config) error {
 	return sameConfig(saved, now, Setting.samePlace)
 }
 
-// sameBesidePlaces is [SameConfig] that takes any two places of a format for one: where the
-// content is compared.
-func sameBesidePlaces(saved, now Config) error {
+// SameBesidePlaces is [SameConfig] that takes any two places of a format for one: where the
+// content is compared, as [Run.Finished] and [OpenDir] do.
+func SameBesidePlaces(saved, now Config) error {
 	return sameConfig(saved, now, func(s Setting, a, _, b, _ string) bool {
 		p, ok := s.placeOf(a)
 		q, also := s.placeOf(b)
