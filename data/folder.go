@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"io"
@@ -38,6 +39,7 @@ type folder struct {
 	sizes []int64
 	fit   picture.Fit // of which no size keeps the images' own, which agree
 	shape []int
+	known *known
 	cache // whose room is that of all splits together
 }
 
@@ -160,6 +162,11 @@ func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set,
 	if len(f.paths) == 0 {
 		return nil, fmt.Errorf("%s: no folders of classes with images in them", root)
 	}
+	var bytes int64
+	for _, n := range f.sizes {
+		bytes += n
+	}
+	f.known = openKnown(root, f.fit, bytes)
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
 	f.shape = []int{f.fit.Height, f.fit.Width, 3}
@@ -214,20 +221,27 @@ func (f *folder) add(dir string, depth int) (ignored int, err error) {
 	return ignored, nil
 }
 
-// ownShape reads all headers: the images must be of one size.
+// ownShape reads all headers: the images must be of one size. One that is damaged is so when it is
+// read, and may be left out.
 func (f *folder) ownShape() ([]int, error) {
-	var first image.Config
-	for i, path := range f.paths {
-		c, err := readHeader(path)
-		if err != nil {
-			return nil, err
+	var (
+		first   image.Config
+		path    string // of the first
+		damaged error
+	)
+	for _, p := range f.paths {
+		c, err := readHeader(p)
+		switch {
+		case err != nil:
+			damaged = cmp.Or(damaged, err)
+		case path == "":
+			first, path = c, p
+		case c.Width != first.Width || c.Height != first.Height:
+			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", path, first.Width, first.Height, p, c.Width, c.Height)
 		}
-		if i == 0 {
-			first = c
-		}
-		if c.Width != first.Width || c.Height != first.Height {
-			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
-		}
+	}
+	if path == "" {
+		return nil, damaged
 	}
 	return []int{first.Height, first.Width, 3}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -97,6 +98,9 @@ func (s *Splits) Scan(ctx context.Context, progress func(done, all int)) (*Scan,
 			return nil, err
 		}
 		done += p.Len()
+		if f, ok := p.source.(*folder); ok {
+			f.known.save()
+		}
 		sum := t.digest()
 		fmt.Fprintf(h, "%s%s", p.Name, sum)
 		out.Items[p.Name] = fmt.Sprintf("%d examples of %v, %x", p.Len(), p.Shape, sum[:itemBytes])
@@ -264,14 +268,32 @@ func wholeOf(split string, n int, damaged []Damaged) (whole []int) {
 	return whole
 }
 
-// scan reads an image's file once: its content, and whether it can be decoded.
+// scan reads an image's file once, unless it is known: its content, and whether it can be
+// decoded.
 func (f *folder) scan(h hash.Hash, i int) error {
-	b, err := picture.ReadFile(f.paths[i])
+	item := f.item(i)
+	info, err := os.Stat(f.paths[i])
 	if err != nil {
 		return err
 	}
-	h.Write([]byte(f.item(i)))
-	h.Write(b)
+	sum, ok := f.known.sum(item, info)
+	if !ok {
+		b, err := picture.ReadFile(f.paths[i])
+		if err != nil {
+			return err
+		}
+		if err := f.try(i, b); err != nil {
+			return err
+		}
+		sum = sha256.Sum256(b)
+		f.known.add(item, info, sum)
+	}
+	h.Write(append([]byte(item), sum[:]...))
+	return nil
+}
+
+// try decodes an image of which nothing is kept.
+func (f *folder) try(i int, b []byte) error {
 	if f.get(i) != nil {
 		return nil
 	}
