@@ -246,6 +246,11 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 			return err
 		}
 	}
+	if o.out != "" && !o.dryRun {
+		if err := train.CheckDir(o.out, train.DirOptions{Resume: o.resume}); err != nil {
+			return err
+		}
+	}
 	r, err := openRun(cmd, c, o)
 	if errors.As(err, new(data.DamagedError)) {
 		return err

@@ -90,6 +90,34 @@ func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
 	return d, nil
 }
 
+// CheckDir returns the error that [OpenDir] would return because of the directory alone, so that it
+// comes before data are read: it can't be made or written to, or holds a run already. Nothing is
+// left there.
+func CheckDir(path string, o DirOptions) error {
+	there := filepath.Clean(path)
+	for {
+		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	f, err := os.CreateTemp(there, ".writable.*")
+	if err != nil {
+		return fmt.Errorf("%s can't be written: %w", path, err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(path, ConfigFile)); err == nil && !o.Resume {
+		return holdsRun(path)
+	}
+	return nil
+}
+
+func holdsRun(path string) error {
+	return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", path)
+}
+
 func openDir(path string, r *Run, o DirOptions) (*Dir, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
@@ -119,7 +147,7 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	_, err := os.Stat(filepath.Join(d.path, ConfigFile))
 	switch there := err == nil; {
 	case there && !o.Resume:
-		return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", d.path)
+		return holdsRun(d.path)
 	case there:
 		if err := r.isOver(d.path); err != nil {
 			return err

@@ -163,3 +163,35 @@ func TestNoRoom(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a directory is said before anything is read.
+func TestCheckDir(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	held := filepath.Join(dir, "held")
+	r, err := NewTask(&failing{step: -1}, Default())
+	if err == nil {
+		_, err = r.DoIn(context.Background(), held, DirOptions{}, Watch{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		path   string
+		resume bool
+		want   bool
+	}{
+		{filepath.Join(dir, "new", "er"), false, true}, {dir, false, true}, {held, true, true},
+		{held, false, false}, {file, false, false}, {filepath.Join(file, "below"), true, false},
+	} {
+		if err := CheckDir(tt.path, DirOptions{Resume: tt.resume}); (err == nil) != tt.want {
+			t.Errorf("%s, resume %v: error %v", tt.path, tt.resume, err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+		t.Errorf("left behind: %q", left)
+	}
+}
