@@ -186,9 +186,6 @@ func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
 			return c, err
 		}
 	}
-	if err := needsRadius(given, c); err != nil {
-		return c, err
-	}
 	if err := train.ApplySettings(&c, given); err != nil {
 		return c, usage("--%v", err)
 	}
@@ -196,16 +193,6 @@ func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
 		return c, usage("--data %s is of task %s, not %s; use monge train", c.DataName(), c.Task, o.defaults.Task)
 	}
 	return c, nil
-}
-
-// needsRadius refuses a method that perturbs without a radius.
-func needsRadius(given map[string]any, c train.Config) error {
-	name, _ := given["method"].(string)
-	_, radius := given["rho"]
-	if m, err := sam.FindMethod(name); err == nil && m.Perturbs() && !radius && c.Rho == 0 {
-		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", name)
-	}
-	return nil
 }
 
 // ifSet returns a flag's value if it was given, else nil.

@@ -81,6 +81,9 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 	case len(left) > 0:
 		whole.Own = left
 	}
+	if _, given := all["rho"]; given && whole.Perturbs() {
+		whole.zeroRho = whole.Rho == 0
+	}
 	*c = whole
 	return nil
 }

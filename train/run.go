@@ -249,6 +249,9 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
 	}
 	defer par.Join()()
 	defer func() { err = r.closeAfter(err) }()
+	if dir == nil && r.Config.OnNaN == rollback {
+		return Result{}, errors.New("on-nan rollback goes back to checkpoints: it needs the run's directory")
+	}
 	l, err := newLoop(r, dir, w)
 	if err != nil {
 		return Result{}, err

@@ -47,7 +47,12 @@ func Settings(c *Config) []Setting {
 	own, late := ownSettings(c)
 	list := make([]Setting, 0, 64+len(own))
 	list = append(append(list, taskSetting(c)), own...)
-	list = append(list, fieldsOf(&c.MethodConfig)...)
+	for _, s := range fieldsOf(&c.MethodConfig) {
+		if s.Name == "rho" {
+			s.after = func() { c.zeroRho = c.Rho == 0 }
+		}
+		list = append(list, s)
+	}
 	for _, m := range sam.Methods() {
 		list = appendNumbers(list, c, m.Numbers, "of "+m.Name)
 	}
