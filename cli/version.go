@@ -70,6 +70,7 @@ func newVersionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print version, commit, Go and the level of the kernels", Args: noArgs,
+		Example: "  monge version --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := readVersion()
 			if asJSON {
