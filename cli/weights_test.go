@@ -83,7 +83,7 @@ func TestWeightsErrors(t *testing.T) {
 		{"weights convert " + a + " " + dir + "/o.safetensors --dtype f16", exitFailed, "tensor w"},
 		{"weights show " + dir + "/none.pt", exitFailed, "none.pt"},
 		{"weights show " + text, exitFailed, "notes.txt"},
-		{"weights shwo " + a, exitUsage, `unknown command "shwo"; there are convert, diff, show`},
+		{"weights shwo " + a, exitUsage, `unknown command "shwo" (did you mean show?); there are convert, diff, show`},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.Contains(stderr, tt.want) {
