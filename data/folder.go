@@ -17,11 +17,8 @@ import (
 
 var folderFormat = Format{
 	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
-	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp",
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm",
 }
-
-// imageTypes are the endings of the files that an image folder takes for images.
-var imageTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 // splitFolders are the names of a split's folder.
 var splitFolders = [][]string{{"train"}, {"val", "valid", "validation"}, {"test"}}
@@ -133,7 +130,7 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 			return nil, err
 		}
 		if !info.IsDir() {
-			if isImage(e.Name()) {
+			if picture.IsName(e.Name()) {
 				return nil, fmt.Errorf("%s: an image outside the folders of the classes; put it into one of them", path)
 			}
 			s.Ignored++
@@ -150,7 +147,7 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 		}
 		s.Ignored += ignored
 		if len(f.paths) == n {
-			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(imageTypes, " "))
+			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(picture.Extensions(), " "))
 		}
 		for range len(f.paths) - n {
 			set.Labels = append(set.Labels, class)
@@ -169,10 +166,6 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	}
 	set.Shape = f.shape
 	return set, nil
-}
-
-func isImage(name string) bool {
-	return slices.Contains(imageTypes, strings.ToLower(filepath.Ext(name)))
 }
 
 // add lists the images of a folder and of those in it, in the order of their names.
@@ -203,7 +196,7 @@ func (f *folder) add(dir string, depth int) (ignored int, err error) {
 				return ignored, err
 			}
 			ignored += n
-		case isImage(e.Name()) && info.Mode().IsRegular():
+		case picture.IsName(e.Name()) && info.Mode().IsRegular():
 			f.paths = append(f.paths, path)
 			f.sizes = append(f.sizes, info.Size())
 		default:

@@ -45,7 +45,7 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	idx:DIR                         MNIST's format, gzipped or not
 //	cifar10:DIR, cifar100:DIR       the binary version, or the one for Python
 //	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
-//	                                jpeg, png, gif, webp, bmp
+//	                                jpeg, png, gif, webp, bmp, tiff, ppm, see [picture.Names]
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers.
 //	                                ?target=COLUMN,COLUMN in place of the label names what is to
