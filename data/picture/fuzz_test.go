@@ -11,6 +11,11 @@ import (
 const fuzzSize = 1 << 16
 
 func FuzzPicture(f *testing.F) {
+	for _, k := range kinds(f) {
+		b := unpack(f, k.File)
+		f.Add(b, 8, 8, true)
+		f.Add(b, 0, 0, false)
+	}
 	names, err := filepath.Glob("testdata/images/*")
 	if err != nil || len(names) == 0 {
 		f.Fatal(names, err)
@@ -20,9 +25,7 @@ func FuzzPicture(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, 8, 8, true)
 		f.Add(b, 3, 9, true)
-		f.Add(b, 0, 0, false)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, height, width int, crop bool) {
 		c, err := Header(bytes.NewReader(b))

@@ -176,7 +176,7 @@ func TestPreprocessAsPillow(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, b []byte) []byte {
+func unpack(t testing.TB, b []byte) []byte {
 	t.Helper()
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
