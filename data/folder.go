@@ -17,7 +17,7 @@ import (
 
 var folderFormat = Format{
 	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
-	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm",
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm; ?grey for one channel",
 }
 
 // splitFolders are the names of a split's folder.
@@ -41,7 +41,14 @@ type folder struct {
 // Classes are those of the training split (without one, of the others), in the alphabet's
 // order. Names that start with a dot are passed over, other files that are no images by
 // their names are counted.
-func openFolder(dir string, o *Options) (*Splits, error) {
+//
+// A place DIR?grey, or the option, makes the images grey.
+func openFolder(place string, o *Options) (*Splits, error) {
+	dir, grey, err := cutGrey(place)
+	if err != nil {
+		return nil, err
+	}
+	fit := picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: grey || o.Grey}
 	roots, err := splitRoots(dir)
 	if err != nil {
 		return nil, err
@@ -59,12 +66,25 @@ func openFolder(dir string, o *Options) (*Splits, error) {
 		if roots[i] == "" {
 			continue
 		}
-		if *set, err = s.list(roots[i], o, room); err != nil {
+		if *set, err = s.list(roots[i], fit, room); err != nil {
 			return nil, err
 		}
 	}
 	s.IgnoredWhy = "files that are no images by their names"
 	return s, s.sameShape()
+}
+
+// cutGrey cuts the setting off a place, if no folder has that name.
+func cutGrey(place string) (dir string, grey bool, err error) {
+	at := strings.LastIndexByte(place, '?')
+	if _, err := os.Stat(place); err == nil || at < 0 {
+		return place, false, nil
+	}
+	dir, setting := place[:at], place[at+1:]
+	if setting != "grey" {
+		return "", false, usage("imagefolder:%s: unknown setting %q; there is grey", place, setting)
+	}
+	return dir, true, nil
 }
 
 // splitRoots returns the folder of each split, "" where there is none: the whole is for
@@ -113,12 +133,12 @@ func folders(dir string) []string {
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // list returns the set of the images below root/CLASS.
-func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error) {
+func (s *Splits) list(root string, fit picture.Fit, room *atomic.Int64) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root, fit: picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop}, cache: cache{room: room}}
+	f := &folder{root: root, fit: fit, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -158,8 +178,8 @@ func (s *Splits) list(root string, o *Options, room *atomic.Int64) (*Set, error)
 	}
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
-	f.shape = []int{f.fit.Height, f.fit.Width, 3}
-	if o.Size == (Size{}) {
+	f.shape = []int{fit.Height, fit.Width, fit.Channels()}
+	if fit.Height == 0 {
 		if f.shape, err = f.ownShape(); err != nil {
 			return nil, err
 		}
@@ -221,7 +241,7 @@ func (f *folder) ownShape() ([]int, error) {
 			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
 		}
 	}
-	return []int{first.Height, first.Width, 3}, nil
+	return []int{first.Height, first.Width, f.fit.Channels()}, nil
 }
 
 func readHeader(path string) (image.Config, error) {
@@ -271,4 +291,7 @@ func (f *folder) read(dst []float32, i int) error {
 func (f *folder) identify(w io.Writer, i int) {
 	rel, _ := filepath.Rel(f.root, f.paths[i])
 	io.WriteString(w, filepath.ToSlash(rel)+"\x00"+strconv.FormatInt(f.sizes[i], 10)+"\x00"+strconv.FormatBool(f.fit.Crop)+"\x00")
+	if f.fit.Grey {
+		io.WriteString(w, "grey\x00")
+	}
 }

@@ -65,6 +65,14 @@ func (f Fit) check() error {
 	return fmt.Errorf("images can't be brought to size %dx%d; both must be between 1 and %d, or 0 for the images' own", f.Height, f.Width, MaxSide)
 }
 
+// Channels returns the channels of what Read returns: 3, or 1 of grey.
+func (f Fit) Channels() int {
+	if f.Grey {
+		return 1
+	}
+	return 3
+}
+
 // ownSize tells whether images stay as large as they are.
 func (f Fit) ownSize() bool { return f.Height == 0 && f.Width == 0 }
 

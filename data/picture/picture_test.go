@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -146,6 +147,17 @@ func TestRectangles(t *testing.T) {
 	}
 }
 
+// tiff is a file of a directory alone, with tags from 256 on.
+func tiff(tags map[byte]uint32) []byte {
+	b := []byte("II*\x00\x08\x00\x00\x00")
+	b = append(b, byte(len(tags)), 0)
+	for tag, v := range tags {
+		b = append(b, tag, 1, 4, 0, 1, 0, 0, 0)
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
+	return append(b, 0, 0, 0, 0)
+}
+
 func TestReadErrors(t *testing.T) {
 	dir := t.TempDir()
 	good, err := os.ReadFile("testdata/images/photo420.jpg")
@@ -159,15 +171,42 @@ func TestReadErrors(t *testing.T) {
 		}
 		return path
 	}
-	huge := slices.Clone(good)
 	at := strings.Index(string(good), "\xff\xc0") // height and width
-	copy(huge[at+5:], "\xff\xff\xff\xff")
+	sized := func(w, h int) []byte {
+		b := slices.Clone(good)
+		copy(b[at+5:], []byte{byte(h >> 8), byte(h), byte(w >> 8), byte(w)})
+		return b
+	}
+	const kinds = "no image of a kind that is read (jpeg, png, gif, webp, bmp, tiff, pnm): convert it to png"
 	for _, tt := range []struct{ path, want string }{
 		{filepath.Join(dir, "none.jpg"), "none.jpg"},
 		{file("empty.jpg", nil), "the file is empty"},
-		{file("text.jpg", []byte("hello, world")), "no image of a kind that is read (jpeg, png, gif, webp, bmp, tiff, pnm)"},
-		{file("cut.jpg", good[:len(good)/2]), "copy it again"},
-		{file("huge.jpg", huge), "65535x65535 pixels, over the limit"},
+		{file("text.jpg", []byte("hello, world")), kinds},
+		{file("p.ppm", []byte("Post scriptum")), kinds},
+		{file("zeros.jpg", make([]byte, 100)), "begins with zeros"},
+		{file("page.jpg", []byte("<!DOCTYPE html><html>404</html>")), "a web page, which is not read"},
+		{file("a.jpg", []byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00")), "an AVIF image, which is not read: convert it to png or jpeg"},
+		{file("h.jpg", []byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00")), "a HEIC image, which is not read"},
+		{file("lfs.png", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0")), "git lfs pull"},
+		{file("cut.jpg", good[:len(good)/2]), "damaged or cut short (it ends in the middle): copy it again"},
+		{file("head.jpg", good[:3]), "damaged or cut short (it ends in the middle): copy it again"},
+		{file("huge.jpg", sized(65535, 65535)), "65535x65535 pixels, over the limit of 89478485: make it smaller"},
+		{file("zero.jpg", sized(0, 7)), "its frame header says 0x7 pixels"},
+		{file("huge.gif", []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x08")), "65535x65535 pixels, over the limit"},
+		{file("nothing.gif", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;")), "there is no picture in it"},
+		{file("none.gif", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00\x01\x00\x00\x08")), "its first frame has 0x1 pixels"},
+		{file("huge.bmp", []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\xff\xff\xff\x7f\xff\xff\xff\x7f\x01\x00\x18\x00")), "2147483647x2147483647 pixels, over the limit"},
+		{file("odd.bmp", []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x29\x00\x00\x00\xff\xff\xff\x7f\xff\xff\xff\x7f\x01\x00\x18\x00")), "of a kind that is not read (its header has 41 bytes)"},
+		{file("huge.pgm", []byte("P5 99999 99999 255\n")), "99999x99999 pixels, over the limit"},
+		{file("large.pgm", []byte("P5 9000 9000 255\n")), "it ends in the middle"},
+		{file("zero.pgm", []byte("P5 0 4 255\n")), "its header says 0x4 pixels"},
+		{file("dark.pgm", []byte("P5 1 1 0\n ")), "its largest value is 0"},
+		{file("huge.webp", []byte("RIFF\xff\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff")), "16777216x16777216 pixels, over the limit"},
+		{file("huge.tif", tiff(map[byte]uint32{0: 1 << 20, 1: 1 << 20})), "1048576x1048576 pixels, over the limit"},
+		{file("zero.tif", tiff(map[byte]uint32{1: 3})), "its header says 0x3 pixels"},
+		{file("bands.tif", tiff(map[byte]uint32{0: 1, 1: 1, 2: 8, 6: 1, 21: 4})), "of a kind that is not read (it has 4 samples a pixel)"},
+		{file("zstd.tif", tiff(map[byte]uint32{0: 1, 1: 1, 2: 8, 3: 50000, 6: 1, 17: 8, 23: 1})), "of a kind that is not read (compression 50000)"},
+		{file("thin.tif", tiff(map[byte]uint32{0: 1, 1: 30000, 2: 8, 6: 1, 66: 80000, 67: 1, 68: 8, 69: 1})), "its tiles are 80000x1, for a picture of 1x30000"},
 	} {
 		if _, _, err := (Fit{}).Read(tt.path); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), filepath.Base(tt.path)) {
 			t.Errorf("%s: error %v, want %q", tt.path, err, tt.want)

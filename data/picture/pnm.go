@@ -83,12 +83,15 @@ func decodePNM(b []byte) (bitmap, error) {
 	if err != nil {
 		return bitmap{}, err
 	}
-	p := newBitmap(h.w, h.h)
-	levels := h.levels()
 	channels := 1
 	if h.kind%3 == 0 {
 		channels = 3
 	}
+	if len(b) < h.least(channels) {
+		return bitmap{}, errShort
+	}
+	p := newBitmap(h.w, h.h)
+	levels := h.levels()
 	row := make([]uint8, channels*h.w)
 	for y := range h.h {
 		if err := h.readRow(r, row, levels); err != nil {
@@ -101,6 +104,20 @@ func decodePNM(b []byte) (bitmap, error) {
 		}
 	}
 	return p, nil
+}
+
+// least returns how many bytes the pixels take at least.
+func (h *pnmHeader) least(channels int) int {
+	n := h.w * h.h * channels
+	switch {
+	case h.kind == 4:
+		return (h.w + 7) / 8 * h.h
+	case h.kind == 2, h.kind == 3:
+		return 2*n - 1 // a digit and a space
+	case h.most > 255:
+		return 2 * n
+	}
+	return n
 }
 
 // levels are the bytes of all values.

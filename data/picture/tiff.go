@@ -234,8 +234,9 @@ func (t *tiffHeader) readPieces() error {
 		return fmt.Errorf("its strips or tiles are %dx%d", t.pieceW, t.pieceH)
 	}
 	t.across, t.down = (t.w+t.pieceW-1)/t.pieceW, (t.h+t.pieceH-1)/t.pieceH
-	// Small tiles are as large as they are, but many of which little is seen take long.
-	if all := t.across * t.down; all > 1 && t.pieceW*t.pieceH > 4*maxPixels/all {
+	// Tiles reach beyond the picture, but not so far that they take much longer than it.
+	const slack = 1 << 22
+	if most := 4*t.w*t.h + slack; t.pieceW*t.pieceH > most/(t.across*t.down) {
 		return fmt.Errorf("its tiles are %dx%d, for a picture of %dx%d", t.pieceW, t.pieceH, t.w, t.h)
 	}
 	n := t.across * t.down

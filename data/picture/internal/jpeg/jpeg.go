@@ -48,7 +48,7 @@ func unread(format string, args ...any) error { return KindError(fmt.Sprintf(for
 var errShort = errors.New("it ends in the middle")
 
 // maxScans bounds the time that a file of few bytes can take.
-const maxScans = 500
+const maxScans = 200
 
 // A component is a plane of samples, in blocks of 8 x 8.
 type component struct {
