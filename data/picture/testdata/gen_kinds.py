@@ -114,6 +114,8 @@ save("partlossy.webp", part, "WEBP", save_all=True, append_images=frames, qualit
 gif = saved(few, "GIF")
 for name, size in ("small", (5, 4)), ("zero", (0, 0)), ("big", (20, 17)):
     add(f"screen{name}.gif", gif[:6] + struct.pack("<HH", *size) + gif[10:])
+clear = saved(few, "GIF", transparency=2)
+add("screentransparent.gif", clear[:6] + struct.pack("<HH", 20, 17) + clear[10:])
 at = gif.rindex(b",\0\0\0\0" + struct.pack("<HH", W, H))
 add("offset.gif", gif[: at + 1] + struct.pack("<HH", 3, 6) + gif[at + 5 :])
 white = Image.new("P", (W, H), 0)
