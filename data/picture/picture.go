@@ -1,7 +1,22 @@
 // Package picture makes of image files what networks take: it decodes them, brings them to a
-// size and normalizes their pixels. Networks are trained on what libjpeg decodes and Pillow
-// resizes, so both are done here as they do it; what is left of the difference is the rounding
-// of JPEG's inverse cosine transform.
+// size and normalizes their pixels. Networks are trained on what Pillow decodes and resizes, so
+// both are done here as it does them, to the bit.
+//
+// Files are known by their content, whatever their names say:
+//
+//	jpeg   baseline and progressive, of any whole sampling, grey, colour, CMYK and YCCK; not
+//	       arithmetic, lossless or 12 bits
+//	png    all; of APNG the first picture
+//	gif    the first frame on its screen
+//	webp   lossy and lossless; of an animation the first frame
+//	bmp    1 to 32 bits a pixel, runs and masks, OS/2's headers
+//	tiff   strips and tiles of grey, colour, palettes and CMYK, of 1 to 16 bits and grey of 32; plain,
+//	       PackBits, LZW, Deflate, JPEG, fax; of several pictures the first
+//	pnm    ppm, pgm and pbm, as text and as bytes, of any range
+//
+// They become what Pillow's convert("RGB") gives: transparency is dropped, and what is below it is
+// seen; of grey with more than 8 bits all above 255 is white; the orientation that a camera noted is
+// left alone, but for TIFF's, which Pillow heeds. What is cut short is an error.
 package picture
 
 import (

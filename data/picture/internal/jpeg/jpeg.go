@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // An Image is decoded: Channels bytes for each pixel, row by row. One channel is grey, three are
@@ -60,6 +61,7 @@ type component struct {
 	quant       *[64]int32 // what its first scan found; in natural order
 	pix         []uint8    // across*8 wide
 	coef        []int16    // of progressive files: 64 a block, in natural order
+	missing     [64]bool   // of progressive files: coefficients that are not known to their last bit
 	dc          int32      // of the block before
 	dcTable     *table
 	acTable     *table
@@ -222,13 +224,22 @@ func (d *decoder) ended() error {
 	return d.complete()
 }
 
+// smoothed is how many coefficients of a progressive file libjpeg guesses from its neighbours as long
+// as they have not come.
+const smoothed = 10
+
 // complete tells whether each component was in a scan.
 func (d *decoder) complete() error {
 	if d.components == nil {
 		return errors.New("it has no frame header")
 	}
 	for i := range d.components {
-		if d.components[i].quant == nil {
+		c := &d.components[i]
+		if c.quant == nil {
+			return errShort
+		}
+		// libjpeg would make up what is not there.
+		if slices.Contains(c.missing[:smoothed], true) {
 			return errShort
 		}
 	}
@@ -389,6 +400,9 @@ func (d *decoder) allocate() {
 		c.across, c.down = over(d.width, 8*d.hmax)*c.h, over(d.height, 8*d.vmax)*c.v
 		if d.progressive {
 			c.coef = make([]int16, 64*c.across*c.down)
+			for k := range c.missing {
+				c.missing[k] = true
+			}
 		} else {
 			c.pix = make([]uint8, 64*c.across*c.down)
 		}

@@ -108,6 +108,27 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// A progressive file whose finer scans are missing is not whole either.
+func TestScansMissing(t *testing.T) {
+	b, err := os.ReadFile("../../testdata/images/progressive.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, scans := 0, 0; ; scans++ {
+		i := bytes.Index(b[at:], []byte{0xff, sos})
+		if i < 0 {
+			if scans < 5 {
+				t.Errorf("%d scans", scans)
+			}
+			break
+		}
+		if _, err := Decode(append(bytes.Clone(b[:at+i]), 0xff, eoi)); err == nil {
+			t.Errorf("%d scans of more are taken for the picture", scans)
+		}
+		at += i + 2
+	}
+}
+
 func TestKinds(t *testing.T) {
 	b := photo(t, 8, 8)
 	at := bytes.Index(b, []byte{0xff, sof0})

@@ -70,6 +70,9 @@ func (d *decoder) scanHeader(segment []byte) (*scan, error) {
 			return nil, errors.New("a Huffman table is missing")
 		}
 		c.dc = 0
+		for k := s.start; k <= s.end; k++ {
+			c.missing[k] = s.low > 0
+		}
 		s.components = append(s.components, c)
 	}
 	return s, nil
