@@ -52,6 +52,7 @@ const (
 // A tiffHeader is the first directory of a TIFF file.
 type tiffHeader struct {
 	order binary.ByteOrder
+	word  int // bytes of a number in its directory, 8 of BigTIFF
 	tags  map[uint16][]uint32
 
 	w, h          int // before they are turned
@@ -106,29 +107,38 @@ func decodeTIFF(b []byte) (bitmap, error) {
 }
 
 func readTIFFHeader(b []byte) (*tiffHeader, error) {
-	if len(b) < 8 {
+	if len(b) < 16 {
 		return nil, errShort
 	}
-	t := &tiffHeader{order: binary.ByteOrder(binary.LittleEndian), tags: map[uint16][]uint32{}}
+	t := &tiffHeader{order: binary.ByteOrder(binary.LittleEndian), word: 4, tags: map[uint16][]uint32{}}
 	if b[0] == 'M' {
 		t.order = binary.BigEndian
 	}
-	at := uint64(t.order.Uint32(b[4:]))
-	if at+2 > uint64(len(b)) {
+	directory, counter := b[4:], 2   // where it is, and the bytes of its number of entries
+	if t.order.Uint16(b[2:]) == 43 { // BigTIFF
+		t.word, counter, directory = 8, 8, b[8:]
+	}
+	at, size := t.number(directory), uint64(len(b))
+	if at > size-uint64(counter) {
 		return nil, errShort
 	}
-	n := int(t.order.Uint16(b[at:]))
+	n := uint64(t.order.Uint16(b[at:]))
+	if counter == 8 {
+		n = t.number(b[at:])
+	}
 	if n > maxTIFFDirectory {
 		return nil, fmt.Errorf("its directory has %d entries", n)
 	}
-	for i := range n {
-		entry := at + 2 + 12*uint64(i)
-		if entry+12 > uint64(len(b)) {
+	at += uint64(counter)
+	for range n {
+		length := uint64(4 + 2*t.word)
+		if at+length > size {
 			return nil, errShort
 		}
-		if err := t.readEntry(b, b[entry:entry+12]); err != nil {
+		if err := t.readEntry(b, b[at:at+length]); err != nil {
 			return nil, err
 		}
+		at += length
 	}
 	t.w, t.h = t.tag(tagWidth, 0), t.tag(tagHeight, 0)
 	if t.orientation = t.tag(tagOrientation, 1); t.orientation > 8 {
@@ -137,18 +147,29 @@ func readTIFFHeader(b []byte) (*tiffHeader, error) {
 	return t, nil
 }
 
-// readEntry reads whole numbers of 8, 16 or 32 bits, or bytes as such; what else there is does not matter.
+// number reads a number of the file's word.
+func (t *tiffHeader) number(b []byte) uint64 {
+	if t.word == 8 {
+		return t.order.Uint64(b)
+	}
+	return uint64(t.order.Uint32(b))
+}
+
+// readEntry reads whole numbers, or bytes as such; what else there is does not matter.
 func (t *tiffHeader) readEntry(b, entry []byte) error {
-	tag, kind, n := t.order.Uint16(entry), t.order.Uint16(entry[2:]), uint64(t.order.Uint32(entry[4:]))
-	sizes := map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1}
+	tag, kind, n := t.order.Uint16(entry), t.order.Uint16(entry[2:]), t.number(entry[4:])
+	sizes := map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 	size, ok := sizes[kind]
 	if !ok || tag < tagWidth || tag > tagSubsampling {
 		return nil
 	}
-	data := entry[8:]
-	if n*size > 4 {
-		at := uint64(t.order.Uint32(data))
-		if at+n*size > uint64(len(b)) {
+	data, all := entry[4+t.word:], uint64(len(b))
+	if n > all/size {
+		return errShort
+	}
+	if n*size > uint64(t.word) {
+		at := t.number(data)
+		if at > all-n*size {
 			return errShort
 		}
 		data = b[at:]
@@ -160,8 +181,10 @@ func (t *tiffHeader) readEntry(b, entry []byte) error {
 			values[i] = uint32(data[i])
 		case 2:
 			values[i] = uint32(t.order.Uint16(data[2*i:]))
-		default:
+		case 4:
 			values[i] = t.order.Uint32(data[4*i:])
+		default:
+			values[i] = uint32(min(t.order.Uint64(data[8*i:]), math.MaxUint32))
 		}
 	}
 	t.tags[tag] = values
@@ -208,6 +231,9 @@ func (t *tiffHeader) checkKind() (err error) {
 		return unread("it has %d samples a pixel", t.samples)
 	}
 	grey := t.colours <= tiffBlackIsZero
+	if wide := t.bits == 16 && t.format == 1 || t.bits == 32 && t.format == 3; t.colours == tiffWhiteIsZero && t.bits > 8 && !(wide && t.order == binary.ByteOrder(binary.LittleEndian)) {
+		return unread("grey of %d bits of which 0 is white", t.bits) // Pillow has a few, and doesn't turn them
+	}
 	switch {
 	case t.bits == 8 && t.format <= 2:
 	case t.bits == 16 && t.format == 1 && t.colours != tiffPalette:

@@ -80,6 +80,8 @@ for w, h in (1, 1), (2, 1), (1, 2), (3, 5), (17, 16):
     small = photo(w, h)
     for ending, kind, how in ways[4:8] + [("gif", "GIF", {}), ("bmp", "BMP", {}), ("jpeg.tif", "TIFF", dict(compression="jpeg"))]:
         save(f"{w}x{h}.{ending}", small, kind, **how)
+save("big.tif", rgb, "TIFF", big_tiff=True)
+save("big.tif", rgb, "TIFF", big_tiff=True)
 save("predictor.tif", rgb, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
 save("predictor16.tif", modes["i16"], "TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2})
 save("restart.jpg", photo(40, 20), "JPEG", quality=50, restart_marker_blocks=1)
@@ -181,6 +183,52 @@ add("rle8.bmp", bmp(8, 1, bytes([5, 200, 0, 0, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0, 2, 
 add("rle8delta.bmp", bmp(8, 1, bytes([2, 200, 0, 2, 1, 1, 2, 9, 0, 0, 5, 8, 0, 0, 0, 1]), palette(256), w=5, h=3))
 add("rle8endless.bmp", bmp(8, 1, bytes([5, 200, 0, 0, 5, 3, 0, 0, 5, 4]), palette(256), w=5, h=3))
 add("rle4.bmp", bmp(4, 2, bytes([3, 0x12, 2, 0x45, 0, 0, 0, 3, 0x34, 0x50, 2, 0x11, 0, 0, 5, 0x99, 0, 0, 0, 1]), palette(16), w=5, h=3))
+
+# TIFF: tiles, planes, either order of bytes, alpha that colours were multiplied by, bits turned round.
+def tiff(tags, pieces, order="<", tiled=False):
+    tags = {**tags, 324 if tiled else 273: [0] * len(pieces), 325 if tiled else 279: [len(p) for p in pieces]}
+    start = 8 + 2 + 12 * len(tags) + 4
+    at = start + sum(4 * len(v) for v in tags.values() if len(v) > 1)
+    tags[324 if tiled else 273] = [at + sum(map(len, pieces[:i])) for i in range(len(pieces))]
+    entries, more = b"", b""
+    for tag, values in sorted(tags.items()):
+        packed_values = struct.pack(f"{order}{len(values)}I", *values)
+        entries += struct.pack(order + "HHI", tag, 4, len(values))
+        if len(values) > 1:
+            entries += struct.pack(order + "I", start + len(more))
+            more += packed_values
+        else:
+            entries += packed_values
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
+    return head + entries + b"\0" * 4 + more + b"".join(pieces)
+
+
+def tags(bits, kind, samples, **more):
+    return {256: [W], 257: [H], 258: [bits] * samples, 259: [1], 262: [kind], 277: [samples], **{int(k[1:]): v for k, v in more.items()}}
+
+
+def pieces(a, w, h):
+    a = np.pad(a, ((0, -a.shape[0] % h), (0, -a.shape[1] % w), (0, 0)))
+    return [a[y : y + h, x : x + w].tobytes() for y in range(0, a.shape[0], h) for x in range(0, a.shape[1], w)]
+
+
+solid, seen = np.asarray(rgb), np.asarray(modes["rgba"])
+add("tiles.tif", tiff(tags(8, 2, 3, t322=[16], t323=[16]), pieces(solid, 16, 16), tiled=True))
+add("smalltiles.tif", tiff(tags(8, 2, 3, t322=[8], t323=[4]), pieces(solid, 8, 4), tiled=True))
+add("planes.tif", tiff(tags(8, 2, 3, t284=[2]), [solid[..., i].tobytes() for i in range(3)]))
+add("multiplied.tif", tiff(tags(8, 2, 4, t338=[1]), [seen.tobytes()]))
+add("extra.tif", tiff(tags(8, 2, 4, t338=[0]), [seen.tobytes()]))
+for order in "<>":
+    name = "le" if order == "<" else "be"
+    wide = rng.integers(0, 65536, (H, W, 3)).astype(order + "u2")
+    add(f"rgb16{name}.tif", tiff(tags(16, 2, 3), [wide.tobytes()], order))
+    add(f"l16{name}.tif", tiff(tags(16, 1, 1), [(wide[..., 0] // 100).astype(order + "u2").tobytes()], order))
+    add(f"cmyk16{name}.tif", tiff(tags(16, 5, 4), [np.concatenate([wide, wide[..., :1]], -1).astype(order + "u2").tobytes()], order))
+add("white.tif", tiff(tags(8, 0, 1), [solid[..., :1].tobytes()]))
+add("white4.tif", tiff(tags(4, 0, 1), [noise(7)]))
+add("black2.tif", tiff(tags(2, 1, 1), [noise(4)]))
+add("turnedbits.tif", tiff(tags(1, 1, 1, t266=[2]), [noise(2)]))
+add("palette4.tif", tiff(tags(4, 3, 1, t320=[int(v) for v in rng.integers(0, 65536, 48)]), [noise(7)]))
 
 # Netpbm: text and bytes, comments, ranges.
 add("1.pbm", b"P1\n# by hand\n5 3\n1 0 1 0 1\n01011\n# more\n1 1 1 0 0")
