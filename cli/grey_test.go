@@ -13,14 +13,14 @@ import (
 // being asked, whatever it was trained on.
 func TestGreyFolders(t *testing.T) {
 	dir := "imagefolder:" + lines(t, 30)
-	if out := mustCall(t, "data", "info", dir+"?grey", "--size", "8x16"); !strings.Contains(out, "8x16x1") {
+	if out := mustCall(t, "data", "info", dir+"?channels=1", "--size", "8x16"); !strings.Contains(out, "8x16x1") {
 		t.Errorf("%s", out)
 	}
 	run := filepath.Join(t.TempDir(), "run")
-	mustCall(t, "train", "--data", dir+"?grey", "--size", "8x16", "--model", "cnn", "--epochs", "10", "--batch", "10", "--seed", "3", "--out", run)
+	mustCall(t, "train", "--data", dir+"?channels=1", "--size", "8x16", "--model", "cnn", "--epochs", "10", "--batch", "10", "--seed", "3", "--out", run)
 	weights := filepath.Join(run, "weights.safetensors")
 	var e [2]classifier.Evaluation
-	for i, spec := range []string{dir, dir + "?grey"} {
+	for i, spec := range []string{dir, dir + "?channels=1"} {
 		decode(t, mustCall(t, "eval", "--weights", weights, "--data", spec, "--split", "train", "--json"), &e[i])
 	}
 	if e[0].N != 60 || e[0].Accuracy < .8 || e[0].Accuracy != e[1].Accuracy || e[0].Loss != e[1].Loss {

@@ -43,10 +43,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	root := newRootCommand()
+	out := &checkedWriter{w: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
 	var bad usageError
 	switch {
 	case err == nil:
@@ -64,6 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 func newRootCommand() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "monge",
 		Short: "Sharpness-aware training: Monge SAM (M-SAM) and its family",
@@ -81,10 +86,17 @@ MONGE_LEVEL=portable|avx2|avx512 forces a lower instruction level.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				readVersion().print(cmd.OutOrStdout())
+				return nil
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print version, commit, Go and the level of the kernels")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand())
+	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand(), newVersionCommand())
 	return root
 }
 

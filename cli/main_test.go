@@ -64,7 +64,7 @@ func TestUsageErrors(t *testing.T) {
 		{"train --lr x", `invalid argument "x" for "--lr" flag: "x" is no float`},
 		{"train --config nowhere.toml", "nowhere.toml: no such file"},
 		{"train --lr-schedule cosin", `unknown schedule "cosin"; there are constant,`},
-		{"train --method m-sam", "--method m-sam needs its radius: --rho"},
+		{"train --method m-sam", "method m-sam needs its radius: rho"},
 		{"train --resume", "need the run's directory: --out"},
 		{"train --freeze stem", `no parameter matches "stem"`},
 		{"train --deadline soon", `"soon" is no duration`},

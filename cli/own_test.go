@@ -177,7 +177,7 @@ func TestOwnListed(t *testing.T) {
 		"train --task test-well --label-noise 0.1":       "--label-noise is for data with classes or targets; task test-well is a bowl from a start",
 		"train --well-start 2":                           "--well-start is for a bowl from a start; digits is data with classes or targets",
 		"train --method sam --rho 1 --test-part 1":       "method sam has no test-part: it is for test-share",
-		"train --method test-share":                      "--method test-share needs its radius: --rho",
+		"train --method test-share":                      "method test-share needs its radius: rho",
 		"train --base test-plain --momentum 0.5":         "base test-plain takes no momentum; it is for sgd, rmsprop",
 		"train --method test-share --rho 0.1 --alpha 1":  "test-share",
 		"compare --methods test-share --rho 1,0.5":       "out of order",

@@ -47,6 +47,8 @@ type studyOptions struct {
 	jobs      int
 	dryRun    bool
 	asJSON    bool
+
+	acceptChange bool
 }
 
 func newStudyRunCommand() *cobra.Command {
@@ -84,6 +86,7 @@ same bits.`,
 	f.StringVar(&o.out, "out", "", "directory of the study")
 	f.StringVar(&o.only, "only", "*", "do only runs whose names match, like 'm-sam_*'")
 	f.StringArrayVar(&o.set, "set", nil, "change a base setting, or seeds: NAME=VALUE")
+	f.BoolVar(&o.acceptChange, "accept-data-change", false, "go on with runs though the data are not those that they began with")
 	f.IntVar(&o.jobs, "jobs", 0, "runs at a time (default one for each processor)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what the runs are and what they would take")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
@@ -202,7 +205,7 @@ func doStudy(cmd *cobra.Command, s *study.Study, pending []study.Cell, f *study.
 		left[c.Name] = f.StepsOf(c)
 	}
 	_, err := s.Run(cmd.Context(), o.out, pending, study.RunOptions{
-		Jobs: f.Jobs,
+		Jobs: f.Jobs, AcceptChange: o.acceptChange,
 		Step: func(c study.Cell, p train.Progress) {
 			if left[c.Name] > 0 {
 				steps[c.Name] = p.Step

@@ -34,6 +34,7 @@ type trainOptions struct {
 	defaults      train.Config
 	out, config   string
 	resume        bool
+	acceptChange  bool
 	dryRun        bool
 	noTensorBoard bool
 	asJSON        bool
@@ -96,6 +97,7 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	f.StringVar(&o.out, "out", "", "run directory to write")
 	f.StringVar(&o.config, "config", "", "read settings from a run's config.json or a TOML file; flags win")
 	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out, or begin it")
+	f.BoolVar(&o.acceptChange, "accept-data-change", false, "with --resume: go on though the data are not those that the run began with")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, measured on a few steps")
 	f.BoolVar(&o.noTensorBoard, "no-tensorboard", false, "write no event file for TensorBoard")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
@@ -171,15 +173,18 @@ func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
 			if err := train.ReadConfig(saved, &c); err != nil {
 				return c, err
 			}
+			if err := c.FindPlaces(); err != nil {
+				return c, err
+			}
 		}
 	}
 	if o.config != "" {
 		if err := train.ReadConfig(o.config, &c); err != nil {
 			return c, usageError{err}
 		}
-	}
-	if err := needsRadius(given, c); err != nil {
-		return c, err
+		if err := c.FindPlaces(); err != nil {
+			return c, err
+		}
 	}
 	if err := train.ApplySettings(&c, given); err != nil {
 		return c, usage("--%v", err)
@@ -188,16 +193,6 @@ func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
 		return c, usage("--data %s is of task %s, not %s; use monge train", c.DataName(), c.Task, o.defaults.Task)
 	}
 	return c, nil
-}
-
-// needsRadius refuses a method that perturbs without a radius.
-func needsRadius(given map[string]any, c train.Config) error {
-	name, _ := given["method"].(string)
-	_, radius := given["rho"]
-	if m, err := sam.FindMethod(name); err == nil && m.Perturbs() && !radius && c.Rho == 0 {
-		return usage("--method %s needs its radius: --rho (0 is the base optimizer alone)", name)
-	}
-	return nil
 }
 
 // ifSet returns a flag's value if it was given, else nil.
@@ -238,7 +233,15 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 			return err
 		}
 	}
-	r, err := train.NewContext(cmd.Context(), c)
+	if o.out != "" && !o.dryRun {
+		if err := train.CheckDir(o.out, train.DirOptions{Resume: o.resume}); err != nil {
+			return err
+		}
+	}
+	r, err := openRun(cmd, c, o)
+	if errors.As(err, new(data.DamagedError)) {
+		return err
+	}
 	if err != nil {
 		return usageError{err}
 	}
@@ -249,9 +252,14 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 	if o.dryRun {
 		return dryRun(cmd, r, o.asJSON)
 	}
+	if o.resume { // its data may have been moved since
+		if res, err := r.Finished(o.out); res != nil && err == nil {
+			return sayFinished(cmd, r.Config, *res, o)
+		}
+	}
 	var dir *train.Dir
 	if o.out != "" {
-		dir, err = train.OpenDir(o.out, r, train.DirOptions{Resume: o.resume, NoTensorBoard: o.noTensorBoard, Warn: func(s string) { say("%s", s) }})
+		dir, err = train.OpenDir(o.out, r, train.DirOptions{Resume: o.resume, AcceptChange: o.acceptChange, NoTensorBoard: o.noTensorBoard, Warn: func(s string) { say("%s", s) }})
 		if err != nil {
 			return err
 		}
@@ -294,14 +302,46 @@ func progressText(p train.Progress, epochs int) string {
 	return s + fmt.Sprintf("  %.0f/s", p.ExamplesPerSec)
 }
 
-// alreadyFinished prints the result of a run that is over, and reports whether it is.
+// openRun opens a run's data and makes its network.
+func openRun(cmd *cobra.Command, c train.Config, o trainOptions) (*train.Run, error) {
+	shared, done := readingShared(cmd, o.asJSON)
+	defer done()
+	return train.NewShared(cmd.Context(), shared, c)
+}
+
+// readingShared returns what shows a bar while data are read, and what removes it.
+func readingShared(cmd *cobra.Command, quiet bool) (*train.Shared, func()) {
+	const soon = time.Second // what takes less needs none
+	var b *bar
+	begin := time.Now()
+	shared := &train.Shared{Progress: func(done, all int) {
+		if b == nil && time.Since(begin) > soon {
+			b = newBar(cmd.ErrOrStderr(), "reading", all, quiet)
+		}
+		if b != nil {
+			b.set(done)
+		}
+	}}
+	return shared, func() {
+		if b != nil {
+			b.close()
+		}
+	}
+}
+
+// alreadyFinished prints the result of a run that is over, and reports whether it is. Settings
+// that only say where data lie may be others: that is seen once they are open.
 func alreadyFinished(cmd *cobra.Command, c train.Config, o trainOptions) (bool, error) {
 	res, err := train.ReadResult(o.out, c)
 	if res == nil || err != nil {
-		return false, err
+		return false, nil
 	}
+	return true, sayFinished(cmd, c, *res, o)
+}
+
+func sayFinished(cmd *cobra.Command, c train.Config, res train.Result, o trainOptions) error {
 	sayTo(cmd, o.asJSON)("the run in %s is finished; this is its result", o.out)
-	return true, showTrain(cmd, c, *res, o)
+	return showTrain(cmd, c, res, o)
 }
 
 func showTrain(cmd *cobra.Command, c train.Config, res train.Result, o trainOptions) error {

@@ -30,12 +30,12 @@ const Pretrained = "clip"
 
 // Settings are the task's own.
 type Settings struct {
-	Data       string  `json:"data" help:"pairs to train on, like coco:DIR" is:"examples"`
+	Data       string  `json:"data" help:"pairs to train on, like coco:DIR" is:"examples,spec"`
 	Val        float64 `json:"val,omitempty" help:"share (below 1) or number of the training pairs that validate, without --val-data" is:"examples"`
 	Subset     int     `json:"subset,omitempty" help:"train on so many pairs (default all)" is:"examples"`
 	TestSubset int     `json:"test_subset,omitempty" help:"test on so many pairs (default all)" is:"examples"`
-	ValData    string  `json:"val_data,omitempty" help:"pairs that validate" is:"examples"`
-	TestData   string  `json:"test_data,omitempty" help:"pairs that test" is:"examples"`
+	ValData    string  `json:"val_data,omitempty" help:"pairs that validate" is:"examples,spec"`
+	TestData   string  `json:"test_data,omitempty" help:"pairs that test" is:"examples,spec"`
 	DataSeed   uint64  `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw" is:"examples,free"`
 
 	Pad    int  `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
@@ -43,7 +43,7 @@ type Settings struct {
 	Cutout int  `json:"cutout,omitempty" help:"augment by blanking a square of this side"`
 
 	Model     string   `json:"model" help:"model, see 'monge models'"`
-	Init      string   `json:"init,omitempty" help:"directory of the CLIP model to start from" is:"free"`
+	Init      string   `json:"init,omitempty" help:"directory of the CLIP model to start from" is:"free,path"`
 	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'text_model' or '*.bias'"`
 	LoRA      int      `json:"lora,omitempty" help:"train adapters of this rank alone (LoRA)"`
 	LoRAAlpha float64  `json:"lora_alpha,omitempty" help:"scale of the adapters (default their rank)"`

@@ -20,6 +20,7 @@ type source struct {
 	settings Settings
 	lists    [3]*pairs.List
 	captions []string // of all lists, one after the other
+	items    map[string]string
 
 	mu     sync.Mutex
 	splits map[string]*data.Splits // by how images are preprocessed
@@ -50,12 +51,31 @@ func readLists(ctx context.Context, set *Settings) (*source, error) {
 			s.captions = append(s.captions, p.Caption)
 		}
 	}
-	return s, nil
+	return s, s.identify(ctx)
+}
+
+// identify finds out what tells the pairs from others.
+func (s *source) identify(ctx context.Context) error {
+	s.items = map[string]string{}
+	for i, split := range []train.Split{train.TrainSplit, train.ValSplit, train.TestSplit} {
+		if s.lists[i] == nil {
+			continue
+		}
+		items, err := s.lists[i].Items(ctx)
+		if err != nil {
+			return err
+		}
+		for name, sum := range items {
+			s.items[string(split)+"/"+name] = sum
+		}
+	}
+	return nil
 }
 
 // trainCaptions returns the captions of the first list.
 func (s *source) trainCaptions() []string { return s.captions[:len(s.lists[0].Pairs)] }
 
+// fingerprint tells the pairs by what earlier versions knew them by: captions and names.
 func (s *source) fingerprint() string {
 	var all []string
 	for _, l := range s.lists {

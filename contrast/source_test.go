@@ -3,6 +3,9 @@ package contrast_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/monge-ml/monge/contrast"
@@ -57,5 +60,37 @@ func TestShared(t *testing.T) {
 	}
 	if images[0].Data != images[1].Data || images[1].Data == images[2].Data {
 		t.Error("images were decoded again, or shared by runs on other ones")
+	}
+}
+
+// Pairs are told from others by captions and images' bytes, not by the place of their files.
+func TestFingerprint(t *testing.T) {
+	c := aligning(t)
+	dir := filepath.Dir(strings.TrimPrefix(contrast.Of(&c).Data, "pairs:"))
+	path := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, path, c, 5); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.CopyFS(moved, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	of(&c, func(s *contrast.Settings) { s.Data = "pairs:" + filepath.Join(moved, "pairs.tsv") })
+	if _, err := runIn(t, path, c, 7); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("moved: %v", err)
+	}
+	one, err := os.ReadFile(filepath.Join(moved, "1.png"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(moved, "0.png"), one, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.OpenDir(path, r, train.DirOptions{Resume: true}); err == nil || !strings.Contains(err.Error(), "1 with other content (train/0.png)") {
+		t.Errorf("another image of the same name: error %v", err)
 	}
 }

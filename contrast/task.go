@@ -2,9 +2,15 @@ package contrast
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/align"
@@ -22,6 +28,7 @@ type Task struct {
 
 	config     *train.Config
 	source     *source
+	init       string  // digest of the directory to start from
 	tokens     [][]int // of each caption
 	loader     *data.Loader
 	inBatch    [][]int // tokens of the minibatch at hand
@@ -38,6 +45,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	t := &Task{source: src, config: c, microbatch: c.Microbatch}
 	if t.Pretrained, err = model(c, src.trainCaptions()); err != nil {
+		return nil, err
+	}
+	if t.init, err = digestOf(s.Init); err != nil {
 		return nil, err
 	}
 	t.SetDirectConv(c.DirectConv)
@@ -116,8 +126,58 @@ func (t *Task) Examples(s train.Split) int { return t.set(s).Len() }
 // Steps returns the number of minibatches of an epoch, all of them whole.
 func (t *Task) Steps() int { return t.loader.PerEpoch() }
 
-// Fingerprint tells the pairs from others.
-func (t *Task) Fingerprint() string { return t.source.fingerprint() }
+// Fingerprint tells the pairs, and the model to start from, by their content from others.
+func (t *Task) Fingerprint() string {
+	items := t.Items()
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(items)) {
+		fmt.Fprintf(h, "%q%q", name, items[name])
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// FormerFingerprint tells the pairs as earlier versions did.
+func (t *Task) FormerFingerprint() (string, error) { return t.source.fingerprint(), nil }
+
+// Items are the pairs, and the model to start from.
+func (t *Task) Items() map[string]string {
+	items := t.source.items
+	if t.init != "" {
+		items = maps.Clone(items)
+		items["init"] = t.init
+	}
+	return items
+}
+
+// modelFiles are the endings of files that a model's directory is told by.
+var modelFiles = []string{".json", ".safetensors", ".bin", ".txt"}
+
+// digestOf is that of a model's directory, "" of none.
+func digestOf(dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, e := range files {
+		if !slices.Contains(modelFiles, filepath.Ext(e.Name())) || e.IsDir() {
+			continue
+		}
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%q", e.Name())
+		_, err = io.Copy(h, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return "", fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}
 
 // Notes says what of the pairs could not be used.
 func (t *Task) Notes() []string {

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"io"
@@ -17,7 +18,7 @@ import (
 
 var folderFormat = Format{
 	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
-	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm; ?grey for one channel",
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm; ?channels=1 for grey",
 }
 
 // splitFolders are the names of a split's folder.
@@ -29,11 +30,13 @@ const maxDepth = 16
 // A folder is images in files, decoded when they are first read and kept as far as
 // memory is given.
 type folder struct {
-	root  string
+	place string // that the spec names
+	root  string // of the split
 	paths []string
 	sizes []int64
 	fit   picture.Fit // of which no size keeps the images' own, which agree
 	shape []int
+	known *known
 	cache // whose room is that of all splits together
 }
 
@@ -42,9 +45,9 @@ type folder struct {
 // order. Names that start with a dot are passed over, other files that are no images by
 // their names are counted.
 //
-// A place DIR?grey, or the option, makes the images grey.
+// A place DIR?channels=1, or the option, makes the images grey.
 func openFolder(place string, o *Options) (*Splits, error) {
-	dir, grey, err := cutGrey(place)
+	dir, grey, err := cutChannels(place)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +69,7 @@ func openFolder(place string, o *Options) (*Splits, error) {
 		if roots[i] == "" {
 			continue
 		}
-		if *set, err = s.list(roots[i], fit, room); err != nil {
+		if *set, err = s.list(dir, roots[i], fit, room); err != nil {
 			return nil, err
 		}
 	}
@@ -74,17 +77,20 @@ func openFolder(place string, o *Options) (*Splits, error) {
 	return s, s.sameShape()
 }
 
-// cutGrey cuts the setting off a place, if no folder has that name.
-func cutGrey(place string) (dir string, grey bool, err error) {
+// cutChannels cuts the setting off a place, if no folder has that name.
+func cutChannels(place string) (dir string, grey bool, err error) {
 	at := strings.LastIndexByte(place, '?')
 	if _, err := os.Stat(place); err == nil || at < 0 {
 		return place, false, nil
 	}
-	dir, setting := place[:at], place[at+1:]
-	if setting != "grey" {
-		return "", false, usage("imagefolder:%s: unknown setting %q; there is grey", place, setting)
+	switch dir, setting := place[:at], place[at+1:]; setting {
+	case "channels=1":
+		return dir, true, nil
+	case "channels=3":
+		return dir, false, nil
+	default:
+		return "", false, usage("imagefolder:%s: unknown setting %q; there are channels=1 for grey and channels=3", place, setting)
 	}
-	return dir, true, nil
 }
 
 // splitRoots returns the folder of each split, "" where there is none: the whole is for
@@ -133,12 +139,12 @@ func folders(dir string) []string {
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // list returns the set of the images below root/CLASS.
-func (s *Splits) list(root string, fit picture.Fit, room *atomic.Int64) (*Set, error) {
+func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root, fit: fit, cache: cache{room: room}}
+	f := &folder{place: place, root: root, fit: fit, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -176,6 +182,11 @@ func (s *Splits) list(root string, fit picture.Fit, room *atomic.Int64) (*Set, e
 	if len(f.paths) == 0 {
 		return nil, fmt.Errorf("%s: no folders of classes with images in them", root)
 	}
+	var bytes int64
+	for _, n := range f.sizes {
+		bytes += n
+	}
+	f.known = openKnown(root, f.fit, bytes)
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
 	f.shape = []int{fit.Height, fit.Width, fit.Channels()}
@@ -226,20 +237,27 @@ func (f *folder) add(dir string, depth int) (ignored int, err error) {
 	return ignored, nil
 }
 
-// ownShape reads all headers: the images must be of one size.
+// ownShape reads all headers: the images must be of one size. One that is damaged is so when it is
+// read, and may be left out.
 func (f *folder) ownShape() ([]int, error) {
-	var first image.Config
-	for i, path := range f.paths {
-		c, err := readHeader(path)
-		if err != nil {
-			return nil, err
+	var (
+		first   image.Config
+		path    string // of the first
+		damaged error
+	)
+	for _, p := range f.paths {
+		c, err := readHeader(p)
+		switch {
+		case err != nil:
+			damaged = cmp.Or(damaged, err)
+		case path == "":
+			first, path = c, p
+		case c.Width != first.Width || c.Height != first.Height:
+			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", path, first.Width, first.Height, p, c.Width, c.Height)
 		}
-		if i == 0 {
-			first = c
-		}
-		if c.Width != first.Width || c.Height != first.Height {
-			return nil, fmt.Errorf("%s is %dx%d, but %s is %dx%d: say with --size HEIGHTxWIDTH what to bring them to", f.paths[0], first.Width, first.Height, path, c.Width, c.Height)
-		}
+	}
+	if path == "" {
+		return nil, damaged
 	}
 	return []int{first.Height, first.Width, f.fit.Channels()}, nil
 }
@@ -274,16 +292,29 @@ func (f *folder) read(dst []float32, i int) error {
 		picture.Floats(dst, kept)
 		return nil
 	}
-	pix, shape, err := f.fit.Read(f.paths[i])
+	b, err := picture.ReadFile(f.paths[i])
 	if err != nil {
 		return err
 	}
-	if len(pix) != len(dst) {
-		return fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], shape[1], shape[0], f.shape[1], f.shape[0])
+	pix, err := f.decode(i, b)
+	if err != nil {
+		return err
 	}
 	picture.Floats(dst, pix)
 	f.keep(i, pix)
 	return nil
+}
+
+// decode makes image i of its file's content.
+func (f *folder) decode(i int, b []byte) ([]uint8, error) {
+	pix, shape, err := f.fit.ReadBytes(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.paths[i], err)
+	}
+	if len(pix) != (&Set{Shape: f.shape}).ExampleLen() {
+		return nil, fmt.Errorf("%s: %dx%d pixels; it was %dx%d when it was listed", f.paths[i], shape[1], shape[0], f.shape[1], f.shape[0])
+	}
+	return pix, nil
 }
 
 // identify writes what stands for an image: its path below the folder, the file's size,
@@ -291,7 +322,4 @@ func (f *folder) read(dst []float32, i int) error {
 func (f *folder) identify(w io.Writer, i int) {
 	rel, _ := filepath.Rel(f.root, f.paths[i])
 	io.WriteString(w, filepath.ToSlash(rel)+"\x00"+strconv.FormatInt(f.sizes[i], 10)+"\x00"+strconv.FormatBool(f.fit.Crop)+"\x00")
-	if f.fit.Grey {
-		io.WriteString(w, "grey\x00")
-	}
 }

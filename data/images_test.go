@@ -51,7 +51,7 @@ func TestImageFolderGrey(t *testing.T) {
 		writeFile(t, pngOf(t, 3, 2, c), dir, "a", string(rune('0'+i))+".png")
 	}
 	colour := mustOpen(t, "imagefolder:"+dir, Options{})
-	bySpec, byOption := mustOpen(t, "imagefolder:"+dir+"?grey", Options{}), mustOpen(t, "imagefolder:"+dir, Options{Grey: true, Size: Square(4)})
+	bySpec, byOption := mustOpen(t, "imagefolder:"+dir+"?channels=1", Options{}), mustOpen(t, "imagefolder:"+dir, Options{Grey: true, Size: Square(4)})
 	for i, want := range []float32{76, 150, 226} { // of convert("L")
 		a, b := example(t, bySpec.Train, i), example(t, byOption.Train, i)
 		if len(a) != 6 || len(b) != 16 || a[5] != want/255 || b[15] != want/255 {
@@ -66,12 +66,12 @@ func TestImageFolderGrey(t *testing.T) {
 	if err != nil || err2 != nil || f == g {
 		t.Errorf("fingerprints %s and %s, %v %v", f, g, err, err2)
 	}
-	if _, err := Open("imagefolder:"+dir+"?gray", Options{}); err == nil || !strings.Contains(err.Error(), `unknown setting "gray"; there is grey`) {
+	if _, err := Open("imagefolder:"+dir+"?grey", Options{}); err == nil || !strings.Contains(err.Error(), `unknown setting "grey"; there are channels=1 for grey`) {
 		t.Errorf("error %v", err)
 	}
 	// A folder may have that name.
-	writeFile(t, pngOf(t, 3, 2, color.NRGBA{9, 8, 7, 255}), dir+"?grey", "b", "x.png")
-	if s := mustOpen(t, "imagefolder:"+dir+"?grey", Options{}); !slices.Equal(s.Classes, []string{"b"}) || s.Train.Shape[2] != 3 {
+	writeFile(t, pngOf(t, 3, 2, color.NRGBA{9, 8, 7, 255}), dir+"?channels=1", "b", "x.png")
+	if s := mustOpen(t, "imagefolder:"+dir+"?channels=1", Options{}); !slices.Equal(s.Classes, []string{"b"}) || s.Train.Shape[2] != 3 {
 		t.Errorf("%q, shape %v", s.Classes, s.Train.Shape)
 	}
 }

@@ -48,7 +48,7 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	cifar10:DIR, cifar100:DIR       the binary version, or the one for Python
 //	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
 //	                                jpeg, png, gif, webp, bmp, tiff, ppm, see [picture.Names];
-//	                                imagefolder:DIR?grey makes them grey, of one channel
+//	                                imagefolder:DIR?channels=1 makes them grey
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers.
 //	                                ?target=COLUMN,COLUMN in place of the label names what is to

@@ -102,6 +102,37 @@ func (m *Model) Logits(theta, x []float32) ([]float32, error) {
 	return y.Data, nil
 }
 
+// mostLeast bounds the fewest inputs that a network may need.
+const mostLeast = 64
+
+// LeastBatch returns the fewest inputs that a gradient can be computed of: one, or more where a
+// layer needs them, as batch normalisation does that sees a single value a channel of each
+// input; then why is the error with fewer. It is 0 if no number will do. Nothing of the model
+// moves.
+func (m *Model) LeastBatch() (n int, why error) {
+	var before []float32
+	for _, b := range m.Buffers {
+		before = append(before, b.Data...)
+	}
+	defer func() {
+		for _, b := range m.Buffers {
+			before = before[copy(b.Data, before):]
+		}
+	}()
+	theta := make([]float32, m.size)
+	for n = 1; n <= mostLeast; n *= 2 {
+		m.tape.Reset(tensor.Train)
+		m.Bind(theta, nil, false)
+		m.forward(make([]float32, n*m.InputLen()), n)
+		if err := m.tape.Err(); err != nil {
+			why = err
+			continue
+		}
+		return n, why
+	}
+	return 0, why
+}
+
 // A Target says what the outputs for a minibatch should be: classes, or numbers.
 type Target struct {
 	Labels []int

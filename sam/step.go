@@ -125,6 +125,9 @@ func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], err
 		s.Metric = Euclidean[F]{}
 	}
 	if s.Rho == nil {
+		if s.Alpha != 0 || s.AscentBudget != nil {
+			return nil, errors.New("sam: alpha or an ascent budget without a radius: give Rho")
+		}
 		s.Rho = Constant(0)
 	}
 	if base == nil {

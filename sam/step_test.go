@@ -460,6 +460,8 @@ func TestSettingsErrors(t *testing.T) {
 		{"alpha is +Inf", Settings[float32]{Rho: Constant(1), Alpha: inf}},
 		{"ascent budget at step 0 is 0", Settings[float32]{Rho: Constant(1), AscentBudget: Constant(0)}},
 		{"ascent budget at step 0 is NaN", Settings[float32]{Rho: Constant(1), AscentBudget: Constant(nan)}},
+		{"without a radius", Settings[float32]{Alpha: 1}},
+		{"without a radius", Settings[float32]{AscentBudget: Constant(1)}},
 		{"both alpha", Settings[float32]{Rho: Constant(1), Alpha: 1, AscentBudget: Constant(1)}},
 		{"eta of the Fisher metric is 0", Settings[float32]{Rho: Constant(1), Metric: Fisher[float32]{}}},
 		{"eta of the Fisher metric is NaN", Settings[float32]{Rho: Constant(1), Metric: Fisher[float32]{Eta: nan}}},

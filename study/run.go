@@ -13,6 +13,8 @@ import (
 // RunOptions say how to do a study's runs.
 type RunOptions struct {
 	Jobs int // runs at a time, which share the processors; 0 is 1
+	// AcceptChange goes on with runs that were begun on other data, see [train.DirOptions].
+	AcceptChange bool
 
 	// Step is told of every step, Done of every run that is over (or was, before), Warn of
 	// what was put right. Each may be nil; they are called one at a time.
@@ -159,8 +161,11 @@ func (r *runner) train(ctx context.Context, c Cell) (err error) {
 	if err != nil {
 		return err
 	}
+	if res, err := run.Finished(c.Dir(r.dir)); err != nil || res != nil { // its data were moved
+		return errors.Join(err, run.Close())
+	}
 	w := r.watch(c)
-	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, NoTensorBoard: true, Warn: w.Warn})
+	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, AcceptChange: r.o.AcceptChange, NoTensorBoard: true, Warn: w.Warn})
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,15 @@ func (c Cell) State(dir string) State {
 		if err == nil {
 			err = train.SameConfig(run.Config, c.Config.Decided(run.Config))
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			s.Run, s.State, s.Step, s.Steps, s.Error = run, run.Status.State, run.Status.Step, run.Status.Steps, run.Status.Error
+		case run != nil && train.SameBesidePlaces(run.Config, c.Config.Decided(run.Config)) == nil:
+			s.State, s.Error = train.Failed, "its data lie elsewhere now; running the study finds out whether they are the same: "+err.Error()
+		default:
 			s.State, s.Error = train.Failed, err.Error()
 			return s
 		}
-		s.Run, s.State, s.Step, s.Steps, s.Error = run, run.Status.State, run.Status.Step, run.Status.Steps, run.Status.Error
 	}
 	if text, err := os.ReadFile(filepath.Join(place, errorFile)); err == nil && !s.Over() && s.State != train.Running {
 		s.State, s.Error = train.Failed, strings.TrimSpace(string(text))
@@ -90,7 +94,7 @@ func (s *Study) Fits(dir string) error {
 			continue
 		}
 		if err == nil {
-			err = train.SameConfig(saved, c.Config.Decided(saved))
+			err = train.SameBesidePlaces(saved, c.Config.Decided(saved)) // whether data are the same is seen once they are open
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.Dir(dir), err)

@@ -21,7 +21,7 @@ const (
 
 // Settings are the task's own.
 type Settings struct {
-	Data         string    `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..." is:"examples"`
+	Data         string    `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..." is:"examples,spec"`
 	Size         data.Size `json:"size,omitzero" help:"height and width that images of files are brought to, as in 48x192, or one number for both (default theirs), or tokens of a text (default 64)" is:"examples"`
 	Crop         bool      `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing" is:"examples"`
 	Classes      []string  `json:"classes,omitempty" help:"keep these classes alone" is:"examples"`
@@ -29,6 +29,7 @@ type Settings struct {
 	Subset       int       `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)" is:"examples"`
 	TestSubset   int       `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)" is:"examples"`
 	DataSeed     uint64    `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw" is:"examples,free"`
+	SkipDamaged  bool      `json:"skip_damaged,omitempty" help:"leave out examples whose files can't be read, in place of stopping before the first step" is:"examples"`
 	LabelNoise   float64   `json:"label_noise" help:"share of training labels replaced by uniform ones" is:"free"`
 	PixelDropout float64   `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs" is:"free"`
 	Copies       int       `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
@@ -41,7 +42,7 @@ type Settings struct {
 
 	Model  string   `json:"model" help:"model, see 'monge models'"`
 	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
-	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory" is:"free"`
+	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory" is:"free,path"`
 	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start" is:"free"`
 	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
 

@@ -3,6 +3,7 @@ package supervised
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -26,48 +27,21 @@ type Task struct {
 	settings Settings
 	theta    []float32
 	kept     []string // parameters that did not come from the file to start from
+	start    string   // digest of the parameters that such a file gave
 	source   *source
 	loader   *data.Loader
+	batch    int   // examples of a minibatch
+	least    int   // examples that a gradient needs
+	why      error // of more than one
+	dropLast bool  // the last minibatch of an epoch, which has fewer
 	classes  classified
 	numbers  predicted
 }
 
-// A source is an opened data set, which several runs may see.
-type source struct {
-	splits      *data.Splits
-	fingerprint string
-}
-
-// openSource opens the data that settings name, or takes them from shared.
-func openSource(s *Settings, shared *train.Shared) (*source, error) {
-	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.Model), ""
-	if tokenizer != nil {
-		reader = s.Model // which reads texts in its own way
-	}
-	v, err := shared.Get(fmt.Sprintf("%s %q %#v %q", Name, s.Data, o, reader), func() (any, error) {
-		splits, err := data.Open(s.Data, o)
-		if err != nil {
-			return nil, err
-		}
-		if splits.Train.Len() == 0 {
-			return nil, fmt.Errorf("%s has no training split", s.Data)
-		}
-		if splits, err = splits.Tokenized(tokenizer, 0); err != nil {
-			return nil, err
-		}
-		fingerprint, err := splits.Fingerprint()
-		return &source{splits, fingerprint}, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*source), nil
-}
-
 // open makes the task of a config, and notes there how pixels are normalized.
-func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task, error) {
+func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Task, error) {
 	s := Of(c)
-	src, err := openSource(&s, shared)
+	src, err := openSource(ctx, &s, shared)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +66,15 @@ func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task,
 	if err := t.build(start, c.Seed); err != nil {
 		return nil, err
 	}
+	if start != nil {
+		t.start = train.Digest(t.theta)
+	}
 	t.Net.SetDirectConv(c.DirectConv)
+	if err := t.fitBatch(c.Batch); err != nil {
+		return nil, err
+	}
 	t.loader, err = data.NewLoader(t.Data.Train, data.LoaderSettings{
-		Batch: c.Batch, Shuffle: true, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
+		Batch: c.Batch, Shuffle: true, DropLast: t.dropLast, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
 		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout, Mixup: s.Mixup},
 	})
 	if err != nil {
@@ -103,6 +83,26 @@ func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task,
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
 }
+
+// fitBatch finds out on how few examples the network can be trained at a time. An epoch's last
+// minibatch of fewer is dropped: its examples are in other minibatches of other epochs.
+func (t *Task) fitBatch(batch int) error {
+	n := t.Data.Train.Len()
+	t.batch = min(batch, n)
+	t.least, t.why = t.Net.LeastBatch()
+	switch {
+	case t.least == 0:
+		return t.why
+	case t.batch < t.least:
+		return fmt.Errorf("a minibatch of %d: the network can be trained on %d examples at a time or more (%w)", t.batch, t.least, t.why)
+	}
+	last := n % t.batch
+	t.dropLast = last > 0 && last < t.least
+	return nil
+}
+
+// LeastBatch is the fewest examples that the network can be trained on at a time.
+func (t *Task) LeastBatch() int { return t.least }
 
 // ahead is how many minibatches are prepared while one is computed.
 const ahead = 1
@@ -179,13 +179,39 @@ func (t *Task) Of() string {
 	return fmt.Sprintf("%d classes", len(t.Data.Classes))
 }
 
-// Fingerprint tells the data from others.
-func (t *Task) Fingerprint() string { return t.source.fingerprint }
+// Fingerprint tells the data and the weights to start from by their content from others.
+func (t *Task) Fingerprint() string {
+	return digest(t.source.scan.Fingerprint, t.start)
+}
 
-// Notes says what was decided of a network that starts from a file.
+// FormerFingerprint tells the data by what earlier versions knew them by: names and sizes of
+// images' files.
+func (t *Task) FormerFingerprint() (string, error) { return t.source.splits.Fingerprint() }
+
+// Items are what the data consist of, and the weights to start from.
+func (t *Task) Items() map[string]string {
+	items := t.source.scan.Items
+	if t.start != "" {
+		items = maps.Clone(items)
+		items["init"] = t.start
+	}
+	return items
+}
+
+// Notes says what was left out of the data, and what was decided of a network that starts from
+// a file.
 func (t *Task) Notes() (notes []string) {
+	for _, d := range t.source.skipped {
+		notes = append(notes, fmt.Sprintf("left out of the %s split: %v", d.Split, d.Err))
+	}
+	if n := len(t.source.skipped); n > 1 {
+		notes = append(notes, fmt.Sprintf("%d examples that can't be read were left out", n))
+	}
+	if t.dropLast {
+		notes = append(notes, fmt.Sprintf("the last minibatch of each epoch, of %d, is left out: %v", t.Data.Train.Len()%t.batch, t.why))
+	}
 	if t.settings.Init == "" {
-		return nil
+		return notes
 	}
 	notes = append(notes, "normalisation "+t.settings.Normalize)
 	if len(t.kept) > 0 {

@@ -30,9 +30,15 @@ type Config struct {
 	// Numbers are the settings that single methods and base optimizers have of their own, where
 	// they are given. A map is never changed but replaced.
 	Numbers map[string]float64 `json:"-"`
+	// Directory is the working directory of the run whose config was read, of which relative
+	// paths in it are: see [Config.FindPlaces]. It changes nothing else.
+	Directory string `json:"-"`
+
+	zeroRho bool // a radius of 0 was given, and is meant
 }
 
-// MethodConfig says how a step perturbs.
+// MethodConfig says how a step perturbs. A method that does needs Rho; one of 0, which is the base
+// optimizer alone, must be given by [Config.Set] or a file.
 type MethodConfig struct {
 	Method         string   `json:"method" help:"method" is:"free"`
 	Rho            Real     `json:"rho" help:"radius of the perturbation; inf is allowed with --ascent-budget" is:"free"`
@@ -171,6 +177,8 @@ func (c *Config) check() error {
 		}
 	}
 	switch {
+	case c.Rho == 0 && !c.zeroRho && c.Perturbs():
+		return fmt.Errorf("method %s needs its radius: rho (0, where it is given, is the base optimizer alone)", c.Method)
 	case !(c.UntilAccuracy >= 0 && c.UntilAccuracy <= 1):
 		return fmt.Errorf("until-accuracy is %g; it must be from 0 to 1", c.UntilAccuracy)
 	case c.Deadline < 0:

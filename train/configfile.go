@@ -28,6 +28,9 @@ func (c Config) MarshalJSON() ([]byte, error) {
 			o.Join(part)
 		}
 	}
+	if c.Directory != "" {
+		o.Add("directory", c.Directory)
+	}
 	return o.Bytes()
 }
 
@@ -48,6 +51,10 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 		field := fieldOf(key, own, &whole.MethodConfig, &whole.BaseConfig, &whole.LoopConfig)
 		switch {
 		case key == "task":
+		case key == "directory":
+			if err := json.Unmarshal(all[key], &whole.Directory); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
 		case field.IsValid():
 			if err := json.Unmarshal(all[key], field.Addr().Interface()); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
@@ -73,6 +80,9 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 		whole.Own = reflect.ValueOf(own).Elem().Interface()
 	case len(left) > 0:
 		whole.Own = left
+	}
+	if _, given := all["rho"]; given && whole.Perturbs() {
+		whole.zeroRho = whole.Rho == 0
 	}
 	*c = whole
 	return nil
@@ -104,7 +114,7 @@ func (c *Config) begin(all map[string]json.RawMessage) (own any, err error) {
 // common reports whether all keys are those of any task's config.
 func (c *Config) common(all map[string]json.RawMessage) bool {
 	for key := range all {
-		if !fieldOf(key, &c.MethodConfig, &c.BaseConfig, &c.LoopConfig).IsValid() && !isNumber(key) {
+		if key != "directory" && !fieldOf(key, &c.MethodConfig, &c.BaseConfig, &c.LoopConfig).IsValid() && !isNumber(key) {
 			return false
 		}
 	}

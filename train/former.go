@@ -101,3 +101,19 @@ func (m Measures) setChance(classes int) {
 		}
 	}
 }
+
+// formerly is a task that can tell its data as earlier versions did, for their checkpoints.
+type formerly interface{ FormerFingerprint() (string, error) }
+
+// formerFingerprint is what earlier versions told the data by, "" if it was the same.
+func (r *Run) formerFingerprint() string {
+	t, ok := r.Task.(formerly)
+	if !ok {
+		return ""
+	}
+	f, err := t.FormerFingerprint()
+	if err != nil {
+		return ""
+	}
+	return f
+}

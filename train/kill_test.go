@@ -152,7 +152,7 @@ func checkKilled(t *testing.T, path string, want train.Result) {
 // A full disk is an error that names the file, and what was saved before is intact.
 func TestFullDisk(t *testing.T) {
 	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=2m"); err != nil {
 		t.Skipf("can't mount a small disk: %v", err)
 	}
 	defer syscall.Unmount(disk, 0)

@@ -29,6 +29,8 @@ type Kind struct {
 	//	free      it changes nothing of what a step costs
 	//	decided   the run decides it where it is not given, and says so in its config.json
 	//	examples  it decides which examples the run sees
+	//	path      it is the path of a file or a directory
+	//	spec      it is a format, a colon and a path, perhaps with a query behind it
 	Settings any
 	// Defaults are the settings to begin with where the task is chosen by name; nil is
 	// [Default] with the kind's own.
@@ -213,6 +215,10 @@ func (c *Config) notFor(name string) error {
 // key, as the next run most often wants it too. It is safe for concurrent use; a nil one keeps
 // nothing.
 type Shared struct {
+	// Progress, which may be nil, is told of long work before a run's first step: that so many
+	// of all examples were read.
+	Progress func(done, all int)
+
 	mu  sync.Mutex
 	key string
 	v   any
@@ -234,4 +240,11 @@ func (s *Shared) Get(key string, open func() (any, error)) (any, error) {
 	}
 	s.key, s.v = key, v
 	return v, nil
+}
+
+// Read tells of progress: that so many of all examples were read.
+func (s *Shared) Read(done, all int) {
+	if s != nil && s.Progress != nil {
+		s.Progress(done, all)
+	}
 }

@@ -51,7 +51,7 @@ type loop struct {
 
 	perEpoch int
 	batch    Minibatch
-	size     int       // of its microbatches
+	ends     []int     // of its microbatches
 	weights  []float64 // theirs
 	records  []Record
 	times    []float64 // seconds of this process's steps
@@ -74,6 +74,9 @@ func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
 			return nil, fmt.Errorf("%s: %w", dir.path, err)
 		}
 	}
+	if err := l.checkRoom(); err != nil {
+		return nil, err
+	}
 	var err error
 	if l.records, err = dir.records(); err != nil {
 		return nil, err
@@ -93,7 +96,9 @@ func (l *loop) run(ctx context.Context) error {
 			return nil
 		}
 		if err == nil {
-			err = l.save(false)
+			if err := l.save(false); err != nil {
+				return err
+			}
 		}
 		if err == nil && ctx.Err() == nil {
 			err = l.step(ctx)
@@ -103,12 +108,25 @@ func (l *loop) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return errors.Join(ctx.Err(), l.save(true))
 		case errors.As(err, &nonFinite):
-			err = l.diverged(nonFinite)
-		}
-		if err != nil {
-			return err
+			if err := l.diverged(nonFinite); err != nil {
+				return err
+			}
+		case err != nil:
+			return errors.Join(err, l.rescue())
 		}
 	}
+}
+
+// rescue saves what a run has reached that can't go on, and its weights if no step is left.
+func (l *loop) rescue() error {
+	if l.dir == nil || l.state.Step == 0 {
+		return nil
+	}
+	err := l.save(true)
+	if l.stopped != "" {
+		err = errors.Join(err, l.saveWeights())
+	}
+	return err
 }
 
 // step takes one step.
@@ -164,19 +182,44 @@ func (l *loop) epoch() int { return (l.state.Step-1)/l.perEpoch + 1 }
 
 // split cuts a batch of n examples into microbatches, by their weights.
 func (l *loop) split(n int) {
-	l.size = l.Config.Microbatch
-	if w, ok := l.batch.(Whole); l.size == 0 || ok && w.Whole() {
-		l.size = n
+	size, least := l.Config.Microbatch, l.leastBatch()
+	if w, ok := l.batch.(Whole); size == 0 || ok && w.Whole() {
+		size = n
 	}
-	l.weights = l.weights[:0]
-	for at := 0; at < n; at += l.size {
-		l.weights = append(l.weights, float64(min(l.size, n-at))/float64(n))
+	l.ends, l.weights = cut(l.ends[:0], n, size, least), l.weights[:0]
+	at := 0
+	for _, end := range l.ends {
+		l.weights = append(l.weights, float64(end-at)/float64(n))
+		at = end
 	}
+}
+
+// cut appends the ends of n examples' parts of a size; the last may be smaller, but if it has
+// fewer than least examples it is joined to the one before.
+func cut(ends []int, n, size, least int) []int {
+	for at := size; at < n; at += size {
+		if n-at < least {
+			break
+		}
+		ends = append(ends, at)
+	}
+	return append(ends, n)
+}
+
+// leastBatch is how many examples a gradient needs.
+func (r *Run) leastBatch() int {
+	if t, ok := r.Task.(AtLeast); ok {
+		return t.LeastBatch()
+	}
+	return 1
 }
 
 // Gradient is the objective of the current minibatch.
 func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
-	lo, hi := c.Micro*l.size, min(l.batch.Len(), (c.Micro+1)*l.size)
+	lo, hi := 0, l.ends[c.Micro]
+	if c.Micro > 0 {
+		lo = l.ends[c.Micro-1]
+	}
 	loss, err := l.batch.Gradient(grad, theta, lo, hi, c)
 	if counter, counts := l.batch.(Counter); counts && !c.Perturbed && err == nil {
 		l.correct += counter.Correct()
@@ -417,7 +460,7 @@ func (l *loop) failed(err error) error {
 func (l *loop) result() Result {
 	res := Result{
 		Best: l.state.Best, Data: l.Sizes(), Steps: l.state.Step, StoppedBy: l.stopped, StepSeconds: median(l.times), Seconds: l.elapsed(),
-		WeightsSHA256: Digest(l.theta), Kernels: l.state.Kernels, Theta: l.theta, Records: l.records,
+		WeightsSHA256: Digest(l.theta), Kernels: l.state.Kernels, Fingerprint: l.fingerprint(), Theta: l.theta, Records: l.records,
 	}
 	if n := len(l.records); n > 0 {
 		last := l.records[n-1]

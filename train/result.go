@@ -25,6 +25,7 @@ type Result struct {
 	Seconds       float64  `json:"seconds"`        // of training and evaluation, over all processes
 	WeightsSHA256 string   `json:"weights_sha256"` // of the trained parameters
 	Kernels       string   `json:"kernels"`        // that computed it
+	Fingerprint   string   `json:"data_fingerprint,omitempty"`
 
 	Theta   []float32 `json:"-"`
 	Records []Record  `json:"-"`

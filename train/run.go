@@ -114,6 +114,9 @@ func (r *Run) prepare() (err error) {
 	if c.Patience > 0 && t.Examples(ValSplit) == 0 {
 		return errors.New("patience has no use here: there is no validation split, so no evaluation is better than another")
 	}
+	if least := r.leastBatch(); c.Microbatch > 0 && c.Microbatch < least {
+		return fmt.Errorf("microbatch is %d; the network can't be trained on fewer than %d examples at a time", c.Microbatch, least)
+	}
 	if b, ok := t.(Buffered); ok {
 		r.moving = b.Buffers()
 	}
@@ -137,6 +140,10 @@ func (r *Run) begin() error {
 	return nil
 }
 
+// Close closes the task of a run that is not to be done. A run that was done or estimated, or whose
+// directory could not be opened, has closed it.
+func (r *Run) Close() error { return r.closeAfter(nil) }
+
 // closeAfter closes the task, unless it was, and adds an error of that to another.
 func (r *Run) closeAfter(err error) error {
 	t, ok := r.Task.(Closer)
@@ -149,14 +156,6 @@ func (r *Run) closeAfter(err error) error {
 		return errors.Join(err, fmt.Errorf("closing the task: %w", failed))
 	}
 	return err
-}
-
-// fingerprint tells the task's data from others, "" if it does not say.
-func (r *Run) fingerprint() string {
-	if t, ok := r.Task.(Identified); ok {
-		return t.Fingerprint()
-	}
-	return ""
 }
 
 // Notes are what the task has to say before it starts.
@@ -250,6 +249,9 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
 	}
 	defer par.Join()()
 	defer func() { err = r.closeAfter(err) }()
+	if dir == nil && r.Config.OnNaN == rollback {
+		return Result{}, errors.New("on-nan rollback goes back to checkpoints: it needs the run's directory")
+	}
 	l, err := newLoop(r, dir, w)
 	if err != nil {
 		return Result{}, err
@@ -291,15 +293,15 @@ func kernelsInUse(c *Config) string {
 	return s
 }
 
-// fits returns an error for a checkpoint of other settings or other data.
+// fits returns an error for a checkpoint of other settings, or of another network.
 func (r *Run) fits(c *checkpoint, warn func(string)) error {
-	if err := SameConfig(c.Config, r.Config); err != nil {
+	if err := r.sameSettings(c.Config); err != nil {
 		return err
 	}
-	if c.Data != r.fingerprint() {
-		return fmt.Errorf("the data have changed since the run began (%s); put them back, or start a new run", cmp.Or(r.Config.DataName(), r.Config.Task))
+	if c.Step > r.steps {
+		return fmt.Errorf("the checkpoint is of step %d, the run has only %d: give it more epochs, or remove the checkpoint", c.Step, r.steps)
 	}
-	if c.Step < 0 || c.Step > r.steps || c.Evaluated > c.Step || !(c.LRScale > 0 && c.LRScale <= 1) || c.Best != nil && len(c.bestTheta) != len(c.theta) {
+	if c.Step < 0 || c.Evaluated > c.Step || !(c.LRScale > 0 && c.LRScale <= 1) || c.Best != nil && len(c.bestTheta) != len(c.theta) {
 		return fmt.Errorf("the checkpoint claims step %d of %d: it was changed; remove it", c.Step, r.steps)
 	}
 	if len(c.theta) != len(r.theta) {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ const (
 	StatusFile    = "status.json"   // a Status
 	MetricsFile   = "metrics.jsonl" // a Record a line
 	ResultFile    = "result.json"   // the Result, once the run is over
+	ItemsFile     = "data.json"     // what its data consist of, until it is over: see [Itemized]
 	CheckpointDir = "checkpoints"   // the newest states to resume from
 	lockFile      = "lock"          // locked while a process works on the run
 )
@@ -71,6 +73,7 @@ type Dir struct {
 // DirOptions say how to open a run's directory.
 type DirOptions struct {
 	Resume        bool         // go on with the run that is there, or start one
+	AcceptChange  bool         // also if the data are not those that it began with
 	NoTensorBoard bool         // write no event file
 	Warn          func(string) // is told of what was put right
 }
@@ -85,6 +88,34 @@ func OpenDir(path string, r *Run, o DirOptions) (*Dir, error) {
 		return nil, r.closeAfter(err)
 	}
 	return d, nil
+}
+
+// CheckDir returns the error that [OpenDir] would return because of the directory alone, so that it
+// comes before data are read: it can't be made or written to, or holds a run already. Nothing is
+// left there.
+func CheckDir(path string, o DirOptions) error {
+	there := filepath.Clean(path)
+	for {
+		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	f, err := os.CreateTemp(there, ".writable.*")
+	if err != nil {
+		return fmt.Errorf("%s can't be written: %w", path, err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(path, ConfigFile)); err == nil && !o.Resume {
+		return holdsRun(path)
+	}
+	return nil
+}
+
+func holdsRun(path string) error {
+	return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", path)
 }
 
 func openDir(path string, r *Run, o DirOptions) (*Dir, error) {
@@ -116,15 +147,18 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	_, err := os.Stat(filepath.Join(d.path, ConfigFile))
 	switch there := err == nil; {
 	case there && !o.Resume:
-		return fmt.Errorf("%s holds a run already; resume it (--resume), remove it, or choose another directory", d.path)
+		return holdsRun(d.path)
 	case there:
-		if err := d.resume(r, o.Warn); err != nil {
+		if err := r.isOver(d.path); err != nil {
+			return err
+		}
+		if err := d.resume(r, o); err != nil {
 			return err
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := d.write(ConfigFile, r.Config); err != nil {
+	if err := errors.Join(writeConfig(d.path, r.Config), d.writeItems(r)); err != nil {
 		return err
 	}
 	if err := d.openMetrics(); err != nil {
@@ -136,14 +170,25 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 	return d.openEvents()
 }
 
+// ErrFinished is wrapped by the error of a run that is over.
+var ErrFinished = errors.New("the run is finished")
+
+// isOver returns an error for a directory whose run is over: nothing of it is done again.
+func (r *Run) isOver(path string) error {
+	if res, err := r.finished(path); err != nil || res == nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w; its result is in %s: remove the directory to repeat it, or choose another", path, ErrFinished, ResultFile)
+}
+
 // resume holds the run that is there against r, and finds its newest checkpoint that is
 // whole.
-func (d *Dir) resume(r *Run, warn func(string)) error {
+func (d *Dir) resume(r *Run, o DirOptions) error {
 	var saved Config
 	if err := ReadConfig(filepath.Join(d.path, ConfigFile), &saved); err != nil {
 		return err
 	}
-	if err := SameConfig(saved, r.Config); err != nil {
+	if err := r.sameSettings(saved); err != nil {
 		return fmt.Errorf("%s: %w", d.path, err)
 	}
 	d.removeTemporary()
@@ -154,16 +199,20 @@ func (d *Dir) resume(r *Run, warn func(string)) error {
 	for _, file := range slices.Backward(files) {
 		c, err := readCheckpoint(file)
 		if err == nil {
-			if err := r.fits(c, warn); err != nil {
+			err := d.sameData(r, c, o)
+			if err == nil {
+				err = r.fits(c, o.Warn)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", d.path, err)
 			}
 			d.from = c
 			return nil
 		}
-		warn(fmt.Sprintf("checkpoint passed over: %v", err))
+		o.Warn(fmt.Sprintf("checkpoint passed over: %v", err))
 	}
 	if len(files) > 0 {
-		warn("no checkpoint is whole: the run starts from the beginning")
+		o.Warn("no checkpoint is whole: the run starts from the beginning")
 	}
 	return nil
 }
@@ -375,12 +424,14 @@ func (d *Dir) rewind(c *checkpoint) error {
 func (d *Dir) status(s Status) error { return d.write(StatusFile, s) }
 
 // write writes a value as a JSON file of the run.
-func (d *Dir) write(name string, v any) error {
+func (d *Dir) write(name string, v any) error { return writeJSON(filepath.Join(d.path, name), v) }
+
+func writeJSON(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
@@ -419,7 +470,7 @@ func (d *Dir) finish(l *loop, res Result) error {
 	if res.StoppedBy == "deadline" {
 		return nil
 	}
-	return d.removeCheckpoints(0)
+	return errors.Join(d.removeCheckpoints(0), d.removeItems())
 }
 
 // removeCheckpoints removes all but the newest, and but the first step's if any are
@@ -444,6 +495,45 @@ func (d *Dir) removeCheckpoints(keep int) error {
 // never ended, or a deadline ended it and the config leaves more time. A config with
 // other settings is an error.
 func ReadResult(path string, c Config) (*Result, error) {
+	return readResult(path, &c, func(saved Config, _ *Result) error { return SameConfig(saved, c) })
+}
+
+// Finished is [ReadResult] of a run whose data are at hand: they may have been moved since, which
+// its config then says, but others are an error.
+func (r *Run) Finished(path string) (*Result, error) {
+	res, err := r.finished(path)
+	if err != nil || res == nil || res.Fingerprint == "" {
+		return res, err
+	}
+	var saved Config
+	file := filepath.Join(path, ConfigFile)
+	if err := ReadConfig(file, &saved); err != nil || SameConfig(saved, r.Config) == nil {
+		return res, err
+	}
+	return res, writeConfig(path, r.Config)
+}
+
+// writeConfig writes a run's config with the directory that its paths are of.
+func writeConfig(path string, c Config) error {
+	c.Directory = workingDirectory()
+	return writeJSON(filepath.Join(path, ConfigFile), c)
+}
+
+func (r *Run) finished(path string) (*Result, error) {
+	return readResult(path, &r.Config, func(saved Config, res *Result) error {
+		now := r.fingerprint()
+		if res.Fingerprint == "" || now == "" {
+			return SameConfig(saved, r.Config)
+		}
+		err := r.sameSettings(saved)
+		if err == nil && res.Fingerprint != now {
+			err = fmt.Errorf("the run is over, and its data were others than %s holds; choose another directory", cmp.Or(r.Config.DataName(), r.Config.Task))
+		}
+		return err
+	})
+}
+
+func readResult(path string, c *Config, same func(saved Config, res *Result) error) (*Result, error) {
 	b, err := os.ReadFile(filepath.Join(path, ResultFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -459,7 +549,7 @@ func ReadResult(path string, c Config) (*Result, error) {
 	if err := ReadConfig(filepath.Join(path, ConfigFile), &saved); err != nil {
 		return nil, err
 	}
-	if err := SameConfig(saved, c); err != nil {
+	if err := same(saved, &res); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	limit := time.Duration(c.Deadline).Seconds()

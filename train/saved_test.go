@@ -78,6 +78,10 @@ func TestReadRun(t *testing.T) {
 	if s.Result == nil || s.Result.WeightsSHA256 != res.WeightsSHA256 || s.Seconds() != res.Seconds || text(*s.Best()) != text(*res.Best) {
 		t.Errorf("result %+v, want %+v", s.Result, res)
 	}
+	r.Config.Directory, err = os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !reflect.DeepEqual(s.Config, r.Config) {
 		t.Errorf("config %+v, want %+v", s.Config, r.Config)
 	}

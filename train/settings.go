@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -46,7 +47,12 @@ func Settings(c *Config) []Setting {
 	own, late := ownSettings(c)
 	list := make([]Setting, 0, 64+len(own))
 	list = append(append(list, taskSetting(c)), own...)
-	list = append(list, fieldsOf(&c.MethodConfig)...)
+	for _, s := range fieldsOf(&c.MethodConfig) {
+		if s.Name == "rho" {
+			s.after = func() { c.zeroRho = c.Rho == 0 }
+		}
+		list = append(list, s)
+	}
 	for _, m := range sam.Methods() {
 		list = appendNumbers(list, c, m.Numbers, "of "+m.Name)
 	}
@@ -418,7 +424,8 @@ func AllSettings() (list []Setting) {
 }
 
 // ReadConfig changes the settings that a file gives: a run's config.json, or a TOML file
-// with the names of flags (hyphens or underscores) at its top.
+// with the names of flags (hyphens or underscores) at its top. Relative paths in a run's config are
+// of its Directory, see [Config.FindPlaces].
 func ReadConfig(path string, c *Config) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -510,10 +517,26 @@ func settingText(v any) (string, error) {
 }
 
 // SameConfig returns an error that lists the settings in which a run's saved config
-// differs, but for those that change nothing of what is computed.
+// differs, but for those that change nothing of what is computed. A path may be spelled in
+// another way.
 func SameConfig(saved, now Config) error {
+	return sameConfig(saved, now, Setting.samePlace)
+}
+
+// SameBesidePlaces is [SameConfig] that takes any two places of a format for one: where the
+// content is compared, as [Run.Finished] and [OpenDir] do.
+func SameBesidePlaces(saved, now Config) error {
+	return sameConfig(saved, now, func(s Setting, a, _, b, _ string) bool {
+		p, ok := s.placeOf(a)
+		q, also := s.placeOf(b)
+		return a == b || ok && also && p.before == q.before && p.after == q.after
+	})
+}
+
+func sameConfig(saved, now Config, samePlace func(s Setting, was, wasIn, is, isIn string) bool) error {
 	var differ []string
 	saved = saved.as(&now)
+	here := workingDirectory()
 	is := map[string]string{}
 	for _, s := range Settings(&now) {
 		is[s.Name] = s.String()
@@ -521,7 +544,7 @@ func SameConfig(saved, now Config) error {
 	for _, s := range Settings(&saved) {
 		was, v := s.String(), is[s.Name]
 		delete(is, s.Name)
-		if was != v && !s.Is("idle") {
+		if !s.Is("idle") && !samePlace(s, was, cmp.Or(saved.Directory, here), v, here) {
 			differ = append(differ, fmt.Sprintf("%s was %s, is %s", s.Name, orNone(was), orNone(v)))
 		}
 	}

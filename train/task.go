@@ -8,7 +8,7 @@ import (
 
 // A Task is what a run trains. A run asks it for nothing but this and, where a task has them,
 // for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful],
-// [Identified], [Sampled], [Noted], [Warner]. Schedules, accumulation, early stopping, the best
+// [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Warner]. Schedules, accumulation, early stopping, the best
 // weights, rolling back, resuming, records, forecasts, studies and pages follow from it.
 //
 // All of a run is a function of its settings and of the step count: Minibatch must return the
@@ -81,8 +81,18 @@ type Stateful interface {
 	UnmarshalBinary([]byte) error
 }
 
-// Identified is a task that tells its data from others: a run is not resumed on other ones.
+// Identified is a task that tells its data from others by their content, whatever place they are
+// read from: a run is not resumed on other ones, unless the user says so.
 type Identified interface{ Fingerprint() string }
+
+// Itemized is an identified task that says by name what its data consist of, files most often,
+// with a digest of each or words on it: so that it can be said what has changed.
+type Itemized interface{ Items() map[string]string }
+
+// AtLeast is a task whose network can't be trained on fewer examples at a time than this, as
+// batch normalisation needs two values a channel. A microbatch that would be smaller is joined to
+// the one before; its task sees to minibatches by itself.
+type AtLeast interface{ LeastBatch() int }
 
 // Sampled is a task that measures itself on the first n examples of a split, for forecasts.
 type Sampled interface {

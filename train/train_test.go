@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -123,9 +124,57 @@ func TestRunsBesideEachOther(t *testing.T) {
 // With rho = 0, m-sam trains bit for bit as the base optimizer does.
 func TestRhoZeroIsTheBaseOptimizer(t *testing.T) {
 	_, want := do(t, short("none", 0))
-	_, got := do(t, short("m-sam", 0))
+	c := short("m-sam", .1)
+	if err := c.Set("rho", "0"); err != nil {
+		t.Fatal(err)
+	}
+	_, got := do(t, c)
 	if got.WeightsSHA256 != want.WeightsSHA256 {
 		t.Error("weights differ")
+	}
+}
+
+// A method that perturbs is not trained without a radius, whatever way it was asked for; one of 0
+// that was given is.
+func TestNoRadius(t *testing.T) {
+	file := func(name, text string) train.Config {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		c := short("none", 0)
+		if err := train.ReadConfig(path, &c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	program := short("none", 0)
+	program.Method = "sam"
+	given := program
+	if err := given.Set("rho", "0"); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		c    train.Config
+		want bool
+	}{
+		"program":        {program, false},
+		"TOML":           {file("a.toml", `method = "m-sam"`), false},
+		"TOML with 0":    {file("a.toml", "method = \"m-sam\"\nrho = 0"), true},
+		"TOML with 0.1":  {file("a.toml", "method = \"m-sam\"\nrho = 0.1"), true},
+		"given":          {given, true},
+		"none":           {short("none", 0), true},
+		"config":         {file("config.json", `{"method": "sam", "data": "digits", "model": "mlp", "base": "sgd", "lr": 0.1, "epochs": 1, "batch": 64}`), false},
+		"config with 0":  {file("config.json", `{"method": "sam", "rho": 0, "data": "digits", "model": "mlp", "base": "sgd", "lr": 0.1, "epochs": 1, "batch": 64}`), true},
+		"one with alpha": {file("a.toml", "method = \"m-sam\"\nascent-budget = 0.1"), false},
+	} {
+		_, err := train.New(tt.c)
+		if (err == nil) != tt.want || err != nil && !strings.Contains(err.Error(), "needs its radius") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if checked := tt.c.Check(); (checked == nil) != tt.want {
+			t.Errorf("%s: Check returns %v", name, checked)
+		}
 	}
 }
 

@@ -54,10 +54,22 @@ type Fit struct {
 // Read reads an image file: height x width x channels bytes, row by row, of red, green and blue
 // or of grey alone. [Floats] makes numbers of them. Errors name the file.
 func (f Fit) Read(path string) (pix []uint8, shape []int, err error) {
+	b, err := ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if pix, shape, err = f.ReadBytes(b); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return pix, shape, nil
+}
+
+// ReadBytes is [Fit.Read] of the content of an image file.
+func (f Fit) ReadBytes(b []byte) (pix []uint8, shape []int, err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
-	p, err := readPicture(path)
+	p, err := decodePicture(b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +77,7 @@ func (f Fit) Read(path string) (pix []uint8, shape []int, err error) {
 		p.desaturate()
 	}
 	if p, err = p.fit(f); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, err
 	}
 	if f.Grey {
 		return p.red(), []int{p.h, p.w, 1}, nil
@@ -109,15 +121,21 @@ func Floats(dst []float32, pix []uint8) {
 // maxFile bounds an image file, in bytes: what the largest image takes unpacked.
 const maxFile = 4 * maxPixels
 
-func readPicture(path string) (bitmap, error) {
+// ReadFile returns the content of an image file, unless it is too large to be one. Errors name
+// the file.
+func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return bitmap{}, err
+		return nil, err
 	}
 	if info.Size() > maxFile {
-		return bitmap{}, fmt.Errorf("%s: a file of %d bytes is no image to train on: make it smaller, or delete it", path, info.Size())
+		return nil, fmt.Errorf("%s: a file of %d bytes is no image to train on: make it smaller, or delete it", path, info.Size())
 	}
-	b, err := os.ReadFile(path)
+	return os.ReadFile(path)
+}
+
+func readPicture(path string) (bitmap, error) {
+	b, err := ReadFile(path)
 	if err != nil {
 		return bitmap{}, err
 	}

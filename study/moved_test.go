@@ -1,0 +1,58 @@
+package study
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/monge-ml/monge/train"
+)
+
+// rowsFile writes rows of two classes.
+func rowsFile(t *testing.T, dir string, first int) (file string) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("x,y,label\n")
+	for i := range 40 {
+		fmt.Fprintf(&b, "%d.5,%d.5,%d\n", first+i%7, i%5, i%2)
+	}
+	file = filepath.Join(dir, "rows.csv")
+	if err := os.WriteFile(file, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Runs of a study whose data were moved are over as before, once the study has seen that the data
+// are the same; with other data they are not.
+func TestMovedData(t *testing.T) {
+	on := func(file string) *Study {
+		return mustOpen(t, fmt.Sprintf("seeds = 2\n[base]\ndata = %q\nval = 0.2\nepochs = 1\nmodel = \"mlp\"\n[[grid]]\nmethod = \"none\"\n", "csv:"+file))
+	}
+	dir := t.TempDir()
+	s := on(rowsFile(t, t.TempDir(), 0))
+	if _, err := s.Run(t.Context(), dir, s.Cells, RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		first int
+		want  string // of the cells
+	}{"moved": {0, train.Finished}, "others": {1, train.Failed}} {
+		s := on(rowsFile(t, t.TempDir(), tt.first))
+		if err := s.Fits(dir); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		stepped := false
+		states, err := s.Run(t.Context(), dir, s.Cells, RunOptions{Step: func(Cell, train.Progress) { stepped = true }})
+		if err != nil || stepped {
+			t.Errorf("%s: trained again: %v, error %v", name, stepped, err)
+		}
+		for _, st := range states {
+			if st.State != tt.want || tt.want == train.Failed && !strings.Contains(st.Error, "data were others") {
+				t.Errorf("%s: cell %s: %s %s", name, st.Cell, st.State, st.Error)
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package supervised
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/train"
+)
+
+// A source is an opened data set of which every example was read once, and which several runs may
+// see.
+type source struct {
+	splits  *data.Splits
+	scan    *data.Scan
+	skipped []data.Damaged
+}
+
+// openSource opens the data that settings name, or takes them from shared.
+func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source, error) {
+	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.Model), ""
+	if tokenizer != nil {
+		reader = s.Model // which reads texts in its own way
+	}
+	v, err := shared.Get(fmt.Sprintf("%s %q %#v %t %q", Name, s.Data, o, s.SkipDamaged, reader), func() (any, error) {
+		splits, err := data.Open(s.Data, o)
+		if err != nil {
+			return nil, err
+		}
+		if splits.Train.Len() == 0 {
+			return nil, fmt.Errorf("%s has no training split", s.Data)
+		}
+		if splits, err = splits.Tokenized(tokenizer, 0); err != nil {
+			return nil, err
+		}
+		return read(ctx, splits, s.SkipDamaged, shared.Read)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*source), nil
+}
+
+// read reads every example once, so that what can't be read is known before the first step: it
+// is an error, or left out with skip.
+func read(ctx context.Context, splits *data.Splits, skip bool, progress func(done, all int)) (*source, error) {
+	scan, err := splits.Scan(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	if len(scan.Damaged) == 0 {
+		return &source{splits: splits, scan: scan}, nil
+	}
+	if !skip {
+		return nil, fmt.Errorf("%w; or leave out what can't be read (skip-damaged)", data.DamagedError(scan.Damaged))
+	}
+	whole, err := splits.Without(scan.Damaged)
+	return &source{whole, scan, scan.Damaged}, err
+}
+
+// digest is that of texts.
+func digest(texts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", texts)))
+}
