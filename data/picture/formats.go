@@ -176,7 +176,9 @@ func (f *format) broken(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errShort
 	}
-	return fmt.Errorf("a %s image that is damaged or cut short (%w): copy it again, or delete it", f.name, err)
+	why := err.Error() // of which libraries say first who says it
+	why = why[strings.LastIndex(why, ": ")+1:]
+	return fmt.Errorf("a %s image that is damaged or cut short (%s): copy it again, or delete it", f.name, strings.TrimSpace(why))
 }
 
 func newBitmap(w, h int) bitmap { return bitmap{w, h, make([]uint8, 3*w*h)} }

@@ -4,63 +4,125 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"image"
-	"image/color"
 	"image/png"
 )
 
+// What a PNG's first chunk says, from the start of the file.
+const (
+	pngWidth, pngHeight, pngDepth, pngColour = 16, 20, 24, 25
+	pngHeader                                = 33 // its end
+
+	pngPalette = 3 // of colours: indices
+)
+
 func pngSize(r *bufio.Reader) (w, h int, err error) {
-	c, err := png.DecodeConfig(r)
-	return c.Width, c.Height, err
+	b, err := r.Peek(pngHeader)
+	if err != nil {
+		return 0, 0, err
+	}
+	if string(b[12:16]) != "IHDR" {
+		return 0, 0, errors.New("its header is not the first chunk")
+	}
+	w, h = int(int32(binary.BigEndian.Uint32(b[pngWidth:]))), int(int32(binary.BigEndian.Uint32(b[pngHeight:])))
+	return w, h, nil
 }
 
 func decodePNG(b []byte) (bitmap, error) {
-	img, err := png.Decode(bytes.NewReader(b))
+	pixels, err := pngPixels(b)
+	if err != nil {
+		return bitmap{}, err
+	}
+	img, err := png.Decode(bytes.NewReader(pixels))
 	if err != nil {
 		return bitmap{}, err
 	}
 	r := img.Bounds()
 	p := newBitmap(r.Dx(), r.Dy())
-	const depth, colour = 24, 25 // where a PNG says so
-	wide := b[depth] == 16 && b[colour] == 0
+	if img, ok := img.(*image.Paletted); ok {
+		colours := paletteOf(img)
+		for y := range p.h {
+			colours.paint(p.row(y), img.Pix[y*img.Stride:][:p.w])
+		}
+		return p, nil
+	}
 	for y := range p.h {
-		pngRow(p.row(y), img, y, wide)
+		pngRow(p.row(y), img, y)
 	}
 	return p, nil
 }
 
-// pngRow takes the colours of a row, without their transparency; wide are those of grey with 16
-// bits.
-func pngRow(dst []uint8, img image.Image, y int, wide bool) {
+// pngPixels returns a PNG of what makes the pixels alone: header, palette, data. What else there is,
+// in whatever order and state, does not matter to them; nor does what is missing behind the data,
+// whose own checksum tells whether they are whole.
+func pngPixels(b []byte) ([]byte, error) {
+	out := bytes.NewBuffer(append(make([]byte, 0, len(b)), b[:pngHeader]...))
+	var data []byte
+	indexed := b[pngColour] == pngPalette
+	for rest := b[pngHeader:]; len(rest) >= 8; {
+		n, kind := int(min(int64(binary.BigEndian.Uint32(rest)), int64(len(rest)))), string(rest[4:8])
+		whole := n+12 <= len(rest)
+		body := rest[8:min(8+n, len(rest))]
+		switch {
+		case kind == "IEND":
+			rest = nil
+			continue
+		case kind == "IDAT":
+			data = append(data, body...)
+		case kind == "PLTE" && indexed && whole:
+			if binary.BigEndian.Uint32(rest[8+n:]) != crc32.ChecksumIEEE(rest[4:8+n]) {
+				return nil, errors.New("its palette is damaged")
+			}
+			indexed = false // there is one
+			pngChunk(out, kind, body[:min(n, 3<<min(b[pngDepth], 8))])
+		}
+		if !whole {
+			break
+		}
+		rest = rest[n+12:]
+	}
+	if indexed {
+		return nil, errors.New("its palette is missing")
+	}
+	pngChunk(out, "IDAT", data)
+	pngChunk(out, "IEND", nil)
+	return out.Bytes(), nil
+}
+
+func pngChunk(out *bytes.Buffer, kind string, body []byte) {
+	start := out.Len() + 4
+	out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(body))))
+	out.WriteString(kind)
+	out.Write(body)
+	out.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(out.Bytes()[start:])))
+}
+
+// pngRow takes the colours of a row, without their transparency.
+func pngRow(dst []uint8, img image.Image, y int) {
 	switch img := img.(type) {
 	case *image.Gray:
 		spread(dst, img.Pix[y*img.Stride:], 1, 0)
 	case *image.Gray16:
-		saturate(dst, img.Pix[y*img.Stride:], 2)
-	case *image.RGBA: // from files without transparency alone
+		saturate(dst, img.Pix[y*img.Stride:])
+	case *image.RGBA:
 		gather(dst, img.Pix[y*img.Stride:], 4, 1)
 	case *image.NRGBA:
 		gather(dst, img.Pix[y*img.Stride:], 4, 1)
 	case *image.RGBA64:
 		gather(dst, img.Pix[y*img.Stride:], 8, 2)
 	case *image.NRGBA64:
-		if wide {
-			saturate(dst, img.Pix[y*img.Stride:], 8)
-			return
-		}
 		gather(dst, img.Pix[y*img.Stride:], 8, 2)
-	case *image.Paletted:
-		colours := paletteOf(img)
-		colours.paint(dst, img.Pix[y*img.Stride:][:len(dst)/3])
 	}
 }
 
-// paletteOf returns the colours of a palette without their transparency.
+// paletteOf returns the colours of a palette.
 func paletteOf(img *image.Paletted) *palette {
 	p := new(palette)
 	for i, c := range img.Palette {
-		n := color.NRGBAModel.Convert(c).(color.NRGBA)
-		p[i] = [3]uint8{n.R, n.G, n.B}
+		r, g, b, _ := c.RGBA()
+		p[i] = [3]uint8{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8)}
 	}
 	return p
 }
@@ -81,11 +143,11 @@ func spread(dst, src []uint8, stride int, turned uint8) {
 	}
 }
 
-// saturate makes grey pixels of 16 bits, the higher first, of each stride. Pillow does not
-// divide them: what is above 255 is white.
-func saturate(dst, src []uint8, stride int) {
+// saturate makes grey pixels of 16 bits, the higher first. Pillow does not divide them: what is above
+// 255 is white.
+func saturate(dst, src []uint8) {
 	for x := range len(dst) / 3 {
-		v := uint8(min(binary.BigEndian.Uint16(src[stride*x:]), 255))
+		v := uint8(min(binary.BigEndian.Uint16(src[2*x:]), 255))
 		dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
 	}
 }

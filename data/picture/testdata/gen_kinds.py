@@ -138,6 +138,17 @@ def png16(colour, channels, extra=b""):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
+plain, grey8 = saved(rgb, "PNG"), saved(rgb.convert("L"), "PNG")
+index = saved(few, "PNG", bits=4)
+add("endless.png", plain[: plain.index(b"IEND") - 4])
+add("endlesscrc.png", plain[: plain.index(b"IEND") - 6])
+add("badtext.png", plain[: plain.index(b"IEND") - 4] + b"\0\0\0\3tEXta\0b\0\0\0\0" + plain[plain.index(b"IEND") - 4 :])
+add("palettegrey.png", grey8[:33] + chunk(b"PLTE", bytes(9)) + grey8[33:])
+add("longtransparent.png", grey8[:33] + chunk(b"tRNS", bytes(9)) + grey8[33:])
+add("early.png", index[:33] + chunk(b"tRNS", bytes(2)) + index[33:])
+at = index.index(b"PLTE") - 4
+length = struct.unpack(">I", index[at : at + 4])[0]
+add("longpalette.png", index[:at] + chunk(b"PLTE", index[at + 8 : at + 8 + length] + bytes(range(12))) + index[at + 12 + length :])
 add("rgb16.png", png16(2, 3))
 add("rgba16.png", png16(6, 4))
 add("la16.png", png16(4, 2))
