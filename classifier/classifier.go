@@ -102,6 +102,23 @@ func (i *Info) outputs() []string {
 	return i.Classes
 }
 
+// Fit returns what makes inputs of image files: of the network's size, squeezed or cut with crop, and
+// grey if it takes one channel. Networks that take no images are an error.
+func (i *Info) Fit(crop bool) (picture.Fit, error) {
+	in := i.Input
+	switch {
+	case len(in) == 1:
+		return picture.Fit{}, errors.New("the network is for texts, not for images")
+	case len(in) != 3:
+		return picture.Fit{}, fmt.Errorf("the network is for inputs of shape %v, not for images", in)
+	case in[0] == 1 && in[1] == 1:
+		return picture.Fit{}, fmt.Errorf("the network is for rows of %d numbers, not for images: 'monge eval --data csv:FILE' takes rows", in[2])
+	case in[2] != 3 && in[2] != 1:
+		return picture.Fit{}, fmt.Errorf("the network is for images of %d channels; files are read in colour, which is 3, and in grey, which is 1", in[2])
+	}
+	return picture.Fit{Height: in[0], Width: in[1], Crop: crop, Grey: in[2] == 1}, nil
+}
+
 // Predict returns the probability of each class for one image or more, one after the
 // other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
 // image. Logits that are NaN or infinite are an error.

@@ -182,7 +182,7 @@ func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Clas
 func (e *evaluation) open(input []int, model string) (*data.Splits, *data.Set, error) {
 	o := data.Options{Crop: e.crop, Classes: e.classes}
 	if f, ok := data.FormatOf(e.data); ok && f.Sized {
-		o.Size = data.SizeOf(input)
+		o.Size, o.Grey = data.SizeOf(input), len(input) == 3 && input[2] == 1
 	}
 	d, err := data.Open(e.data, o)
 	if bad := data.UsageError(""); errors.As(err, &bad) {

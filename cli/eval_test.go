@@ -202,7 +202,7 @@ func TestEvalErrors(t *testing.T) {
 		{"predict --classes a,b,c --weights " + ab + " x.png", exitFailed, "the weights tell 2 classes apart, not the 3"},
 		{"predict --classes a,,c --weights " + ab + " x.png", exitUsage, "name 2 is empty"},
 		{"predict --classes none.txt --weights " + ab + " x.png", exitUsage, "--classes none.txt"},
-		{"predict --weights " + vectors + " x.png", exitFailed, "is for inputs of shape [1 1 2]; only color and grey images are read"},
+		{"predict --weights " + vectors + " x.png", exitFailed, "the network is for rows of 2 numbers, not for images"},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {

@@ -23,6 +23,7 @@ func newPredictCommand() *cobra.Command {
 		p       prediction
 		texts   []string
 		classes string
+		crop    bool
 		asJSON  bool
 	)
 	cmd := &cobra.Command{
@@ -62,11 +63,12 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
 			} else if len(in) == 1 && !p.texts {
 				return fmt.Errorf("%s is for texts: give them by --text", w.path)
-			} else if !p.texts && (len(in) != 3 || in[2] != 3 && in[2] != 1) {
-				return fmt.Errorf("%s is for inputs of shape %v; only color and grey images are read, of 3 channels and of 1", w.path, in)
 			}
 			if p.texts {
 				return p.run(cmd, texts, asJSON)
+			}
+			if p.fit, err = p.c.Fit(crop); err != nil {
+				return fmt.Errorf("%s: %w", w.path, err)
 			}
 			tellNormalization(cmd.ErrOrStderr(), p.c)
 			return p.run(cmd, args, asJSON)
@@ -77,7 +79,7 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 	f.StringArrayVar(&texts, "text", nil, "text to classify")
 	f.IntVar(&p.top, "top", 3, "classes to print")
 	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each (default what the weights say)")
-	f.BoolVar(&p.crop, "crop", false, "cut the centre out of images instead of squeezing them")
+	f.BoolVar(&crop, "crop", false, "cut the centre out of images instead of squeezing them")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	return cmd
 }
@@ -114,7 +116,7 @@ func classNames(s string) ([]string, error) {
 type prediction struct {
 	c     *classifier.Classifier
 	top   int
-	crop  bool
+	fit   picture.Fit
 	texts bool // inputs are texts, not paths of images
 }
 
@@ -182,8 +184,7 @@ func (p *prediction) read(input string) ([]float32, error) {
 	if p.texts {
 		return p.c.Tokens(input)
 	}
-	in := p.c.Input
-	pix, _, err := picture.Fit{Height: in[0], Width: in[1], Crop: p.crop, Grey: in[2] == 1}.Read(input)
+	pix, _, err := p.fit.Read(input)
 	if err != nil {
 		return nil, err
 	}

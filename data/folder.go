@@ -18,11 +18,8 @@ import (
 
 var folderFormat = Format{
 	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
-	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp",
+	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm; ?channels=1 for grey",
 }
-
-// imageTypes are the endings of the files that an image folder takes for images.
-var imageTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 // splitFolders are the names of a split's folder.
 var splitFolders = [][]string{{"train"}, {"val", "valid", "validation"}, {"test"}}
@@ -47,7 +44,14 @@ type folder struct {
 // Classes are those of the training split (without one, of the others), in the alphabet's
 // order. Names that start with a dot are passed over, other files that are no images by
 // their names are counted.
-func openFolder(dir string, o *Options) (*Splits, error) {
+//
+// A place DIR?channels=1, or the option, makes the images grey.
+func openFolder(place string, o *Options) (*Splits, error) {
+	dir, grey, err := cutChannels(place)
+	if err != nil {
+		return nil, err
+	}
+	fit := picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: grey || o.Grey}
 	roots, err := splitRoots(dir)
 	if err != nil {
 		return nil, err
@@ -65,12 +69,28 @@ func openFolder(dir string, o *Options) (*Splits, error) {
 		if roots[i] == "" {
 			continue
 		}
-		if *set, err = s.list(dir, roots[i], o, room); err != nil {
+		if *set, err = s.list(dir, roots[i], fit, room); err != nil {
 			return nil, err
 		}
 	}
 	s.IgnoredWhy = "files that are no images by their names"
 	return s, s.sameShape()
+}
+
+// cutChannels cuts the setting off a place, if no folder has that name.
+func cutChannels(place string) (dir string, grey bool, err error) {
+	at := strings.LastIndexByte(place, '?')
+	if _, err := os.Stat(place); err == nil || at < 0 {
+		return place, false, nil
+	}
+	switch dir, setting := place[:at], place[at+1:]; setting {
+	case "channels=1":
+		return dir, true, nil
+	case "channels=3":
+		return dir, false, nil
+	default:
+		return "", false, usage("imagefolder:%s: unknown setting %q; there are channels=1 for grey and channels=3", place, setting)
+	}
 }
 
 // splitRoots returns the folder of each split, "" where there is none: the whole is for
@@ -119,12 +139,12 @@ func folders(dir string) []string {
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // list returns the set of the images below root/CLASS.
-func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set, error) {
+func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{place: place, root: root, fit: picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop}, cache: cache{room: room}}
+	f := &folder{place: place, root: root, fit: fit, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -136,7 +156,7 @@ func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set,
 			return nil, err
 		}
 		if !info.IsDir() {
-			if isImage(e.Name()) {
+			if picture.IsName(e.Name()) {
 				return nil, fmt.Errorf("%s: an image outside the folders of the classes; put it into one of them", path)
 			}
 			s.Ignored++
@@ -153,7 +173,7 @@ func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set,
 		}
 		s.Ignored += ignored
 		if len(f.paths) == n {
-			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(imageTypes, " "))
+			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(picture.Extensions(), " "))
 		}
 		for range len(f.paths) - n {
 			set.Labels = append(set.Labels, class)
@@ -169,18 +189,14 @@ func (s *Splits) list(place, root string, o *Options, room *atomic.Int64) (*Set,
 	f.known = openKnown(root, f.fit, bytes)
 	set.Paths = f.paths
 	f.kept = make([]atomic.Pointer[[]uint8], len(f.paths))
-	f.shape = []int{f.fit.Height, f.fit.Width, 3}
-	if o.Size == (Size{}) {
+	f.shape = []int{fit.Height, fit.Width, fit.Channels()}
+	if fit.Height == 0 {
 		if f.shape, err = f.ownShape(); err != nil {
 			return nil, err
 		}
 	}
 	set.Shape = f.shape
 	return set, nil
-}
-
-func isImage(name string) bool {
-	return slices.Contains(imageTypes, strings.ToLower(filepath.Ext(name)))
 }
 
 // add lists the images of a folder and of those in it, in the order of their names.
@@ -211,7 +227,7 @@ func (f *folder) add(dir string, depth int) (ignored int, err error) {
 				return ignored, err
 			}
 			ignored += n
-		case isImage(e.Name()) && info.Mode().IsRegular():
+		case picture.IsName(e.Name()) && info.Mode().IsRegular():
 			f.paths = append(f.paths, path)
 			f.sizes = append(f.sizes, info.Size())
 		default:
@@ -243,7 +259,7 @@ func (f *folder) ownShape() ([]int, error) {
 	if path == "" {
 		return nil, damaged
 	}
-	return []int{first.Height, first.Width, 3}, nil
+	return []int{first.Height, first.Width, f.fit.Channels()}, nil
 }
 
 func readHeader(path string) (image.Config, error) {

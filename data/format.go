@@ -16,7 +16,7 @@ type Format struct {
 	Info  string // a line on it, for lists
 	// Sized says that Open brings examples to Options.Size: images of files, tokens of texts.
 	Sized bool
-	// Open opens the data set at a place. Of the options it heeds Size, Crop and CacheBytes, if
+	// Open opens the data set at a place. Of the options it heeds Size, Crop, Grey and CacheBytes, if
 	// it has a use for them; the package's Open does what the others say. Errors name the
 	// file.
 	Open func(place string, o *Options) (*Splits, error)

@@ -14,8 +14,10 @@ type Options struct {
 	// which must then agree. With Crop images are made as small as covers Size and the centre
 	// is cut out, else they are squeezed. Resizing is Pillow's bilinear one, to the bit.
 	// Of texts it is the number of tokens, to which they are cut or padded; zero is 64.
+	// With Grey images of files have one channel, as Pillow's convert("L") makes it of colours.
 	Size Size
 	Crop bool
+	Grey bool
 	// Classes keeps these classes alone, in this order; nil keeps all.
 	Classes []string
 	// Val is the part of the training examples that validates where the data set has
@@ -45,7 +47,8 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	idx:DIR                         MNIST's format, gzipped or not
 //	cifar10:DIR, cifar100:DIR       the binary version, or the one for Python
 //	imagefolder:DIR                 DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test;
-//	                                jpeg, png, gif, webp, bmp
+//	                                jpeg, png, gif, webp, bmp, tiff, ppm, see [picture.Names];
+//	                                imagefolder:DIR?channels=1 makes them grey
 //	csv:FILE?label=COLUMN           a line an example, the first names the columns; also
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers.
 //	                                ?target=COLUMN,COLUMN in place of the label names what is to

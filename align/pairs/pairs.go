@@ -45,7 +45,7 @@ type Pair struct {
 
 // An Image is one that lies in no file.
 type Image interface {
-	// Bytes returns the content of an image file: jpeg, png, gif, webp or bmp. It may be called
+	// Bytes returns the content of an image file, of a kind of [picture.Names]. It may be called
 	// concurrently.
 	Bytes() ([]byte, error)
 }
@@ -126,7 +126,7 @@ func (l *List) take(n int) error {
 //	coco:DIR?split=NAME  DIR/annotations/captions_NAME.json with the images in DIR/NAME,
 //	                     DIR/images/NAME or DIR/images; one caption of each image, drawn by
 //	                     the seed. With one file of captions the split need not be named
-//	wds:GLOB             webdataset's shards: KEY.jpg (png, gif, webp, bmp) beside KEY.txt,
+//	wds:GLOB             webdataset's shards: KEY.jpg (or another of [picture.Extensions]) beside KEY.txt,
 //	                     or KEY.json with a "caption", in uncompressed tar files
 //	emoji:DIR?set=NAME&split=NAME
 //	                     what 'monge data get emoji --out DIR' brings: emoji as the set

@@ -88,7 +88,7 @@ func TestLines(t *testing.T) {
 		{"head, Windows", "\uFEFFfilepath\tTitle\r\na.png\ta cat\r\n", "a.png=a cat", [6]int{}, ""},
 		{"no head", "image\tof a cat\na.png\ta cat\n", "a.png=a cat", [6]int{0: 1}, "line 1: there is no image"},
 		{"lines without a half", "a.png\t \nnone.png\tx\na.png x\n\ty\nb.png\tb", "b.png=b", [6]int{0: 1, 1: 1, 3: 2}, "line 2: there is no image"},
-		{"no images", "text.png\tx\nempty.png\tx\nmore\tx\na.png\ta", "a.png=a", [6]int{0: 1, 2: 2}, "neither jpeg, png, gif, webp nor bmp"},
+		{"no images", "text.png\tx\nempty.png\tx\nmore\tx\na.png\ta", "a.png=a", [6]int{0: 1, 2: 2}, "no image of a kind that is read (jpeg, png, gif, webp, bmp, tiff, pnm)"},
 		{"not UTF-8", "a.png\tcaf\xe9 \xff\xfe!\nb.png\tcaf\u00e9", "a.png=caf\uFFFD \uFFFD!|b.png=caf\u00e9", [6]int{5: 1}, ""},
 		{"long", "a.png\t" + long + "\n", "a.png=" + long, [6]int{}, ""},
 		{"repeated", "a.png\tone\na.png\tother\n", "a.png=one|a.png=other", [6]int{}, ""},
@@ -470,7 +470,7 @@ func TestReadErrors(t *testing.T) {
 	if len(l.Pairs) != 2 {
 		t.Fatal(l)
 	}
-	if _, err := l.Pairs[0].Read(picture.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "1.png": damaged, cut short`) {
+	if _, err := l.Pairs[0].Read(picture.Preprocessor{Size: 4}); err == nil || !strings.Contains(err.Error(), `s.tar: "1.png": a png image that is damaged or cut short`) {
 		t.Error(err)
 	}
 	if err := os.Truncate(shard, 600); err != nil {

@@ -10,10 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-// memberTypes are the endings of the members that are taken for images.
-var memberTypes = []string{"jpg", "jpeg", "png", "gif", "webp", "bmp"}
+	"github.com/monge-ml/monge/data/picture"
+)
 
 var shardsFormat = Format{
 	Name: "wds", Place: "GLOB", Open: opener((*List).openShards),
@@ -158,7 +157,7 @@ func (s *shard) member(h *tar.Header) error {
 	const unit = 512 // tar's
 	s.end = at + (h.Size+unit-1)/unit*unit
 	key, kind := cutKey(h.Name)
-	isImage := slices.Contains(memberTypes, kind)
+	isImage := slices.Contains(picture.Extensions(), "."+kind)
 	if h.Typeflag != tar.TypeReg || isSparse(h) || key == "" || !isImage && kind != "txt" && kind != "json" {
 		return nil
 	}

@@ -1,24 +1,28 @@
 // Package picture makes of image files what networks take: it decodes them, brings them to a
-// size and normalizes their pixels. Networks are trained on what libjpeg decodes and Pillow
-// resizes, so both are done here as they do it; what is left of the difference is the rounding
-// of JPEG's inverse cosine transform.
+// size and normalizes their pixels. Networks are trained on what Pillow decodes and resizes, so
+// both are done here as it does them, to the bit.
+//
+// Files are known by their content, whatever their names say:
+//
+//	jpeg   baseline and progressive, of any whole sampling, grey, colour, CMYK and YCCK; not
+//	       arithmetic, lossless or 12 bits
+//	png    all; of APNG the first picture
+//	gif    the first frame on its screen
+//	webp   lossy and lossless; of an animation the first frame
+//	bmp    1 to 32 bits a pixel, runs and masks, OS/2's headers
+//	tiff   strips and tiles of grey, colour, palettes and CMYK, of 1 to 16 bits and grey of 32; plain,
+//	       PackBits, LZW, Deflate, JPEG, fax; of several pictures the first
+//	pnm    ppm, pgm and pbm, as text and as bytes, of any range
+//
+// They become what Pillow's convert("RGB") gives: transparency is dropped, and what is below it is
+// seen; of grey with more than 8 bits all above 255 is white; the orientation that a camera noted is
+// left alone, but for TIFF's, which Pillow heeds. What is cut short is an error.
 package picture
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
-	"image"
-	_ "image/gif"
-	_ "image/jpeg"
-	_ "image/png"
-	"io"
 	"math"
 	"os"
-
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/webp"
 )
 
 // A bitmap is a decoded image: rows of red, green and blue.
@@ -88,6 +92,14 @@ func (f Fit) check() error {
 	return fmt.Errorf("images can't be brought to size %dx%d; both must be between 1 and %d, or 0 for the images' own", f.Height, f.Width, MaxSide)
 }
 
+// Channels returns the channels of what Read returns: 3, or 1 of grey.
+func (f Fit) Channels() int {
+	if f.Grey {
+		return 1
+	}
+	return 3
+}
+
 // ownSize tells whether images stay as large as they are.
 func (f Fit) ownSize() bool { return f.Height == 0 && f.Width == 0 }
 
@@ -132,102 +144,6 @@ func readPicture(path string) (bitmap, error) {
 		return p, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
-}
-
-// decodePicture decodes to what Pillow's convert("RGB") gives: transparency is dropped,
-// the orientation that a camera noted too, and of an animation there is the first frame.
-func decodePicture(b []byte) (bitmap, error) {
-	c, err := Header(bytes.NewReader(b))
-	if err != nil {
-		return bitmap{}, err
-	}
-	img, format, err := image.Decode(bytes.NewReader(b))
-	if err != nil {
-		return bitmap{}, pictureError(err)
-	}
-	p := bitmap{c.Width, c.Height, make([]uint8, 3*c.Width*c.Height)}
-	switch img := img.(type) {
-	case *image.YCbCr:
-		p.fromYCbCr(img, colours(format))
-	case *image.NYCbCrA:
-		p.fromYCbCr(&img.YCbCr, colours(format))
-	case *image.CMYK:
-		p.fromCMYK(img)
-	default:
-		p.fromImage(img)
-	}
-	return p, nil
-}
-
-// Header reads as much of an image file as tells whether its format is known, and how large it
-// is; more pixels than anybody means are an error.
-func Header(r io.Reader) (image.Config, error) {
-	in := bufio.NewReader(r)
-	if _, err := in.Peek(1); err == io.EOF {
-		return image.Config{}, fmt.Errorf("the file is empty: copy it again, or delete it")
-	}
-	c, _, err := image.DecodeConfig(in)
-	if err != nil {
-		return c, pictureError(err)
-	}
-	if c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height {
-		return c, fmt.Errorf("an image of %dx%d pixels, over the limit of %d: make it smaller, or delete it", c.Width, c.Height, maxPixels)
-	}
-	return c, nil
-}
-
-func pictureError(err error) error {
-	if errors.Is(err, image.ErrFormat) {
-		return fmt.Errorf("neither jpeg, png, gif, webp nor bmp: convert it, or delete it")
-	}
-	return fmt.Errorf("damaged, cut short or of a rare kind (%w): copy it again, convert it to png, or delete it", err)
-}
-
-// fromImage takes the colours of any image, without its transparency.
-func (p *bitmap) fromImage(img image.Image) {
-	// A GIF's frame can be smaller than the canvas.
-	r := img.Bounds().Intersect(image.Rect(0, 0, p.w, p.h))
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		out := p.rgb[3*y*p.w : 3*(y+1)*p.w]
-		for x := r.Min.X; x < r.Max.X; x++ {
-			out[3*x], out[3*x+1], out[3*x+2] = opaque(img, x, y)
-		}
-	}
-}
-
-// opaque returns a pixel's colour as it is in the file.
-func opaque(img image.Image, x, y int) (r, g, b uint8) {
-	switch img := img.(type) {
-	case *image.RGBA: // from files without transparency alone
-		p := img.Pix[img.PixOffset(x, y):]
-		return p[0], p[1], p[2]
-	case *image.NRGBA:
-		p := img.Pix[img.PixOffset(x, y):]
-		return p[0], p[1], p[2]
-	case *image.Gray:
-		v := img.GrayAt(x, y).Y
-		return v, v, v
-	case *image.NRGBA64:
-		p := img.Pix[img.PixOffset(x, y):]
-		return p[0], p[2], p[4]
-	case *image.Paletted:
-		return straight(img.Palette[img.ColorIndexAt(x, y)])
-	}
-	return straight(img.At(x, y))
-}
-
-// fromCMYK converts as Pillow does.
-func (p *bitmap) fromCMYK(img *image.CMYK) {
-	for y := range p.h {
-		in, out := img.Pix[y*img.Stride:], p.rgb[3*y*p.w:]
-		for x := range p.w {
-			light := 255 - int(in[4*x+3])
-			for c := range 3 {
-				v := int(in[4*x+c])*light + 128
-				out[3*x+c] = uint8(max(light-(v>>8+v)>>8, 0))
-			}
-		}
-	}
 }
 
 // desaturate gives each pixel the luma of ITU-R 601-2 as its three colours, in Pillow's 16 bits of

@@ -176,7 +176,7 @@ func TestPreprocessAsPillow(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, b []byte) []byte {
+func unpack(t testing.TB, b []byte) []byte {
 	t.Helper()
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
@@ -199,7 +199,7 @@ func TestPreprocessErrors(t *testing.T) {
 		{Preprocessor{Size: 8, Crop: 9}, image, "size is 8 and crop 9"},
 		{Preprocessor{Size: 8, Normalize: Normalization{Mean: []float32{0}, Std: []float32{1}}}, image, "is for 1 channels"},
 		{Preprocessor{Size: 8}, "testdata/none.png", "none.png"},
-		{Preprocessor{Size: 8}, "testdata/gen_images.py", "gen_images.py: neither jpeg, png"},
+		{Preprocessor{Size: 8}, "testdata/gen_images.py", "gen_images.py: no image of a kind that is read (jpeg, png"},
 	} {
 		if _, err := c.p.Read(c.path); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v %s: error %v, want %s", c.p, c.path, err, c.want)
@@ -263,7 +263,7 @@ func TestPreprocessorReadBytes(t *testing.T) {
 	if _, err := p.ReadBytes(head); err == nil || !strings.Contains(err.Error(), "cut short") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Header(strings.NewReader("hello, world")); err == nil || !strings.HasPrefix(err.Error(), "neither jpeg, png") {
+	if _, err := Header(strings.NewReader("hello, world")); err == nil || !strings.HasPrefix(err.Error(), "no image of a kind that is read (jpeg, png") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := (Preprocessor{}).ReadBytes(b); err == nil || !strings.Contains(err.Error(), "size is 0") {
