@@ -303,7 +303,7 @@ func TestLoadErrors(t *testing.T) {
 		{func(s []weights.Tensor, _ map[string]string) { s[4].Data[7] = float32(math.NaN()) }, c.Net.Params[4].Name + " is NaN at element 7"},
 		{func(s []weights.Tensor, _ map[string]string) { s[0].Data[0] = float32(math.Inf(-1)) }, "conv1.weight is -Inf at element 0"},
 		{func(s []weights.Tensor, _ map[string]string) { s[0].Name = "conv2.weight" }, "conv2.weight"},
-		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet21" }, `unknown model "resnet21"; there are mlp`},
+		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet21" }, `unknown model "resnet21" (did you mean resnet20?); there are mlp`},
 		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet32" }, "layer1.3.conv1.weight"},
 		{func(_ []weights.Tensor, m map[string]string) { m["input"] = "[100000,100000,3]" }, "inputs of shape [100000 100000 3]"},
 		{func(_ []weights.Tensor, m map[string]string) { m["input"] = "[-1,8,3]" }, "inputs of shape [-1 8 3]"},
