@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
@@ -86,22 +87,44 @@ func (f *File) StateDict() []Tensor {
 	return out
 }
 
-// Read reads a file of weights, whose format it finds from the content. Errors name the
-// file.
+// Read reads a file of weights, whose format it finds from the content, or the files that an
+// index (model.safetensors.index.json) names. Errors name the file.
 func Read(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	head := make([]byte, min(size, 512))
+	if n, _ := f.ReadAt(head, 0); looksIndex(head[:n]) {
+		whole, err := readIndexed(f, size, filepath.Dir(path))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return whole, nil
+	}
+	return ReadFrom(f, size, path)
+}
+
+// openRegular opens a file and returns its size.
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		f.Close()
+		return nil, 0, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)
+	if info.Mode().IsRegular() {
+		return f, info.Size(), nil
 	}
-	return ReadFrom(f, info.Size(), path)
+	f.Close()
+	if in, err := Find(path); err == nil {
+		return nil, 0, fmt.Errorf("%s: a directory: name the file of weights in it, %s", path, in)
+	}
+	return nil, 0, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)
 }
 
 // ReadFrom reads weights from size bytes of r. The name is for errors.
@@ -148,6 +171,9 @@ func unknownFormat(head []byte) error {
 		if len(head) >= len(k.start) && strings.EqualFold(string(head[:len(k.start)]), k.start) {
 			return errors.New(k.say)
 		}
+	}
+	if looksIndex(head) {
+		return errNoIndex
 	}
 	if len(head) > 262 && string(head[257:262]) == "ustar" {
 		return fmt.Errorf("a tar archive: unpack it first (tar xf); checkpoints of PyTorch before 0.1.10 are tar archives too, " +
