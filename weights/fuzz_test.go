@@ -64,6 +64,11 @@ func FuzzRead(f *testing.F) {
 			f.Add(legacyCheckpoint(c.pickle))
 		}
 	}
+	for _, c := range inertPickles {
+		if len(c.value) < fuzzSize/2 {
+			f.Add(legacyCheckpoint("\x80\x04}(" + pkStr("it") + c.value + pkStr("w") + four() + "u."))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > fuzzSize {
 			return
@@ -80,6 +85,11 @@ func FuzzPickle(f *testing.F) {
 	for _, c := range hostilePickles {
 		if len(c.pickle) < fuzzSize/2 {
 			f.Add([]byte(c.pickle))
+		}
+	}
+	for _, c := range inertPickles {
+		if len(c.value) < fuzzSize/2 {
+			f.Add([]byte("\x80\x04}(" + pkStr("it") + c.value + pkStr("w") + four() + "u."))
 		}
 	}
 	f.Add([]byte(pkDict(four())))

@@ -61,9 +61,7 @@ const persistentID = Global("persistent id")
 func Stand(f any, args []any) any {
 	class := classOf(f)
 	if makers[class] && len(args) > 0 {
-		if c := classOf(args[0]); c != "" {
-			class, args = c, args[1:]
-		}
+		class, args = classOf(args[0]), args[1:]
 	}
 	return &Object{Class: class, Args: args}
 }
@@ -83,7 +81,7 @@ func classOf(f any) Global {
 		}
 		return f.Class
 	}
-	return ""
+	return "what is called"
 }
 
 // make stands for a new object of a class.

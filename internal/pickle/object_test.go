@@ -30,7 +30,7 @@ func TestInert(t *testing.T) {
 		"reconstructor": {"\x80\x01ccopy_reg\n_reconstructor\n(cmine\nNet\nc__builtin__\nobject\nNtR.", &Object{Class: "mine.Net", Args: []any{Global("builtins.object"), nil}}},
 		"nested class":  {"\x80\x02cbuiltins\ngetattr\ncmine\nNet\n" + text32("Part") + "\x86R)\x81.", &Object{Class: "mine.Net.Part", Args: []any(nil)}},
 		"call of call":  {"\x80\x02cmine\nf\n)R)R.", &Object{Class: "mine.f", Args: []any(nil)}},
-		"call of None":  {"\x80\x02N)R.", &Object{Args: []any(nil)}},
+		"call of None":  {"\x80\x02N)R.", &Object{Class: "what is called", Args: []any(nil)}},
 		"extension":     {"\x80\x02\x82\x07.", Global("extension 7")},
 		"persistent":    {"\x80\x02K\x01Q.", &Object{Class: "persistent id"}},
 		"subclass":      {"\x80\x02cmine\nD\n)\x81K\x01K\x02s.", &Object{Class: "mine.D", Args: []any(nil), Items: Dict{Items: []Item{{int64(1), int64(2)}}}}},

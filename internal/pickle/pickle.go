@@ -108,7 +108,7 @@ func Kind(v any) string {
 	case *Dict:
 		return "a dict"
 	case Global:
-		return string(v)
+		return Show(string(v))
 	case *Seq:
 		if v.Tuple {
 			return "a tuple"
