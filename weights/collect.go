@@ -341,7 +341,7 @@ func (c *collector) pass(name string, v any, depth int, seen map[any]bool) {
 		if v.Class == "torch.Size" {
 			return
 		}
-		c.passed = append(c.passed, Passed{name, string(v.Class)})
+		c.passed = append(c.passed, Passed{name, v.Name()})
 	case *storage:
 		c.passed = append(c.passed, Passed{name, string(v.class)})
 	case *pickle.Dict, *pickle.Seq:

@@ -59,6 +59,13 @@ func checkFile(t *testing.T, f *File) {
 
 func FuzzRead(f *testing.F) {
 	addGolden(f, FormatTorchLegacy, FormatTorchZip, FormatSafetensors)
+	for name := range objectsFiles(f) {
+		b, err := os.ReadFile(filepath.Join("testdata/objects", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	for _, c := range hostilePickles {
 		if len(c.pickle) < fuzzSize/2 {
 			f.Add(legacyCheckpoint(c.pickle))

@@ -11,8 +11,11 @@ type Object struct {
 	List  []any  // what was appended to it, as to a list, or added, as to a set
 }
 
-// Kind returns the class.
-func (o *Object) Kind() string { return Show(string(o.Class)) }
+// Name returns the class's name, or that of the attribute of a class that the object is.
+func (o *Object) Name() string { return string(classOf(o)) }
+
+// Kind returns the name, fit for an error.
+func (o *Object) Kind() string { return Show(o.Name()) }
 
 const (
 	setClass       = Global("builtins.set")
@@ -22,7 +25,6 @@ const (
 // Functions that make an object of the class that is their first argument.
 var makers = map[Global]bool{
 	"copyreg._reconstructor":              true,
-	"copy_reg._reconstructor":             true,
 	"copyreg.__newobj__":                  true,
 	"copyreg.__newobj_ex__":               true,
 	"numpy.core.multiarray._reconstruct":  true,

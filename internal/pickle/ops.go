@@ -378,8 +378,11 @@ func (m *Machine) stackGlobal() error {
 }
 
 func globalOf(module, name string) Global {
-	if module == "__builtin__" { // Python 2's
+	switch module { // Python 2's, which protocols below 3 write
+	case "__builtin__", "exceptions":
 		module = "builtins"
+	case "copy_reg":
+		module = "copyreg"
 	}
 	return Global(module + "." + name)
 }
