@@ -57,6 +57,7 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 			if p.c, err = f.Load(w.Options); err != nil {
 				return err
 			}
+			tellNotes(cmd.ErrOrStderr(), f.Path, f.Notes())
 			p.texts = len(texts) != 0
 			if in := p.c.Input; p.texts && len(in) != 1 {
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)

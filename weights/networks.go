@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,6 +99,9 @@ func (f *File) Networks() []string {
 // file.
 func (f *File) Taken() string { return strings.TrimSuffix(f.wrapper, ".") }
 
+// ErrKey is the error of a key that a file lacks.
+var ErrKey = errors.New("nothing lies under the key")
+
 // choose takes the network of a key, or of none the first, if it is clear which that is.
 func (f *File) choose(key string) error {
 	if key == "" {
@@ -105,9 +109,10 @@ func (f *File) choose(key string) error {
 			f.take(n[0].String())
 		}
 	} else if !f.has(key) {
-		return fmt.Errorf("nothing lies under the key %s; %s", show(key), f.keys())
+		return fmt.Errorf("%w %s; %s", ErrKey, show(key), f.keys())
 	} else {
 		f.take(key)
+		f.chosen = true
 	}
 	for _, u := range f.unmade {
 		if strings.HasPrefix(u.name, f.wrapper) {

@@ -65,6 +65,7 @@ type File struct {
 
 	networks []network
 	wrapper  string // "state_dict." if the model's tensors lie in that dict, "" if at the top
+	chosen   bool   // by Options.Key
 	unmade   []named
 }
 
