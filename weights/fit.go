@@ -91,6 +91,7 @@ type renaming struct {
 	prefix   string
 	before   string
 	prefixes []string // in place of one: each name has one of them
+	others   []string // prefixes of other networks that would fit, beside one without
 	complete bool
 }
 
@@ -102,6 +103,11 @@ func (m *namer) fit(have []Tensor) (renaming, error) {
 	r := renaming{have: have, names: names}
 	if m.exact(names) {
 		r.complete = true
+		for prefix, c := range m.tally(&r) {
+			if prefix != "" && c.found == len(m.want) {
+				r.others = append(r.others, prefix)
+			}
+		}
 		return r, nil
 	}
 	best := r
@@ -310,6 +316,7 @@ func (m *namer) apply(r renaming) *Fitted {
 	var left []string
 	for i, t := range r.have {
 		name, inside := strings.CutPrefix(r.names[i], r.prefix)
+		inside = inside && !slices.ContainsFunc(r.others, func(p string) bool { return strings.HasPrefix(name, p) })
 		name = r.before + name
 		if r.complete && !m.known[name] && (!inside || !isParameter(&t, t.Name)) {
 			left = append(left, t.Name)
