@@ -196,3 +196,26 @@ func TestWeightsKey(t *testing.T) {
 		t.Errorf("eval: exit code %d, %q", code, out)
 	}
 }
+
+// A file of class names as editors and scripts write them.
+func TestClassNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "classes.txt")
+	for content, want := range map[string]string{
+		"cat\ndog\n":                    "cat,dog",
+		"\xef\xbb\xbfcat\r\ndog\r\n":    "cat,dog",
+		"\xef\xbb\xbf[\"cat\",\"dog\"]": "cat,dog",
+		"cat\ndog\n\n\n":                "cat,dog",
+		"cat\n\ndog":                    "name 2 is empty",
+		"\xff\xfec\x00a\x00t\x00":       "save it as UTF-8",
+		"caf\xe9\nth\xe9":               "not UTF-8",
+		"[\"cat\", 3]":                  "not a JSON array of names",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		names, err := classNames(path)
+		if err == nil && strings.Join(names, ",") != want || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v; want %s", content, names, err, want)
+		}
+	}
+}

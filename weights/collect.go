@@ -379,10 +379,13 @@ func collect(v any, size int64) (*found, error) {
 	if len(c.views) == 0 && len(c.unmade) > 0 {
 		return nil, errUnmade(c.unmade[0])
 	}
+	c.pass("", v, 0, map[any]bool{})
+	if len(c.views) == 0 && len(c.passed) > 0 && c.passed[0].Name != "" {
+		return nil, fmt.Errorf("%w; it holds %s under %s, which is no tensor", errNoTensor(v), show(c.passed[0].Class), show(c.passed[0].Name))
+	}
 	if len(c.views) == 0 {
 		return nil, errNoTensor(v)
 	}
-	c.pass("", v, 0, map[any]bool{})
 	c.networks = networksOf(v, c.holders)
 	return &c.found, nil
 }

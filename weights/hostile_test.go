@@ -199,6 +199,26 @@ func TestInertPickles(t *testing.T) {
 	}
 }
 
+// A file whose tensors are NumPy's says so.
+func TestNoTensor(t *testing.T) {
+	b := zipCheckpoint(t, "\x80\x02}"+pkStr("model")+"}"+pkStr("w")+"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87Rss.")
+	if _, err := readBounded(t, b); err == nil || !strings.Contains(err.Error(), "it holds numpy.ndarray under model.w, which is no tensor") {
+		t.Error(err)
+	}
+}
+
+// Numbers of a big-endian machine are read, whatever they are of; a checkpoint that was packed
+// again may lie in folders.
+func TestBigEndian(t *testing.T) {
+	pickle := pkDict(pkTensor(pkStorage("0", 4, ""), 0, pkInts(2, 2), pkInts(1, 2)))
+	b := zipOf(t, entry{name: "x/a/data.pkl", data: []byte(pickle)}, entry{name: "x/a/byteorder", data: []byte("big")},
+		entry{name: "x/a/data/0", data: []byte("\x3f\x80\x00\x00\x40\x00\x00\x00\x40\x40\x00\x00\x40\x80\x00\x00")})
+	f, err := readBounded(t, b)
+	if err != nil || !slices.Equal(f.Tensors[0].Data, []float32{1, 3, 2, 4}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // doubling is lists of two, each the one before twice: 2^n ways to the innermost.
 func doubling(innermost string, n int) string {
 	var b strings.Builder
@@ -315,6 +335,10 @@ func TestHostileZip(t *testing.T) {
 	}{
 		"empty":      {zipOf(t), "no data.pkl"},
 		"no pickle":  {zipOf(t, good), "no data.pkl"},
+		"npz":        {zipOf(t, entry{name: "arr_0.npy"}), "NumPy arrays"},
+		"keras":      {zipOf(t, entry{name: "config.json"}, entry{name: "model.weights.h5"}), "a .keras file"},
+		"in a zip":   {zipOf(t, entry{name: "a/README"}, entry{name: "a/best.pth"}), "unpack it, and name a/best.pth"},
+		"document":   {zipOf(t, entry{name: "word/document.xml"}), "office document"},
 		"two":        {zipOf(t, pickle, good, entry{name: "b/data.pkl"}), "two checkpoints"},
 		"twice":      {zipOf(t, pickle, good, good), "two zip entries"},
 		"no storage": {zipOf(t, pickle), "a/data/0 is missing"},
@@ -420,7 +444,7 @@ func TestHostileSafetensors(t *testing.T) {
 	one := func(s string) string { return `{"a":{` + s + `}}` }
 	data := string(make([]byte, 16))
 	for name, c := range map[string]struct{ header, data, says string }{
-		"empty header":  {"", "", "neither"},
+		"empty header":  {"", "", "zeros"},
 		"no object":     {"[]", "", "neither"},
 		"cut":           {`{"a":`, "", "unexpected"},
 		"comma":         {`{"a":{"dtype":"F32" "shape":[0],"data_offsets":[0,0]}}`, "", "invalid character"},
@@ -470,14 +494,36 @@ func TestUnknownFormats(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar[257:], "ustar")
 	for content, says := range map[string]string{
-		"":                                    "empty",
-		"<!DOCTYPE html><html>":               "a web page",
-		"version https://git-lfs.github.com/": "git lfs pull",
-		"\x1f\x8b\x08":                        "gunzip",
-		"GGUF\x03":                            "GGUF",
-		"\x89HDF\r\n":                         "HDF5",
-		"hello":                               "neither",
-		string(tar):                           "tar archive",
+		"":                                       "empty",
+		"<!DOCTYPE html><html>":                  "a web page",
+		"version https://git-lfs.github.com/":    "git lfs pull",
+		"monge/checkpoint 1\n":                   "weights.safetensors or best.safetensors that the run leaves",
+		"\x1f\x8b\x08":                           "gunzip",
+		"GGUF\x03":                               "GGUF",
+		"\x89HDF\r\n":                            "HDF5",
+		"hello":                                  "a text, not weights (it starts with hello)",
+		"\ufeff \n<!-- saved -->\n<html>":        "a web page",
+		"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00": "a web page",
+		"<?xml version=\"1.0\"?><Error>":         "a web page",
+		"Entry not found":                        "a server's answer",
+		"{\"error\": \"Invalid username\"}":      "JSON, not weights",
+		"BZh91":                                  "bunzip2",
+		"\xfd7zXZ\x00":                           "unxz",
+		"7z\xbc\xaf\x27\x1c":                     "7z",
+		"\x93NUMPY\x01":                          "NumPy array",
+		"\x89PNG\r\n":                            "an image",
+		"\xff\xd8\xff\xe0":                       "an image",
+		string(make([]byte, 100)):                "nothing but zeros",
+		"\x08\x07\x12\x07pytorch\x1a\x03":        "an ONNX",
+		"\x1c\x00\x00\x00TFL3\x00\x00":           "TensorFlow Lite",
+		"\x81\xa6params\x82":                     "msgpack",
+		"\xde\x00\x20\xa4bert":                   "msgpack",
+		"\x12\x01\x00\x00\x00\x00\x00\x00\x01":   "MXNet",
+		"\x01\x02\x03\x04":                       "neither",
+		"\x80\x04K\x01.":                         "a Python pickle, but not a PyTorch checkpoint",
+		"\x80\x02}K\x01cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87Rs.": "of NumPy arrays",
+		"\x80\x02}" + pkStr("StructuredToParameterName@@") + "}s.":                                    "PaddlePaddle",
+		string(tar): "tar archive",
 	} {
 		if _, err := ReadFrom(strings.NewReader(content), int64(len(content)), "x"); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", content[:min(len(content), 20)], err)

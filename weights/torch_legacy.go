@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
 )
@@ -61,7 +62,7 @@ func (l *legacyFile) header() error {
 		return err
 	}
 	if magic != legacyMagic {
-		return fmt.Errorf("a Python pickle, but not a PyTorch checkpoint: save the tensors with torch.save or as safetensors")
+		return plainPickle(magic)
 	}
 	version, err := l.pickle()
 	if err != nil {
@@ -82,6 +83,36 @@ func (l *legacyFile) header() error {
 		return fmt.Errorf("it doesn't say that its numbers are little-endian: save it again on a little-endian machine")
 	}
 	return nil
+}
+
+// plainPickle is the error of a pickle that torch.save has not written.
+func plainPickle(v any) error {
+	what, more := "", ""
+	walked := 0
+	var look func(v any, depth int)
+	look = func(v any, depth int) {
+		if walked++; walked > 1000 || depth > 8 || what != "" {
+			return
+		}
+		switch v := v.(type) {
+		case *pickle.Object:
+			if name := v.Name(); name == "numpy.ndarray" || strings.HasPrefix(name, "numpy.") {
+				what, more = ", of NumPy arrays", " (safetensors.numpy.save_file)"
+				return
+			}
+		case *view, *unmade:
+			what = ", of tensors that torch.save has not written"
+		}
+		each(v, func(k string, child any) error {
+			if k == "StructuredToParameterName@@" {
+				what = " (PaddlePaddle's .pdparams)"
+			}
+			look(child, depth+1)
+			return nil
+		})
+	}
+	look(v, 0)
+	return fmt.Errorf("a Python pickle%s, but not a PyTorch checkpoint: load it in Python, and save the tensors with torch.save or as safetensors%s", what, more)
 }
 
 // load is the machine's persistent ids. A storage can be a part of another one: then the

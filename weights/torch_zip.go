@@ -76,17 +76,18 @@ func openZip(r io.ReaderAt, size int64) (*zipFile, error) {
 		return nil, err
 	}
 	for name := range z.entries {
-		root, ok := strings.CutSuffix(name, "data.pkl")
-		if !ok || strings.Count(root, "/") != 1 || !strings.HasSuffix(root, "/") {
+		root, ok := strings.CutSuffix(name, "/data.pkl") // in a folder, of another name where it was packed again
+		if !ok {
 			continue
 		}
+		root += "/"
 		if z.root != "" {
 			return nil, damaged("two checkpoints in one zip file (%s and %s)", show(z.root), show(root))
 		}
 		z.root = root
 	}
 	if z.root == "" {
-		return nil, fmt.Errorf("a zip file, but not a PyTorch checkpoint (no data.pkl in it): unpack it if the checkpoint is inside")
+		return nil, noCheckpoint(dir.File)
 	}
 	return z, z.checkByteOrder()
 }

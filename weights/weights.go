@@ -10,7 +10,6 @@ package weights
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -203,31 +202,4 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 		return readTorchLegacy(r, size)
 	}
 	return nil, unknownFormat(head)
-}
-
-// unknownFormat names what the file looks like, and what to do about it.
-func unknownFormat(head []byte) error {
-	const page = "a web page, not weights: the address was wrong or asks for a login; download the file itself"
-	for _, k := range []struct{ start, say string }{
-		{"<!doctype", page},
-		{"<html", page},
-		{"version https://git-lfs", "a Git LFS pointer, not the weights: run 'git lfs pull', or download the file itself"},
-		{"\x1f\x8b", "a gzip file: unpack it first (gunzip or tar xzf)"},
-		{"\x28\xb5\x2f\xfd", "a zstd file: unpack it first (unzstd)"},
-		{"\x89HDF", "an HDF5 file (Keras): convert it to safetensors"},
-		{"GGUF", "a GGUF file: use the safetensors file it was made from"},
-		{"\x93NUMPY", "a NumPy array: convert it to safetensors"},
-	} {
-		if len(head) >= len(k.start) && strings.EqualFold(string(head[:len(k.start)]), k.start) {
-			return errors.New(k.say)
-		}
-	}
-	if looksIndex(head) {
-		return errNoIndex
-	}
-	if len(head) > 262 && string(head[257:262]) == "ustar" {
-		return fmt.Errorf("a tar archive: unpack it first (tar xf); checkpoints of PyTorch before 0.1.10 are tar archives too, " +
-			"which must be saved again with a newer PyTorch")
-	}
-	return fmt.Errorf("neither a PyTorch checkpoint nor safetensors (starts with % x): convert it to safetensors", head[:min(len(head), 8)])
 }
