@@ -64,6 +64,7 @@ type fileInfo struct {
 type passedInfo struct {
 	Name  string `json:"name"`
 	Class string `json:"class"`
+	Read  bool   `json:"tensors_read,omitempty"`
 }
 
 func newWeightsShow() *cobra.Command {
@@ -123,7 +124,11 @@ func printTensors(w io.Writer, info *fileInfo) {
 		fmt.Fprintln(w, "passed over, being neither tensors nor plain values:")
 	}
 	for _, p := range info.Passed {
-		fmt.Fprintf(t, "  %s\t%s\n", printable(cmp.Or(p.Name, "the whole file")), printable(p.Class))
+		but := ""
+		if p.Read {
+			but = " (its tensors are read)"
+		}
+		fmt.Fprintf(t, "  %s\t%s%s\n", printable(cmp.Or(p.Name, "the whole file")), printable(p.Class), but)
 	}
 	t.Flush()
 }

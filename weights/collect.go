@@ -12,6 +12,7 @@ import (
 type Passed struct {
 	Name  string // where it lies: "args", "optimizer"
 	Class string // of Python, as the file names it: "argparse.Namespace"
+	Read  bool   // tensors below it are read all the same
 }
 
 // A namedView is a tensor found in the checkpoint.
@@ -52,6 +53,9 @@ func each(v any, f func(k string, child any) error) error {
 		}
 		if err := eachAttribute(v.State, f); err != nil {
 			return err
+		}
+		if len(v.Items.Items) > 0 { // a dict that is also made from its items, as addict's
+			return nil
 		}
 		return eachOf(v.Args, "(", ")", f)
 	}
@@ -336,14 +340,14 @@ func (c *collector) pass(name string, v any, depth int, seen map[any]bool) {
 	}
 	switch v := v.(type) {
 	case pickle.Global:
-		c.passed = append(c.passed, Passed{name, string(v)})
+		c.passed = append(c.passed, Passed{Name: name, Class: string(v)})
 	case *pickle.Object:
 		if v.Class == "torch.Size" {
 			return
 		}
-		c.passed = append(c.passed, Passed{name, v.Name()})
+		c.passed = append(c.passed, Passed{name, v.Name(), c.holders[v]})
 	case *storage:
-		c.passed = append(c.passed, Passed{name, string(v.class)})
+		c.passed = append(c.passed, Passed{Name: name, Class: string(v.class)})
 	case *pickle.Dict, *pickle.Seq:
 		if seen[v] {
 			return

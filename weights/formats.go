@@ -40,6 +40,9 @@ var starts = []struct{ start, say string }{
 	{"monge/checkpoint", "a checkpoint to resume a run from: name the weights.safetensors or best.safetensors that the run leaves"},
 }
 
+// errDistributed is the error of one of the files of a distributed checkpoint.
+var errDistributed = errors.New("a part of a checkpoint of torch.distributed: bring it together first (python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE)")
+
 // unknownFormat names what the file looks like, and what to do about it.
 func unknownFormat(head []byte) error {
 	for _, k := range starts {
@@ -126,6 +129,10 @@ func noCheckpoint(files []*zip.File) error {
 		return errors.New("an .npz file of NumPy arrays: save the weights as safetensors (safetensors.numpy.save_file)")
 	case has(func(n string) bool { return strings.HasSuffix(n, ".weights.h5") }):
 		return errors.New("a .keras file: " + toSafetensors)
+	case has(func(n string) bool { return strings.HasSuffix(n, "/archive_format") }):
+		return errors.New("a program of torch.export (.pt2), not weights alone: save its state_dict with torch.save instead")
+	case has(func(n string) bool { return strings.HasSuffix(n, "/extern_modules") }):
+		return errors.New("an archive of torch.package, not weights alone: save the model's state_dict with torch.save instead")
 	case has(func(n string) bool { return strings.HasPrefix(n, "word/") || strings.HasPrefix(n, "xl/") }):
 		return errors.New(say + "it is an office document; name the file of weights")
 	}

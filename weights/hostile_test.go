@@ -189,10 +189,10 @@ func TestInertPickles(t *testing.T) {
 				}
 				var want []Passed
 				if c.class != "" {
-					want = []Passed{{"it", c.class}}
+					want = []Passed{{Name: "it", Class: c.class}}
 				}
 				if got := names(f.StateDict()); !slices.Equal(got, []string{"w"}) || !slices.Equal(f.Passed, want) {
-					t.Errorf("%s: %q, passed over %q, want %q", format, got, f.Passed, want)
+					t.Errorf("%s: %q, passed over %+v, want %+v", format, got, f.Passed, want)
 				}
 			}
 		})
@@ -336,6 +336,8 @@ func TestHostileZip(t *testing.T) {
 		"empty":      {zipOf(t), "no data.pkl"},
 		"no pickle":  {zipOf(t, good), "no data.pkl"},
 		"npz":        {zipOf(t, entry{name: "arr_0.npy"}), "NumPy arrays"},
+		"export":     {zipOf(t, entry{name: "a/archive_format"}, entry{name: "a/data/sample_inputs/model.pt"}), "a program of torch.export"},
+		"package":    {zipOf(t, entry{name: "a/.data/extern_modules"}), "torch.package"},
 		"keras":      {zipOf(t, entry{name: "config.json"}, entry{name: "model.weights.h5"}), "a .keras file"},
 		"in a zip":   {zipOf(t, entry{name: "a/README"}, entry{name: "a/best.pth"}), "unpack it, and name a/best.pth"},
 		"document":   {zipOf(t, entry{name: "word/document.xml"}), "office document"},
@@ -528,6 +530,9 @@ func TestUnknownFormats(t *testing.T) {
 		if _, err := ReadFrom(strings.NewReader(content), int64(len(content)), "x"); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", content[:min(len(content), 20)], err)
 		}
+	}
+	if _, err := ReadFrom(strings.NewReader("PK\x03\x04"), 4, "__0_0.distcp"); err == nil || !strings.Contains(err.Error(), "dcp_to_torch") {
+		t.Error(err)
 	}
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "regular file") {
 		t.Errorf("directory: %v", err)

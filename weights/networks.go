@@ -118,7 +118,7 @@ func (f *File) choose(key string) error {
 		if strings.HasPrefix(u.name, f.wrapper) {
 			return errUnmade(u)
 		}
-		f.Passed = append(f.Passed, Passed{u.name, "a tensor that " + u.say})
+		f.Passed = append(f.Passed, Passed{Name: u.name, Class: "a tensor that " + u.say})
 	}
 	return nil
 }

@@ -176,6 +176,9 @@ func ReadFrom(r io.ReaderAt, size int64, name string) (*File, error) {
 
 func readChosen(r io.ReaderAt, size int64, name string, o Options) (*File, error) {
 	f, err := read(r, size)
+	if err != nil && filepath.Ext(name) == ".distcp" {
+		err = errDistributed
+	}
 	if err == nil {
 		err = f.choose(o.Key)
 	}
