@@ -207,6 +207,25 @@ func TestNoTensor(t *testing.T) {
 	}
 }
 
+// Objects that lead back to themselves, are made from their own items, or keep moments of the
+// parameters, don't hide the network.
+func TestInertWalk(t *testing.T) {
+	w := pkStr("w") + four() + "s"
+	pair := pkTuple(pkStr("w"), "h\x01")
+	for name, c := range map[string]struct{ pickle, names string }{
+		"cycle":        {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("parent") + "h\x00sb", "w"},
+		"deep cycle":   {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("list") + "](h\x00h\x00esb", "w"},
+		"own items":    {four() + "q\x010" + pkGlobal("addict", "Dict") + pkTuple(pair) + "\x81" + pkStr("w") + "h\x01s", "w"},
+		"entry, twice": {four() + "q\x010" + pkGlobal("easydict", "EasyDict") + ")\x81" + pkStr("w") + "h\x01s}" + pkStr("w") + "h\x01sb", "w"},
+		"optimizer":    {"}" + pkStr("solver") + "}" + pkStr("state") + "}K\x00}" + w + "ss" + pkStr("param_groups") + "]ss" + pkStr("mine") + "}" + w + "s", "w"},
+	} {
+		f, err := readBounded(t, zipCheckpoint(t, "\x80\x04"+c.pickle+"."))
+		if err != nil || strings.Join(names(f.StateDict()), " ") != c.names {
+			t.Errorf("%s: %+v, %v", name, f, err)
+		}
+	}
+}
+
 // Numbers of a big-endian machine are read, whatever they are of; a checkpoint that was packed
 // again may lie in folders.
 func TestBigEndian(t *testing.T) {

@@ -30,6 +30,16 @@ func (n network) rank() []int {
 	return r
 }
 
+// beats reports whether a network is to be taken before another: by the first key that differs.
+func (n network) beats(o network) bool {
+	for i := range min(len(n), len(o)) {
+		if n[i] != o[i] {
+			return n.rank()[i] < o.rank()[i]
+		}
+	}
+	return false
+}
+
 // networksOf finds the networks of a checkpoint's value, the one to take first first.
 func networksOf(v any, h holders) []network {
 	s := searcher{holders: h, seen: map[any]bool{}}
@@ -105,7 +115,7 @@ var ErrKey = errors.New("nothing lies under the key")
 // choose takes the network of a key, or of none the first, if it is clear which that is.
 func (f *File) choose(key string) error {
 	if key == "" {
-		if n := f.networks; len(n) == 1 || len(n) > 1 && slices.Compare(n[0].rank(), n[1].rank()) < 0 {
+		if n := f.networks; len(n) > 0 && !slices.ContainsFunc(n[1:], func(o network) bool { return !n[0].beats(o) }) {
 			f.take(n[0].String())
 		}
 	} else if !f.has(key) {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
@@ -163,7 +164,7 @@ func openRegular(path string) (*os.File, int64, error) {
 		return f, info.Size(), nil
 	}
 	f.Close()
-	if in, err := Find(path); err == nil {
+	if in, err := Find(path, append(slices.Clone(DirFiles), "weights.safetensors")...); err == nil {
 		return nil, 0, fmt.Errorf("%s: a directory: name the file of weights in it, %s", path, in)
 	}
 	return nil, 0, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)

@@ -21,6 +21,7 @@ func TestInert(t *testing.T) {
 			&Object{Class: "argparse.Namespace", Args: []any(nil), State: &Dict{Items: []Item{{"lr", int64(1)}}}}},
 		"harm":          {"\x80\x02cposix\nsystem\n" + text32("echo") + "\x85R.", &Object{Class: "posix.system", Args: []any{"echo"}}},
 		"class":         {"\x80\x02c__builtin__\nint\n.", Global("builtins.int")},
+		"Python 2's":    {"\x80\x02cexceptions\nValueError\n.", Global("builtins.ValueError")},
 		"INST":          {"\x80\x02(K\x01imine\nNet\n.", &Object{Class: "mine.Net", Args: []any{int64(1)}}},
 		"OBJ":           {"\x80\x02(cmine\nNet\nK\x01o.", &Object{Class: "mine.Net", Args: []any{int64(1)}}},
 		"NEWOBJ_EX":     {"\x80\x04cmine\nNet\n)}\x92.", &Object{Class: "mine.Net", Args: []any(nil), State: &Dict{}}},
