@@ -201,3 +201,34 @@ func TestFitMany(t *testing.T) {
 		t.Errorf("%v, %v", r.Complete, err)
 	}
 }
+
+// Whatever the names are, what is said to fit is there, each name once.
+func FuzzFit(f *testing.F) {
+	f.Add("a.w\nb.w", "w")
+	f.Add("module.a.w\nmodule._orig_mod.b\nn_averaged", "a.w\nb")
+	f.Add("x.a.b\ny.b\n.b", "a.b\nb")
+	f.Fuzz(func(t *testing.T, have, want string) {
+		if len(have)+len(want) > 1<<12 {
+			return
+		}
+		file := &File{}
+		seen := map[string]bool{}
+		for _, n := range strings.Split(have, "\n") {
+			if !seen[n] {
+				file.Tensors = append(file.Tensors, float(n, 1))
+			}
+			seen[n] = true
+		}
+		var specs []Spec
+		for _, n := range slices.Compact(slices.Sorted(slices.Values(strings.Split(want, "\n")))) {
+			specs = append(specs, Spec{n, []int{1}})
+		}
+		r, err := file.Fit(specs, nil)
+		if err != nil || !r.Complete {
+			return
+		}
+		if _, err := Match(specs, r.Tensors, MatchOptions{Unexpected: []string{"*"}}); err != nil {
+			t.Errorf("%q for %q: %v", have, want, err)
+		}
+	})
+}

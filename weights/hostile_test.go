@@ -213,6 +213,7 @@ func TestInertWalk(t *testing.T) {
 	w := pkStr("w") + four() + "s"
 	pair := pkTuple(pkStr("w"), "h\x01")
 	for name, c := range map[string]struct{ pickle, names string }{
+		"PyTorch 0.3":  {"}" + pkStr("w") + pkGlobal("torch.nn.parameter", "Parameter") + pkTuple(four()) + "R" + pkTuple("\x88", "\x89", "N") + "bs", "w"},
 		"cycle":        {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("parent") + "h\x00sb", "w"},
 		"deep cycle":   {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("list") + "](h\x00h\x00esb", "w"},
 		"own items":    {four() + "q\x010" + pkGlobal("addict", "Dict") + pkTuple(pair) + "\x81" + pkStr("w") + "h\x01s", "w"},

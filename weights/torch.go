@@ -18,6 +18,8 @@ const (
 	rebuildTensorV3       = pickle.Global("torch._utils._rebuild_tensor_v3")
 	rebuildParameter      = pickle.Global("torch._utils._rebuild_parameter")
 	rebuildParameterState = pickle.Global("torch._utils._rebuild_parameter_with_state")
+	oldParameter          = pickle.Global("torch.nn.parameter.Parameter") // called up to PyTorch 0.3
+	oldVariable           = pickle.Global("torch.autograd.variable.Variable")
 	rebuildFromCPU        = pickle.Global("torch._utils._rebuild_device_tensor_from_cpu_tensor")
 	rebuildFromType       = pickle.Global("torch._tensor._rebuild_from_type_v2")
 )
@@ -169,8 +171,8 @@ func callGlobal(f pickle.Global, args []any) (any, error) {
 	switch f {
 	case rebuildTensor, rebuildTensorV2, rebuildTensorV3:
 		return makeView(f, args)
-	case rebuildParameter, rebuildParameterState, rebuildFromCPU: // the tensor, and settings
-		if len(args) < 3 {
+	case oldParameter, oldVariable, rebuildParameter, rebuildParameterState, rebuildFromCPU: // the tensor, and settings
+		if len(args) < 1 {
 			return nil, errArguments(f)
 		}
 		switch args[0].(type) {

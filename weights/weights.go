@@ -4,7 +4,8 @@
 //
 // A PyTorch checkpoint is a pickle, which is a program for a small machine that may
 // call any Python function. The reader here builds tensors and plain values (numbers,
-// strings, lists, dicts) and refuses everything else by name. A file's claims are held
+// strings, lists, dicts); whatever else a pickle makes or calls is neither made nor
+// called, but passed over and listed, see [File.Passed]. A file's claims are held
 // against its size before memory is given to them.
 package weights
 
