@@ -61,3 +61,6 @@ func length(text string, kind func(rune) bool) int {
 func isOther(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r)
 }
+
+// Clean mends a caption as OpenCLIP does.
+func Clean(text string) string { return Unescape(text) }
