@@ -2,11 +2,8 @@ package clip
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,13 +18,6 @@ const (
 	OpenCLIPWeightsFile = "open_clip_model.safetensors"
 	OpenCLIPTorchFile   = "open_clip_pytorch_model.bin"
 )
-
-// isOpenCLIP reports whether a directory has OpenCLIP's files alone; many have both kinds.
-func isOpenCLIP(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, WeightsFile))
-	_, errOpen := os.Stat(filepath.Join(dir, OpenCLIPConfigFile))
-	return errors.Is(err, fs.ErrNotExist) && errOpen == nil
-}
 
 // openCLIPConfig is the part of open_clip_config.json that decides.
 type openCLIPConfig struct {
@@ -76,15 +66,16 @@ var openCLIPSettings = map[string]any{
 	"model_cfg.vision_cfg.pool_type":      "tok",
 	"model_cfg.vision_cfg.pos_embed_type": "learnable",
 
-	"model_cfg.text_cfg.context_length":    nil,
-	"model_cfg.text_cfg.vocab_size":        nil,
-	"model_cfg.text_cfg.layers":            nil,
-	"model_cfg.text_cfg.width":             nil,
-	"model_cfg.text_cfg.heads":             nil,
-	"model_cfg.text_cfg.mlp_ratio":         nil,
-	"model_cfg.text_cfg.pool_type":         "argmax",
-	"model_cfg.text_cfg.proj_type":         "linear",
-	"model_cfg.text_cfg.hf_tokenizer_name": nil,
+	"model_cfg.text_cfg.context_length":         nil,
+	"model_cfg.text_cfg.vocab_size":             nil,
+	"model_cfg.text_cfg.layers":                 nil,
+	"model_cfg.text_cfg.width":                  nil,
+	"model_cfg.text_cfg.heads":                  nil,
+	"model_cfg.text_cfg.mlp_ratio":              nil,
+	"model_cfg.text_cfg.pool_type":              "argmax",
+	"model_cfg.text_cfg.proj_type":              "linear",
+	"model_cfg.text_cfg.hf_tokenizer_name":      nil,
+	"model_cfg.text_cfg.tokenizer_kwargs.clean": "lower",
 
 	"preprocess_cfg.mean":          nil,
 	"preprocess_cfg.std":           nil,
@@ -122,7 +113,7 @@ func parseOpenCLIP(b []byte) (c Config, pre picture.Preprocessor, err error) {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return c, pre, fmt.Errorf("not an %s: %w", OpenCLIPConfigFile, err)
 	}
-	for _, part := range []string{"model_cfg", "preprocess_cfg"} {
+	for _, part := range slices.Sorted(maps.Keys(all)) {
 		if err := checkSettings(part, all[part]); err != nil {
 			return c, pre, err
 		}
@@ -152,8 +143,8 @@ func (f *openCLIPConfig) shape() (Config, error) {
 		activation = "quick_gelu"
 	}
 	c := Config{
-		Text:       TextConfig{TowerConfig{t.Width, hidden(t.Width, t.Ratio), t.Layers, t.Heads, activation}, t.Vocabulary, t.Length},
-		Vision:     VisionConfig{TowerConfig{v.Width, hidden(v.Width, v.Ratio), v.Layers, v.Width / v.HeadWidth, activation}, v.Size, v.Patch, 3},
+		Text:       TextConfig{TowerConfig: TowerConfig{t.Width, hidden(t.Width, t.Ratio), t.Layers, t.Heads, activation, epsilon}, Vocabulary: t.Vocabulary, Length: t.Length},
+		Vision:     VisionConfig{TowerConfig{v.Width, hidden(v.Width, v.Ratio), v.Layers, v.Width / v.HeadWidth, activation, epsilon}, v.Size, v.Patch, 3},
 		Projection: f.Model.Embed, LogitScale: DefaultConfig().LogitScale,
 	}
 	if err := c.check(); err != nil {
@@ -212,12 +203,10 @@ func readOpenCLIP(dir string) (Config, picture.Preprocessor, error) {
 // readOpenCLIPWeights returns the path of a directory's weights and their tensors in Hugging
 // Face's names.
 func readOpenCLIPWeights(dir string, c Config) (path string, tensors []weights.Tensor, err error) {
-	path = filepath.Join(dir, OpenCLIPWeightsFile)
-	f, err := weights.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		path = filepath.Join(dir, OpenCLIPTorchFile)
-		f, err = weights.Read(path)
+	if path, err = weights.Find(dir, openCLIPWeights...); err != nil {
+		return path, nil, err
 	}
+	f, err := weights.Read(path)
 	if err != nil {
 		return path, nil, err
 	}
