@@ -139,6 +139,7 @@ func OpenWith(dir string, o Options) (*Pretrained, error) {
 		return nil, fmt.Errorf("%s: the model's images have %d channels; those of files have 3", filepath.Join(dir, ConfigFile), c.Vision.Channels)
 	}
 	p.Config.Text.End = p.Tokenizer.End
+	p.Tokenizer.Max = p.Tokenizer.Most(p.Config.Text.Length)
 	return p, nil
 }
 
@@ -184,7 +185,7 @@ func Begin(c Config, captions []string, o Options) (*Pretrained, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Text.End = t.End
+	c.Text.End, t.Max = t.End, c.Text.Length
 	m, err := NewWith(c, o)
 	if err != nil {
 		return nil, err
