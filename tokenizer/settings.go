@@ -39,7 +39,7 @@ var settingsKeys = specialKeys.With(foreign.IdleKeys("name_or_path", "special_to
 type settings struct {
 	added   addedTokens
 	named   map[string]named // by key
-	special []string         // others
+	special []named          // others
 	max     int
 	clean   bool
 }
@@ -74,7 +74,7 @@ func (s *settings) readNamed(all map[string]json.RawMessage, path string) error 
 			if err != nil {
 				return fmt.Errorf("%s has %.80s; it should be a token, or an object whose content is one", key, b)
 			}
-			s.special = append(s.special, token)
+			s.special = append(s.special, named{token, path})
 		}
 	}
 	return nil
@@ -151,10 +151,8 @@ func (s *settings) readAdded(data []byte, _ string) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(ids)) {
-		special := slices.Contains(s.special, name)
-		for _, n := range s.named {
-			special = special || n.token == name
-		}
+		is := func(n named) bool { return n.token == name }
+		special := slices.ContainsFunc(s.special, is) || slices.ContainsFunc(slices.Collect(maps.Values(s.named)), is)
 		if err := s.added.add(ids[name], addedToken{Content: name, Normalized: !special, Special: special}); err != nil {
 			return err
 		}
@@ -180,9 +178,9 @@ func (s *settings) apply(t *Tokenizer, ids map[string]int32) error {
 			t.Pad = int(id)
 		}
 	}
-	for _, token := range s.special {
-		if _, ok := ids[token]; !ok {
-			return fmt.Errorf("special token %.80q has no number: it is not in vocab.json, nor among the added tokens", token)
+	for _, n := range s.special {
+		if _, ok := ids[n.token]; !ok {
+			return fmt.Errorf("%s: special token %.80q has no number: it is not in vocab.json, nor among the added tokens", n.path, n.token)
 		}
 	}
 	t.Max, t.Clean = s.max, s.clean
