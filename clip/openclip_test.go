@@ -120,6 +120,12 @@ func TestOpenCLIPOpenSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, p := range []*clip.Pretrained{p, got} { // captions are mended as OpenCLIP does
+		mended, err := p.Tokens("it’s a cat&amp;#39;s face")
+		if plain, _ := p.Tokens("it's a cat's face"); err != nil || !slices.Equal(mended, plain) {
+			t.Errorf("tokens %v, want %v (%v)", mended, plain, err)
+		}
+	}
 	if !slices.Equal(got.Theta, p.Theta) || got.Config != p.Config || !reflect.DeepEqual(got.Preprocessor, pre) {
 		t.Errorf("opened as %+v, %+v", got.Config, got.Preprocessor)
 	}
