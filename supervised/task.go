@@ -15,6 +15,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/train"
+	"github.com/monge-ml/monge/weights"
 )
 
 // A Task trains a network to tell classes apart, or to predict numbers.
@@ -26,6 +27,7 @@ type Task struct {
 	settings Settings
 	theta    []float32
 	kept     []string // parameters that did not come from the file to start from
+	fitted   []string // what was done to make the file's weights fit
 	source   *source
 	loader   *data.Loader
 	classes  classified
@@ -80,7 +82,7 @@ func open(_ context.Context, c *train.Config, shared *train.Shared) (train.Task,
 	}
 	var start *classifier.File
 	if s.Init != "" {
-		if start, err = classifier.Open(s.Init); err != nil {
+		if start, err = classifier.OpenWith(s.Init, weights.Options{Key: s.Key}); err != nil {
 			return nil, err
 		}
 	}
@@ -142,6 +144,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	t.Net.Init(t.theta, seed)
 	if start != nil {
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
+		t.fitted = start.Notes()
 	}
 	return err
 }
@@ -188,6 +191,9 @@ func (t *Task) Notes() (notes []string) {
 		return nil
 	}
 	notes = append(notes, "normalisation "+t.settings.Normalize)
+	for _, n := range t.fitted {
+		notes = append(notes, t.settings.Init+": "+n)
+	}
 	if len(t.kept) > 0 {
 		notes = append(notes, fmt.Sprintf("new, not from %s: %s", t.settings.Init, strings.Join(t.kept, ", ")))
 	}
