@@ -77,6 +77,14 @@ func TestWeightFiles(t *testing.T) {
 		t.Errorf("shards: other parameters, error %v", err)
 	}
 
+	wrapped := slices.Clone(tensors)
+	for i := range wrapped {
+		wrapped[i].Name = "_orig_mod.module.clip." + wrapped[i].Name
+	}
+	if _, got, err := clip.Load(modelDir(t, base.Config, clip.WeightsFile, wrapped)); err != nil || !slices.Equal(got, want) {
+		t.Errorf("names behind a wrapper: other parameters, error %v", err)
+	}
+
 	scale := slices.IndexFunc(tensors, func(t weights.Tensor) bool { return t.Name == "logit_scale" })
 	tensors[scale].Shape = []int{1}
 	if _, got, err := clip.Load(modelDir(t, base.Config, clip.WeightsFile, tensors)); err != nil || !slices.Equal(got, want) {

@@ -210,7 +210,7 @@ func readOpenCLIPWeights(dir string, c Config) (path string, tensors []weights.T
 	if err != nil {
 		return path, nil, err
 	}
-	if tensors, err = fromOpenCLIP(c, f.StateDict()); err != nil {
+	if tensors, err = fromOpenCLIP(c, f); err != nil {
 		return path, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return path, tensors, nil
@@ -235,31 +235,21 @@ var openCLIPNames = strings.NewReplacer(
 	"self_attn.out_proj", "attn.out_proj", "layer_norm", "ln_", "mlp.fc1", "mlp.c_fc", "mlp.fc2", "mlp.c_proj",
 )
 
-// fromOpenCLIP returns tensors in OpenCLIP's names and shapes, which are also those of OpenAI,
-// in Hugging Face's. Their elements are shared but for those of projections.
-func fromOpenCLIP(c Config, tensors []weights.Tensor) ([]weights.Tensor, error) {
+// fromOpenCLIP returns a file's tensors in OpenCLIP's names and shapes, which are also those of
+// OpenAI, in Hugging Face's. Their elements are shared but for those of projections.
+func fromOpenCLIP(c Config, f *weights.File) ([]weights.Tensor, error) {
 	m, err := New(c)
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]int{}
-	var want []weights.Spec
-	for _, p := range m.Params {
-		name, shape := openCLIPNames.Replace(p.Name), slices.Clone(p.TorchShape())
-		if _, seen := places[name]; seen {
-			continue
-		}
-		if strings.Contains(name, "in_proj_") {
-			shape[0] *= 3
-		}
-		if isProjection(p.Name) {
-			slices.Reverse(shape)
-		}
-		places[name] = len(want)
-		want = append(want, weights.Spec{Name: name, Shape: shape})
-	}
+	want, places := openCLIPSpecs(m)
 	// OpenAI's files also have what they say of the shape.
-	plan, err := weights.Match(want, tensors, weights.MatchOptions{Unexpected: []string{"input_resolution", "context_length", "vocab_size"}})
+	may := []string{"input_resolution", "context_length", "vocab_size"}
+	tensors, err := fit(f, want, may)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := weights.Match(want, tensors, weights.MatchOptions{Unexpected: may})
 	if err != nil {
 		return nil, err
 	}
@@ -278,6 +268,26 @@ func fromOpenCLIP(c Config, tensors []weights.Tensor) ([]weights.Tensor, error) 
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// openCLIPSpecs returns what OpenCLIP's file of a model has, and the place of each name there.
+func openCLIPSpecs(m *Model) (want []weights.Spec, places map[string]int) {
+	places = map[string]int{}
+	for _, p := range m.Params {
+		name, shape := openCLIPNames.Replace(p.Name), slices.Clone(p.TorchShape())
+		if _, seen := places[name]; seen {
+			continue
+		}
+		if strings.Contains(name, "in_proj_") {
+			shape[0] *= 3
+		}
+		if isProjection(p.Name) {
+			slices.Reverse(shape)
+		}
+		places[name] = len(want)
+		want = append(want, weights.Spec{Name: name, Shape: shape})
+	}
+	return want, places
 }
 
 // isProjection tells a projection to the common space, which multiplies from the other side.

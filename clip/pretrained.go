@@ -65,11 +65,6 @@ func readModel(dir string) (f files, err error) {
 	} else {
 		f, err = readHuggingFace(dir)
 	}
-	for i := range f.tensors {
-		if t := &f.tensors[i]; t.Name == "logit_scale" && len(t.Data) == 1 {
-			t.Shape = nil // [1] in some files
-		}
-	}
 	return f, err
 }
 
@@ -84,9 +79,37 @@ func readHuggingFace(dir string) (f files, err error) {
 	if err != nil {
 		return f, err
 	}
+	m, err := New(f.config)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", dir, err)
+	}
 	// Older files also have the numbers of the positions, which no one needs.
-	f.tensors = slices.DeleteFunc(file.StateDict(), func(t weights.Tensor) bool { return strings.HasSuffix(t.Name, ".position_ids") })
+	want, _ := m.Specs()
+	may := []string{"text_model.embeddings.position_ids", "vision_model.embeddings.position_ids"}
+	if f.tensors, err = fit(file, want, may); err != nil {
+		return f, fmt.Errorf("%s: %w", f.path, err)
+	}
+	f.tensors = slices.DeleteFunc(f.tensors, func(t weights.Tensor) bool { return slices.Contains(may, t.Name) })
 	return f, nil
+}
+
+// fit returns a file's tensors under the names that a model wants, or may have, see
+// [weights.File.Fit].
+func fit(file *weights.File, want []weights.Spec, may []string) ([]weights.Tensor, error) {
+	for i := range file.Tensors {
+		if t := &file.Tensors[i]; strings.HasSuffix(t.Name, "logit_scale") && len(t.Data) == 1 {
+			t.Shape = nil // [1] in some files
+		}
+	}
+	var allowed []weights.Spec
+	for _, name := range may {
+		allowed = append(allowed, weights.Spec{Name: name})
+	}
+	fitted, err := file.Fit(want, allowed)
+	if err != nil {
+		return nil, err
+	}
+	return fitted.Tensors, nil
 }
 
 // A Pretrained is a model with what makes its inputs of images and texts.
