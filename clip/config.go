@@ -75,15 +75,15 @@ func ReadConfig(path string) (Config, error) {
 }
 
 // readConfig is parseConfig of a file.
-func readConfig(path string) (c Config, hint string, err error) {
+func readConfig(path string) (c Config, r remarks, err error) {
 	b, err := readConfigFile(path)
 	if err != nil {
-		return c, "", err
+		return c, r, err
 	}
-	if c, hint, err = parseConfig(b); err != nil {
-		return c, "", fmt.Errorf("%s: %w", path, err)
+	if c, r, err = parseConfig(b); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	return c, hint, nil
+	return c, r, err
 }
 
 func readConfigFile(path string) ([]byte, error) {
@@ -104,35 +104,39 @@ func ParseConfig(b []byte) (Config, error) {
 	return c, err
 }
 
-// parseConfig also returns what is to be said if the weights don't fit, or "".
-func parseConfig(b []byte) (c Config, hint string, err error) {
+// remarks are what there is to say of a config.json that can be read.
+type remarks struct {
+	misfit string   // if the weights don't fit
+	notes  []string // if the model is trained
+}
+
+// parseConfig also returns remarks.
+func parseConfig(b []byte) (c Config, r remarks, err error) {
 	all, err := foreign.Object(b)
 	if err != nil {
-		return c, "", fmt.Errorf("not a config.json: %w", err)
+		return c, r, fmt.Errorf("not a config.json: %w", err)
 	}
 	if err := checkModelType(all); err != nil {
-		return c, "", err
+		return c, r, err
 	}
 	if err := configKeys.Check("", all); err != nil {
-		return c, "", err
+		return c, r, err
 	}
 	c = DefaultConfig()
 	both := map[string]json.RawMessage{"projection_dim": all["projection_dim"], "logit_scale_init_value": all["logit_scale_init_value"]}
 	if err := decode(both, &c); err != nil {
-		return c, "", err
+		return c, r, err
 	}
 	for _, t := range []struct {
 		name string
 		keys foreign.Keys
 		into any
 	}{{"text_config", textKeys, &c.Text}, {"vision_config", visionKeys, &c.Vision}} {
-		said, err := readTower(all, t.name, t.keys, t.into)
-		if err != nil {
-			return c, "", err
+		if err := r.readTower(all, t.name, t.keys, t.into); err != nil {
+			return c, r, err
 		}
-		hint += said
 	}
-	return c, hint, c.check()
+	return c, r, c.check()
 }
 
 // checkModelType returns an error for the configuration of another kind of model.
@@ -154,30 +158,34 @@ func checkModelType(all map[string]json.RawMessage) error {
 }
 
 // readTower reads a tower's settings. Where there are some under the older name, with _dict, they
-// stand for all of the tower's, and what they leave out is at its default, as in transformers;
-// the text says which of the others that overrides.
-func readTower(all map[string]json.RawMessage, name string, keys foreign.Keys, into any) (hint string, err error) {
+// stand for all of the tower's, and what they leave out is at its default, as in transformers.
+func (r *remarks) readTower(all map[string]json.RawMessage, name string, keys foreign.Keys, into any) error {
 	settings, err := towerObject(all, name, keys)
 	if err != nil {
-		return "", err
+		return err
 	}
 	older, err := towerObject(all, name+"_dict", keys)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if older != nil {
 		for _, key := range slices.Sorted(maps.Keys(settings)) {
 			if _, both := older[key]; !both && shaping[key] {
-				hint += fmt.Sprintf("; %s_dict overrides %s and leaves out %s, which has its default then: take %[1]s_dict out of the file, or complete it", name, name, key)
+				r.misfit = fmt.Sprintf("in %s %s_dict overrides %[2]s and leaves out %s, which has its default then: take %[2]s_dict out of the file, or complete it", ConfigFile, name, key)
 				break
 			}
 		}
 		settings = older
 	}
-	if err := decode(settings, into); err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+	for _, key := range []string{"attention_dropout", "dropout"} {
+		if b := settings[key]; b != nil && string(b) != "null" && strings.Trim(string(b), "0.") != "" {
+			r.notes = append(r.notes, fmt.Sprintf("%s.%s is %.20s; towers are trained without dropout here", name, key, b))
+		}
 	}
-	return hint, nil
+	if err := decode(settings, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // towerObject returns the settings of a tower by a name, nil if there are none.

@@ -106,6 +106,22 @@ func TestPartOfOlderConfig(t *testing.T) {
 	}
 }
 
+// Dropout is of training, where it is told that there is none.
+func TestDropoutNote(t *testing.T) {
+	dir := t.TempDir()
+	if err := begin(t, clip.Options{}).Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][]string{"0.0": nil, "0.1": {"text_config.attention_dropout is 0.1; towers are trained without dropout here"}} {
+		edit(t, clip.ConfigFile, `"text_config": {`, `"text_config": {"attention_dropout": `+text+`, "was": null,`)(dir)
+		p, err := clip.Open(dir)
+		if err != nil || !slices.Equal(p.Notes, want) {
+			t.Errorf("%s: %q, error %v", text, p.Notes, err)
+		}
+		edit(t, clip.ConfigFile, `"attention_dropout": `+text+`, "was": null,`, "")(dir)
+	}
+}
+
 // A directory without what it needs is told what it has.
 func TestDirectoryErrors(t *testing.T) {
 	whole := t.TempDir()

@@ -33,6 +33,10 @@ func LoadWith(dir string, o Options) (*Model, []float32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return f.load(dir, o)
+}
+
+func (f *files) load(dir string, o Options) (*Model, []float32, error) {
 	m, err := NewWith(f.config, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
@@ -40,18 +44,21 @@ func LoadWith(dir string, o Options) (*Model, []float32, error) {
 	theta := make([]float32, m.Size())
 	m.Init(theta, o.Seed) // the adapters, which are in no file
 	if err := m.LoadBase(theta, f.tensors); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w%s", f.path, err, f.hint)
+		if f.misfit != "" {
+			err = fmt.Errorf("%s: %w", f.misfit, err)
+		}
+		return nil, nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	return m, theta, nil
 }
 
-// files are what a directory has of a model: its shape, the path of its weights and their
-// tensors, and what is to be said if these don't fit the shape.
+// files are what a directory has of a model: its shape, the path of its weights, and their
+// tensors.
 type files struct {
 	config  Config
 	path    string
 	tensors []weights.Tensor
-	hint    string
+	remarks
 }
 
 func readModel(dir string) (f files, err error) {
@@ -69,7 +76,7 @@ func readModel(dir string) (f files, err error) {
 }
 
 func readHuggingFace(dir string) (f files, err error) {
-	if f.config, f.hint, err = readConfig(filepath.Join(dir, ConfigFile)); err != nil {
+	if f.config, f.remarks, err = readConfig(filepath.Join(dir, ConfigFile)); err != nil {
 		return f, err
 	}
 	if f.path, err = weights.Find(dir); err != nil {
@@ -118,6 +125,7 @@ type Pretrained struct {
 	Theta        []float32
 	Tokenizer    *tokenizer.Tokenizer
 	Preprocessor picture.Preprocessor
+	Notes        []string // what of its settings a training here leaves out: lines to print
 }
 
 // Open reads a directory as Hugging Face publishes CLIP models: config.json; weights in
@@ -132,9 +140,12 @@ func Open(dir string) (*Pretrained, error) { return OpenWith(dir, Options{}) }
 
 // OpenWith is [Open] with options.
 func OpenWith(dir string, o Options) (*Pretrained, error) {
-	p := &Pretrained{}
-	var err error
-	if p.Model, p.Theta, err = LoadWith(dir, o); err != nil {
+	f, err := readModel(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pretrained{Notes: f.notes}
+	if p.Model, p.Theta, err = f.load(dir, o); err != nil {
 		return nil, err
 	}
 	if err := checkInputs(dir); err != nil {

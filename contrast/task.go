@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/align"
@@ -119,12 +120,13 @@ func (t *Task) Steps() int { return t.loader.PerEpoch() }
 // Fingerprint tells the pairs from others.
 func (t *Task) Fingerprint() string { return t.source.fingerprint() }
 
-// Notes says what of the pairs could not be used.
+// Notes says what of the pairs could not be used, and of the model's settings.
 func (t *Task) Notes() []string {
+	notes := slices.Clone(t.Pretrained.Notes)
 	if left := t.source.left(); left != "" {
-		return []string{left}
+		notes = append(notes, left)
 	}
-	return nil
+	return notes
 }
 
 // Close stops the preparation of minibatches.
