@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -87,15 +86,15 @@ func readConfig(path string) ([]byte, error) {
 type preprocessorConfig struct {
 	Type      string    `json:"image_processor_type"`
 	Older     string    `json:"feature_extractor_type"`
-	Resize    *bool     `json:"do_resize"`
+	Resize    bool      `json:"do_resize"`
 	Size      *side     `json:"size"`
 	Square    *bool     `json:"default_to_square"` // what a number for the size means
 	Resample  *int      `json:"resample"`
 	Crop      bool      `json:"do_center_crop"`
 	CropSize  *side     `json:"crop_size"`
-	Rescale   *bool     `json:"do_rescale"`
+	Rescale   bool      `json:"do_rescale"`
 	Factor    *float64  `json:"rescale_factor"`
-	Normalize *bool     `json:"do_normalize"`
+	Normalize bool      `json:"do_normalize"`
 	Mean      perColour `json:"image_mean"`
 	Std       perColour `json:"image_std"`
 }
@@ -124,6 +123,7 @@ func defaults(kind string) (c preprocessorConfig, err error) {
 	}
 	square, resample := base == "ViT", 2
 	c.Square, c.Resample = &square, &resample
+	c.Resize, c.Rescale, c.Normalize = true, true, true
 	switch base {
 	case "CLIP", "":
 		resample = 3
@@ -178,16 +178,13 @@ type perColour []float32
 
 func (c *perColour) UnmarshalJSON(b []byte) error {
 	var one float32
-	if json.Unmarshal(b, &one) == nil {
+	if string(b) != "null" && json.Unmarshal(b, &one) == nil {
 		*c = perColour{one, one, one}
 		return nil
 	}
 	*c = nil
 	return json.Unmarshal(b, (*[]float32)(c))
 }
-
-// no tells whether a switch, which is on where it is missing, is off.
-func no(b *bool) bool { return b != nil && !*b }
 
 // MarshalJSON writes a preprocessor as a preprocessor_config.json that [ReadPreprocessor] reads as
 // the same.
@@ -216,7 +213,11 @@ func parsePreprocessor(b []byte) (p Preprocessor, err error) {
 	if err := imageKeys.Check("", all); err != nil {
 		return p, err
 	}
-	maps.DeleteFunc(all, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
+	for _, key := range []string{"do_resize", "do_center_crop", "do_rescale", "do_normalize"} {
+		if string(all[key]) == "null" { // is off
+			all[key] = json.RawMessage("false")
+		}
+	}
 	if b, err = json.Marshal(all); err != nil {
 		return p, err
 	}
@@ -231,20 +232,20 @@ func parsePreprocessor(b []byte) (p Preprocessor, err error) {
 		return p, err
 	}
 	switch {
-	case no(c.Resize):
+	case !c.Resize:
 		return p, fmt.Errorf("do_resize is false; images must be brought to one size")
 	case c.Size == nil:
 		return p, fmt.Errorf("size is missing")
 	case c.Resample == nil || *c.Resample != 2 && *c.Resample != 3:
 		return p, fmt.Errorf("resample is %s; it must be 2 (bilinear) or 3 (bicubic)", show(c.Resample))
-	case no(c.Rescale) || c.Factor != nil && !(math.Abs(*c.Factor*255-1) < 1e-6):
+	case !c.Rescale || c.Factor != nil && !(math.Abs(*c.Factor*255-1) < 1e-6):
 		return p, fmt.Errorf("do_rescale and rescale_factor ask for something else than pixels in [0, 1]; the factor must be 1/255")
 	}
 	p.Bicubic = *c.Resample == 3
 	if p.Size, p.Crop, err = c.sides(); err != nil {
 		return p, err
 	}
-	if !no(c.Normalize) {
+	if c.Normalize {
 		p.Normalize = Normalization{Mean: []float32(c.Mean), Std: []float32(c.Std)}
 		if len(c.Mean) != 3 || len(c.Std) != 3 {
 			return p, fmt.Errorf("image_mean has %d numbers and image_std has %d; there must be one for each of 3 colours", len(c.Mean), len(c.Std))
@@ -266,7 +267,7 @@ func show(n *int) string {
 // sides returns what images are brought to, and the square that is cut out of them.
 func (c *preprocessorConfig) sides() (size, crop int, err error) {
 	s := *c.Size
-	if s.n != 0 && *c.Square {
+	if s.n != 0 && c.Square != nil && *c.Square {
 		s = side{height: s.n, width: s.n}
 	} else if s.n != 0 {
 		s = side{shortest: s.n}

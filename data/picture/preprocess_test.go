@@ -56,7 +56,7 @@ func TestReadPreprocessor(t *testing.T) {
 		{"clip", clipConfig, Preprocessor{224, 224, true, clipNormalization}},
 		{"newer", newer, Preprocessor{256, 224, true, clipNormalization}},
 		{"vit", vitConfig, Preprocessor{224, 0, false, half}},
-		{"nothing said", `{"do_resize": null, "resample": null, "size": null, "image_mean": null}`, Preprocessor{224, 224, true, clipNormalization}},
+		{"nothing said", `{}`, Preprocessor{224, 224, true, clipNormalization}},
 		{"a number is the shorter side", `{"size": 256}`, Preprocessor{256, 224, true, clipNormalization}},
 		{"a number is both sides where it says so", `{"size": 224, "default_to_square": true}`, Preprocessor{224, 0, true, clipNormalization}},
 		{"a pair, and one number for all colours", `{"size": [224, 224], "image_mean": 0.5, "image_std": [0.5, 0.5, 0.5]}`, Preprocessor{224, 0, true, half}},
@@ -69,6 +69,48 @@ func TestReadPreprocessor(t *testing.T) {
 		}
 		if got, err := ReadPreprocessor(path); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v %v, want %+v", c.name, got, err, c.want)
+		}
+	}
+}
+
+// Each setting means what it means to transformers, see testdata/gen_processor.py.
+func TestPreprocessorsAsTransformers(t *testing.T) {
+	b, err := os.ReadFile("testdata/processor.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []struct {
+		Config json.RawMessage
+		Pixels []float64
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	const w, h = 14, 10
+	rgb := make([]uint8, w*h*3)
+	for i := range rgb {
+		rgb[i] = uint8(i * 7919)
+	}
+	path := filepath.Join(t.TempDir(), "preprocessor_config.json")
+	for _, c := range all {
+		if err := os.WriteFile(path, c.Config, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p, err := ReadPreprocessor(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := p.ReadRGB(rgb, w, h)
+		if err != nil || len(got) != len(c.Pixels) {
+			t.Errorf("%s: %d numbers, want %d (%v)", c.Config, len(got), len(c.Pixels), err)
+			continue
+		}
+		for i, want := range c.Pixels {
+			if !(math.Abs(float64(got[i])-want) < 2e-5) {
+				t.Errorf("%s: number %d is %g, want %g", c.Config, i, got[i], want)
+				break
+			}
 		}
 	}
 }
@@ -140,6 +182,11 @@ func TestReadPreprocessorErrors(t *testing.T) {
 		{edit(`"size": 224`, `"size": {"shortest_edge": 224, "longest_edge": 300}`), "longest_edge is 300"},
 		{strings.Repeat(" ", 1<<20+1), "more than 1048576 bytes"},
 		{edit(`"do_resize": true`, `"do_resize": false`), "do_resize is false"},
+		{edit(`"resample": 3`, `"resample": null`), "resample is missing"},
+		{edit(`"do_resize": true`, `"do_resize": null`), "do_resize is false"},
+		{edit(`"size": 224`, `"size": null`), "size is missing"},
+		{edit(`"resample": 3`, `"do_rescale": null`), "the factor must be 1/255"},
+		{edit(`"image_mean": [0.48145466, 0.4578275, 0.40821073]`, `"image_mean": null`), "image_mean has 0 numbers"},
 		{edit(`"resample": 3`, `"resample": 1`), "resample is 1; it must be 2 (bilinear) or 3 (bicubic)"},
 		{edit(`"resample": 3`, `"resample": 3, "do_rescale": false`), "the factor must be 1/255"},
 		{edit(`"resample": 3`, `"resample": 3, "rescale_factor": 0.0078`), "the factor must be 1/255"},
