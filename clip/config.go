@@ -197,6 +197,12 @@ func towerObject(all map[string]json.RawMessage, name string, keys foreign.Keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	for _, key := range []string{"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "hidden_act", "layer_norm_eps",
+		"vocab_size", "max_position_embeddings", "image_size", "patch_size", "num_channels"} {
+		if string(settings[key]) == "null" {
+			return nil, fmt.Errorf("%s.%s is null: say what it is, or leave it out for CLIP's own", name, key)
+		}
+	}
 	for _, key := range []string{"image_size", "patch_size"} {
 		if err := square(settings, key); err != nil {
 			return nil, fmt.Errorf("%s.%w", name, err)

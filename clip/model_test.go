@@ -327,6 +327,7 @@ func TestConfigErrors(t *testing.T) {
 		`{"model_type": "clip", "quantization_config": {"bits": 4}}`:                 "quantization_config is",
 		`{"model_type": "clip", "text_config": {"eos_token_id": [1, 2]}}`:            "eos_token_id",
 		`{"model_type": "clip", "vision_config": {"patch_size": [16, 32]}}`:          "vision_config.patch_size is [16, 32]; only squares",
+		`{"model_type": "clip", "text_config": {"layer_norm_eps": null}}`:            "text_config.layer_norm_eps is null",
 		`{"model_type": "clip", "text_config": []}`:                                  "text_config: [] is no object of settings",
 		`{"model_type": "clip", "vision_config": {"image_size": -1}}`:                "vision_config.image_size is -1",
 	} {
