@@ -20,6 +20,8 @@ var commonKeys = foreign.IdleKeys(
 	"exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id", "length_penalty", "max_length", "max_new_tokens",
 	"min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_return_sequences", "output_scores",
 	"remove_invalid_values", "repetition_penalty", "return_dict_in_generate", "suppress_tokens", "temperature", "top_k", "top_p", "typical_p",
+	"assistant_confidence_threshold", "encoder_repetition_penalty", "epsilon_cutoff", "eta_cutoff", "num_assistant_tokens",
+	"num_assistant_tokens_schedule", "target_lookbehind", "assistant_lookbehind",
 ).With(foreign.Keys{
 	// heads that are taken out change the weights' shapes
 	"pruned_heads": foreign.Only(map[string]any{}),

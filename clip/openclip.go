@@ -82,6 +82,7 @@ var openCLIPSettings = map[string]any{
 	"preprocess_cfg.interpolation": nil,
 	"preprocess_cfg.resize_mode":   nil,
 	"preprocess_cfg.mode":          "RGB",
+	"preprocess_cfg.size":          nil, // the model's counts there
 	"preprocess_cfg.fill_color":    nil, // around images, of a resize_mode that is refused
 }
 
