@@ -33,6 +33,14 @@ type Options struct {
 // SourceUnknown is the source of a normalization that is none for want of knowledge.
 const SourceUnknown = "nothing is known of the file"
 
+// sourceOwn is the source of what a file that was saved here says.
+const sourceOwn = "the file says so"
+
+// errWords is the error of weights whose words are others: nothing in their shapes tells.
+var errWords = errors.New("the file was not saved here, and its words are not the network's: published BERT models number the pieces of words by " +
+	"a vocabulary of their own, this network hashes whole words, so that each would be given the meaning of another; " +
+	"train the network from the beginning, or start from weights of it that were saved here")
+
 // A File is a file of weights that was read, and what it says of itself.
 type File struct {
 	Path string
@@ -63,7 +71,7 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 		if f.Info, err = parseInfo(file.Metadata); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		f.Source = "the file says so"
+		f.Source = sourceOwn
 		return f, nil
 	}
 	sum, err := hashFile(path)
@@ -210,6 +218,9 @@ func headNames(m *nn.Model) (names []string) {
 
 // set sets a network's weights, see [Init].
 func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
+	if m.HashedWords && f.Source != sourceOwn {
+		return nil, errWords
+	}
 	want, may := m.Specs()
 	if newHead {
 		want, may = withoutHead(m, want, may)
