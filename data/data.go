@@ -209,6 +209,9 @@ type Splits struct {
 	// examples; IgnoredWhy says why they are none.
 	Ignored    int
 	IgnoredWhy string
+	// Notes say what else was left out, or decided, when the data were read: a line each for the
+	// people whose data they are.
+	Notes []string
 
 	tokens int // of a text, as Options.Size says; 0 for the usual number
 }

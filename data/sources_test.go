@@ -276,17 +276,17 @@ func TestCSV(t *testing.T) {
 		{"", "", "the file is empty"},
 		{"", "1,2\n3,4\n", `no column "label"; the first line names 1, 2: say which with ?label=NAME`},
 		{"", "label,x\n", "no line follows"},
-		{"", "label\na\n", "0 columns"},
-		{"", "label,x\na,1\nb,1,2\n", "line 3: wrong number of fields"},
+		{"", "label\na\n", "no column of features"},
+		{"", "label,x\na,1\nb,1,2\n", "line 3 has 3 fields, the first line names 2 columns"},
 		{"", "label,x\na,one\n", `line 2, column "x": "one" is no finite number`},
-		{"", "label,x\na,\n", `line 2, column "x": "" is no finite number`},
-		{"", "label,x\na,1\nb,nan\n", `line 3, column "x": "nan" is no finite number`},
+		{"", "label,x\na,\n", `line 2, column "x": there is no value: fill it in, or delete the line, or leave the column out with &ignore=x`},
+		{"", "label,x\na,1\nb,nan\n", `line 3, column "x": there is no value`},
 		{"", "label,x\na,1e39\n", `line 2, column "x"`},
 		{"", "label,x\n ,1\n", "line 2 has no label"},
-		{"?shape=2x1x1", "label,x\na,1\n", "1 columns beside"},
+		{"?shape=2x1x1", "label,x\na,1\n", "1 columns of features"},
 		{"?shape=2x1", "label,x\na,1\n", "HEIGHTxWIDTHxCHANNELS"},
 		{"?scale=0", "label,x\na,1\n", "not a number above 0"},
-		{"?labels=x", "label,x\na,1\n", `unknown setting "labels"; there are label, shape, scale`},
+		{"?labels=x", "label,x\na,1\n", `unknown setting "labels"; there are ignore, keep, label, shape, scale`},
 	} {
 		path := writeFile(t, []byte(tt.text), dir, "bad.csv")
 		if _, err := Open("csv:"+path+tt.query, Options{}); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {

@@ -35,11 +35,11 @@ func TestCSVTargets(t *testing.T) {
 	}
 	for _, tt := range []struct{ query, text, want string }{
 		{"?target=y", "x,y\n1,inf\n", `line 2, column "y": "inf" is no finite number`},
-		{"?target=y", "x,y\n1,2\n1,NaN\n", `line 3, column "y": "NaN" is no finite number`},
+		{"?target=y", "x,y\n1,2\n1,NaN\n", `line 3, column "y": there is no value`},
 		{"?target=y", "x,y\n1,\n", `line 2, column "y"`},
 		{"?target=y", "x,y\n1,1e39\n", `line 2, column "y"`},
 		{"?target=z", "x,y\n1,2\n", `no column "z"; the first line names x, y: say which with ?target=NAME`},
-		{"?target=x,y", "x,y\n1,2\n", "0 columns beside"},
+		{"?target=x,y", "x,y\n1,2\n", "no column of features"},
 		{"?target=y,y", "x,y\n1,2\n", "no list of different columns"},
 		{"?target=", "x,y\n1,2\n", "no list of different columns"},
 		{"?target=y&label=x", "x,y,z\n1,2,3\n", "label and target are given"},
