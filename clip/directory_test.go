@@ -139,7 +139,7 @@ func TestDirectoryErrors(t *testing.T) {
 		{"no configuration", remove(t, clip.ConfigFile), []string{"has no config.json; it has merges.txt, model.safetensors"}},
 		{"no weights", remove(t, clip.WeightsFile), []string{"has no weights, none of", "pytorch_model.bin", "it has config.json"}},
 		{"no tokenizer", remove(t, "vocab.json", "merges.txt"), []string{"has no tokenizer; it has config.json", "tokenizer.json or vocab.json and merges.txt"}},
-		{"no merges", remove(t, "merges.txt"), []string{"merges.txt"}},
+		{"no merges", remove(t, "merges.txt"), []string{"merges.txt", "a tokenizer is tokenizer.json, or vocab.json and merges.txt"}},
 		{"no preprocessor", remove(t, clip.PreprocessorFile), []string{"has no preprocessor_config.json"}},
 		{"another model", edit(t, clip.ConfigFile, `"model_type": "clip"`, `"model_type": "bert"`), []string{`config.json: model_type is "bert"; only "clip"`}},
 		{"another end", edit(t, clip.ConfigFile, `"eos_token_id": `, `"eos_token_id": 1`), []string{"config.json: text_config.eos_token_id is 1", "the tokenizer's end of text is"}},
