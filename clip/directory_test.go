@@ -106,6 +106,22 @@ func TestPartOfOlderConfig(t *testing.T) {
 	}
 }
 
+// Editors that begin a file with a byte order mark change nothing of it.
+func TestByteOrderMarks(t *testing.T) {
+	p := begin(t, clip.Options{Seed: 3})
+	dir := t.TempDir()
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{clip.ConfigFile, clip.PreprocessorFile, "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"} {
+		writeFile(t, filepath.Join(dir, name), append([]byte("\xef\xbb\xbf"), readFile(t, filepath.Join(dir, name))...))
+	}
+	got, err := clip.Open(dir)
+	if err != nil || got.Config != p.Config || !slices.Equal(got.Theta, p.Theta) {
+		t.Errorf("another model, error %v", err)
+	}
+}
+
 // Dropout is of training, where it is told that there is none.
 func TestDropoutNote(t *testing.T) {
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/foreign"
 )
 
 // maxFile bounds the bytes of a file. CLIP's vocabulary is a tenth of it.
@@ -206,7 +207,7 @@ func readFile(path string) ([]byte, error) {
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("%s: it has more than %d MiB; CLIP's has 1", path, maxFile>>20)
 	}
-	return data, err
+	return foreign.Text(data), err
 }
 
 // parseVocab reads a JSON object of tokens and their numbers.
