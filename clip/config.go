@@ -94,7 +94,8 @@ func readConfigFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
 		return nil, fmt.Errorf("%s: not a model's configuration: it must be a file of at most %d bytes", path, maxConfigFile)
 	}
-	return os.ReadFile(path)
+	b, err := os.ReadFile(path)
+	return foreign.Text(b), err
 }
 
 // ParseConfig is [ReadConfig] of a file's content. Every key of the file is honoured, known not

@@ -12,8 +12,11 @@ import (
 	"github.com/monge-ml/monge/weights"
 )
 
-// openCLIPWeights are the files of OpenCLIP's weights, the first of which that is there counts.
-var openCLIPWeights = append([]string{OpenCLIPWeightsFile, OpenCLIPWeightsFile + ".index.json", OpenCLIPTorchFile, OpenCLIPTorchFile + ".index.json"}, weights.DirFiles...)
+// The files of OpenCLIP's weights, by its names and by any; the first that is there counts.
+var (
+	openCLIPNamed   = []string{OpenCLIPWeightsFile, OpenCLIPWeightsFile + ".index.json", OpenCLIPTorchFile, OpenCLIPTorchFile + ".index.json"}
+	openCLIPWeights = slices.Concat(openCLIPNamed, weights.DirFiles)
+)
 
 // needed says what a directory should have.
 const needed = "a CLIP model is a directory with config.json and model.safetensors or pytorch_model.bin (or OpenCLIP's open_clip_config.json and weights), " +
@@ -50,7 +53,7 @@ func checkDirectory(dir string) error {
 	case !has(dir, ConfigFile, OpenCLIPConfigFile):
 		return fmt.Errorf("%s has no %s; it %s: %s", dir, ConfigFile, contents(dir), needed)
 	case !has(dir, openCLIPWeights...):
-		return fmt.Errorf("%s has no weights, none of %s; it %s", dir, strings.Join(openCLIPWeights, ", "), contents(dir))
+		return fmt.Errorf("%s has no weights, none of %s; it %s", dir, strings.Join(slices.Concat(weights.DirFiles, openCLIPNamed), ", "), contents(dir))
 	}
 	return nil
 }

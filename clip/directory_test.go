@@ -106,6 +106,22 @@ func TestPartOfOlderConfig(t *testing.T) {
 	}
 }
 
+// Editors that begin a file with a byte order mark change nothing of it.
+func TestByteOrderMarks(t *testing.T) {
+	p := begin(t, clip.Options{Seed: 3})
+	dir := t.TempDir()
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{clip.ConfigFile, clip.PreprocessorFile, "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"} {
+		writeFile(t, filepath.Join(dir, name), append([]byte("\xef\xbb\xbf"), readFile(t, filepath.Join(dir, name))...))
+	}
+	got, err := clip.Open(dir)
+	if err != nil || got.Config != p.Config || !slices.Equal(got.Theta, p.Theta) {
+		t.Errorf("another model, error %v", err)
+	}
+}
+
 // Dropout is of training, where it is told that there is none.
 func TestDropoutNote(t *testing.T) {
 	dir := t.TempDir()
@@ -139,7 +155,7 @@ func TestDirectoryErrors(t *testing.T) {
 		{"no configuration", remove(t, clip.ConfigFile), []string{"has no config.json; it has merges.txt, model.safetensors"}},
 		{"no weights", remove(t, clip.WeightsFile), []string{"has no weights, none of", "pytorch_model.bin", "it has config.json"}},
 		{"no tokenizer", remove(t, "vocab.json", "merges.txt"), []string{"has no tokenizer; it has config.json", "tokenizer.json or vocab.json and merges.txt"}},
-		{"no merges", remove(t, "merges.txt"), []string{"merges.txt"}},
+		{"no merges", remove(t, "merges.txt"), []string{"merges.txt", "a tokenizer is tokenizer.json, or vocab.json and merges.txt"}},
 		{"no preprocessor", remove(t, clip.PreprocessorFile), []string{"has no preprocessor_config.json"}},
 		{"another model", edit(t, clip.ConfigFile, `"model_type": "clip"`, `"model_type": "bert"`), []string{`config.json: model_type is "bert"; only "clip"`}},
 		{"another end", edit(t, clip.ConfigFile, `"eos_token_id": `, `"eos_token_id": 1`), []string{"config.json: text_config.eos_token_id is 1", "the tokenizer's end of text is"}},

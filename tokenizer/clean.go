@@ -13,7 +13,8 @@ import (
 )
 
 // Clean mends a caption as OpenAI's code and OpenCLIP do before everything else: by the steps of ftfy's
-// fix_text (6.3), and then by [Unescape]. Of ftfy's steps one is not done: text that was decoded by
+// fix_text (6.3), and then by [Unescape]; and a capital sigma that ends a word is brought to lower case as
+// Python does it. Of ftfy's steps one is not done: text that was decoded by
 // the wrong table, like "Ã©" for "é", stays as it is.
 func Clean(text string) string {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
@@ -23,7 +24,35 @@ func Clean(text string) string {
 		references = references && !strings.Contains(line, "<")
 		b.WriteString(mend(line, references))
 	}
-	return Unescape(b.String())
+	return finalSigma(Unescape(b.String()))
+}
+
+// finalSigma makes small ones of capital sigmas that end a word, which have a letter of their own.
+func finalSigma(text string) string {
+	if !strings.ContainsRune(text, 'Σ') {
+		return text
+	}
+	out := []rune(text)
+	for i, r := range out {
+		if r == 'Σ' && cased(out[:i], len(out[:i])-1, -1) && !cased(out, i+1, 1) {
+			out[i] = 'ς'
+		}
+	}
+	return string(out)
+}
+
+// cased tells whether a letter that has a case comes next from i on in a direction, after marks.
+func cased(text []rune, i, step int) bool {
+	for ; i >= 0 && i < len(text); i += step {
+		r := text[i]
+		if unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Uppercase, unicode.Other_Lowercase) {
+			return true
+		}
+		if !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) && !strings.ContainsRune("'.:·․’﹒＇．", r) {
+			return false
+		}
+	}
+	return false
 }
 
 // Unescape replaces HTML's character references twice, as Python's html.unescape does, and drops space

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/foreign"
 )
 
 // maxFile bounds the bytes of a file. CLIP's vocabulary is a tenth of it.
@@ -116,7 +117,7 @@ func openOlder(dir string) (*Tokenizer, map[string]int32, error) {
 	path := filepath.Join(dir, vocabFile)
 	data, err := readFile(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, wanting(err)
 	}
 	ids, err := parseVocab(data)
 	if err != nil {
@@ -128,12 +129,20 @@ func openOlder(dir string) (*Tokenizer, map[string]int32, error) {
 	}
 	path = filepath.Join(dir, mergesName)
 	if data, err = readFile(path); err != nil {
-		return nil, nil, err
+		return nil, nil, wanting(err)
 	}
 	if err := t.parseMerges(data, ids); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, ids, nil
+}
+
+// wanting adds to the error of a file that is not there what should be.
+func wanting(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: a tokenizer is %s, or %s and %s", err, jsonFile, vocabFile, mergesName)
+	}
+	return err
 }
 
 // Save writes files that [Open] reads, and transformers' CLIPTokenizer, into a directory.
@@ -198,7 +207,7 @@ func readFile(path string) ([]byte, error) {
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("%s: it has more than %d MiB; CLIP's has 1", path, maxFile>>20)
 	}
-	return data, err
+	return foreign.Text(data), err
 }
 
 // parseVocab reads a JSON object of tokens and their numbers.

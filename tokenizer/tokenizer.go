@@ -12,7 +12,7 @@
 //     characters and puts spaces around Chinese ones.
 //
 // Both use Python's lower case, to which a capital sigma is another letter at the end of a
-// word.
+// word; Clean makes it one. To OpenCLIP <|endoftext|> within a caption is no token but words.
 package tokenizer
 
 import (

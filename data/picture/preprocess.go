@@ -79,7 +79,7 @@ func readConfig(path string) ([]byte, error) {
 	if err == nil && len(b) > maxConfig {
 		err = fmt.Errorf("%s: it has more than %d bytes; a %s has some hundred", path, maxConfig, filepath.Base(path))
 	}
-	return b, err
+	return foreign.Text(b), err
 }
 
 // A preprocessorConfig is the part of the file that decides.

@@ -3,6 +3,7 @@
 package foreign
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -63,6 +64,9 @@ func (k Keys) Check(prefix string, object map[string]json.RawMessage) error {
 	}
 	return nil
 }
+
+// Text returns a file's content without the byte order mark that some editors begin it with.
+func Text(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) }
 
 // Object reads an object of settings; null is one without any.
 func Object(b []byte) (map[string]json.RawMessage, error) {
