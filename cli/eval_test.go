@@ -185,7 +185,7 @@ func TestEvalErrors(t *testing.T) {
 	}{
 		{"eval", exitUsage, "--weights is missing"},
 		{"eval --weights " + dir + "/none", exitFailed, "no such file"},
-		{"eval --weights " + text, exitFailed, "a text, not weights"},
+		{"eval --weights " + text, exitFailed, "a text, not weights (it starts with hello)"},
 		{"eval --model vgg --weights " + ab, exitUsage, `unknown model "vgg"; there are mlp,`},
 		{"eval --norm layer --weights " + ab, exitUsage, `--norm "layer"; there are batch, group`},
 		{"eval --normalize imagnet --weights " + ab, exitUsage, `unknown normalization "imagnet"; there are none, cifar10`},
@@ -202,7 +202,7 @@ func TestEvalErrors(t *testing.T) {
 		{"predict --classes a,b,c --weights " + ab + " x.png", exitFailed, "the weights tell 2 classes apart, not the 3"},
 		{"predict --classes a,,c --weights " + ab + " x.png", exitUsage, "name 2 is empty"},
 		{"predict --classes none.txt --weights " + ab + " x.png", exitUsage, "--classes none.txt"},
-		{"predict --weights " + vectors + " x.png", exitFailed, "the network is for rows of 2 numbers, not for images"},
+		{"predict --weights " + vectors + " x.png", exitFailed, "is for inputs of shape [1 1 2]; only color and grey images are read"},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {

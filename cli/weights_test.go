@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"image/color"
 	"math"
 	"os"
@@ -191,6 +192,16 @@ func TestWeightsKey(t *testing.T) {
 	}
 	if code, _, stderr := call("train", "--weights-key", "ema"); code != exitUsage || !strings.Contains(stderr, "give init as well") {
 		t.Errorf("train without a file: exit code %d, %q", code, stderr)
+	}
+	study := filepath.Join(t.TempDir(), "study.toml")
+	for key, code := range map[string]int{"weights_key = \"ema\"": 0, "": exitFailed} {
+		text := fmt.Sprintf("name = \"k\"\n[base]\ndata = \"digits\"\nmodel = \"mlp\"\ninit = %q\n%s\nepochs = 1\nsubset = 50\n[[grid]]\nmethod = \"sam\"\nrho = [0.05]\n", two, key)
+		if err := os.WriteFile(study, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, stderr := call("study", "run", study, "--out", filepath.Join(t.TempDir(), "cells")); got != code || code != 0 && !strings.Contains(stderr, "weights-key, of ema, model") {
+			t.Errorf("study, %q: exit code %d, %q", key, got, stderr)
+		}
 	}
 	if code, out, _ := call("eval", "--data", "digits", "--model", "mlp", "--weights", two, "--weights-key", "ema"); code != 0 || !strings.Contains(out, "accuracy") {
 		t.Errorf("eval: exit code %d, %q", code, out)

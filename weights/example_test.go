@@ -54,7 +54,7 @@ func ExampleMatch_error() {
 	// the weights don't fit the model: of 1 tensors wanted and 1 there, 1 missing, 1 unexpected, 0 of another shape
 	//   missing     tensors (5); nearest in the file: tensor (4)
 	//   unexpected  tensor (4); nearest in the model: tensors (5)
-	// choose the model that the weights were made for, rename the tensors, or allow the difference
+	// choose the model that the weights were made for, or rename the tensors before they are saved
 }
 
 func ExampleWriteSafetensors() {

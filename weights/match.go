@@ -157,7 +157,7 @@ func (m *matcher) err(want, have int) error {
 		}
 		fmt.Fprintf(&b, "\n  shape       %s", s)
 	}
-	b.WriteString("\nchoose the model that the weights were made for, rename the tensors, or allow the difference")
+	b.WriteString("\nchoose the model that the weights were made for, or rename the tensors before they are saved")
 	return errors.New(b.String())
 }
 

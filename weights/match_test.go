@@ -56,7 +56,7 @@ func TestMatchErrors(t *testing.T) {
   unexpected  "evil\x1b[2J" (1)
   shape       fc.weight is 100x64 in the file, the model wants 10x64
   shape       fc.bias holds integers (I64) in the file, the model wants floats
-choose the model that the weights were made for, rename the tensors, or allow the difference`
+choose the model that the weights were made for, or rename the tensors before they are saved`
 	if err == nil || err.Error() != says {
 		t.Errorf("error\n%v\nwant\n%s", err, says)
 	}
