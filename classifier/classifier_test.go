@@ -276,6 +276,68 @@ func TestNewHead(t *testing.T) {
 	}
 }
 
+// A network behind a prefix is read, and what was done is said; of two the key chooses one. What
+// lacks the last layer says how to go on.
+func TestWrapped(t *testing.T) {
+	c := fresh(t, "resnet20", []int{8, 8, 3}, classes)
+	path := filepath.Join(t.TempDir(), "wrapped.safetensors")
+	under := func(tensors []weights.Tensor, prefix string) []weights.Tensor {
+		tensors = slices.Clone(tensors)
+		for i := range tensors {
+			tensors[i].Name = prefix + tensors[i].Name
+		}
+		return tensors
+	}
+	state := c.Net.StateDict(c.Theta)
+	write(t, path, append(under(state, "_orig_mod.model."), weights.Tensor{Name: "n_averaged", DType: weights.I64, Ints: []int64{1}}))
+	f, err := classifier.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Load(classifier.Options{Model: "resnet20", Input: []int{8, 8, 3}})
+	if err != nil || !slices.Equal(got.Theta, c.Theta) || len(got.Classes) != len(classes) {
+		t.Fatalf("%v", err)
+	}
+	if notes := strings.Join(f.Notes(), "; "); !strings.Contains(notes, "_orig_mod.model.") || !strings.Contains(notes, "n_averaged") {
+		t.Errorf("notes %q", notes)
+	}
+	m, err := models.Build("resnet20", models.Options{Input: []int{8, 8, 3}, Classes: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta := make([]float32, m.Size())
+	if kept, err := f.Init(m, theta, true); err != nil || len(kept) != 2 {
+		t.Errorf("new head: %q, %v", kept, err)
+	}
+	if _, err := f.Init(m, theta, false); err == nil || !strings.Contains(err.Error(), "linear.weight is 10x64") || !strings.Contains(err.Error(), "'head new'") {
+		t.Errorf("another head: %v", err)
+	}
+
+	zero := slices.Clone(state)
+	zero[0].Data = make([]float32, len(zero[0].Data))
+	write(t, path, append(under(state, "model."), under(zero, "model_ema.")...))
+	if _, err := classifier.Load(path, classifier.Options{Model: "resnet20", Input: []int{8, 8, 3}}); err == nil || !strings.Contains(err.Error(), "choose one by weights-key, of model, model_ema") {
+		t.Errorf("two networks: %v", err)
+	}
+	if f, err = classifier.OpenWith(path, weights.Options{Key: "model_ema"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.Load(classifier.Options{Model: "resnet20", Input: []int{8, 8, 3}}); err != nil || got.Net.StateDict(got.Theta)[0].Data[0] != 0 {
+		t.Errorf("by key: %v", err)
+	}
+
+	write(t, path, slices.DeleteFunc(under(state, "encoder."), func(w weights.Tensor) bool { return strings.Contains(w.Name, "linear.") }))
+	if _, err := classifier.Load(path, classifier.Options{Model: "resnet20", Input: []int{8, 8, 3}}); err == nil || !strings.Contains(err.Error(), "no linear.weight, the last layer") {
+		t.Errorf("no head: %v", err)
+	}
+	if f, err = classifier.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := f.Init(m, theta, true); err != nil || len(kept) != 2 {
+		t.Errorf("no head, new: %q, %v", kept, err)
+	}
+}
+
 func write(t testing.TB, path string, tensors []weights.Tensor) {
 	t.Helper()
 	var b bytes.Buffer
@@ -303,7 +365,7 @@ func TestLoadErrors(t *testing.T) {
 		{func(s []weights.Tensor, _ map[string]string) { s[4].Data[7] = float32(math.NaN()) }, c.Net.Params[4].Name + " is NaN at element 7"},
 		{func(s []weights.Tensor, _ map[string]string) { s[0].Data[0] = float32(math.Inf(-1)) }, "conv1.weight is -Inf at element 0"},
 		{func(s []weights.Tensor, _ map[string]string) { s[0].Name = "conv2.weight" }, "conv2.weight"},
-		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet21" }, `unknown model "resnet21"; there are mlp`},
+		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet21" }, `unknown model "resnet21" (did you mean resnet20?); there are mlp`},
 		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet32" }, "layer1.3.conv1.weight"},
 		{func(_ []weights.Tensor, m map[string]string) { m["input"] = "[100000,100000,3]" }, "inputs of shape [100000 100000 3]"},
 		{func(_ []weights.Tensor, m map[string]string) { m["input"] = "[-1,8,3]" }, "inputs of shape [-1 8 3]"},

@@ -33,6 +33,14 @@ type Options struct {
 // SourceUnknown is the source of a normalization that is none for want of knowledge.
 const SourceUnknown = "nothing is known of the file"
 
+// sourceOwn is the source of what a file that was saved here says.
+const sourceOwn = "the file says so"
+
+// errWords is the error of weights whose words are others: nothing in their shapes tells.
+var errWords = errors.New("the file was not saved here, and its words are not the network's: published BERT models number the pieces of words by " +
+	"a vocabulary of their own, this network hashes whole words, so that each would be given the meaning of another; " +
+	"train the network from the beginning, or start from weights of it that were saved here")
+
 // A File is a file of weights that was read, and what it says of itself.
 type File struct {
 	Path string
@@ -41,21 +49,29 @@ type File struct {
 	Info   Info
 	Source string // where Info is from; "" if there is none
 
-	tensors []weights.Tensor
+	weights *weights.File
+	notes   []string
 }
 
+// Notes says what was done to make the file's weights fit the network, and what was left out:
+// lines to print. They are of the last call of Load or Init.
+func (f *File) Notes() []string { return f.notes }
+
 // Open reads a file of weights. Errors name the file.
-func Open(path string) (*File, error) {
-	file, err := weights.Read(path)
+func Open(path string) (*File, error) { return OpenWith(path, weights.Options{}) }
+
+// OpenWith is [Open] with options, which choose one of several networks in the file.
+func OpenWith(path string, o weights.Options) (*File, error) {
+	file, err := weights.ReadWith(path, o)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, tensors: file.StateDict()}
+	f := &File{Path: path, weights: file}
 	if _, ours := file.Metadata[keyModel]; ours && file.Format == weights.FormatSafetensors {
 		if f.Info, err = parseInfo(file.Metadata); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		f.Source = "the file says so"
+		f.Source = sourceOwn
 		return f, nil
 	}
 	sum, err := hashFile(path)
@@ -146,17 +162,104 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if err := c.nameClasses(f, o.NewHead); err != nil {
+	trial, err := c.build(2)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	n, err := f.outputs(trial)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 && !o.NewHead && f.otherHead(trial) {
+		return nil, fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
+	}
+	if err := c.nameClasses(n, o.NewHead); err != nil {
+		return nil, err
+	}
 	if c.Net, err = c.build(len(c.outputs())); err != nil {
 		return nil, err
 	}
 	c.Theta = make([]float32, c.Net.Size())
 	c.Net.Init(c.Theta, 1)
-	_, err = c.Net.LoadStateDictWith(c.Theta, f.tensors, nn.LoadOptions{NewHead: o.NewHead})
+	_, err = f.set(c.Net, c.Theta, o.NewHead)
 	return c, err
+}
+
+// outputs returns for how many classes or targets the file's head is, 0 if it has none. The
+// model's may be for another number.
+func (f *File) outputs(m *nn.Model) (int, error) {
+	want, may := m.Specs()
+	head := headNames(m)
+	for i := range want {
+		if slices.Contains(head, want[i].Name) {
+			want[i].Shape = nil
+		}
+	}
+	fitted, err := f.weights.Fit(want, may)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range head {
+		for _, t := range fitted.Tensors {
+			if t.Name == name && len(t.Shape) > 0 && len(t.Data) >= t.Shape[0] {
+				return t.Shape[0], nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+func headNames(m *nn.Model) (names []string) {
+	for _, p := range m.Head() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// set sets a network's weights, see [Init].
+func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
+	if m.HashedWords && f.Source != sourceOwn {
+		return nil, errWords
+	}
+	want, may := m.Specs()
+	if newHead {
+		want, may = withoutHead(m, want, may)
+	}
+	fitted, err := f.weights.Fit(want, may)
+	if err != nil {
+		return nil, err
+	}
+	f.notes = fitted.Notes
+	kept, err = m.LoadStateDictWith(theta, fitted.Tensors, nn.LoadOptions{NewHead: newHead})
+	if err != nil && !newHead && f.otherHead(m) {
+		err = fmt.Errorf("%w; only the last layer differs, which 'head new' begins anew in training", err)
+	}
+	return kept, err
+}
+
+// withoutHead lets the head be there or not.
+func withoutHead(m *nn.Model, want, may []weights.Spec) (rest, more []weights.Spec) {
+	head := headNames(m)
+	for _, s := range want {
+		if slices.Contains(head, s.Name) {
+			may = append(may, weights.Spec{Name: s.Name})
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return rest, may
+}
+
+// otherHead reports whether all but the head fits.
+func (f *File) otherHead(m *nn.Model) bool {
+	want, may := m.Specs()
+	want, may = withoutHead(m, want, may)
+	fitted, err := f.weights.Fit(want, may)
+	if err != nil || !fitted.Complete {
+		return false
+	}
+	_, err = weights.Match(want, fitted.Tensors, weights.MatchOptions{Unexpected: append(headNames(m), "*.num_batches_tracked")})
+	return err == nil
 }
 
 // usualInput returns the input that a model is usually used with, nil for an unknown one.
@@ -228,13 +331,8 @@ func (i *Info) check() error {
 }
 
 // nameClasses numbers the classes if nobody names them, and holds their count, or that of
-// the targets, against the file's head.
-func (c *Classifier) nameClasses(f *File, newHead bool) error {
-	trial, err := c.build(2)
-	if err != nil {
-		return err
-	}
-	n := f.classes(trial.Head())
+// the targets, against the n of the file's head, which is 0 if it has none.
+func (c *Classifier) nameClasses(n int, newHead bool) error {
 	switch {
 	case c.Targets != nil && n != 0 && n != len(c.Targets) && !newHead:
 		return fmt.Errorf("the weights have %d outputs, not one for each of %s", n, quoted(c.Targets))
@@ -247,18 +345,6 @@ func (c *Classifier) nameClasses(f *File, newHead bool) error {
 		return fmt.Errorf("the weights tell %d classes apart, not the %d of %s", n, len(c.Classes), quoted(c.Classes))
 	}
 	return nil
-}
-
-// classes returns for how many classes the file's head is, 0 if it has none.
-func (f *File) classes(head []*nn.Param) int {
-	for _, p := range head {
-		for _, t := range f.tensors {
-			if t.Name == p.Name && len(t.Shape) > 0 && len(t.Data) >= t.Shape[0] {
-				return t.Shape[0]
-			}
-		}
-	}
-	return 0
 }
 
 // quoted lists the first of some names.
@@ -285,8 +371,7 @@ func Init(m *nn.Model, theta []float32, path string, newHead bool) (kept []strin
 
 // Init is the function Init, of a file that was read.
 func (f *File) Init(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
-	kept, err = m.LoadStateDictWith(theta, f.tensors, nn.LoadOptions{NewHead: newHead})
-	if err != nil {
+	if kept, err = f.set(m, theta, newHead); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return kept, nil

@@ -23,12 +23,15 @@ func newAlignEmbed() *cobra.Command {
 		Use:   "embed",
 		Short: "Embeddings of images and their captions by a CLIP model",
 		Long: `Embed pairs of an image and a caption by a CLIP model in a directory as Hugging Face
-publishes them (config.json, model.safetensors, vocab.json, merges.txt,
+publishes them (config.json; model.safetensors or pytorch_model.bin, or either in parts with an
+index; tokenizer.json, or vocab.json and merges.txt; processor_config.json or
 preprocessor_config.json), or OpenCLIP (open_clip_config.json, open_clip_model.safetensors
-or open_clip_pytorch_model.bin, vocab.json, merges.txt), and write images.safetensors and texts.safetensors, each with
-a tensor "embeddings" of a row for each pair, as 'monge align score' reads them, and
-pairs.tsv, a line for each pair: image, member of the shard, class, caption. Pairs whose
-image can't be read are left out of all, and counted.`,
+or open_clip_pytorch_model.bin, and such a tokenizer; captions are mended as OpenCLIP does).
+
+Written are images.safetensors and texts.safetensors, each with a tensor "embeddings" of a
+row for each pair, as 'monge align score' reads them, and pairs.tsv, a line for each pair:
+image, member of the shard, class, caption. Pairs whose image can't be read are left out of
+all, and counted.`,
 		Example: "  monge align embed --model clip-vit-base-patch32 --pairs coco:coco --out embeddings\n" +
 			"  monge align score --a embeddings/images.safetensors --b embeddings/texts.safetensors",
 		Args: noArgs,

@@ -152,7 +152,7 @@ func TestAlignEmbedErrors(t *testing.T) {
 		{code: 2, want: "--batch is 0", args: append(embed[:len(embed):len(embed)], "--batch", "0")},
 		{code: 2, want: "pairs.tsv is another list", args: append(embed[:len(embed)-1:len(embed)-1], dir)},
 		{code: 2, want: "unknown pairs", args: []string{"align", "embed", "--model", model, "--pairs", "csv:x", "--out", model}},
-		{file: clip.PreprocessorFile, text: `{"size": {"height": 32, "width": 32}, "resample": 2, "do_normalize": false}`,
+		{file: clip.PreprocessorFile, text: `{"size": {"height": 32, "width": 32}, "resample": 2, "do_center_crop": false, "do_normalize": false}`,
 			code: 1, want: "a side of 32, the model's image_size is 16", args: embed},
 		{file: clip.ConfigFile, text: `{"model_type": "blip"}`, code: 1, want: `only "clip"`, args: embed},
 	} {

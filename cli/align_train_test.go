@@ -75,11 +75,11 @@ func TestAlignTrain(t *testing.T) {
 func TestAlignTrainErrors(t *testing.T) {
 	spec := colours(t, 8)
 	for want, args := range map[string][]string{
-		"model clip is one that was trained":     {"--data", spec},
-		"data is missing: name pairs":            {"--init", "x"},
-		"batch is 128, but there are 7 pairs":    {"--data", spec, "--model", "clip-tiny"},
-		"label-noise is for data with classes":   {"--data", spec, "--model", "clip-tiny", "--label-noise", "0.1"},
-		"method m-sam needs its radius: rho": {"--data", spec, "--model", "clip-tiny", "--method", "m-sam"},
+		"model clip is one that was trained":   {"--data", spec},
+		"data is missing: name pairs":          {"--init", "x"},
+		"batch is 128, but there are 7 pairs":  {"--data", spec, "--model", "clip-tiny"},
+		"label-noise is for data with classes": {"--data", spec, "--model", "clip-tiny", "--label-noise", "0.1"},
+		"method m-sam needs its radius: rho":   {"--data", spec, "--model", "clip-tiny", "--method", "m-sam"},
 	} {
 		if code, _, stderr := call(append([]string{"align", "train"}, args...)...); code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%v: exit code %d, %q; want %q", args, code, stderr, want)

@@ -47,7 +47,7 @@ func TestDataErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		{"data inof", exitUsage, `unknown command "inof"; there are get, info`},
+		{"data inof", exitUsage, `unknown command "inof" (did you mean info?); there are get, info`},
 		{"data info", exitUsage, "takes one data set, got 0; there are digits, idx:DIR"},
 		{"data info mnist", exitUsage, `unknown data set "mnist"`},
 		{"data info digits --split dev", exitUsage, `digits has no split "dev": --split takes train, val, test`},

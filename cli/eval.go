@@ -16,23 +16,37 @@ import (
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/weights"
 )
 
 // weightsFlags choose the weights to use, and say what the file does not.
 type weightsFlags struct {
-	path string
+	path, key string
 	classifier.Options
 }
 
 func (w *weightsFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint or safetensors")
+	addWeightsKey(cmd, &w.key)
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
 	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
 	complete(cmd, "model", models.Names()...)
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "normalize", picture.NormalizationNames...)
+}
+
+// addWeightsKey adds the flag that chooses one of several networks in a file.
+func addWeightsKey(cmd *cobra.Command, key *string) {
+	cmd.Flags().StringVar(key, "weights-key", "", "which network of the file, where it has several: the key that it lies under, as state_dict_ema")
+}
+
+// tellNotes prints what was done to make a file's weights fit, once a command.
+func tellNotes(w io.Writer, path string, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(w, "note: %s: %s\n", path, n)
+	}
 }
 
 // open checks the flags and reads the file.
@@ -51,7 +65,7 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 			return nil, usage("--normalize: %v", err)
 		}
 	}
-	f, err := classifier.Open(w.path)
+	f, err := classifier.OpenWith(w.path, weights.Options{Key: w.key})
 	if err == nil && f.Info.Model == "" && w.Model == "" {
 		err = usage("%s does not say which model it is of: give --model, one of %s", w.path, strings.Join(models.Names(), ", "))
 	}
@@ -130,6 +144,7 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	if err != nil {
 		return err
 	}
+	tellNotes(cmd.ErrOrStderr(), f.Path, f.Notes())
 	if c.Targets != nil || d.Targets != nil {
 		return e.targets(cmd, f.Path, c, d, set, asJSON)
 	}

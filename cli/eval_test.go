@@ -185,7 +185,7 @@ func TestEvalErrors(t *testing.T) {
 	}{
 		{"eval", exitUsage, "--weights is missing"},
 		{"eval --weights " + dir + "/none", exitFailed, "no such file"},
-		{"eval --weights " + text, exitFailed, "neither a PyTorch checkpoint nor safetensors"},
+		{"eval --weights " + text, exitFailed, "a text, not weights"},
 		{"eval --model vgg --weights " + ab, exitUsage, `unknown model "vgg"; there are mlp,`},
 		{"eval --norm layer --weights " + ab, exitUsage, `--norm "layer"; there are batch, group`},
 		{"eval --normalize imagnet --weights " + ab, exitUsage, `unknown normalization "imagnet"; there are none, cifar10`},

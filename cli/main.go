@@ -4,18 +4,22 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/monge-ml/monge/internal/kernel"
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // Exit codes.
@@ -114,15 +118,37 @@ func noArgs(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return usage("unknown command %q; there are %s", args[0], strings.Join(names, ", "))
+	return usage("unknown command %q%s; there are %s", args[0], words.DidYouMean(args[0], names), strings.Join(names, ", "))
 }
 
-// flagError names a command's flags when one is unknown.
+// flagError says what is wrong with a flag, and names a command's flags when one is unknown.
 func flagError(cmd *cobra.Command, err error) error {
-	if !strings.HasPrefix(err.Error(), "unknown") {
+	var (
+		unknown *pflag.NotExistError
+		value   *pflag.InvalidValueError
+		missing *pflag.ValueRequiredError
+	)
+	switch {
+	case errors.As(err, &missing):
+		return usage("--%s needs a value, as in --%[1]s %s", missing.GetFlag().Name, cmp.Or(missing.GetFlag().DefValue, "VALUE"))
+	case errors.As(err, &value):
+		return usage("--%s: %s", value.GetFlag().Name, wrongValue(value))
+	case !errors.As(err, &unknown):
 		return usageError{err}
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflagFlag) { names = append(names, "--"+f.Name) })
-	return usage("%v; %s has %s", err, cmd.CommandPath(), strings.Join(names, ", "))
+	return usage("%v%s; %s has %s", err, words.DidYouMean("--"+unknown.GetSpecifiedName(), names), cmd.CommandPath(), strings.Join(names, ", "))
+}
+
+// wrongValue says what is wrong with a flag's value.
+func wrongValue(e *pflag.InvalidValueError) string {
+	kinds := map[string]string{
+		"int": "no whole number", "int64": "no whole number", "uint64": "no whole number of 0 or more", "float64": "no number",
+		"bool": "neither true nor false",
+	}
+	if kind, known := kinds[e.GetFlag().Value.Type()]; known && errors.As(e, new(*strconv.NumError)) {
+		return fmt.Sprintf("%q is %s", e.GetValue(), kind)
+	}
+	return e.Unwrap().Error()
 }

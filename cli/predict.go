@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +60,7 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 			if p.c, err = f.Load(w.Options); err != nil {
 				return err
 			}
+			tellNotes(cmd.ErrOrStderr(), f.Path, f.Notes())
 			p.texts = len(texts) != 0
 			if in := p.c.Input; p.texts && len(in) != 1 {
 				return fmt.Errorf("%s is for images of shape %v, not for texts", w.path, in)
@@ -78,13 +81,14 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 	f := cmd.Flags()
 	f.StringArrayVar(&texts, "text", nil, "text to classify")
 	f.IntVar(&p.top, "top", 3, "classes to print")
-	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each (default what the weights say)")
+	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each or a JSON array (default what the weights say)")
 	f.BoolVar(&crop, "crop", false, "cut the centre out of images instead of squeezing them")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	return cmd
 }
 
-// classNames reads names from a list a,b,c or from a file with a line each; nil for "".
+// classNames reads names from a list a,b,c or from a file: a line each, or a JSON array; nil
+// for "".
 func classNames(s string) ([]string, error) {
 	if s == "" {
 		return nil, nil
@@ -95,13 +99,8 @@ func classNames(s string) ([]string, error) {
 		if err != nil {
 			return nil, usage("--classes %s: one class is none to tell apart; give a,b,c or a file with a line each (%v)", s, err)
 		}
-		names = names[:0]
-		lines := bufio.NewScanner(strings.NewReader(string(b)))
-		for lines.Scan() {
-			names = append(names, lines.Text())
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("%s: %w", s, err)
+		if names, err = classLines(b); err != nil {
+			return nil, usage("--classes %s: %v", s, err)
 		}
 	}
 	for i, n := range names {
@@ -110,6 +109,23 @@ func classNames(s string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// classLines reads a file of class names, of editors that begin it with a byte order mark, too.
+func classLines(b []byte) (names []string, err error) {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+	switch {
+	case bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) || bytes.IndexByte(b, 0) >= 0:
+		return nil, errors.New("the file is UTF-16 or no text: save it as UTF-8")
+	case !utf8.Valid(b):
+		return nil, errors.New("the file is not UTF-8: save it as UTF-8")
+	case bytes.HasPrefix(b, []byte("[")):
+		if err := json.Unmarshal(b, &names); err != nil {
+			return nil, fmt.Errorf("not a JSON array of names: %w", err)
+		}
+		return names, nil
+	}
+	return strings.Split(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n"), nil
 }
 
 // prediction is how predict classifies.

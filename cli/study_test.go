@@ -182,14 +182,14 @@ func TestStudyUsage(t *testing.T) {
 		code       int
 	}{
 		{"study run", "takes one study: a TOML file or one of ", exitUsage},
-		{"study run radios --out x", `no preset or file "radios"; the presets are `, exitUsage},
+		{"study run radios --out x", `no preset or file "radios" (did you mean radius?); the presets are `, exitUsage},
 		{"study run schedule", "a study needs a directory: --out", exitUsage},
 		{"study run schedule --out x --jobs -1", "--jobs is -1", exitUsage},
 		{"study run schedule --out x --only adam*", `no cell matches "adam*"`, exitUsage},
 		{"study run schedule --out x --set epoch=1", `unknown setting "epoch"`, exitUsage},
 		{"study status", "takes the directory of one study", exitUsage},
 		{"study report nowhere", "nowhere holds no study", exitFailed},
-		{"study ran", `unknown command "ran"; there are report, run, show, status`, exitUsage},
+		{"study ran", `unknown command "ran" (did you mean run?); there are report, run, show, status`, exitUsage},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.Contains(stderr, tt.want) {

@@ -179,7 +179,7 @@ func TestToyMisuse(t *testing.T) {
 		"banana --start 1,1 --rho -1":      "must be >= 0",
 		"banana --start 1,1 --rho nan":     "must be >= 0",
 		"banana --start 1,1 --rho inf":     "needs a finite ascent budget",
-		"banana --start 1,1 --rho x":       `invalid argument "x" for "--rho"`,
+		"banana --start 1,1 --rho x":       `--rho: "x" is no number`,
 		"banana --start 1,1 --lr nan":      "learning rate is NaN",
 		"banana --start 1,1 --lr -1":       "learning rate is -1",
 		"banana --start 1,1 --steps -1":    "steps is -1",

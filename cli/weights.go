@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,7 @@ func newWeightsCommand() *cobra.Command {
 		Use:   "weights",
 		Short: "Show, convert and compare files of weights",
 		Long: `Read PyTorch checkpoints (both formats, by a reader that can make tensors and nothing
-else) and safetensors.`,
+else) and safetensors, in one file or in parts with an index.`,
 		Example: "  monge weights show model.safetensors\n  monge weights convert model.pt model.safetensors",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -53,22 +55,45 @@ type fileInfo struct {
 	Metadata map[string]string `json:"metadata"`
 	Elements int               `json:"elements"` // of tensors of float types
 	Tensors  []tensorInfo      `json:"tensors"`
+	Taken    string            `json:"taken,omitempty"`    // the network that commands take
+	Networks []string          `json:"networks,omitempty"` // where the file has several
+	Passed   []passedInfo      `json:"passed_over,omitempty"`
+}
+
+// passedInfo is an object of a checkpoint that is not read.
+type passedInfo struct {
+	Name  string `json:"name"`
+	Class string `json:"class"`
+	Read  bool   `json:"tensors_read,omitempty"`
 }
 
 func newWeightsShow() *cobra.Command {
 	var asJSON bool
+	var key string
 	cmd := &cobra.Command{
-		Use:     "show FILE",
-		Short:   "List the tensors of a file",
+		Use:   "show FILE",
+		Short: "List the tensors of a file",
+		Long: `List the tensors of a file, of a network in it with --weights-key. Of a PyTorch checkpoint also
+say which of its networks the commands take, and which Python objects were passed over: they are
+never made, and nothing of the file is run.`,
 		Example: "  monge weights show resnet20.th",
 		Args:    files(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := weights.Read(args[0])
+			f, err := weights.ReadWith(args[0], weights.Options{Key: key})
 			if err != nil {
 				return err
 			}
-			info := fileInfo{File: args[0], Format: f.Format, Metadata: f.Metadata, Tensors: []tensorInfo{}}
+			info := fileInfo{File: args[0], Format: f.Format, Metadata: f.Metadata, Tensors: []tensorInfo{}, Taken: f.Taken()}
+			if list := f.Networks(); len(list) > 1 {
+				info.Networks = list
+			}
+			for _, p := range f.Passed {
+				info.Passed = append(info.Passed, passedInfo(p))
+			}
 			for _, t := range f.Tensors {
+				if key != "" && !strings.HasPrefix(t.Name, key+".") {
+					continue
+				}
 				info.Tensors = append(info.Tensors, tensorInfo{t.Name, t.DType, append([]int{}, t.Shape...)})
 				info.Elements += len(t.Data)
 			}
@@ -79,6 +104,7 @@ func newWeightsShow() *cobra.Command {
 			return nil
 		},
 	}
+	addWeightsKey(cmd, &key)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	return cmd
 }
@@ -90,15 +116,41 @@ func printTensors(w io.Writer, info *fileInfo) {
 	}
 	t.Flush()
 	fmt.Fprintf(w, "%d tensors, %d numbers, %s\n", len(info.Tensors), info.Elements, info.Format)
+	if len(info.Networks) > 0 {
+		taken := cmp.Or(info.Taken, "what fits")
+		fmt.Fprintf(w, "networks: %s; taken: %s (--weights-key chooses)\n", printable(strings.Join(info.Networks, ", ")), printable(taken))
+	}
+	if len(info.Passed) > 0 {
+		fmt.Fprintln(w, "passed over, being neither tensors nor plain values:")
+	}
+	for _, p := range info.Passed {
+		but := ""
+		if p.Read {
+			but = " (its tensors are read)"
+		}
+		fmt.Fprintf(t, "  %s\t%s%s\n", printable(cmp.Or(p.Name, "the whole file")), printable(p.Class), but)
+	}
+	t.Flush()
+}
+
+// printable replaces what a terminal could take for a command.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 func newWeightsConvert() *cobra.Command {
-	var dtype string
+	var dtype, key string
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Write the state dict of a file as safetensors",
 		Long: `Write the tensors of IN's state dict, without the wrapper's keys and without a common
-"module." before the names, to OUT as safetensors.`,
+"module." or "_orig_mod." before the names, to OUT as safetensors. Of several networks in IN
+--weights-key chooses.`,
 		Example: "  monge weights convert resnet20.th resnet20.safetensors --dtype bf16",
 		Args:    files(2, "two files"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -111,10 +163,11 @@ func newWeightsConvert() *cobra.Command {
 			case sameFile(args[0], args[1]):
 				return usage("IN and OUT are the same file")
 			}
-			f, err := weights.Read(args[0])
+			f, err := weights.ReadWith(args[0], weights.Options{Key: key})
 			if err != nil {
 				return err
 			}
+			tellNetworks(cmd.ErrOrStderr(), args[0], f)
 			tensors := f.StateDict()
 			for i := range tensors {
 				if to != "" && tensors[i].Data != nil {
@@ -129,9 +182,18 @@ func newWeightsConvert() *cobra.Command {
 			return nil
 		},
 	}
+	addWeightsKey(cmd, &key)
 	cmd.Flags().StringVar(&dtype, "dtype", "", "type of the float tensors: f32, f16, bf16 (default as they are)")
 	complete(cmd, "dtype", "f32", "f16", "bf16")
 	return cmd
+}
+
+// tellNetworks says which of several networks is taken.
+func tellNetworks(w io.Writer, path string, f *weights.File) {
+	if list := f.Networks(); len(list) > 1 {
+		tellNotes(w, path, []string{fmt.Sprintf("networks %s; taken: %s (--weights-key chooses)",
+			printable(strings.Join(list, ", ")), printable(cmp.Or(f.Taken(), "all of them")))})
+	}
 }
 
 func sameFile(a, b string) bool {
@@ -144,42 +206,84 @@ func sameFile(a, b string) bool {
 var errDiffer = errors.New("the files differ")
 
 func newWeightsDiff() *cobra.Command {
+	var key string
 	cmd := &cobra.Command{
-		Use:     "diff A B",
-		Short:   "Compare the state dicts of two files; exit code 1 if they differ",
+		Use:   "diff A B",
+		Short: "Compare the state dicts of two files; exit code 1 if they differ",
+		Long: `Compare the state dicts of two files, tensor by tensor. Where the names of one are those of the
+other behind a prefix, that is taken away and said. Exit code 1 if they differ.`,
 		Example: "  monge weights diff runs/a/weights.safetensors runs/b/weights.safetensors",
 		Args:    files(2, "two files"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var dicts [2]map[string]weights.Tensor
-			var order []string
+			var states [2][]weights.Tensor
+			lacking := 0
 			for i, path := range args {
-				f, err := weights.Read(path)
+				f, err := weights.ReadWith(path, weights.Options{Key: key})
+				if errors.Is(err, weights.ErrKey) && lacking == 0 { // one of them may be of one network alone
+					lacking++
+					f, err = weights.Read(path)
+				}
 				if err != nil {
 					return err
 				}
-				dicts[i] = map[string]weights.Tensor{}
-				for _, t := range f.StateDict() {
-					if _, seen := dicts[0][t.Name]; !seen {
-						order = append(order, t.Name)
-					}
-					dicts[i][t.Name] = t
+				if states[i] = f.StateDict(); i == 0 {
+					tellNetworks(cmd.ErrOrStderr(), path, f)
+					continue
+				}
+				fitted, err := f.Fit(specs(states[0]))
+				if err != nil {
+					tellNetworks(cmd.ErrOrStderr(), path, f)
+					continue // they differ, and the lines say how
+				}
+				if len(fitted.Tensors) > 0 && len(fitted.Notes) > 0 {
+					states[1] = fitted.Tensors
+					tellNotes(cmd.ErrOrStderr(), path, fitted.Notes)
 				}
 			}
-			lines := 0
-			out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, name := range order {
-				if s := difference(dicts, name, args); s != "" {
-					fmt.Fprintf(out, "%s\t%s\n", name, s)
-					lines++
-				}
-			}
-			if err := out.Flush(); err != nil || lines == 0 {
+			lines, err := printDifferences(cmd.OutOrStdout(), states, args)
+			if err != nil || lines == 0 {
 				return err
 			}
 			return errDiffer
 		},
 	}
+	cmd.Flags().StringVar(&key, "weights-key", "", "which network, of a file that has several")
 	return cmd
+}
+
+// specs are what a state dict wants of another: integers it may have.
+func specs(tensors []weights.Tensor) (want, may []weights.Spec) {
+	for _, t := range tensors {
+		if s := (weights.Spec{Name: t.Name, Shape: t.Shape}); t.DType == "" || t.DType.IsFloat() {
+			want = append(want, s)
+		} else {
+			may = append(may, s)
+		}
+	}
+	return want, may
+}
+
+// printDifferences prints a line for each tensor that differs, and returns how many.
+func printDifferences(w io.Writer, states [2][]weights.Tensor, files []string) (lines int, err error) {
+	var dicts [2]map[string]weights.Tensor
+	var order []string
+	for i, state := range states {
+		dicts[i] = map[string]weights.Tensor{}
+		for _, t := range state {
+			if _, seen := dicts[0][t.Name]; !seen {
+				order = append(order, t.Name)
+			}
+			dicts[i][t.Name] = t
+		}
+	}
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range order {
+		if s := difference(dicts, name, files); s != "" {
+			fmt.Fprintf(out, "%s\t%s\n", name, s)
+			lines++
+		}
+	}
+	return lines, out.Flush()
 }
 
 // difference says how a tensor differs between two state dicts, "" if it does not.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"image/color"
 	"math"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func TestWeightsErrors(t *testing.T) {
 		{"weights convert " + a + " " + dir + "/o.safetensors --dtype f16", exitFailed, "tensor w"},
 		{"weights show " + dir + "/none.pt", exitFailed, "none.pt"},
 		{"weights show " + text, exitFailed, "notes.txt"},
-		{"weights shwo " + a, exitUsage, `unknown command "shwo"; there are convert, diff, show`},
+		{"weights shwo " + a, exitUsage, `unknown command "shwo" (did you mean show?); there are convert, diff, show`},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.Contains(stderr, tt.want) {
@@ -92,5 +93,129 @@ func TestWeightsErrors(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "o.safetensors")); err == nil {
 		t.Error("a failed conversion left a file")
+	}
+}
+
+// A checkpoint of two networks and objects: show lists them, the key chooses.
+func TestWeightsNetworks(t *testing.T) {
+	const dir = "../weights/testdata/objects/"
+	out := mustCall(t, "weights", "show", dir+"new_yolo.pt")
+	for _, want := range []string{"networks: model, ema; taken: model (--weights-key chooses)", "passed over", "  ema    research.code.Net", "  date   datetime.datetime", "model.conv.weight"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	var info struct {
+		Taken    string
+		Networks []string
+		Passed   []struct{ Name, Class string } `json:"passed_over"`
+		Tensors  []struct{ Name string }
+	}
+	decode(t, mustCall(t, "weights", "show", "--json", "--weights-key", "state_dict_ema", dir+"new_two.pt"), &info)
+	if info.Taken != "state_dict_ema" || len(info.Networks) != 2 || len(info.Tensors) != 10 || info.Tensors[0].Name != "state_dict_ema.conv.weight" {
+		t.Errorf("%+v", info)
+	}
+	code, out, stderr := call("weights", "diff", dir+"new_averaged.pt", dir+"new_two.pt", "--weights-key", "state_dict_ema")
+	if code != exitFailed || !strings.Contains(out, "conv.weight") || !strings.Contains(stderr, "took the network state_dict_ema; the file also has state_dict") {
+		t.Errorf("exit code %d, %q, %q", code, out, stderr)
+	}
+	if code, _, stderr := call("weights", "diff", dir+"new_two.pt", dir+"new_two.pt", "--weights-key", "nope"); code != exitFailed || !strings.Contains(stderr, "nothing lies under the key nope") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	to := filepath.Join(t.TempDir(), "ema.safetensors")
+	if _, _, stderr := call("weights", "convert", dir+"new_two.pt", to, "--weights-key", "state_dict_ema"); !strings.Contains(stderr, "taken: state_dict_ema") {
+		t.Errorf("%q", stderr)
+	}
+	mustCall(t, "weights", "diff", to, dir+"new_two_ema.pt", "--weights-key", "state_dict_ema")
+}
+
+// Names behind a prefix are the other file's.
+func TestWeightsDiffPrefix(t *testing.T) {
+	dir := t.TempDir()
+	x := weights.Tensor{Name: "fc.weight", Shape: []int{1}, Data: []float32{1}}
+	a := writeWeights(t, filepath.Join(dir, "a.safetensors"), x)
+	x.Name = "net.fc.weight"
+	b := writeWeights(t, filepath.Join(dir, "b.safetensors"), x)
+	for _, files := range [][]string{{a, b}, {b, a}} {
+		if code, out, stderr := call(append([]string{"weights", "diff"}, files...)...); code != 0 || out != "" || !strings.Contains(stderr, "prefix net.") {
+			t.Errorf("exit code %d, %q, %q", code, out, stderr)
+		}
+	}
+}
+
+// What reads weights takes one of two networks by its key; train --init and studies as well.
+func TestWeightsKey(t *testing.T) {
+	path := saveUntrained(t, "a", "b")
+	f, err := weights.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both []weights.Tensor
+	for _, prefix := range []string{"model.", "ema."} {
+		for _, x := range f.Tensors {
+			x.Name = prefix + x.Name
+			both = append(both, x)
+		}
+	}
+	two := writeWeights(t, filepath.Join(t.TempDir(), "two.safetensors"), both...)
+	image := filepath.Join(t.TempDir(), "x.png")
+	writeImage(t, image, 16, 16, color.White)
+	if code, _, stderr := call("predict", "--model", "cnn", "--weights", two, image); code != exitFailed || !strings.Contains(stderr, "weights-key, of ema, model") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if code, out, stderr := call("predict", "--model", "cnn", "--weights", two, "--weights-key", "ema", image); code != 0 || !strings.Contains(out, "0  0.") {
+		t.Errorf("exit code %d, %q, %q", code, out, stderr)
+	}
+	digits, _ := trainDigits(t)
+	f, err = weights.Read(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both = nil
+	for _, prefix := range []string{"model.", "ema."} {
+		for _, x := range f.Tensors {
+			x.Name = prefix + x.Name
+			both = append(both, x)
+		}
+	}
+	two = writeWeights(t, filepath.Join(t.TempDir(), "digits.safetensors"), both...)
+	args := []string{"train", "--data", "digits", "--model", "mlp", "--init", two, "--epochs", "1", "--subset", "50", "--out", filepath.Join(t.TempDir(), "run")}
+	if code, _, stderr := call(args...); code == 0 || !strings.Contains(stderr, "weights-key, of ema, model") {
+		t.Errorf("train: exit code %d, %q", code, stderr)
+	}
+	mustCall(t, append(args, "--weights-key", "ema")...)
+	one := writeWeights(t, filepath.Join(t.TempDir(), "one.safetensors"), both[:len(both)/2]...)
+	args[6], args[len(args)-1] = one, filepath.Join(t.TempDir(), "run")
+	if code, out, stderr := call(args...); code != 0 || !strings.Contains(stderr, one+": the prefix model. was taken away") {
+		t.Errorf("train: exit code %d, %q, %q", code, out, stderr)
+	}
+	if code, _, stderr := call("train", "--weights-key", "ema"); code != exitUsage || !strings.Contains(stderr, "give init as well") {
+		t.Errorf("train without a file: exit code %d, %q", code, stderr)
+	}
+	if code, out, _ := call("eval", "--data", "digits", "--model", "mlp", "--weights", two, "--weights-key", "ema"); code != 0 || !strings.Contains(out, "accuracy") {
+		t.Errorf("eval: exit code %d, %q", code, out)
+	}
+}
+
+// A file of class names as editors and scripts write them.
+func TestClassNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "classes.txt")
+	for content, want := range map[string]string{
+		"cat\ndog\n":                    "cat,dog",
+		"\xef\xbb\xbfcat\r\ndog\r\n":    "cat,dog",
+		"\xef\xbb\xbf[\"cat\",\"dog\"]": "cat,dog",
+		"cat\ndog\n\n\n":                "cat,dog",
+		"cat\n\ndog":                    "name 2 is empty",
+		"\xff\xfec\x00a\x00t\x00":       "save it as UTF-8",
+		"caf\xe9\nth\xe9":               "not UTF-8",
+		"[\"cat\", 3]":                  "not a JSON array of names",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		names, err := classNames(path)
+		if err == nil && strings.Join(names, ",") != want || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v; want %s", content, names, err, want)
+		}
 	}
 }

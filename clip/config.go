@@ -4,7 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/monge-ml/monge/internal/foreign"
 )
 
 // A Config is the shape of a CLIP model, with the names of Hugging Face's config.json.
@@ -21,7 +27,9 @@ type TowerConfig struct {
 	Hidden     int    `json:"intermediate_size"`
 	Layers     int    `json:"num_hidden_layers"`
 	Heads      int    `json:"num_attention_heads"`
-	Activation string `json:"hidden_act"` // quick_gelu or gelu
+	Activation string `json:"hidden_act"` // one of Activations
+
+	Epsilon float32 `json:"layer_norm_eps"` // which the norms add to the variance; 1e-5 where [New] finds none
 }
 
 // TextConfig is the shape of the text tower.
@@ -29,6 +37,11 @@ type TextConfig struct {
 	TowerConfig
 	Vocabulary int `json:"vocab_size"`
 	Length     int `json:"max_position_embeddings"` // tokens of a text at most
+
+	// End is the token at whose first place a text's features are read; of 0 it is the
+	// tokenizer's end of text, which [Open] requires it to be. Transformers take 49407 if it is
+	// missing, and the largest token where it is 2, as it stands in files of before 2023.
+	End int `json:"eos_token_id,omitempty"`
 }
 
 // VisionConfig is the shape of the image tower.
@@ -39,12 +52,15 @@ type VisionConfig struct {
 	Channels int `json:"num_channels"`
 }
 
+// epsilon is that of all published models.
+const epsilon = 1e-5
+
 // DefaultConfig is openai/clip-vit-base-patch32, which is also what a config.json means
 // that leaves something out.
 func DefaultConfig() Config {
 	return Config{
-		Text:       TextConfig{TowerConfig{512, 2048, 12, 8, "quick_gelu"}, 49408, 77},
-		Vision:     VisionConfig{TowerConfig{768, 3072, 12, 12, "quick_gelu"}, 224, 32, 3},
+		Text:       TextConfig{TowerConfig: TowerConfig{512, 2048, 12, 8, "quick_gelu", epsilon}, Vocabulary: 49408, Length: 77},
+		Vision:     VisionConfig{TowerConfig{768, 3072, 12, 12, "quick_gelu", epsilon}, 224, 32, 3},
 		Projection: 512, LogitScale: 2.6592,
 	}
 }
@@ -54,15 +70,20 @@ const maxConfigFile = 1 << 20
 
 // ReadConfig reads a config.json.
 func ReadConfig(path string) (Config, error) {
+	c, _, err := readConfig(path)
+	return c, err
+}
+
+// readConfig is parseConfig of a file.
+func readConfig(path string) (c Config, r remarks, err error) {
 	b, err := readConfigFile(path)
 	if err != nil {
-		return Config{}, err
+		return c, r, err
 	}
-	c, err := ParseConfig(b)
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+	if c, r, err = parseConfig(b); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	return c, nil
+	return c, r, err
 }
 
 func readConfigFile(path string) ([]byte, error) {
@@ -76,19 +97,152 @@ func readConfigFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// ParseConfig is [ReadConfig] of a file's content.
+// ParseConfig is [ReadConfig] of a file's content. Every key of the file is honoured, known not
+// to matter, or an error.
 func ParseConfig(b []byte) (Config, error) {
-	var kind struct {
-		Model string `json:"model_type"`
+	c, _, err := parseConfig(b)
+	return c, err
+}
+
+// remarks are what there is to say of a config.json that can be read.
+type remarks struct {
+	misfit string   // if the weights don't fit
+	notes  []string // if the model is trained
+}
+
+// parseConfig also returns remarks.
+func parseConfig(b []byte) (c Config, r remarks, err error) {
+	all, err := foreign.Object(b)
+	if err != nil {
+		return c, r, fmt.Errorf("not a config.json: %w", err)
 	}
-	c := DefaultConfig()
-	if err := errors.Join(json.Unmarshal(b, &kind), json.Unmarshal(b, &c)); err != nil {
-		return Config{}, fmt.Errorf("not a config.json: %w", err)
+	if err := checkModelType(all); err != nil {
+		return c, r, err
 	}
-	if kind.Model != "clip" {
-		return Config{}, fmt.Errorf("model_type is %q; only \"clip\" can be loaded here", kind.Model)
+	if err := configKeys.Check("", all); err != nil {
+		return c, r, err
 	}
-	return c, c.check()
+	c = DefaultConfig()
+	both := map[string]json.RawMessage{"projection_dim": all["projection_dim"], "logit_scale_init_value": all["logit_scale_init_value"]}
+	if err := decode(both, &c); err != nil {
+		return c, r, err
+	}
+	for _, t := range []struct {
+		name string
+		keys foreign.Keys
+		into any
+	}{{"text_config", textKeys, &c.Text}, {"vision_config", visionKeys, &c.Vision}} {
+		if err := r.readTower(all, t.name, t.keys, t.into); err != nil {
+			return c, r, err
+		}
+	}
+	return c, r, c.check()
+}
+
+// checkModelType returns an error for the configuration of another kind of model.
+func checkModelType(all map[string]json.RawMessage) error {
+	var kind string
+	switch b, there := all["model_type"]; {
+	case !there && (all["text_config"] != nil || all["text_config_dict"] != nil || all["vision_config"] != nil):
+		return errors.New(`model_type is missing; that of a CLIP model is "clip"`)
+	case !there:
+		return errors.New("model_type is missing, and there is no text_config: this is no configuration of a CLIP model")
+	case json.Unmarshal(b, &kind) != nil:
+		return fmt.Errorf("model_type is %.80s; that of a CLIP model is \"clip\"", b)
+	case kind == "clip_text_model" || kind == "clip_vision_model":
+		return fmt.Errorf("model_type is %q, one tower of a CLIP model; only \"clip\", a model of both, can be loaded here", kind)
+	case kind != "clip":
+		return fmt.Errorf("model_type is %.80q; only \"clip\" can be loaded here", kind)
+	}
+	return nil
+}
+
+// readTower reads a tower's settings. Where there are some under the older name, with _dict, they
+// stand for all of the tower's, and what they leave out is at its default, as in transformers.
+func (r *remarks) readTower(all map[string]json.RawMessage, name string, keys foreign.Keys, into any) error {
+	settings, err := towerObject(all, name, keys)
+	if err != nil {
+		return err
+	}
+	older, err := towerObject(all, name+"_dict", keys)
+	if err != nil {
+		return err
+	}
+	if older != nil {
+		for _, key := range slices.Sorted(maps.Keys(settings)) {
+			if _, both := older[key]; !both && shaping[key] {
+				r.misfit = fmt.Sprintf("in %s %s_dict overrides %[2]s and leaves out %s, which has its default then: take %[2]s_dict out of the file, or complete it", ConfigFile, name, key)
+				break
+			}
+		}
+		settings = older
+	}
+	for _, key := range []string{"attention_dropout", "dropout"} {
+		if b := settings[key]; b != nil && string(b) != "null" && strings.Trim(string(b), "0.") != "" {
+			r.notes = append(r.notes, fmt.Sprintf("%s.%s is %.20s; towers are trained without dropout here", name, key, b))
+		}
+	}
+	if err := decode(settings, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// towerObject returns the settings of a tower by a name, nil if there are none.
+func towerObject(all map[string]json.RawMessage, name string, keys foreign.Keys) (map[string]json.RawMessage, error) {
+	if b := all[name]; b == nil || string(b) == "null" {
+		return nil, nil
+	}
+	settings, err := foreign.Object(all[name])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, key := range []string{"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "hidden_act", "layer_norm_eps",
+		"vocab_size", "max_position_embeddings", "image_size", "patch_size", "num_channels"} {
+		if string(settings[key]) == "null" {
+			return nil, fmt.Errorf("%s.%s is null: say what it is, or leave it out for CLIP's own", name, key)
+		}
+	}
+	for _, key := range []string{"image_size", "patch_size"} {
+		if err := square(settings, key); err != nil {
+			return nil, fmt.Errorf("%s.%w", name, err)
+		}
+	}
+	return settings, keys.Check(name+".", settings)
+}
+
+// square makes one number of height and width.
+func square(settings map[string]json.RawMessage, key string) error {
+	var sides []int
+	if b := settings[key]; b == nil || string(b) == "null" || json.Unmarshal(b, &sides) != nil {
+		return nil
+	}
+	if len(sides) != 2 || sides[0] != sides[1] {
+		return fmt.Errorf("%s is %.80s; only squares can be read here", key, settings[key])
+	}
+	settings[key] = json.RawMessage(strconv.Itoa(sides[0]))
+	return nil
+}
+
+// decode is json.Unmarshal of an object that is taken apart.
+func decode(settings map[string]json.RawMessage, into any) error {
+	b, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("not a config.json: %w", err)
+	}
+	return nil
+}
+
+// complete sets what a program's own configuration may leave out.
+func (c *Config) complete() {
+	for _, e := range []*float32{&c.Text.Epsilon, &c.Vision.Epsilon} {
+		if *e == 0 {
+			*e = epsilon
+		}
+	}
 }
 
 // check returns an error for sizes that no model could have, or that would take more
@@ -102,6 +256,7 @@ func (c *Config) check() error {
 		{"projection_dim", c.Projection, 1 << 14},
 		{"text_config.vocab_size", c.Text.Vocabulary, 1 << 22},
 		{"text_config.max_position_embeddings", c.Text.Length, 1 << 16},
+		{"text_config.eos_token_id plus 1", c.Text.End + 1, 1 << 22},
 		{"vision_config.image_size", c.Vision.Size, 1 << 13},
 		{"vision_config.patch_size", c.Vision.Patch, 1 << 13},
 		{"vision_config.num_channels", c.Vision.Channels, 1 << 8},
@@ -116,7 +271,10 @@ func (c *Config) check() error {
 			return fmt.Errorf("%shidden_size is %d, which is not a multiple of num_attention_heads, %d", t.name, t.Width, t.Heads)
 		}
 		if _, ok := activations[t.Activation]; !ok {
-			return fmt.Errorf("%shidden_act is %q; there are quick_gelu, gelu", t.name, t.Activation)
+			return fmt.Errorf("%shidden_act is %.80q; there are %s", t.name, t.Activation, strings.Join(Activations(), ", "))
+		}
+		if !(t.Epsilon > 0 && t.Epsilon <= 1) { // not a number too
+			return fmt.Errorf("%slayer_norm_eps is %g; it must be above 0 and at most 1", t.name, t.Epsilon)
 		}
 	}
 	for _, s := range sizes {

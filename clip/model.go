@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -16,7 +17,15 @@ import (
 	"github.com/monge-ml/monge/tensor"
 )
 
-var activations = map[string]nn.LayerFunc{"quick_gelu": nn.QuickGELU, "gelu": nn.GELU}
+// activations have the names of transformers, where some have several.
+var activations = map[string]nn.LayerFunc{
+	"quick_gelu": nn.QuickGELU, "gelu": nn.GELU, "gelu_python": nn.GELU,
+	"gelu_new": nn.GELUTanh, "gelu_fast": nn.GELUTanh, "gelu_accurate": nn.GELUTanh, "gelu_pytorch_tanh": nn.GELUTanh, "gelu_python_tanh": nn.GELUTanh,
+	"relu": nn.ReLU, "silu": nn.SiLU, "swish": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+}
+
+// Activations are the names that hidden_act may have.
+func Activations() []string { return slices.Sorted(maps.Keys(activations)) }
 
 // A Model is a CLIP model. It is not safe for concurrent use.
 type Model struct {
@@ -66,6 +75,7 @@ func New(c Config) (*Model, error) { return NewWith(c, Options{}) }
 
 // NewWith is [New] with options.
 func NewWith(c Config, o Options) (*Model, error) {
+	c.complete()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -122,7 +132,7 @@ func initialise(p *nn.Param, t TowerConfig) {
 
 func (t TowerConfig) encoder(causal bool, o Options) nn.EncoderOptions {
 	return nn.EncoderOptions{Layers: t.Layers, Width: t.Width, Heads: t.Heads, Hidden: t.Hidden, Activation: activations[t.Activation],
-		Causal: causal, Checkpoint: o.Checkpoint}
+		Causal: causal, Checkpoint: o.Checkpoint, Epsilon: t.Epsilon}
 }
 
 func textTower(b nn.Builder, c Config, o Options) tower {
@@ -131,7 +141,7 @@ func textTower(b nn.Builder, c Config, o Options) tower {
 		table:     e.Param("token_embedding.weight", nil, c.Text.Vocabulary, c.Text.Width),
 		positions: e.Param("position_embedding.weight", nil, c.Text.Length, c.Text.Width),
 		encoder:   b.Encoder("encoder", c.Text.encoder(true, o)),
-		after:     b.LayerNorm("final_layer_norm", c.Text.Width),
+		after:     b.LayerNormWith("final_layer_norm", c.Text.Width, c.Text.Epsilon),
 	}
 }
 
@@ -142,9 +152,9 @@ func imageTower(b nn.Builder, c Config, o Options) tower {
 		class:     e.Param("class_embedding", nil, v.Width),
 		patches:   e.Conv2d("patch_embedding", v.Channels, v.Width, v.Patch, nn.ConvOptions{Stride: v.Patch, NoBias: true}),
 		positions: e.Param("position_embedding.weight", nil, side*side+1, v.Width),
-		before:    b.LayerNorm("pre_layrnorm", v.Width), // so spelt there
+		before:    b.LayerNormWith("pre_layrnorm", v.Width, v.Epsilon), // so spelt there
 		encoder:   b.Encoder("encoder", v.encoder(false, o)),
-		after:     b.LayerNorm("post_layernorm", v.Width),
+		after:     b.LayerNormWith("post_layernorm", v.Width, v.Epsilon),
 	}
 }
 

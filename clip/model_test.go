@@ -310,15 +310,26 @@ func TestErrors(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                         "not a config.json",
-		`{"model_type": "siglip"}`: `model_type is "siglip"; only "clip"`,
-		`{"projection_dim": 4}`:    `model_type is ""`,
-		`{"model_type": "clip", "projection_dim": 0}`:                              "projection_dim is 0; it must be from 1",
-		`{"model_type": "clip", "vision_config": {"patch_size": 5}}`:               "not a multiple of patch_size, 5",
-		`{"model_type": "clip", "text_config": {"hidden_size": 100}}`:              "text_config.hidden_size is 100, which is not a multiple of num_attention_heads, 8",
-		`{"model_type": "clip", "text_config": {"num_hidden_layers": 1000000000}}`: "text_config.num_hidden_layers is 1000000000",
-		`{"model_type": "clip", "text_config": {"hidden_act": "relu"}}`:            `hidden_act is "relu"; there are quick_gelu, gelu`,
-		`{"model_type": "clip", "vision_config": {"image_size": -1}}`:              "vision_config.image_size is -1",
+		``:                                  "not a config.json",
+		`{"model_type": "siglip"}`:          `model_type is "siglip"; only "clip"`,
+		`{"projection_dim": 4}`:             "model_type is missing, and there is no text_config",
+		`{"text_config": {}}`:               `model_type is missing; that of a CLIP model is "clip"`,
+		`{"model_type": "clip_text_model"}`: "one tower of a CLIP model",
+		`{"model_type": "clip", "projection_dim": 0}`:                                "projection_dim is 0; it must be from 1",
+		`{"model_type": "clip", "vision_config": {"patch_size": 5}}`:                 "not a multiple of patch_size, 5",
+		`{"model_type": "clip", "text_config": {"hidden_size": 100}}`:                "text_config.hidden_size is 100, which is not a multiple of num_attention_heads, 8",
+		`{"model_type": "clip", "text_config": {"num_hidden_layers": 1000000000}}`:   "text_config.num_hidden_layers is 1000000000",
+		`{"model_type": "clip", "text_config": {"hidden_act": "mish"}}`:              `hidden_act is "mish"; there are gelu, `,
+		`{"model_type": "clip", "text_config": {"layer_norm_eps": -0.1}}`:            "text_config.layer_norm_eps is -0.1; it must be above 0",
+		`{"model_type": "clip", "vision_config": {"layer_norm_eps": 0}}`:             "vision_config.layer_norm_eps is 0; it must be above 0",
+		`{"model_type": "clip", "text_config": {"Hidden_size": 4}}`:                  "text_config.Hidden_size is 4: this setting is not known here",
+		`{"model_type": "clip", "vision_config_dict": {"pruned_heads": {"0": [1]}}}`: `vision_config_dict.pruned_heads is {"0": [1]}; only models where it is {}`,
+		`{"model_type": "clip", "quantization_config": {"bits": 4}}`:                 "quantization_config is",
+		`{"model_type": "clip", "text_config": {"eos_token_id": [1, 2]}}`:            "eos_token_id",
+		`{"model_type": "clip", "vision_config": {"patch_size": [16, 32]}}`:          "vision_config.patch_size is [16, 32]; only squares",
+		`{"model_type": "clip", "text_config": {"layer_norm_eps": null}}`:            "text_config.layer_norm_eps is null",
+		`{"model_type": "clip", "text_config": []}`:                                  "text_config: [] is no object of settings",
+		`{"model_type": "clip", "vision_config": {"image_size": -1}}`:                "vision_config.image_size is -1",
 	} {
 		if _, err := clip.ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", text, err, want)

@@ -2,11 +2,8 @@ package clip
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,13 +18,6 @@ const (
 	OpenCLIPWeightsFile = "open_clip_model.safetensors"
 	OpenCLIPTorchFile   = "open_clip_pytorch_model.bin"
 )
-
-// isOpenCLIP reports whether a directory has OpenCLIP's files alone; many have both kinds.
-func isOpenCLIP(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, WeightsFile))
-	_, errOpen := os.Stat(filepath.Join(dir, OpenCLIPConfigFile))
-	return errors.Is(err, fs.ErrNotExist) && errOpen == nil
-}
 
 // openCLIPConfig is the part of open_clip_config.json that decides.
 type openCLIPConfig struct {
@@ -76,21 +66,23 @@ var openCLIPSettings = map[string]any{
 	"model_cfg.vision_cfg.pool_type":      "tok",
 	"model_cfg.vision_cfg.pos_embed_type": "learnable",
 
-	"model_cfg.text_cfg.context_length":    nil,
-	"model_cfg.text_cfg.vocab_size":        nil,
-	"model_cfg.text_cfg.layers":            nil,
-	"model_cfg.text_cfg.width":             nil,
-	"model_cfg.text_cfg.heads":             nil,
-	"model_cfg.text_cfg.mlp_ratio":         nil,
-	"model_cfg.text_cfg.pool_type":         "argmax",
-	"model_cfg.text_cfg.proj_type":         "linear",
-	"model_cfg.text_cfg.hf_tokenizer_name": nil,
+	"model_cfg.text_cfg.context_length":         nil,
+	"model_cfg.text_cfg.vocab_size":             nil,
+	"model_cfg.text_cfg.layers":                 nil,
+	"model_cfg.text_cfg.width":                  nil,
+	"model_cfg.text_cfg.heads":                  nil,
+	"model_cfg.text_cfg.mlp_ratio":              nil,
+	"model_cfg.text_cfg.pool_type":              "argmax",
+	"model_cfg.text_cfg.proj_type":              "linear",
+	"model_cfg.text_cfg.hf_tokenizer_name":      nil,
+	"model_cfg.text_cfg.tokenizer_kwargs.clean": "lower",
 
 	"preprocess_cfg.mean":          nil,
 	"preprocess_cfg.std":           nil,
 	"preprocess_cfg.interpolation": nil,
 	"preprocess_cfg.resize_mode":   nil,
 	"preprocess_cfg.mode":          "RGB",
+	"preprocess_cfg.size":          nil, // the model's counts there
 	"preprocess_cfg.fill_color":    nil, // around images, of a resize_mode that is refused
 }
 
@@ -122,7 +114,7 @@ func parseOpenCLIP(b []byte) (c Config, pre picture.Preprocessor, err error) {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return c, pre, fmt.Errorf("not an %s: %w", OpenCLIPConfigFile, err)
 	}
-	for _, part := range []string{"model_cfg", "preprocess_cfg"} {
+	for _, part := range slices.Sorted(maps.Keys(all)) {
 		if err := checkSettings(part, all[part]); err != nil {
 			return c, pre, err
 		}
@@ -152,8 +144,8 @@ func (f *openCLIPConfig) shape() (Config, error) {
 		activation = "quick_gelu"
 	}
 	c := Config{
-		Text:       TextConfig{TowerConfig{t.Width, hidden(t.Width, t.Ratio), t.Layers, t.Heads, activation}, t.Vocabulary, t.Length},
-		Vision:     VisionConfig{TowerConfig{v.Width, hidden(v.Width, v.Ratio), v.Layers, v.Width / v.HeadWidth, activation}, v.Size, v.Patch, 3},
+		Text:       TextConfig{TowerConfig: TowerConfig{t.Width, hidden(t.Width, t.Ratio), t.Layers, t.Heads, activation, epsilon}, Vocabulary: t.Vocabulary, Length: t.Length},
+		Vision:     VisionConfig{TowerConfig{v.Width, hidden(v.Width, v.Ratio), v.Layers, v.Width / v.HeadWidth, activation, epsilon}, v.Size, v.Patch, 3},
 		Projection: f.Model.Embed, LogitScale: DefaultConfig().LogitScale,
 	}
 	if err := c.check(); err != nil {
@@ -212,16 +204,14 @@ func readOpenCLIP(dir string) (Config, picture.Preprocessor, error) {
 // readOpenCLIPWeights returns the path of a directory's weights and their tensors in Hugging
 // Face's names.
 func readOpenCLIPWeights(dir string, c Config) (path string, tensors []weights.Tensor, err error) {
-	path = filepath.Join(dir, OpenCLIPWeightsFile)
-	f, err := weights.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		path = filepath.Join(dir, OpenCLIPTorchFile)
-		f, err = weights.Read(path)
+	if path, err = weights.Find(dir, openCLIPWeights...); err != nil {
+		return path, nil, err
 	}
+	f, err := weights.Read(path)
 	if err != nil {
 		return path, nil, err
 	}
-	if tensors, err = fromOpenCLIP(c, f.StateDict()); err != nil {
+	if tensors, err = fromOpenCLIP(c, f); err != nil {
 		return path, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return path, tensors, nil
@@ -246,31 +236,21 @@ var openCLIPNames = strings.NewReplacer(
 	"self_attn.out_proj", "attn.out_proj", "layer_norm", "ln_", "mlp.fc1", "mlp.c_fc", "mlp.fc2", "mlp.c_proj",
 )
 
-// fromOpenCLIP returns tensors in OpenCLIP's names and shapes, which are also those of OpenAI,
-// in Hugging Face's. Their elements are shared but for those of projections.
-func fromOpenCLIP(c Config, tensors []weights.Tensor) ([]weights.Tensor, error) {
+// fromOpenCLIP returns a file's tensors in OpenCLIP's names and shapes, which are also those of
+// OpenAI, in Hugging Face's. Their elements are shared but for those of projections.
+func fromOpenCLIP(c Config, f *weights.File) ([]weights.Tensor, error) {
 	m, err := New(c)
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]int{}
-	var want []weights.Spec
-	for _, p := range m.Params {
-		name, shape := openCLIPNames.Replace(p.Name), slices.Clone(p.TorchShape())
-		if _, seen := places[name]; seen {
-			continue
-		}
-		if strings.Contains(name, "in_proj_") {
-			shape[0] *= 3
-		}
-		if isProjection(p.Name) {
-			slices.Reverse(shape)
-		}
-		places[name] = len(want)
-		want = append(want, weights.Spec{Name: name, Shape: shape})
-	}
+	want, places := openCLIPSpecs(m)
 	// OpenAI's files also have what they say of the shape.
-	plan, err := weights.Match(want, tensors, weights.MatchOptions{Unexpected: []string{"input_resolution", "context_length", "vocab_size"}})
+	may := []string{"input_resolution", "context_length", "vocab_size"}
+	tensors, err := fit(f, want, may)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := weights.Match(want, tensors, weights.MatchOptions{Unexpected: may})
 	if err != nil {
 		return nil, err
 	}
@@ -289,6 +269,26 @@ func fromOpenCLIP(c Config, tensors []weights.Tensor) ([]weights.Tensor, error) 
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// openCLIPSpecs returns what OpenCLIP's file of a model has, and the place of each name there.
+func openCLIPSpecs(m *Model) (want []weights.Spec, places map[string]int) {
+	places = map[string]int{}
+	for _, p := range m.Params {
+		name, shape := openCLIPNames.Replace(p.Name), slices.Clone(p.TorchShape())
+		if _, seen := places[name]; seen {
+			continue
+		}
+		if strings.Contains(name, "in_proj_") {
+			shape[0] *= 3
+		}
+		if isProjection(p.Name) {
+			slices.Reverse(shape)
+		}
+		places[name] = len(want)
+		want = append(want, weights.Spec{Name: name, Shape: shape})
+	}
+	return want, places
 }
 
 // isProjection tells a projection to the common space, which multiplies from the other side.

@@ -120,6 +120,12 @@ func TestOpenCLIPOpenSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, p := range []*clip.Pretrained{p, got} { // captions are mended as OpenCLIP does
+		mended, err := p.Tokens("it’s a cat&amp;#39;s face")
+		if plain, _ := p.Tokens("it's a cat's face"); err != nil || !slices.Equal(mended, plain) {
+			t.Errorf("tokens %v, want %v (%v)", mended, plain, err)
+		}
+	}
 	if !slices.Equal(got.Theta, p.Theta) || got.Config != p.Config || !reflect.DeepEqual(got.Preprocessor, pre) {
 		t.Errorf("opened as %+v, %+v", got.Config, got.Preprocessor)
 	}
@@ -153,6 +159,9 @@ func TestOpenCLIPWeightErrors(t *testing.T) {
 		t.Errorf("without weights: %v", err)
 	}
 	dir = largeOpenCLIP(t)
+	if err := os.Remove(filepath.Join(dir, "tokenizer_config.json")); err != nil { // it has the numbers too
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "vocab.json")
 	swap := strings.NewReplacer(`"\u003c|endoftext|\u003e"`, `"\u003c|startoftext|\u003e"`, `"\u003c|startoftext|\u003e"`, `"\u003c|endoftext|\u003e"`)
 	b, err := os.ReadFile(path)
@@ -174,15 +183,17 @@ func TestOpenCLIPConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := clip.Config{
-		Text:       clip.TextConfig{TowerConfig: clip.TowerConfig{Width: 640, Hidden: 3150, Layers: 12, Heads: 16, Activation: "gelu"}, Vocabulary: 49408, Length: 77},
-		Vision:     clip.VisionConfig{TowerConfig: clip.TowerConfig{Width: 896, Hidden: 3584, Layers: 12, Heads: 14, Activation: "gelu"}, Size: 224, Patch: 16, Channels: 3},
+		Text:       clip.TextConfig{TowerConfig: clip.TowerConfig{Width: 640, Hidden: 3150, Layers: 12, Heads: 16, Activation: "gelu", Epsilon: 1e-5}, Vocabulary: 49408, Length: 77},
+		Vision:     clip.VisionConfig{TowerConfig: clip.TowerConfig{Width: 896, Hidden: 3584, Layers: 12, Heads: 14, Activation: "gelu", Epsilon: 1e-5}, Size: 224, Patch: 16, Channels: 3},
 		Projection: 640, LogitScale: 2.6592,
 	}
 	if c != want || pre.Size != 224 || pre.Crop != 0 || !pre.Bicubic || pre.Normalize.Mean[0] != .48145466 {
 		t.Errorf("%+v, %+v", c, pre)
 	}
 	for text, want := range map[string]string{
-		``:                                   "not an open_clip_config.json",
+		``: "not an open_clip_config.json",
+		`{"model_cfg": {"embed_dim": 8}, "hub_cfg": {"x": 1}}`:                                         "hub_cfg.x is 1",
+		`{"model_cfg": {"embed_dim": 8, "text_cfg": {"tokenizer_kwargs": {"clean": "canonicalize"}}}}`: "tokenizer_kwargs.clean is canonicalize; only models where it is lower",
 		`[]`:                                 "not an open_clip_config.json",
 		`{}`:                                 "projection_dim is 0",
 		`{"model_cfg": {"embed_dim": 1e99}}`: "not the open_clip_config.json of two transformers",

@@ -1,6 +1,8 @@
 package clip_test
 
 import (
+	"encoding/json"
+	"errors"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -130,5 +132,29 @@ func TestBeginErrors(t *testing.T) {
 	}
 	if _, err := clip.Begin(clip.Shapes["clip-tiny"], captions, clip.Options{Freeze: []string{"nothing"}}); err == nil || !strings.Contains(err.Error(), "no parameter matches") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Transformers read a text's features at eos_token_id, and cut long texts by model_max_length.
+func TestSavedTokens(t *testing.T) {
+	p := begin(t, clip.Options{})
+	dir := t.TempDir()
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Text map[string]any `json:"text_config"`
+	}
+	var settings map[string]any
+	if err := errors.Join(json.Unmarshal(readFile(t, filepath.Join(dir, clip.ConfigFile)), &config), json.Unmarshal(readFile(t, filepath.Join(dir, "tokenizer_config.json")), &settings)); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]int{"bos_token_id": p.Tokenizer.Start, "eos_token_id": p.Tokenizer.End, "pad_token_id": p.Tokenizer.Pad} {
+		if config.Text[key] != float64(want) {
+			t.Errorf("%s is %v, want %d", key, config.Text[key], want)
+		}
+	}
+	if settings["model_max_length"] != float64(p.Config.Text.Length) {
+		t.Errorf("texts are cut at %v, want %d", settings["model_max_length"], p.Config.Text.Length)
 	}
 }

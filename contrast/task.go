@@ -179,12 +179,13 @@ func digestOf(dir string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-// Notes says what of the pairs could not be used.
+// Notes says what of the pairs could not be used, and of the model's settings.
 func (t *Task) Notes() []string {
+	notes := slices.Clone(t.Pretrained.Notes)
 	if left := t.source.left(); left != "" {
-		return []string{left}
+		notes = append(notes, left)
 	}
-	return nil
+	return notes
 }
 
 // Close stops the preparation of minibatches.

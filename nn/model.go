@@ -13,6 +13,10 @@ import (
 type Model struct {
 	Network
 
+	// HashedWords says that an input is the numbers of hashed words, so that weights of a
+	// vocabulary do not fit, whatever their shape.
+	HashedWords bool
+
 	input   []int // shape of one input
 	classes int
 	flops   int

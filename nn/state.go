@@ -53,6 +53,22 @@ func (m *Model) LoadStateDictWith(theta []float32, tensors []weights.Tensor, o L
 	return kept, nil
 }
 
+// Specs returns the tensors that a state dict must have, and those that it may have: counts of
+// batches, for [weights.File.Fit].
+func (n *Network) Specs() (want, may []weights.Spec) {
+	for _, p := range n.Params {
+		want = append(want, weights.Spec{Name: p.Name, Shape: p.TorchShape()})
+	}
+	for _, b := range n.Buffers {
+		if b.Count {
+			may = append(may, weights.Spec{Name: b.Name})
+		} else {
+			want = append(want, weights.Spec{Name: b.Name, Shape: []int{len(b.Data)}})
+		}
+	}
+	return want, may
+}
+
 // load is LoadStateDict, except that the parameters of some names keep their values.
 func (n *Network) load(theta []float32, tensors []weights.Tensor, kept []string) error {
 	if len(theta) != n.size {

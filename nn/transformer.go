@@ -10,18 +10,27 @@ import (
 type layerNorm struct {
 	name         string
 	weight, bias *Param
+	epsilon      float32
 }
+
+// normEpsilon is what PyTorch's LayerNorm adds to the variance unless told otherwise.
+const normEpsilon = 1e-5
 
 // LayerNorm returns normalisation of rows of a width, PyTorch's LayerNorm, with
 // parameters name.weight and name.bias.
 func (b Builder) LayerNorm(name string, width int) Layer {
+	return b.LayerNormWith(name, width, normEpsilon)
+}
+
+// LayerNormWith is [Builder.LayerNorm] with what is added to the variance.
+func (b Builder) LayerNormWith(name string, width int, epsilon float32) Layer {
 	p := b.In(name)
-	return &layerNorm{name: p.scope(), weight: p.Param("weight", Constant(1), width), bias: p.Param("bias", Constant(0), width)}
+	return &layerNorm{p.scope(), p.Param("weight", Constant(1), width), p.Param("bias", Constant(0), width), epsilon}
 }
 
 func (n *layerNorm) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope(n.name)
-	return t.LayerNorm(x, n.weight.view, n.bias.view, 1e-5)
+	return t.LayerNorm(x, n.weight.view, n.bias.view, n.epsilon)
 }
 
 // embedding is a table of learned vectors.
@@ -76,7 +85,8 @@ type EncoderOptions struct {
 	Hidden               int       // width of the perceptron between
 	Activation           LayerFunc // of that; GELU unless given
 	Causal               bool
-	Checkpoint           bool // keep the result of each layer alone, see [tensor.Tape.Checkpoint]
+	Epsilon              float32 // of the norms; PyTorch's 1e-5 unless given
+	Checkpoint           bool    // keep the result of each layer alone, see [tensor.Tape.Checkpoint]
 }
 
 // Encoder returns the layers of a pre-norm transformer, named name.layers.0 and so on with
@@ -85,13 +95,16 @@ func (b Builder) Encoder(name string, o EncoderOptions) Layer {
 	if o.Activation == nil {
 		o.Activation = GELU
 	}
+	if o.Epsilon == 0 {
+		o.Epsilon = normEpsilon
+	}
 	var s Sequential
 	for i := range o.Layers {
 		p := b.In(name).In(fmt.Sprintf("layers.%d", i))
 		attention := p.SelfAttention("self_attn", o.Width, tensor.AttentionOptions{Heads: o.Heads, Causal: o.Causal})
-		norm1 := p.LayerNorm("layer_norm1", o.Width)
+		norm1 := p.LayerNormWith("layer_norm1", o.Width, o.Epsilon)
 		mlp := Sequential{p.Linear("mlp.fc1", o.Width, o.Hidden), o.Activation, p.Linear("mlp.fc2", o.Hidden, o.Width)}
-		layer := Sequential{residual{norm1, attention}, residual{p.LayerNorm("layer_norm2", o.Width), mlp}}
+		layer := Sequential{residual{norm1, attention}, residual{p.LayerNormWith("layer_norm2", o.Width, o.Epsilon), mlp}}
 		if o.Checkpoint {
 			s = append(s, &checkpoint{layer})
 		} else {

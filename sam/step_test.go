@@ -526,7 +526,7 @@ func TestFamily(t *testing.T) {
 		{"m-sam", Params{Rho: Constant(math.Inf(1)), AscentBudget: Constant(.1)}, ""},
 		{"fisher", Params{Rho: rho}, ""},
 		{"asam", Params{Rho: rho, Eta: &one}, ""},
-		{"adam", Params{Rho: rho}, `unknown method "adam"; there are none, sam, m-sam, fisher, asam`},
+		{"adam", Params{Rho: rho}, `unknown method "adam" (did you mean asam?); there are none, sam, m-sam, fisher, asam`},
 		{"sam", Params{}, "needs a radius"},
 		{"sam", Params{Rho: rho, Alpha: &one}, "no loss axis"},
 		{"asam", Params{Rho: rho, AscentBudget: Constant(.1)}, "no ascent budget"},

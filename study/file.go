@@ -17,6 +17,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/words"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -78,7 +79,7 @@ func open(name string) (*file, error) {
 	}
 	b, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) && filepath.Ext(name) != ".toml" {
-		return nil, fmt.Errorf("no preset or file %q; the presets are %s", name, strings.Join(Presets(), ", "))
+		return nil, fmt.Errorf("no preset or file %q%s; the presets are %s", name, words.DidYouMean(name, Presets()), strings.Join(Presets(), ", "))
 	}
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func open(name string) (*file, error) {
 
 func preset(name string) (*file, error) {
 	if !slices.Contains(Presets(), name) {
-		return nil, fmt.Errorf("unknown preset %q; there are %s", name, strings.Join(Presets(), ", "))
+		return nil, fmt.Errorf("unknown preset %q%s; there are %s", name, words.DidYouMean(name, Presets()), strings.Join(Presets(), ", "))
 	}
 	b, err := presets.ReadFile("presets/" + name + ".toml")
 	if err != nil {
@@ -106,17 +107,24 @@ func preset(name string) (*file, error) {
 
 // parse reads a study, over the preset that it names.
 func parse(b []byte) (*file, error) {
-	var f file
-	m, err := toml.Decode(string(b), &f)
-	var parse toml.ParseError
-	switch {
-	case errors.As(err, &parse):
-		return nil, fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
-	case err != nil:
+	var (
+		f      file
+		values map[string]any
+	)
+	if err := words.TOML(b, &values); err != nil {
 		return nil, err
 	}
-	if unknown := m.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("unknown key %q; a study has name, about, notes, beside, preset, seeds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables", unknown[0])
+	if err := checkShape(b, values); err != nil {
+		return nil, err
+	}
+	m, err := toml.Decode(string(b), &f)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range m.Undecoded() {
+		if key[0] == "own" { // what tables of settings hold is not decoded but set
+			return nil, fmt.Errorf("unknown key %q", key)
+		}
 	}
 	if len(f.Own) > 0 && !f.Program {
 		return nil, errors.New("[[own]] says what settings the task of a program has; it needs program = true")
@@ -204,7 +212,7 @@ func (t table) normalize(own []string) error {
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		name := strings.ReplaceAll(key, "_", "-")
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("%s: unknown setting %q; there are %s", t.name, key, strings.Join(known, ", "))
+			return fmt.Errorf("%s: unknown setting %q%s; there are %s", t.name, key, words.DidYouMean(name, known), strings.Join(known, ", "))
 		}
 		if name == key {
 			continue

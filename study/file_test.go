@@ -165,14 +165,14 @@ func TestFileErrors(t *testing.T) {
 		{"seeds = 3\nseeds = 4", "", "line 2: "},
 		{"", "", "no [[grid]]"},
 		{"[[grid]]\nrho = []", "", "[[grid]] 1: rho is an empty list"},
-		{"[base]\nepoch = 2" + grid, "", `[base]: unknown setting "epoch"; there are task, data,`},
+		{"[base]\nepoch = 2" + grid, "", `[base]: unknown setting "epoch" (did you mean epochs?); there are task, data,`},
 		{grid + "radius = [1]", "", `[[grid]] 1: unknown setting "radius"; there are task, data,`},
-		{"seed = 2" + grid, "", `unknown key "seed"; a study has name,`},
+		{"seed = 2" + grid, "", "line 1: seed is a setting of runs: write it below [base]"},
 		{"seeds = 0" + grid, "", "seeds is 0"},
 		{"seeds = 2\n[base]\nseed = 2" + grid, "", "[base] has a seed and the study has seeds"},
 		{"[base]\nlabel_noise = 0.1\nlabel-noise = 0.2" + grid, "", "label_noise and label-noise are the same setting"},
-		{"[base]\nepochs = \"two\"" + grid, "", `[base]: epochs: "two" is no int`},
-		{"preset = \"radios\"" + grid, "", `unknown preset "radios"; there are `},
+		{"[base]\nepochs = \"two\"" + grid, "", `[base]: epochs: "two" is no whole number`},
+		{"preset = \"radios\"" + grid, "", `unknown preset "radios" (did you mean radius?); there are `},
 		{"[[grid]]\nmethod = \"sam\"\nrho = [0.1, -1]", "", "sam_rho--1_seed-1: rho at step 0 is -1"},
 		{"[[grid]]\nmethod = \"sam\"\nrho = inf", "", "sam_rho-inf_seed-1: "},
 		{"seeds = 1000" + grid + "lr = [1, 2, 3, 4, 5, 6]", "", "more than 10000 runs"},
@@ -180,6 +180,17 @@ func TestFileErrors(t *testing.T) {
 		{grid, "epochs", "write it as NAME=VALUE"},
 		{grid, "epoch=3", `unknown setting "epoch"`},
 		{grid, "seeds=none", `"none" is no number of seeds`},
+		{"\n[grid]\nmethod = \"none\"", "", "line 2: [grid] is written [[grid]], as there may be several"},
+		{"[[base]]\nepochs = 1" + grid, "", "line 1: [[base]] is written [base], as there is one"},
+		{"name = \"x\"\n[bsae]\nepochs = 1" + grid, "", `line 2: unknown key "bsae" (did you mean base?); a study has name,`},
+		{"base = 3" + grid, "", "line 1: base is a whole number; it should be a table, a line [base]"},
+		{"grid = [1, 2]", "", "line 1: grid is a list; it should be a table, a line [[grid]]"},
+		{"seeds = \"3\"" + grid, "", "line 1: seeds is a text; it should be a whole number"},
+		{"seeds = 1.5" + grid, "", "line 1: seeds is a number; it should be a whole number"},
+		{"notes = \"x\"" + grid, "", "line 1: notes is a text; it should be a list of texts"},
+		{"name = 1979-05-27" + grid, "", "line 1: name is a date; it should be a text"},
+		{"{\"grid\": 1}", "", "it looks like JSON"},
+		{"[[grid]]\nrho = {a = 1}", "", "[[grid]] 1: rho: a table is no setting's value"},
 		{"[[stage]]\nepochs = 0" + grid, "", "[[stage]] 1: epochs is 0"},
 		{"[base]\ninit = \"x\"\n[[stage]]\nepochs = 1" + grid, "", "[base] has init"},
 	} {
@@ -191,7 +202,7 @@ func TestFileErrors(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", tt.text, err, tt.want)
 		}
 	}
-	if _, err := Open("radios"); err == nil || !strings.Contains(err.Error(), `no preset or file "radios"; the presets are `) {
+	if _, err := Open("radios"); err == nil || !strings.Contains(err.Error(), `no preset or file "radios" (did you mean radius?); the presets are `) {
 		t.Error(err)
 	}
 	if _, err := Open("nowhere.toml"); err == nil || !strings.Contains(err.Error(), "nowhere.toml: no such file") {

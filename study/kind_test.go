@@ -110,7 +110,7 @@ func TestOwnKindErrors(t *testing.T) {
 		{"[base]\ntask = \"test-wall\"" + grid, `[base]: unknown task "test-wall"; there are `},
 		{"[base]\ntask = \"test-well\"" + grid + "label-noise = [0, 0.1]", "[[grid]] 1: label-noise is for data with classes or targets; task test-well is a bowl from a start"},
 		{grid + "well-start = 2", "[[grid]] 1: well-start is for a bowl from a start; digits is data with classes or targets"},
-		{"[base]\ntask = \"test-well\"" + grid + "well-start = \"far\"", `[[grid]] 1: well-start: "far" is no float`},
+		{"[base]\ntask = \"test-well\"" + grid + "well-start = \"far\"", `[[grid]] 1: well-start: "far" is no number`},
 		{"[base]\ntask = \"test-well\"\n[[stage]]\nepochs = 1" + grid, "sgd_seed-1: it can't start from stage-1: task test-well has no init"},
 		{"[[stage]]\ndata = \"digits\"\n[[stage]]\ntask = \"test-well\"" + grid, "[[stage]] 2: it starts from stage-1, which trains another task: supervised, not test-well"},
 		{"[[stage]]\ndata = \"digits\"" + grid + "data = \"pairs:list.tsv\"\nmodel = \"clip-tiny\"", "it starts from stage-1, which trains another task: supervised, not contrast"},

@@ -44,6 +44,7 @@ type Settings struct {
 	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
 	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory" is:"free,path"`
 	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start" is:"free"`
+	Key    string   `json:"weights_key,omitempty" help:"which network of the --init file to start from, where it has several: the key that it lies under, as state_dict_ema" is:"free"`
 	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
 
 	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
@@ -85,6 +86,8 @@ func check(c *train.Config) error {
 		return fmt.Errorf("unknown head %q; there is new", s.Head)
 	case s.Head != "" && s.Init == "":
 		return errors.New("head is for a network that starts from a file: give init as well")
+	case s.Key != "" && s.Init == "":
+		return errors.New("weights-key is for a network that starts from a file: give init as well")
 	}
 	return nil
 }
@@ -99,6 +102,6 @@ func (s *Settings) options() data.Options {
 
 // measurable starts from no file: a network costs the same whatever its weights are.
 func measurable(c train.Config, _ *train.Config) train.Config {
-	Change(&c, func(s *Settings) { s.Init, s.Head = "", "" })
+	Change(&c, func(s *Settings) { s.Init, s.Head, s.Key = "", "", "" })
 	return c
 }

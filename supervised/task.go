@@ -16,6 +16,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/train"
+	"github.com/monge-ml/monge/weights"
 )
 
 // A Task trains a network to tell classes apart, or to predict numbers.
@@ -28,6 +29,7 @@ type Task struct {
 	theta    []float32
 	kept     []string // parameters that did not come from the file to start from
 	start    string   // digest of the parameters that such a file gave
+	fitted   []string // what was done to make the file's weights fit
 	source   *source
 	loader   *data.Loader
 	batch    int   // examples of a minibatch
@@ -54,7 +56,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	var start *classifier.File
 	if s.Init != "" {
-		if start, err = classifier.Open(s.Init); err != nil {
+		if start, err = classifier.OpenWith(s.Init, weights.Options{Key: s.Key}); err != nil {
 			return nil, err
 		}
 	}
@@ -145,6 +147,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 			return fmt.Errorf("%s: %w", start.Path, err)
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
+		t.fitted = start.Notes()
 	}
 	return err
 }
@@ -217,6 +220,9 @@ func (t *Task) Notes() (notes []string) {
 		return notes
 	}
 	notes = append(notes, "normalisation "+t.settings.Normalize)
+	for _, n := range t.fitted {
+		notes = append(notes, t.settings.Init+": "+n)
+	}
 	if len(t.kept) > 0 {
 		notes = append(notes, fmt.Sprintf("new, not from %s: %s", t.settings.Init, strings.Join(t.kept, ", ")))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
+	"github.com/monge-ml/monge/weights"
 )
 
 // textConfig trains a text classifier for 12 steps.
@@ -55,6 +56,28 @@ func TestTextBits(t *testing.T) {
 	got, err := runIn(t, path, c, 0)
 	if err != nil || got.WeightsSHA256 != want.WeightsSHA256 || got.Steps != want.Steps {
 		t.Errorf("resumed: weights %.8s after %d steps, want %.8s after %d, %v", got.WeightsSHA256, got.Steps, want.WeightsSHA256, want.Steps, err)
+	}
+}
+
+// A run does not start from weights whose words are others.
+func TestForeignWords(t *testing.T) {
+	c := textConfig(t)
+	m, err := models.Build("bert-tiny", models.Options{Input: []int{8}, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "published.safetensors")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := weights.WriteSafetensors(f, m.StateDict(make([]float32, m.Size())), nil); err != nil {
+		t.Fatal(err)
+	}
+	supervised.Change(&c, func(s *supervised.Settings) { s.Init, s.Head = path, "new" })
+	if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), path+": the file was not saved here, and its words are not the network's") {
+		t.Errorf("error %v", err)
 	}
 }
 

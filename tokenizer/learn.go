@@ -44,7 +44,15 @@ func Learn(captions []string, size int) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, t.parseMerges(mergesFile(l.merges), ids)
+	if err := t.addTokens(addedTokens{}, ids); err != nil {
+		return nil, err
+	}
+	for _, line := range l.merges {
+		if err := t.addMerge(line, ids, "the vocabulary"); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // A learner makes a vocabulary.

@@ -1,21 +1,12 @@
 package tokenizer
 
 import (
-	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
-
-// Unescape replaces HTML's character references twice, and drops space at both ends, as
-// OpenAI's code does before everything else. It is meant for captions found on the web, where
-// "&amp;quot;" is a quotation mark; text that may speak of HTML should go without. Python
-// drops references to control characters, and knows &nGt; and &nLt;; here they stay.
-func Unescape(text string) string {
-	return strings.TrimSpace(html.UnescapeString(html.UnescapeString(text)))
-}
 
 // normalize returns text in composed form and lower case. Rust's lower case of U+0130 is two
 // characters, Go's is one.

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
@@ -17,32 +20,41 @@ import (
 // maxFile bounds the bytes of a file. CLIP's vocabulary is a tenth of it.
 const maxFile = 8 << 20
 
-// Open reads vocab.json and merges.txt from a directory laid out as Hugging Face's CLIP
-// models are. From special_tokens_map.json, or else tokenizer_config.json, it takes the token
-// for padding if they are there.
+// The files of a directory. Where the first is there the next two are not read.
+const (
+	jsonFile     = "tokenizer.json"
+	vocabFile    = "vocab.json"
+	mergesName   = "merges.txt"
+	settingsFile = "tokenizer_config.json"
+	specialFile  = "special_tokens_map.json"
+	addedFile    = "added_tokens.json"
+)
+
+// In reports whether a directory has a tokenizer's files, or some of them.
+func In(dir string) bool {
+	for _, name := range []string{jsonFile, vocabFile, mergesName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Open reads a tokenizer from a directory laid out as Hugging Face's CLIP models are:
+// tokenizer.json, or vocab.json and merges.txt, and beside them tokenizer_config.json,
+// special_tokens_map.json and added_tokens.json if they are there. What they ask for is done, does
+// not matter, or is an error.
 func Open(dir string) (*Tokenizer, error) {
-	path := filepath.Join(dir, "vocab.json")
-	data, err := readFile(path)
+	t, ids, added, err := openVocabulary(dir)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := parseVocab(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	t, err := fromVocab(ids)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	path = filepath.Join(dir, "merges.txt")
-	if data, err = readFile(path); err != nil {
-		return nil, err
-	}
-	if err := t.parseMerges(data, ids); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
-		path := filepath.Join(dir, name)
+	s := settings{added: addedTokens{}, named: map[string]named{}}
+	for _, f := range []struct {
+		name string
+		read func(data []byte, path string) error
+	}{{settingsFile, s.readSettings}, {specialFile, s.readSpecial}, {addedFile, s.readAdded}} {
+		path := filepath.Join(dir, f.name)
 		data, err := readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -50,29 +62,119 @@ func Open(dir string) (*Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := t.parsePad(data, ids); err != nil {
+		if err := f.read(data, path); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return t, nil
+	for _, id := range slices.Sorted(maps.Keys(added)) {
+		if err := s.added.add(id, added[id]); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jsonFile), err)
+		}
+	}
+	if err := t.addTokens(s.added, ids); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return t, s.apply(t, ids)
 }
 
-// Save writes the files that [Open] reads into a directory.
+// openVocabulary reads what is in tokenizer.json, or in vocab.json and merges.txt.
+func openVocabulary(dir string) (*Tokenizer, map[string]int32, addedTokens, error) {
+	path := filepath.Join(dir, jsonFile)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t, ids, err := openOlder(dir)
+		return t, ids, nil, err
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ids, merges, added, err := parseJSON(data)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, name := range []string{startOfText, endOfText} { // some have them among the added alone
+		for id, token := range added {
+			if _, in := ids[name]; !in && token.Content == name {
+				ids[name] = id
+			}
+		}
+	}
+	t, err := fromVocab(ids)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: model.vocab: %w", path, err)
+	}
+	for i, line := range merges {
+		if err := t.addMerge(line, ids, "model.vocab"); err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: model.merges[%d]%w", path, i, err)
+		}
+	}
+	return t, ids, added, nil
+}
+
+// openOlder reads vocab.json and merges.txt.
+func openOlder(dir string) (*Tokenizer, map[string]int32, error) {
+	path := filepath.Join(dir, vocabFile)
+	data, err := readFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, err := parseVocab(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	t, err := fromVocab(ids)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	path = filepath.Join(dir, mergesName)
+	if data, err = readFile(path); err != nil {
+		return nil, nil, err
+	}
+	if err := t.parseMerges(data, ids); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, ids, nil
+}
+
+// Save writes files that [Open] reads, and transformers' CLIPTokenizer, into a directory.
 func (t *Tokenizer) Save(dir string) error {
-	ids := make(map[string]int, len(t.names))
+	vocab, outside := map[string]int{}, map[string]int{}
+	decoder := map[string]addedToken{}
 	for id, name := range t.names {
-		ids[name] = id
+		a, added := t.added[int32(id)]
+		if added {
+			decoder[strconv.Itoa(id)] = a
+		}
+		if added && id >= t.made {
+			outside[name] = id
+		} else {
+			vocab[name] = id
+		}
 	}
-	vocab, err := json.Marshal(ids)
-	if err != nil {
-		return err
+	named := map[string]string{"bos_token": startOfText, "eos_token": endOfText, "unk_token": endOfText, "pad_token": t.names[t.Pad]}
+	settings := map[string]any{"tokenizer_class": "CLIPTokenizer", "added_tokens_decoder": decoder}
+	for key, token := range named {
+		settings[key] = token
 	}
-	special, err := json.Marshal(map[string]string{"bos_token": startOfText, "eos_token": endOfText, "pad_token": t.names[t.Pad]})
-	if err != nil {
-		return err
+	if t.Max > 0 {
+		settings["model_max_length"] = t.Max
 	}
-	return errors.Join(writeFile(dir, "vocab.json", vocab), writeFile(dir, "merges.txt", mergesFile(t.merges)),
-		writeFile(dir, "special_tokens_map.json", special))
+	if t.Clean {
+		settings[cleanKey] = true
+	}
+	files := []struct {
+		name  string
+		value any
+	}{{vocabFile, vocab}, {specialFile, named}, {settingsFile, settings}, {addedFile, outside}}
+	err := writeFile(dir, mergesName, mergesFile(t.merges))
+	for _, f := range files {
+		if f.name == addedFile && len(outside) == 0 {
+			continue
+		}
+		data, errJSON := json.Marshal(f.value)
+		err = errors.Join(err, errJSON, writeFile(dir, f.name, data))
+	}
+	return err
 }
 
 func mergesFile(lines []string) []byte {
@@ -126,7 +228,7 @@ func unmarshal(data []byte, to any) error {
 
 // fromVocab returns a tokenizer that merges nothing. The numbers of n tokens are 0 to n-1.
 func fromVocab(ids map[string]int32) (*Tokenizer, error) {
-	t := &Tokenizer{names: make([]string, len(ids)), tokens: make([]string, len(ids))}
+	t := &Tokenizer{names: make([]string, len(ids)), tokens: make([]string, len(ids)), made: len(ids), ranks: map[pair]int32{}}
 	taken := make([]bool, len(ids))
 	for token, id := range ids {
 		if id < 0 || int(id) >= len(ids) || taken[id] {
@@ -169,54 +271,33 @@ func (t *Tokenizer) parseMerges(data []byte, ids map[string]int32) error {
 	if strings.HasPrefix(lines[0], "#version") {
 		first = 1
 	}
-	t.ranks = make(map[pair]int32, len(lines))
-	t.products = make([]int32, 0, len(lines))
 	for i, line := range lines[first:] {
-		left, right, ok := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
-		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
-			return fmt.Errorf("line %d is %.80q; it should be two tokens with a space between", i+first+1, line)
+		if err := t.addMerge(strings.TrimSuffix(line, "\r"), ids, "vocab.json; the two files should be of one model"); err != nil {
+			return fmt.Errorf("line %d%w", i+first+1, err)
 		}
-		var known [3]int32
-		for k, token := range []string{left, right, left + right} {
-			if known[k], ok = ids[token]; !ok {
-				return fmt.Errorf("line %d: token %.80q is not in vocab.json; the two files should be of one model", i+first+1, token)
-			}
-		}
-		p := pairOf(known[0], known[1])
-		if _, ok := t.ranks[p]; ok {
-			return fmt.Errorf("line %d: %.80q stands there for the second time", i+first+1, line)
-		}
-		t.ranks[p] = int32(len(t.products))
-		t.merges = append(t.merges, left+" "+right)
-		t.products = append(t.products, known[2])
 	}
 	return nil
 }
 
-// parsePad reads the token for padding, which is a string or an object that has one.
-func (t *Tokenizer) parsePad(data []byte, ids map[string]int32) error {
-	var config struct {
-		Pad json.RawMessage `json:"pad_token"`
+// addMerge adds the next pair that is merged. Its error goes on after the pair's place.
+func (t *Tokenizer) addMerge(line string, ids map[string]int32, vocabulary string) error {
+	left, right, ok := strings.Cut(line, " ")
+	if !ok || left == "" || right == "" || strings.Contains(right, " ") {
+		return fmt.Errorf(" is %.80q; it should be two tokens with a space between", line)
 	}
-	if err := unmarshal(data, &config); err != nil {
-		return err
-	}
-	if config.Pad == nil || string(config.Pad) == "null" {
-		return nil
-	}
-	var token string
-	if json.Unmarshal(config.Pad, &token) != nil {
-		var object struct{ Content *string }
-		if json.Unmarshal(config.Pad, &object) != nil || object.Content == nil {
-			return fmt.Errorf("pad_token is %.80s; it should be a token, or an object whose content is one", config.Pad)
+	var known [3]int32
+	for k, token := range []string{left, right, left + right} {
+		if known[k], ok = ids[token]; !ok {
+			return fmt.Errorf(": token %.80q is not in %s", token, vocabulary)
 		}
-		token = *object.Content
 	}
-	id, ok := ids[token]
-	if !ok {
-		return fmt.Errorf("pad_token %.80q is not in vocab.json", token)
+	p := pairOf(known[0], known[1])
+	if _, ok := t.ranks[p]; ok {
+		return fmt.Errorf(": %.80q stands there for the second time", line)
 	}
-	t.Pad = int(id)
+	t.ranks[p] = int32(len(t.products))
+	t.merges = append(t.merges, line)
+	t.products = append(t.products, known[2])
 	return nil
 }
 

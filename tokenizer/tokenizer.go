@@ -6,10 +6,8 @@
 // CLIPProcessor use: Unicode's composed form (NFC), lower case one character at a time,
 // then words. The others are
 //
-//   - OpenAI's own code, which mends text with ftfy and unescapes HTML first. Unescape does
-//     the latter; what ftfy changes beyond the composed form (curly quotes, full-width
-//     letters, ligatures, control characters, text decoded wrongly) is left as it is.
-//     <|endoftext|> right after punctuation is punctuation to it.
+//   - OpenAI's own code and OpenCLIP's, which mend text with ftfy and unescape HTML first, see
+//     [Clean]. <|endoftext|> right after punctuation is punctuation to them.
 //   - Hugging Face's slow CLIPTokenizer, which mends with ftfy, or without it drops control
 //     characters and puts spaces around Chinese ones.
 //
@@ -42,6 +40,13 @@ type Tokenizer struct {
 	// Hugging Face's CLIP; OpenAI's own code pads with 0.
 	Start, End, Pad int
 
+	// Max is how many tokens a text has at most, by model_max_length of tokenizer_config.json; of 0
+	// nothing is said.
+	Max int
+
+	// Clean says that captions are mended before everything else as OpenCLIP does, see [Clean].
+	Clean bool
+
 	names    []string       // of tokens, as in vocab.json
 	tokens   []string       // their bytes; a space for the end of a word
 	inner    [256]int32     // tokens of bytes
@@ -49,6 +54,11 @@ type Tokenizer struct {
 	ranks    map[pair]int32 // of pairs that are merged, by precedence
 	merges   []string       // lines of merges.txt, by rank
 	products []int32        // tokens that pairs become, by rank
+	made     int            // tokens of vocab.json; what comes after was added
+
+	added  addedTokens
+	exact  matcher // added tokens as they stand in a caption
+	normal matcher // and in normalized text; most often the start and the end alone
 }
 
 // Tokens are a caption as a text model takes it.
@@ -70,10 +80,18 @@ func (t Tokens) Mask() []int {
 // Size returns the number of tokens of the vocabulary.
 func (t *Tokenizer) Size() int { return len(t.tokens) }
 
+// Most returns how many tokens a text may have for a model that takes so many.
+func (t *Tokenizer) Most(length int) int {
+	if t.Max > 0 {
+		return min(t.Max, length)
+	}
+	return length
+}
+
 // Encode returns length tokens: the start, the caption's, the end, padding. A long caption
 // is cut so that the end comes last. A run of bytes that are not UTF-8 counts as U+FFFD;
-// <|startoftext|> and <|endoftext|> within a caption, in any case, are the tokens of these
-// names.
+// <|startoftext|> and <|endoftext|> within a caption are the tokens of these names, in any case
+// unless the files say that they are not normalized, and so are added tokens.
 //
 // Two things are known to be divided differently than by Hugging Face's code: letters newer
 // than Go's tables (Unicode 15), and more than 30 combining marks in a row, which Go's NFC
@@ -87,8 +105,11 @@ func (t *Tokenizer) Encode(text string, length int) (Tokens, error) {
 	if len(text) > maxText {
 		return Tokens{}, fmt.Errorf("the caption has %d bytes; at most %d are taken", len(text), maxText)
 	}
+	if t.Clean {
+		text = Clean(text)
+	}
 	ids := append(make([]int, 0, length), t.Start)
-	ids = t.appendText(ids, normalize(text), length-1)
+	ids = t.appendText(ids, strings.ToValidUTF8(text, string(utf8.RuneError)), length-1)
 	ids = append(ids, t.End)
 	enc := Tokens{Len: len(ids)}
 	for ids[enc.End] != t.End {
@@ -101,12 +122,34 @@ func (t *Tokenizer) Encode(text string, length int) (Tokens, error) {
 	return enc, nil
 }
 
-// appendText appends the tokens of normalized text until there are limit.
+// appendText appends the tokens of a text until there are limit.
 func (t *Tokenizer) appendText(ids []int, text string, limit int) []int {
 	w := words.Get().(*word)
 	defer w.release()
-	for {
-		part, id, rest := t.cutSpecial(text)
+	for part, id := range t.exact.split(text) {
+		if len(ids) == limit {
+			break
+		}
+		if id >= 0 {
+			ids = append(ids, id)
+			continue
+		}
+		part = normalize(part)
+		if t.normal.spaces {
+			part = oneSpace(part)
+		}
+		ids = t.appendNormal(ids, part, limit, w)
+	}
+	return ids
+}
+
+// appendNormal is appendText of normalized text, whose bytes w has room for.
+func (t *Tokenizer) appendNormal(ids []int, text string, limit int, w *word) []int {
+	for part, id := range t.normal.split(text) {
+		if len(ids) < limit && id >= 0 {
+			ids = append(ids, id)
+			continue
+		}
 		for len(ids) < limit {
 			var next string
 			if next, part = cutWord(part); next == "" {
@@ -117,29 +160,11 @@ func (t *Tokenizer) appendText(ids []int, text string, limit int) []int {
 				ids = append(ids, int(w.ids[i]))
 			}
 		}
-		if id < 0 || len(ids) == limit {
-			return ids
-		}
-		ids, text = append(ids, id), rest
-	}
-}
-
-// cutSpecial cuts text at its first <|startoftext|> or <|endoftext|>; id is -1 if there is
-// none.
-func (t *Tokenizer) cutSpecial(text string) (before string, id int, after string) {
-	for i := 0; ; i++ {
-		at := strings.Index(text[i:], "<|")
-		if at < 0 {
-			return text, -1, ""
-		}
-		i += at
-		if after, ok := strings.CutPrefix(text[i:], startOfText); ok {
-			return text[:i], t.Start, after
-		}
-		if after, ok := strings.CutPrefix(text[i:], endOfText); ok {
-			return text[:i], t.End, after
+		if len(ids) == limit {
+			break
 		}
 	}
+	return ids
 }
 
 // Decode returns the words of tokens up to the first end of text, with a space between any

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -323,7 +324,7 @@ func TestPad(t *testing.T) {
 		{"", "", 1213},
 		{`{"pad_token": "<|endoftext|>", "model_max_length": 77}`, "", 1213},
 		{`{"pad_token": "<|endoftext|>"}`, `{"pad_token": "!"}`, 0}, // as in Stable Diffusion 2
-		{`{"pad_token": {"content": "!", "lstrip": false}}`, `{"bos_token": "x"}`, 0},
+		{`{"pad_token": {"content": "!", "lstrip": false}}`, `{"bos_token": "<|startoftext|>"}`, 0},
 		{`{"pad_token": null}`, "", 1213},
 	} {
 		dir := t.TempDir()
@@ -419,7 +420,11 @@ func FuzzOpen(f *testing.F) {
 			ids = known
 			tok, _ = fromVocab(ids)
 		}
-		if tok.parseMerges(merges, ids) != nil || tok.parsePad(config, ids) != nil {
+		s := settings{added: addedTokens{}, named: map[string]named{}}
+		if tok.parseMerges(merges, ids) != nil || s.readSettings(config, "") != nil && s.readSpecial(config, "") != nil && s.readAdded(config, "") != nil {
+			return
+		}
+		if tok.addTokens(s.added, maps.Clone(ids)) != nil || s.apply(tok, ids) != nil {
 			return
 		}
 		got, err := tok.Encode("a thing in the inn", 12)

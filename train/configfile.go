@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/object"
+	"github.com/monge-ml/monge/internal/words"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -56,12 +57,12 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 		case field.IsValid():
-			if err := json.Unmarshal(all[key], field.Addr().Interface()); err != nil {
+			if err := words.JSON(all[key], json.Unmarshal(all[key], field.Addr().Interface())); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 		case isNumber(key):
 			var v float64
-			if err := json.Unmarshal(all[key], &v); err != nil {
+			if err := words.JSON(all[key], json.Unmarshal(all[key], &v)); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			if whole.Numbers == nil {
@@ -72,7 +73,11 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 			left = append(left, foreignSetting{key, all[key]})
 		case whole.notFor(strings.ReplaceAll(key, "_", "-")) != nil && off(string(all[key])):
 		default:
-			return fmt.Errorf("json: unknown field %q", key)
+			name := strings.ReplaceAll(key, "_", "-")
+			if err := whole.notFor(name); err != nil {
+				return err
+			}
+			return fmt.Errorf("unknown setting %q%s", key, words.DidYouMean(name, SettingNames()))
 		}
 	}
 	switch {
@@ -94,7 +99,7 @@ func (c *Config) begin(all map[string]json.RawMessage) (own any, err error) {
 	var data string
 	for key, to := range map[string]*string{"task": &c.Task, "data": &data} {
 		if raw, there := all[key]; there {
-			if err := json.Unmarshal(raw, to); err != nil && key == "task" {
+			if err := words.JSON(raw, json.Unmarshal(raw, to)); err != nil && key == "task" {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
 		}
@@ -170,7 +175,7 @@ func keysOf(m map[string]json.RawMessage) func(yield func(string) bool) {
 func readJSON(b []byte, c *Config) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	var whole Config
-	if err := d.Decode(&whole); err != nil {
+	if err := words.JSON(b, d.Decode(&whole)); err != nil {
 		return fmt.Errorf("not a run's config: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

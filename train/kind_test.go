@@ -169,7 +169,7 @@ func TestKindErrors(t *testing.T) {
 	c := waves(t)
 	for _, tt := range []struct{ name, text, want string }{
 		{"task", "wavelet", `unknown task "wavelet"; there are ` + known},
-		{"hidden", "many", `"many" is no int`},
+		{"hidden", "many", `"many" is no whole number`},
 		{"fixed", "nowhere", "there is no such place"},
 		{"colour", "red", `unknown setting "colour"; there are task, data,`},
 		{"label-noise", ".1", "label-noise is for data with classes or targets; task wave is waves"},
@@ -186,13 +186,13 @@ func TestKindErrors(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"task": "wave", "colour": 1}`:                     `unknown field "colour"`,
-		`{"task": "wave", "label_noise": 0.1}`:              `unknown field "label_noise"`,
-		`{"task": "wave", "hidden": "many"}`:                "hidden: json: cannot unmarshal string",
-		`{"task": 3}`:                                       "task: json: cannot unmarshal number",
-		`{"colour": 1}`:                                     `unknown field "colour"`,
-		`{"data": "digits", "lora": 2}`:                     `unknown field "lora"`,
-		`{"data": "pairs:a.tsv", "hidden": 2}`:              `unknown field "hidden"`,
+		`{"task": "wave", "colour": 1}`:                     `unknown setting "colour"`,
+		`{"task": "wave", "label_noise": 0.1}`:              "label-noise is for data with classes or targets",
+		`{"task": "wave", "hidden": "many"}`:                "hidden: it is a text where a whole number should be",
+		`{"task": 3}`:                                       "task: it is a number where a text should be",
+		`{"colour": 1}`:                                     `unknown setting "colour"`,
+		`{"data": "digits", "lora": 2}`:                     "lora is for pairs of images and captions; task supervised is data",
+		`{"data": "pairs:a.tsv", "hidden": 2}`:              "hidden is for waves; task contrast is pairs",
 		`{"task": "wave", "label_noise": 0, "lora_on": []}`: "",
 	} {
 		var c train.Config

@@ -3,11 +3,13 @@ package train
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/monge-ml/monge/internal/object"
+	"github.com/monge-ml/monge/internal/words"
 	"github.com/monge-ml/monge/sam"
 )
 
@@ -79,13 +81,14 @@ func (r *Record) names() []measureName { return r.Val.named() }
 // out.
 func ParseRecords(r io.Reader) (list []Record, err error) {
 	s := bufio.NewScanner(r)
-	s.Buffer(nil, 1<<20)
+	s.Buffer(nil, maxRecord)
 	var names []measureName
 	for s.Scan() {
 		var rec Record
 		if err := rec.unmarshal(s.Bytes(), names); err != nil {
+			line := words.JSON(s.Bytes(), err) // before the next
 			if s.Scan() {
-				return list, fmt.Errorf("metrics line %d: %w", len(list)+1, err)
+				return list, fmt.Errorf("metrics line %d: %w", len(list)+1, line)
 			}
 			break
 		}
@@ -94,8 +97,14 @@ func ParseRecords(r io.Reader) (list []Record, err error) {
 		}
 		list = append(list, rec)
 	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		return list, fmt.Errorf("metrics line %d is longer than %d bytes: a run wrote no such line", len(list)+1, maxRecord)
+	}
 	return list, s.Err()
 }
+
+// maxRecord bounds a line of a metrics file, in bytes.
+const maxRecord = 1 << 20
 
 // window sums what steps saw since the last record.
 type window struct {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/internal/tfevents"
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // The files of a run directory.
@@ -542,7 +543,7 @@ func readResult(path string, c *Config, same func(saved Config, res *Result) err
 		return nil, err
 	}
 	var res Result
-	if err := json.Unmarshal(b, &res); err != nil {
+	if err := words.JSON(b, json.Unmarshal(b, &res)); err != nil {
 		return nil, fmt.Errorf("%s: %w; remove it to evaluate the run again", filepath.Join(path, ResultFile), err)
 	}
 	var saved Config

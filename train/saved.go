@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/gofrs/flock"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // A SavedRun is what a run directory holds of its run, whatever became of it.
@@ -104,7 +106,7 @@ func readStatus(file string) (Status, error) {
 	case err != nil:
 		return s, err
 	}
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := words.JSON(b, json.Unmarshal(b, &s)); err != nil {
 		return s, fmt.Errorf("%s: %w; remove it and resume the run", file, err)
 	}
 	states := []string{Running, Interrupted, Diverged, Failed, Finished}

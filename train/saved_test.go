@@ -166,15 +166,15 @@ func TestReadRunErrors(t *testing.T) {
 		file, text string
 		want       string
 	}{
-		{config, "", config + ": not a run's config: EOF"},
-		{config, `{"architectures": ["BertModel"]}`, config + `: not a run's config: json: unknown field "architectures"`},
+		{config, "", config + ": not a run's config: it is empty"},
+		{config, `{"architectures": ["BertModel"]}`, config + `: not a run's config: unknown setting "architectures"`},
 		{config, `{"rho": "huge"}`, config + ": not a run's config"},
-		{status, `{"state": "runn`, status + ": unexpected end of JSON input; remove it and resume"},
+		{status, `{"state": "runn`, status + ": it is cut short: the JSON does not end; remove it and resume"},
 		{status, `{"state": "killed"}`, status + `: unknown state "killed"`},
-		{status, `[]`, status + ": json: cannot unmarshal array"},
+		{status, `[]`, status + ": it is a list where an object should be"},
 		{metrics, "{}\n{\n{}\n", metrics + ": metrics line 2"},
-		{metrics, strings.Repeat("x", 2_000_000), metrics + ": bufio.Scanner: token too long"},
-		{result, `{"steps": "many"}`, result + ": json: cannot unmarshal string"},
+		{metrics, strings.Repeat("x", 2_000_000), metrics + ": metrics line 1 is longer than"},
+		{result, `{"steps": "many"}`, result + ": steps is a text where a whole number should be"},
 	} {
 		path := filepath.Join(t.TempDir(), "run")
 		put(t, filepath.Join(path, config), `{"model": "mlp"}`)

@@ -14,10 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/BurntSushi/toml"
+	"time"
 
 	"github.com/monge-ml/monge/internal/registry"
+	"github.com/monge-ml/monge/internal/words"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -260,6 +260,22 @@ func (s Setting) Type() string {
 	return t.Kind().String()
 }
 
+// isNot says of a text that it is not of the setting's type.
+func (s Setting) isNot() string {
+	switch t := s.Type(); t {
+	case "int":
+		return "no whole number"
+	case "uint":
+		return "no whole number of 0 or more"
+	case "float":
+		return "no number"
+	case "bool":
+		return "neither true nor false"
+	default:
+		return "no " + t
+	}
+}
+
 // String returns the value as Set takes it, "" where it is not given.
 func (s Setting) String() string {
 	if s.get == nil {
@@ -316,7 +332,7 @@ func (s Setting) parse(text string) (reflect.Value, error) {
 	if err != nil {
 		var bad parseError
 		if errors.As(err, &bad) {
-			err = fmt.Errorf("%q is no %s", text, s.Type())
+			err = fmt.Errorf("%q is %s", text, s.isNot())
 		}
 		return v, err
 	}
@@ -395,7 +411,7 @@ type unfit struct{ error }
 
 // unknownSetting is the error for a setting that no task has; it lists those there are.
 func unknownSetting(name string) error {
-	return fmt.Errorf("unknown setting %q; there are %s", name, strings.Join(SettingNames(), ", "))
+	return fmt.Errorf("unknown setting %q%s; there are %s", name, words.DidYouMean(name, SettingNames()), strings.Join(SettingNames(), ", "))
 }
 
 // SettingNames are the names of all settings, of every kind of task.
@@ -444,12 +460,13 @@ func ReadConfig(path string, c *Config) error {
 
 func readTOML(b []byte, c *Config) error {
 	var values map[string]any
-	if err := toml.Unmarshal(b, &values); err != nil {
-		var parse toml.ParseError
-		if errors.As(err, &parse) {
-			return fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
-		}
+	if err := words.TOML(b, &values); err != nil {
 		return err
+	}
+	for _, name := range []string{"base", "grid", "stage"} {
+		if _, table := values[name].(map[string]any); table || values[name] != nil && name != "base" {
+			return fmt.Errorf("[%s] is a part of a study: run it with study run, or write a run's settings without tables", name)
+		}
 	}
 	if name, _ := values["task"].(string); name != c.Task {
 		if k, ok := kinds.Lookup(name); ok {
@@ -513,7 +530,14 @@ func settingText(v any) (string, error) {
 		}
 		return strings.Join(parts, ","), nil
 	}
-	return "", fmt.Errorf("a %T is no setting's value: those are texts, bools, numbers and slices of them", v)
+	what := fmt.Sprintf("a %T", v)
+	switch v.(type) {
+	case map[string]any, []map[string]any:
+		what = "a table"
+	case time.Time:
+		what = "a date"
+	}
+	return "", fmt.Errorf("%s is no setting's value: those are texts, numbers, true, false, and lists of them", what)
 }
 
 // SameConfig returns an error that lists the settings in which a run's saved config

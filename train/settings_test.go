@@ -57,12 +57,12 @@ func TestReadConfigErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"a.toml", "rho = ", "line 1:"},
 		{"a.toml", "radius = 1", `unknown setting "radius"; there are task, data,`},
-		{"a.toml", "epochs = 1.5", `epochs: "1.5" is no int`},
-		{"a.toml", "flip = 'maybe'", `flip: "maybe" is no bool`},
+		{"a.toml", "epochs = 1.5", `epochs: "1.5" is no whole number`},
+		{"a.toml", "flip = 'maybe'", `flip: "maybe" is neither true nor false`},
 		{"a.toml", "deadline = 'soon'", `deadline: "soon" is no duration`},
-		{"a.toml", "[rho]\nfrom = 1", "rho: a map"},
+		{"a.toml", "[rho]\nfrom = 1", "rho: a table is no setting"},
 		{"a.toml", "lr = 1\nlr = 2", "line 2:"},
-		{"a.json", `{"rho": 1, "radius": 2}`, `unknown field "radius"`},
+		{"a.json", `{"rho": 1, "radius": 2}`, `unknown setting "radius"`},
 		{"a.json", `{"rho": 1} {}`, "goes on after"},
 		{"a.json", "", "not a run's config"},
 	} {

@@ -248,7 +248,7 @@ func TestConfigErrors(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
 		`unknown data set "mnist"; there are digits, idx:DIR,`:            func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Data = "mnist" }) },
 		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Model = "lenet" }) },
-		`unknown method "adam"; there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
+		`unknown method "adam" (did you mean asam?); there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
 		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
 		"base adam takes no momentum":                                     func(c *train.Config) { c.Base, c.Momentum = "adam", new(.9) },
 		"epochs is 0":                                                     func(c *train.Config) { c.Epochs = 0 },

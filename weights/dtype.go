@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/monge-ml/monge/internal/pickle"
 )
@@ -24,25 +25,33 @@ const (
 	I8   DType = "I8"
 	U8   DType = "U8"
 	Bool DType = "BOOL"
+	U16  DType = "U16"
+	U32  DType = "U32"
+	U64  DType = "U64" // of numbers that I64 has too
+
+	F8E4M3 DType = "F8_E4M3" // torch.float8_e4m3fn: no infinities
+	F8E5M2 DType = "F8_E5M2"
 )
 
 // Size returns the bytes of an element, 0 of an unknown type.
 func (d DType) Size() int {
 	switch d {
-	case F64, I64:
+	case F64, I64, U64:
 		return 8
-	case F32, I32:
+	case F32, I32, U32:
 		return 4
-	case F16, BF16, I16:
+	case F16, BF16, I16, U16:
 		return 2
-	case I8, U8, Bool:
+	case I8, U8, Bool, F8E4M3, F8E5M2:
 		return 1
 	}
 	return 0
 }
 
 // IsFloat reports whether the elements are in a tensor's Data, not in its Ints.
-func (d DType) IsFloat() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
+func (d DType) IsFloat() bool {
+	return d == F64 || d == F32 || d == F16 || d == BF16 || d == F8E4M3 || d == F8E5M2
+}
 
 // memory returns the bytes that n elements take once read.
 func (d DType) memory(n int64) int64 {
@@ -79,7 +88,17 @@ const maxRank = 64 // PyTorch's limit
 
 // A decoder converts elements from their bytes in the file; it keeps its buffer from
 // tensor to tensor.
-type decoder struct{ buf []byte }
+type decoder struct {
+	buf []byte
+	big bool // elements are big-endian
+}
+
+// order brings elements of a size to little-endian.
+func (d *decoder) order(b []byte, size int64) {
+	for i := int64(0); d.big && i+size <= int64(len(b)); i += size {
+		slices.Reverse(b[i : i+size])
+	}
+}
 
 const decodeChunk = 1 << 16 // a multiple of every element's size
 
@@ -96,7 +115,10 @@ func (d *decoder) read(t *Tensor, r io.ReaderAt, off, n int64) error {
 		if err := pickle.ReadFull(r, b, off+i*size); err != nil {
 			return err
 		}
-		decode(t, i, b)
+		d.order(b, size)
+		if err := decode(t, i, b); err != nil {
+			return err
+		}
 		i += k
 	}
 	return nil
@@ -111,12 +133,22 @@ func allocate(t *Tensor, n int64) {
 }
 
 // decode converts bytes to the tensor's elements from i on.
-func decode(t *Tensor, i int64, b []byte) {
+func decode(t *Tensor, i int64, b []byte) error {
 	if t.DType.IsFloat() {
 		decodeFloats(t.DType, t.Data[i:], b)
-		return
+		return nil
 	}
-	decodeInts(t.DType, t.Ints[i:], b)
+	n := t.Ints[i:]
+	decodeInts(t.DType, n, b)
+	if t.DType != U64 {
+		return nil
+	}
+	for _, v := range n[:len(b)/8] {
+		if v < 0 {
+			return fmt.Errorf("%d is over the limit of %d: convert it to int64 before saving", uint64(v), int64(math.MaxInt64))
+		}
+	}
+	return nil
 }
 
 func decodeFloats(d DType, dst []float32, b []byte) {
@@ -138,19 +170,32 @@ func decodeFloats(d DType, dst []float32, b []byte) {
 		for i := range len(b) / 2 {
 			dst[i] = bf16ToF32(le.Uint16(b[2*i:]))
 		}
+	case F8E4M3, F8E5M2:
+		table := f8Tables[d]
+		for i, v := range b {
+			dst[i] = table[v]
+		}
 	}
 }
 
 func decodeInts(d DType, dst []int64, b []byte) {
 	le := binary.LittleEndian
 	switch d {
-	case I64:
+	case I64, U64:
 		for i := range len(b) / 8 {
 			dst[i] = int64(le.Uint64(b[8*i:]))
 		}
 	case I32:
 		for i := range len(b) / 4 {
 			dst[i] = int64(int32(le.Uint32(b[4*i:])))
+		}
+	case U32:
+		for i := range len(b) / 4 {
+			dst[i] = int64(le.Uint32(b[4*i:]))
+		}
+	case U16:
+		for i := range len(b) / 2 {
+			dst[i] = int64(le.Uint16(b[2*i:]))
 		}
 	case I16:
 		for i := range len(b) / 2 {
@@ -192,6 +237,12 @@ func encodeFloat(b []byte, d DType, v float32) ([]byte, error) {
 			return b, fmt.Errorf("%g does not fit BF16, whose largest is %g: write F32", v, maxBF16)
 		}
 		return le.AppendUint16(b, h), nil
+	case F8E4M3, F8E5M2:
+		c, ok := f32ToF8(d, v)
+		if !ok {
+			return b, fmt.Errorf("%g does not fit %s: write BF16 or F32", v, d)
+		}
+		return append(b, c), nil
 	}
 	return le.AppendUint32(b, math.Float32bits(v)), nil
 }
@@ -201,8 +252,10 @@ func encodeInt(b []byte, d DType, v int64) ([]byte, error) {
 	bits := 8 * d.Size()
 	lo, hi := int64(-1)<<(bits-1), int64(1)<<(bits-1)-1
 	switch d {
-	case U8:
-		lo, hi = 0, 255
+	case U8, U16, U32:
+		lo, hi = 0, int64(1)<<bits-1
+	case U64:
+		lo, hi = 0, math.MaxInt64
 	case Bool:
 		lo, hi = 0, 1
 	}

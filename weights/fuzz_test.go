@@ -59,9 +59,21 @@ func checkFile(t *testing.T, f *File) {
 
 func FuzzRead(f *testing.F) {
 	addGolden(f, FormatTorchLegacy, FormatTorchZip, FormatSafetensors)
+	for name := range objectsFiles(f) {
+		b, err := os.ReadFile(filepath.Join("testdata/objects", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	for _, c := range hostilePickles {
 		if len(c.pickle) < fuzzSize/2 {
 			f.Add(legacyCheckpoint(c.pickle))
+		}
+	}
+	for _, c := range inertPickles {
+		if len(c.value) < fuzzSize/2 {
+			f.Add(legacyCheckpoint("\x80\x04}(" + pkStr("it") + c.value + pkStr("w") + four() + "u."))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -80,6 +92,11 @@ func FuzzPickle(f *testing.F) {
 	for _, c := range hostilePickles {
 		if len(c.pickle) < fuzzSize/2 {
 			f.Add([]byte(c.pickle))
+		}
+	}
+	for _, c := range inertPickles {
+		if len(c.value) < fuzzSize/2 {
+			f.Add([]byte("\x80\x04}(" + pkStr("it") + c.value + pkStr("w") + four() + "u."))
 		}
 	}
 	f.Add([]byte(pkDict(four())))

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,39 +90,28 @@ func legacyCheckpoint(pickle string) []byte {
 
 // pickles that are refused, and what the error says.
 var hostilePickles = map[string]struct{ pickle, says string }{
-	"os.system":        {"\x80\x02" + pkGlobal("posix", "system") + pkTuple(pkStr("echo harm")) + "R.", "posix.system"},
-	"eval":             {"\x80\x02" + pkGlobal("__builtin__", "eval") + pkTuple(pkStr("1")) + "R.", "builtins.eval"},
-	"eval by stack":    {"\x80\x04" + pkStr("builtins") + pkStr("eval") + "\x93" + pkTuple(pkStr("1")) + "R.", "builtins.eval"},
-	"INST":             {"\x80\x02(" + pkStr("echo") + "ios\nsystem\n.", "os.system"},
-	"NEWOBJ":           {"\x80\x02" + pkGlobal("collections", "OrderedDict") + ")\x81.", "object of a class"},
-	"set":              {"\x80\x04\x8f.", "a set"},
-	"terminal":         {"\x80\x02" + pkGlobal("os\x1b[31m", "x") + ".", `"os\x1b[31m.x"`},
-	"TorchScript":      {"\x80\x02" + pkGlobal("__torch__", "Net") + ".", "TorchScript"},
-	"complex":          {"\x80\x02" + pkGlobal("torch", "ComplexFloatStorage") + ".", "ComplexFloatStorage"},
-	"call of a type":   {"\x80\x02" + pkGlobal("torch", "FloatStorage") + ")R.", "torch.FloatStorage"},
-	"call of a value":  {"\x80\x02K\x01)R.", "another kind"},
-	"encode":           {"\x80\x02" + pkGlobal("_codecs", "encode") + pkTuple(pkStr("a"), pkStr("rot13")) + "R.", "_codecs.encode"},
-	"BUILD":            {"\x80\x02}}b.", "another kind"},
 	"huge string":      {"\x80\x02X\xff\xff\xff\xff.", "4294967295 bytes"},
 	"huge string 8":    {"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", "18446744073709551615 bytes"},
 	"huge bytes":       {"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", "9223372036854775807 bytes"},
 	"huge long":        {"\x80\x02\x8b\xff\xff\xff\x7f.", "2147483647 bytes"},
 	"endless line":     {"\x80\x02c" + strings.Repeat("a", 5000) + "\n\n.", "longer than 4096"},
 	"no memo":          {"\x80\x02h\x05.", "recalls value 5"},
-	"itself":           {"\x80\x02]q\x00h\x00a.", "contain themselves"},
-	"itself, dict":     {"\x80\x02}q\x00" + pkStr("model") + "h\x00s.", "contain themselves"},
-	"itself, wide":     {"\x80\x02]q\x00(" + strings.Repeat("h\x00", 9) + "e.", "contain themselves"},
-	"doubling":         {"\x80\x02" + doubling(60) + ".", "values' names"},
-	"deep":             {"\x80\x02" + strings.Repeat("]", 100000) + strings.Repeat("a", 99999) + ".", "deeper than"},
-	"deep tuples":      {"\x80\x02)" + strings.Repeat("\x85", 100000) + ".", "deeper than"},
+	"doubling":         {"\x80\x02" + doubling(four(), 60) + ".", "more memory"},
+	"deep":             {"\x80\x02" + strings.Repeat("]", 100) + four() + strings.Repeat("a", 100) + ".", "deeper than"},
+	"deep tuples":      {"\x80\x02" + four() + strings.Repeat("\x85", 100) + ".", "deeper than"},
+	"NEWOBJ, no tuple": {"\x80\x02" + pkGlobal("a", "B") + "N\x81.", "another kind"},
+	"complex":          {pkDict(pkTensor(pkTuple(pkStr("storage"), pkGlobal("torch", "ComplexFloatStorage"), pkStr("0"), "N", pkInt(2))+"Q", 0, pkInts(2), pkInts(1))), "tensor w is of torch.ComplexFloatStorage"},
+	"sparse":           {pkDict(pkGlobal("torch._utils", "_rebuild_sparse_tensor") + ")R"), "tensor w is sparse: call to_dense()"},
+	"to come":          {pkDict(pkGlobal("torch._utils", "_rebuild_tensor_v9") + ")R"), "tensor w is made by torch._utils._rebuild_tensor_v9"},
+	"parameter of it":  {pkDict(pkGlobal("torch._utils", "_rebuild_parameter") + pkTuple(pkGlobal("a", "B")+")R", "\x88", "N") + "R"), "tensor w is a.B"},
+	"no subclass":      {pkDict(pkGlobal("torch._tensor", "_rebuild_from_type_v2") + ")R"), "_rebuild_from_type_v2 with arguments"},
+	"foreign storage":  {pkDict(pkTensor(pkTuple(pkStr("storage"), pkGlobal("a", "B"), pkStr("0"), "N", pkInt(4))+"Q", 0, pkInts(1), pkInts(1))), "description of a storage"},
 	"long names":       {"\x80\x02" + longNames() + ".", "deeper than"},
 	"many operations":  {"\x80\x02" + strings.Repeat("N0", maxOps/2+1) + ".", "operations"},
 	"marks only":       {"\x80\x02" + strings.Repeat("(", 1000) + ".", "empty stack"},
 	"pop below mark":   {"\x80\x02K\x01(0.", "empty stack"},
 	"tuple below mark": {"\x80\x02K\x01(\x85.", "empty stack"},
 	"odd items":        {"\x80\x02}(K\x01u.", "empty stack"},
-	"list key":         {"\x80\x02}]K\x01s.", "keys are not plain"},
-	"tuple key":        {"\x80\x02})K\x01s.", "keys are not plain"},
 	"append to dict":   {"\x80\x02}K\x01a.", "another kind"},
 	"append to tuple":  {"\x80\x02)K\x01a.", "another kind"},
 	"nothing":          {".", "empty stack"},
@@ -129,7 +119,6 @@ var hostilePickles = map[string]struct{ pickle, says string }{
 	"text string":      {"\x80\x02S'a'\n.", "not one that PyTorch writes"},
 	"twice":            {"\x80\x02}" + pkStr("a.b") + four() + "s" + pkStr("a") + "}" + pkStr("b") + four() + "ss.", "two tensors"},
 
-	"persistent id":   {"\x80\x02K\x01Q.", "another kind"},
 	"storage, short":  {"\x80\x02" + pkTuple(pkStr("storage")) + "Q.", "description of a storage"},
 	"storage, type":   {pkDict(pkTensor(pkTuple(pkStr("storage"), pkGlobal("collections", "OrderedDict"), pkStr("0"), "N", pkInt(4))+"Q", 0, pkInts(1), pkInts(1))), "description of a storage"},
 	"storage, size":   {pkDict(pkTensor(pkStorage("0", -1, ""), 0, pkInts(1), pkInts(1))), "description of a storage"},
@@ -150,14 +139,110 @@ var hostilePickles = map[string]struct{ pickle, says string }{
 	"many views":      {"\x80\x02" + manyViews(30000) + ".", "more memory"},
 	"negated":         {pkDict(pkGlobal("torch._utils", "_rebuild_tensor_v2") + pkTuple(pkStorage("0", 4, ""), pkInt(0), pkInts(1), pkInts(1), "\x89", "N", "}"+pkStr("neg")+"\x88s") + "R"), "resolve_neg"},
 	"parameter":       {pkDict(pkGlobal("torch._utils", "_rebuild_parameter") + pkTuple("N", "\x89", "N") + "R"), "_rebuild_parameter"},
-	"OrderedDict":     {pkDict(pkGlobal("collections", "OrderedDict") + pkTuple("](K\x01e") + "R"), "list of pairs"},
 	"ints for floats": {pkDict(pkTensor(pkStorage("0", 4, ""), 0, pkTuple("G"+strings.Repeat("\x00", 8)), pkInts(1))), "shape"},
 }
 
+// inertPickles hold what is not made: alone it is no tensor, and beside one it is passed over.
+var inertPickles = map[string]struct{ value, class string }{
+	"os.system":       {pkGlobal("posix", "system") + pkTuple(pkStr("echo harm")) + "R", "posix.system"},
+	"eval":            {pkGlobal("__builtin__", "eval") + pkTuple(pkStr("1")) + "R", "builtins.eval"},
+	"eval by stack":   {pkStr("builtins") + pkStr("eval") + "\x93" + pkTuple(pkStr("1")) + "R", "builtins.eval"},
+	"INST":            {"(" + pkStr("echo") + "ios\nsystem\n", "os.system"},
+	"NEWOBJ":          {pkGlobal("mine", "Net") + ")\x81", "mine.Net"},
+	"set":             {"\x8f", "builtins.set"},
+	"terminal":        {pkGlobal("os\x1b[31m", "x"), "os\x1b[31m.x"},
+	"TorchScript":     {pkGlobal("__torch__", "Net"), "__torch__.Net"},
+	"storage's type":  {pkGlobal("torch", "ComplexFloatStorage"), "torch.ComplexFloatStorage"},
+	"storage alone":   {pkStorage("0", 4, ""), "torch.FloatStorage"},
+	"call of a type":  {pkGlobal("torch", "FloatStorage") + ")R", "torch.FloatStorage"},
+	"call of a value": {"K\x01)R", "what is called"},
+	"encode":          {pkGlobal("_codecs", "encode") + pkTuple(pkStr("a"), pkStr("rot13")) + "R", "_codecs.encode"},
+	"OrderedDict":     {pkGlobal("collections", "OrderedDict") + pkTuple("](K\x01e") + "R", "collections.OrderedDict"},
+	"persistent id":   {"K\x01Q", "persistent id"},
+	"foreign id":      {pkTuple(pkStr("mine"), "N") + "Q", "persistent id"},
+	"module's source": {pkTuple(pkStr("module"), pkGlobal("mine", "Net"), pkStr("net.py"), pkStr("class Net")) + "Q)\x81", "mine.Net"},
+	"BUILD":           {"}}b", ""},
+	"itself":          {"]q\x00h\x00a", ""},
+	"itself, dict":    {"}q\x00" + pkStr("model") + "h\x00s", ""},
+	"itself, wide":    {"]q\x00(" + strings.Repeat("h\x00", 9) + "e", ""},
+	"itself, object":  {pkGlobal("mine", "Net") + ")\x81q\x00}" + pkStr("parent") + "h\x00sb", "mine.Net"},
+	"doubling":        {doubling("]", 60), ""},
+	"deep":            {strings.Repeat("]", 100000) + strings.Repeat("a", 99999), ""},
+	"deep tuples":     {")" + strings.Repeat("\x85", 100000), ""},
+	"list key":        {"}]K\x01s", ""},
+	"tuple key":       {"})K\x01s", ""},
+}
+
+func TestInertPickles(t *testing.T) {
+	for name, c := range inertPickles {
+		t.Run(name, func(t *testing.T) {
+			alone := "\x80\x04" + c.value + "."
+			beside := "\x80\x04}(" + pkStr("it") + c.value + pkStr("w") + four() + "u."
+			for format, make := range map[string]func(string) []byte{"zip": func(s string) []byte { return zipCheckpoint(t, s) }, "legacy": legacyCheckpoint} {
+				if _, err := readBounded(t, make(alone)); err == nil || !strings.Contains(err.Error(), "without a tensor") || strings.Contains(err.Error(), "\x1b") {
+					t.Errorf("%s: alone: %v", format, err)
+				}
+				f, err := readBounded(t, make(beside))
+				if err != nil {
+					t.Errorf("%s: %v", format, err)
+					continue
+				}
+				var want []Passed
+				if c.class != "" {
+					want = []Passed{{Name: "it", Class: c.class}}
+				}
+				if got := names(f.StateDict()); !slices.Equal(got, []string{"w"}) || !slices.Equal(f.Passed, want) {
+					t.Errorf("%s: %q, passed over %+v, want %+v", format, got, f.Passed, want)
+				}
+			}
+		})
+	}
+}
+
+// A file whose tensors are NumPy's says so.
+func TestNoTensor(t *testing.T) {
+	b := zipCheckpoint(t, "\x80\x02}"+pkStr("model")+"}"+pkStr("w")+"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87Rss.")
+	if _, err := readBounded(t, b); err == nil || !strings.Contains(err.Error(), "it holds numpy.ndarray under model.w, which is no tensor") {
+		t.Error(err)
+	}
+}
+
+// Objects that lead back to themselves, are made from their own items, or keep moments of the
+// parameters, don't hide the network.
+func TestInertWalk(t *testing.T) {
+	w := pkStr("w") + four() + "s"
+	pair := pkTuple(pkStr("w"), "h\x01")
+	for name, c := range map[string]struct{ pickle, names string }{
+		"PyTorch 0.3":  {"}" + pkStr("w") + pkGlobal("torch.nn.parameter", "Parameter") + pkTuple(four()) + "R" + pkTuple("\x88", "\x89", "N") + "bs", "w"},
+		"cycle":        {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("parent") + "h\x00sb", "w"},
+		"deep cycle":   {pkGlobal("mine", "Net") + ")\x81q\x00}" + w + pkStr("list") + "](h\x00h\x00esb", "w"},
+		"own items":    {four() + "q\x010" + pkGlobal("addict", "Dict") + pkTuple(pair) + "\x81" + pkStr("w") + "h\x01s", "w"},
+		"entry, twice": {four() + "q\x010" + pkGlobal("easydict", "EasyDict") + ")\x81" + pkStr("w") + "h\x01s}" + pkStr("w") + "h\x01sb", "w"},
+		"optimizer":    {"}" + pkStr("solver") + "}" + pkStr("state") + "}K\x00}" + w + "ss" + pkStr("param_groups") + "]ss" + pkStr("mine") + "}" + w + "s", "w"},
+	} {
+		f, err := readBounded(t, zipCheckpoint(t, "\x80\x04"+c.pickle+"."))
+		if err != nil || strings.Join(names(f.StateDict()), " ") != c.names {
+			t.Errorf("%s: %+v, %v", name, f, err)
+		}
+	}
+}
+
+// Numbers of a big-endian machine are read, whatever they are of; a checkpoint that was packed
+// again may lie in folders.
+func TestBigEndian(t *testing.T) {
+	pickle := pkDict(pkTensor(pkStorage("0", 4, ""), 0, pkInts(2, 2), pkInts(1, 2)))
+	b := zipOf(t, entry{name: "x/a/data.pkl", data: []byte(pickle)}, entry{name: "x/a/byteorder", data: []byte("big")},
+		entry{name: "x/a/data/0", data: []byte("\x3f\x80\x00\x00\x40\x00\x00\x00\x40\x40\x00\x00\x40\x80\x00\x00")})
+	f, err := readBounded(t, b)
+	if err != nil || !slices.Equal(f.Tensors[0].Data, []float32{1, 3, 2, 4}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // doubling is lists of two, each the one before twice: 2^n ways to the innermost.
-func doubling(n int) string {
+func doubling(innermost string, n int) string {
 	var b strings.Builder
-	b.WriteString("]")
+	b.WriteString(innermost)
 	for range n {
 		b.WriteString("q\x000](h\x00h\x00e")
 	}
@@ -270,12 +355,18 @@ func TestHostileZip(t *testing.T) {
 	}{
 		"empty":      {zipOf(t), "no data.pkl"},
 		"no pickle":  {zipOf(t, good), "no data.pkl"},
+		"npz":        {zipOf(t, entry{name: "arr_0.npy"}), "NumPy arrays"},
+		"export":     {zipOf(t, entry{name: "a/archive_format"}, entry{name: "a/data/sample_inputs/model.pt"}), "a program of torch.export"},
+		"package":    {zipOf(t, entry{name: "a/.data/extern_modules"}), "torch.package"},
+		"keras":      {zipOf(t, entry{name: "config.json"}, entry{name: "model.weights.h5"}), "a .keras file"},
+		"in a zip":   {zipOf(t, entry{name: "a/README"}, entry{name: "a/best.pth"}), "unpack it, and name a/best.pth"},
+		"document":   {zipOf(t, entry{name: "word/document.xml"}), "office document"},
 		"two":        {zipOf(t, pickle, good, entry{name: "b/data.pkl"}), "two checkpoints"},
 		"twice":      {zipOf(t, pickle, good, good), "two zip entries"},
 		"no storage": {zipOf(t, pickle), "a/data/0 is missing"},
 		"short":      {zipOf(t, pickle, entry{name: "a/data/0", data: make([]byte, 15)}), "15 bytes"},
 		"long":       {zipOf(t, pickle, entry{name: "a/data/0", data: make([]byte, 17)}), "17 bytes"},
-		"big-endian": {zipOf(t, pickle, good, entry{name: "a/byteorder", data: []byte("big")}), "big-endian"},
+		"byte order": {zipOf(t, pickle, good, entry{name: "a/byteorder", data: []byte("middle")}), "neither little nor big"},
 		"bomb":       {zipOf(t, big, entry{name: "a/data/0", data: make([]byte, 1<<26), method: zip.Deflate}), "more memory"},
 		"bomb, size": {lyingSizes(t, 100), "bytes it says"},
 		"less":       {lyingSizes(t, 1<<20), "can't be unpacked"},
@@ -375,7 +466,7 @@ func TestHostileSafetensors(t *testing.T) {
 	one := func(s string) string { return `{"a":{` + s + `}}` }
 	data := string(make([]byte, 16))
 	for name, c := range map[string]struct{ header, data, says string }{
-		"empty header":  {"", "", "neither"},
+		"empty header":  {"", "", "zeros"},
 		"no object":     {"[]", "", "neither"},
 		"cut":           {`{"a":`, "", "unexpected"},
 		"comma":         {`{"a":{"dtype":"F32" "shape":[0],"data_offsets":[0,0]}}`, "", "invalid character"},
@@ -398,7 +489,7 @@ func TestHostileSafetensors(t *testing.T) {
 		"rank":          {one(`"dtype":"F32","shape":[` + strings.Repeat("1,", 64) + `1],"data_offsets":[0,16]`), data, "more than 64"},
 		"offsets":       {one(`"dtype":"F32","shape":[4],"data_offsets":[0]`), data, "not two"},
 		"offsets, 3":    {one(`"dtype":"F32","shape":[4],"data_offsets":[0,16,16]`), data, "more than 2"},
-		"type":          {one(`"dtype":"F8_E4M3","shape":[16],"data_offsets":[0,16]`), data, "F8_E4M3"},
+		"type":          {one(`"dtype":"F8_E4M3FNUZ","shape":[16],"data_offsets":[0,16]`), data, "F8_E4M3FNUZ"},
 		"no type":       {one(`"shape":[4],"data_offsets":[0,16]`), data, "missing"},
 		"null":          {`{"a":null}`, "", "instead of {"},
 		"type, number":  {one(`"dtype":32,"shape":[4],"data_offsets":[0,16]`), data, "instead of a type"},
@@ -425,18 +516,43 @@ func TestUnknownFormats(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar[257:], "ustar")
 	for content, says := range map[string]string{
-		"":                                    "empty",
-		"<!DOCTYPE html><html>":               "a web page",
-		"version https://git-lfs.github.com/": "git lfs pull",
-		"\x1f\x8b\x08":                        "gunzip",
-		"GGUF\x03":                            "GGUF",
-		"\x89HDF\r\n":                         "HDF5",
-		"hello":                               "neither",
-		string(tar):                           "tar archive",
+		"":                                       "empty",
+		"<!DOCTYPE html><html>":                  "a web page",
+		"version https://git-lfs.github.com/":    "git lfs pull",
+		"monge/checkpoint 1\n":                   "weights.safetensors or best.safetensors that the run leaves",
+		"\x1f\x8b\x08":                           "gunzip",
+		"GGUF\x03":                               "GGUF",
+		"\x89HDF\r\n":                            "HDF5",
+		"hello":                                  "a text, not weights (it starts with hello)",
+		"\ufeff \n<!-- saved -->\n<html>":        "a web page",
+		"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00": "a web page",
+		"<?xml version=\"1.0\"?><Error>":         "a web page",
+		"Entry not found":                        "a server's answer",
+		"{\"error\": \"Invalid username\"}":      "JSON, not weights",
+		"BZh91":                                  "bunzip2",
+		"\xfd7zXZ\x00":                           "unxz",
+		"7z\xbc\xaf\x27\x1c":                     "7z",
+		"\x93NUMPY\x01":                          "NumPy array",
+		"\x89PNG\r\n":                            "an image",
+		"\xff\xd8\xff\xe0":                       "an image",
+		string(make([]byte, 100)):                "nothing but zeros",
+		"\x08\x07\x12\x07pytorch\x1a\x03":        "an ONNX",
+		"\x1c\x00\x00\x00TFL3\x00\x00":           "TensorFlow Lite",
+		"\x81\xa6params\x82":                     "msgpack",
+		"\xde\x00\x20\xa4bert":                   "msgpack",
+		"\x12\x01\x00\x00\x00\x00\x00\x00\x01":   "MXNet",
+		"\x01\x02\x03\x04":                       "neither",
+		"\x80\x04K\x01.":                         "a Python pickle, but not a PyTorch checkpoint",
+		"\x80\x02}K\x01cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87Rs.": "of NumPy arrays",
+		"\x80\x02}" + pkStr("StructuredToParameterName@@") + "}s.":                                    "PaddlePaddle",
+		string(tar): "tar archive",
 	} {
 		if _, err := ReadFrom(strings.NewReader(content), int64(len(content)), "x"); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", content[:min(len(content), 20)], err)
 		}
+	}
+	if _, err := ReadFrom(strings.NewReader("PK\x03\x04"), 4, "__0_0.distcp"); err == nil || !strings.Contains(err.Error(), "dcp_to_torch") {
+		t.Error(err)
 	}
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "regular file") {
 		t.Errorf("directory: %v", err)

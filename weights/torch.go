@@ -4,22 +4,42 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
 )
 
-// What a checkpoint's pickle may name (torch/serialization.py and torch/_utils.py of
-// PyTorch; tensors appear as calls of _rebuild_tensor_v2 on storages, which are
-// persistent ids).
-var (
-	rebuildTensor    = pickle.Global("torch._utils._rebuild_tensor")
-	rebuildTensorV2  = pickle.Global("torch._utils._rebuild_tensor_v2")
-	rebuildParameter = pickle.Global("torch._utils._rebuild_parameter")
+// What makes tensors in a checkpoint's pickle (torch/serialization.py, torch/_utils.py and
+// torch/_tensor.py of PyTorch; a tensor appears as the call of _rebuild_tensor_v2 on a
+// storage, which is a persistent id). Nothing else is called: an inert object stands for it.
+const (
+	rebuildTensor         = pickle.Global("torch._utils._rebuild_tensor")
+	rebuildTensorV2       = pickle.Global("torch._utils._rebuild_tensor_v2")
+	rebuildTensorV3       = pickle.Global("torch._utils._rebuild_tensor_v3")
+	rebuildParameter      = pickle.Global("torch._utils._rebuild_parameter")
+	rebuildParameterState = pickle.Global("torch._utils._rebuild_parameter_with_state")
+	oldParameter          = pickle.Global("torch.nn.parameter.Parameter") // called up to PyTorch 0.3
+	oldVariable           = pickle.Global("torch.autograd.variable.Variable")
+	rebuildFromCPU        = pickle.Global("torch._utils._rebuild_device_tensor_from_cpu_tensor")
+	rebuildFromType       = pickle.Global("torch._tensor._rebuild_from_type_v2")
 )
 
-var torchGlobals = map[pickle.Global]bool{rebuildTensor: true, rebuildTensorV2: true, rebuildParameter: true}
+// unreadable says what is made by calls that make tensors of other kinds.
+var unreadable = map[pickle.Global]string{
+	"torch._utils._rebuild_sparse_tensor":                   "is sparse: call to_dense() on it before saving",
+	"torch._utils._rebuild_sparse_csr_tensor":               "is sparse: call to_dense() on it before saving",
+	"torch._utils._rebuild_qtensor":                         "is quantized: call dequantize() on it before saving",
+	"torch._utils._rebuild_nested_tensor":                   "is a nested tensor: call to_padded_tensor(0) on it before saving",
+	"torch._utils._rebuild_meta_tensor_no_storage":          "is on the meta device, without elements: save a model that has them",
+	"torch._utils._rebuild_wrapper_subclass":                "is of a class of its own without elements: save plain tensors",
+	"torch._utils._rebuild_device_tensor_from_numpy":        "is a NumPy array of another device: call cpu() on it before saving",
+	"torch._utils._rebuild_xla_tensor":                      "is a NumPy array of another device: call cpu() on it before saving",
+	"torch.nn.parameter.UninitializedParameter":             "is a lazy layer's, without elements: run the model once before saving",
+	"torch.nn.parameter.UninitializedBuffer":                "is a lazy layer's, without elements: run the model once before saving",
+	"torch.distributed._shard.sharded_tensor.ShardedTensor": "is sharded over processes: save the full state dict",
+	"torch.distributed.tensor.DTensor":                      "is sharded over processes: save the full state dict",
+	"torch.distributed._tensor.api.DTensor":                 "is sharded over processes: save the full state dict",
+}
 
 // storageTypes are names only: what they say is the type of the elements.
 var storageTypes = map[pickle.Global]DType{
@@ -33,6 +53,23 @@ var storageTypes = map[pickle.Global]DType{
 	"torch.CharStorage":     I8,
 	"torch.ByteStorage":     U8,
 	"torch.BoolStorage":     Bool,
+
+	// Of types without a storage's name: bytes, and the tensor says which type it is of.
+	"torch.storage.UntypedStorage": U8,
+	"torch.UntypedStorage":         U8,
+}
+
+// otherStorages are the sizes of elements that are not read.
+var otherStorages = map[pickle.Global]int64{
+	"torch.ComplexFloatStorage": 8, "torch.ComplexDoubleStorage": 16, "torch.QInt8Storage": 1, "torch.QUInt8Storage": 1, "torch.QInt32Storage": 4,
+}
+
+// tensorTypes are the types of _rebuild_tensor_v3.
+var tensorTypes = map[pickle.Global]DType{
+	"torch.float64": F64, "torch.float32": F32, "torch.float16": F16, "torch.bfloat16": BF16,
+	"torch.float8_e4m3fn": F8E4M3, "torch.float8_e5m2": F8E5M2,
+	"torch.int64": I64, "torch.int32": I32, "torch.int16": I16, "torch.int8": I8, "torch.uint8": U8, "torch.bool": Bool,
+	"torch.uint16": U16, "torch.uint32": U32, "torch.uint64": U64,
 }
 
 // torchWords are for the errors of a checkpoint's pickle.
@@ -51,27 +88,17 @@ const (
 
 // newMachine returns a machine for a checkpoint's pickle; load is its persistent ids.
 func newMachine(src *pickle.Source, load func(id *pickle.Seq) (any, error)) *pickle.Machine {
-	return &pickle.Machine{Src: src, Words: torchWords, Find: findGlobal, Call: callGlobal, Load: load}
-}
-
-func findGlobal(g pickle.Global) (any, error) {
-	if _, ok := storageTypes[g]; ok || torchGlobals[g] {
-		return g, nil
-	}
-	if strings.HasPrefix(string(g), "__torch__.") {
-		return nil, fmt.Errorf("a TorchScript program, not weights alone (it asks for %s): save the model's state_dict() with torch.save instead", show(string(g)))
-	}
-	if strings.HasPrefix(string(g), "torch.") && strings.HasSuffix(string(g), "Storage") {
-		return nil, fmt.Errorf("a tensor of %s, which can't be read: convert it to float32 before saving", show(string(g)))
-	}
-	return nil, torchWords.Refused(g)
+	return &pickle.Machine{Src: src, Words: torchWords, Inert: true, Call: callGlobal, Load: load}
 }
 
 // A storage is a run of elements that tensors are views of.
 type storage struct {
-	dtype DType
+	dtype DType // "" if it can't be read
+	class pickle.Global
+	elem  int64 // bytes of an element
 	key   string
 	numel int64
+	big   bool // big-endian
 
 	base    *storage // the storage that this is a part of, in the legacy format
 	baseOff int64    // its first element there
@@ -87,11 +114,17 @@ func (*storage) Kind() string { return "a storage" }
 // A view is a tensor: element (i, j, ...) is at offset + i stride[0] + j stride[1] + ...
 type view struct {
 	st            *storage
+	dtype         DType
 	offset        int64
 	shape, stride []int64
 }
 
 func (*view) Kind() string { return "a tensor" }
+
+// An unmade is a tensor that can't be made, and why.
+type unmade struct{ why string }
+
+func (*unmade) Kind() string { return "a tensor that can't be read" }
 
 // span returns how many elements lie from the view's first to its last.
 func (v *view) span() int64 {
@@ -118,37 +151,70 @@ func (v *view) contiguous() bool {
 
 // callGlobal carries out a REDUCE.
 func callGlobal(f pickle.Global, args []any) (any, error) {
-	switch f {
-	case rebuildTensor, rebuildTensorV2:
-		return makeView(args)
-	case rebuildParameter: // data, requires_grad, backward_hooks
-		if len(args) == 3 {
-			if v, ok := args[0].(*view); ok {
-				return v, nil
+	for range maxWrapped {
+		if f != rebuildFromType { // func, type, args, state: a tensor of a subclass
+			break
+		}
+		inner, ok := pickle.Global(""), false
+		if len(args) == 4 {
+			if inner, ok = args[0].(pickle.Global); ok {
+				s, isSeq := args[2].(*pickle.Seq)
+				if ok = isSeq; ok {
+					f, args = inner, s.Items
+				}
 			}
 		}
+		if !ok {
+			return nil, errArguments(f)
+		}
 	}
-	return nil, damaged("the pickle calls %s with arguments that PyTorch never gives it", f)
+	switch f {
+	case rebuildTensor, rebuildTensorV2, rebuildTensorV3:
+		return makeView(f, args)
+	case oldParameter, oldVariable, rebuildParameter, rebuildParameterState, rebuildFromCPU: // the tensor, and settings
+		if len(args) < 1 {
+			return nil, errArguments(f)
+		}
+		switch args[0].(type) {
+		case *view, *unmade:
+			return args[0], nil
+		case *pickle.Object:
+			return &unmade{"is " + pickle.Kind(args[0]) + ": save a plain tensor"}, nil
+		}
+		return nil, errArguments(f)
+	}
+	if why, ok := unreadable[f]; ok {
+		return &unmade{why}, nil
+	}
+	if strings.HasPrefix(string(f), "torch._utils._rebuild_") || strings.HasPrefix(string(f), "torch._tensor._rebuild_") {
+		return &unmade{"is made by " + show(string(f)) + ", which is not known: save plain tensors"}, nil
+	}
+	return pickle.Stand(f, args), nil
 }
 
-// makeView takes storage, offset, shape, stride, and then, of _rebuild_tensor_v2,
-// requires_grad, backward_hooks and perhaps metadata (whether the elements are to be
-// conjugated or negated).
-func makeView(args []any) (any, error) {
+// maxWrapped bounds a subclass in a subclass.
+const maxWrapped = 8
+
+func errArguments(f pickle.Global) error {
+	return damaged("the pickle calls %s with arguments that PyTorch never gives it", f)
+}
+
+// makeView takes storage, offset, shape, stride, and then, but for _rebuild_tensor,
+// requires_grad, backward_hooks, of version 3 the type, and perhaps metadata (whether the
+// elements are to be conjugated or negated).
+func makeView(f pickle.Global, args []any) (any, error) {
 	bad := func(what string) (any, error) {
 		return nil, damaged("a tensor's %s in the pickle is not one", what)
 	}
 	if len(args) < 4 {
 		return bad("description")
 	}
-	if len(args) > 6 {
-		if m, ok := args[6].(*pickle.Dict); ok && len(m.Items) > 0 {
-			return nil, fmt.Errorf("a tensor is a lazily conjugated or negated view: call resolve_neg() on it before saving")
-		}
-	}
 	v := &view{}
 	var ok bool
 	if v.st, ok = args[0].(*storage); !ok {
+		if o, ok := args[0].(*pickle.Object); ok {
+			return &unmade{"has its elements in " + o.Kind() + ", which is not read: save the state dict alone"}, nil
+		}
 		return bad("storage")
 	}
 	if v.offset, ok = args[1].(int64); !ok || v.offset < 0 {
@@ -163,18 +229,53 @@ func makeView(args []any) (any, error) {
 	if _, ok := elements(v.shape); !ok {
 		return bad("shape")
 	}
+	rest := args[4:]
+	if why := v.setType(f, rest); why != "" {
+		return &unmade{why}, nil
+	}
+	if f == rebuildTensorV3 && len(rest) > 2 {
+		rest = rest[1:]
+	}
+	if len(rest) > 2 {
+		if m, ok := rest[2].(*pickle.Dict); ok && len(m.Items) > 0 {
+			return &unmade{"is a lazily conjugated or negated view: call resolve_neg() on it before saving"}, nil
+		}
+	}
 	if !v.inside() {
-		return nil, damaged("a tensor of shape %v, stride %v and offset %d lies outside its storage of %d elements", v.shape, v.stride, v.offset, v.st.numel)
+		return nil, damaged("a tensor of shape %v, stride %v and offset %d lies outside its storage of %d elements", v.shape, v.stride, v.offset, v.room())
 	}
 	return v, nil
 }
+
+// setType finds the type of the elements, or says why they can't be read.
+func (v *view) setType(f pickle.Global, rest []any) (why string) {
+	v.dtype = v.st.dtype
+	if v.dtype == "" {
+		return fmt.Sprintf("is of %s, which can't be read: convert it to float32 before saving", show(string(v.st.class)))
+	}
+	if f != rebuildTensorV3 {
+		return ""
+	}
+	var g pickle.Global
+	if len(rest) > 2 {
+		g, _ = rest[2].(pickle.Global)
+	}
+	v.dtype = tensorTypes[g]
+	if v.dtype == "" {
+		return fmt.Sprintf("is of type %s, which can't be read: convert it to float32 before saving", show(string(g)))
+	}
+	return ""
+}
+
+// room is how many elements of the view's type the storage has.
+func (v *view) room() int64 { return v.st.numel * v.st.elem / int64(v.dtype.Size()) }
 
 // inside reports whether all elements are in the storage.
 func (v *view) inside() bool {
 	last := v.offset
 	for i, d := range v.shape {
 		if d == 0 {
-			return v.offset <= v.st.numel
+			return v.offset <= v.room()
 		}
 		s := v.stride[i]
 		if s < 0 || (s > 0 && d-1 > (math.MaxInt64-last)/s) {
@@ -182,7 +283,7 @@ func (v *view) inside() bool {
 		}
 		last += (d - 1) * s
 	}
-	return last < v.st.numel
+	return last < v.room()
 }
 
 // ints returns a tuple of ints, at most maxRank.
@@ -203,259 +304,48 @@ func ints(v any) ([]int64, bool) {
 // storageID is a persistent id: ('storage', type, key, location, number of elements) and
 // in the legacy format None or a part of the storage.
 type storageID struct {
-	dtype DType
-	key   string
-	numel int64
-	part  any
+	storage
+	part any
 }
 
-func parseStorageID(id *pickle.Seq) (s storageID, err error) {
+// parseStorageID also returns what stands for a persistent id that is no storage's: of a
+// module, which old checkpoints save with its source, its class.
+func parseStorageID(id *pickle.Seq) (s storageID, other any, err error) {
 	bad := damaged("the pickle's description of a storage is none")
+	if len(id.Items) > 1 && id.Items[0] != "storage" {
+		if g, ok := id.Items[1].(pickle.Global); ok && id.Items[0] == "module" {
+			return s, g, nil
+		}
+		return s, pickle.Stand(pickle.Global("persistent id"), nil), nil
+	}
 	if len(id.Items) != 5 && len(id.Items) != 6 {
-		return s, bad
+		return s, nil, bad
 	}
-	if id.Items[0] != "storage" {
-		return s, bad
+	var ok bool
+	if s.class, ok = id.Items[1].(pickle.Global); !ok {
+		return s, nil, bad
 	}
-	g, ok := id.Items[1].(pickle.Global)
-	if !ok {
-		return s, bad
-	}
-	if s.dtype, ok = storageTypes[g]; !ok {
-		return s, bad
+	s.class = pickle.Global(strings.Replace(string(s.class), "torch.cuda.", "torch.", 1))
+	if s.dtype, ok = storageTypes[s.class]; ok {
+		s.elem = int64(s.dtype.Size())
+	} else if s.elem = otherStorages[s.class]; !strings.HasPrefix(string(s.class), "torch.") || !strings.HasSuffix(string(s.class), "Storage") {
+		return s, nil, bad
 	}
 	if s.key, ok = id.Items[2].(string); !ok {
-		return s, bad
+		return s, nil, bad
 	}
 	if s.numel, ok = id.Items[4].(int64); !ok || s.numel < 0 || s.numel > 1<<56 {
-		return s, bad
+		return s, nil, bad
 	}
 	if len(id.Items) == 6 {
 		s.part = id.Items[5]
 	}
-	return s, nil
+	return s, nil, nil
 }
 
-// A namedView is a tensor found in the checkpoint.
-type namedView struct {
-	name string
-	*view
-}
-
-// A collector walks the checkpoint's value for tensors.
-type collector struct {
-	views  []namedView
-	names  map[string]bool
-	visits int
-	budget *budget
-}
-
-// maxDepth bounds nesting, and so stops at values that contain themselves; maxVisits
-// stops where few values are held many times over.
-const (
-	maxDepth  = 64
-	maxVisits = 4 * maxOps
-)
-
-// visit counts values.
-func (c *collector) visit(n int) error {
-	if c.visits += n; c.visits > maxVisits {
-		return damaged("the checkpoint's dicts and lists hold more than %d values", maxVisits)
-	}
-	return nil
-}
-
-func (c *collector) walk(name string, v any, depth int) error {
-	if depth > maxDepth || len(name) > 4096 {
-		return damaged("values are nested deeper than %d, or contain themselves (at %s)", maxDepth, show(name))
-	}
-	switch v := v.(type) {
-	case *view:
-		return c.add(name, v)
-	case *pickle.Dict:
-		if err := c.visit(len(v.Items)); err != nil {
-			return err
-		}
-		for _, it := range v.Items {
-			if err := c.step(name, it.Key, it.Value, depth); err != nil {
-				return err
-			}
-		}
-	case *pickle.Seq:
-		if err := c.visit(len(v.Items)); err != nil {
-			return err
-		}
-		for i, e := range v.Items {
-			if err := c.step(name, int64(i), e, depth); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// step goes down to what a container holds under a key, if that can hold tensors.
-func (c *collector) step(name string, k, v any, depth int) error {
-	if !container(v) {
-		return nil
-	}
-	if name = join(name, key(k)); name == "" {
-		name = `""`
-	}
-	if err := c.budget.take(16+int64(len(name)), func() string { return "the values' names" }); err != nil {
-		return err
-	}
-	return c.walk(name, v, depth+1)
-}
-
-func container(v any) bool {
-	switch v.(type) {
-	case *view, *pickle.Dict, *pickle.Seq:
-		return true
-	}
-	return false
-}
-
-func join(name, k string) string {
-	if name == "" {
-		return k
-	}
-	return name + "." + k
-}
-
-// key spells a dict's key as a part of a name.
-func key(k any) string {
-	switch k := k.(type) {
-	case string:
-		return k
-	case pickle.Bytes:
-		return string(k)
-	}
-	s, _ := scalar(k)
-	return s
-}
-
-// scalar spells a plain value as Python does; not bytes, which are no text.
-func scalar(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), true
-	case bool:
-		if v {
-			return "True", true
-		}
-		return "False", true
-	case nil:
-		return "None", false
-	}
-	return fmt.Sprintf("%x", v), false
-}
-
-func (c *collector) add(name string, v *view) error {
-	if name == "" {
-		name = "tensor"
-	}
-	if c.names[name] {
-		return fmt.Errorf("two tensors have the name %s: rename one before saving", show(name))
-	}
-	n, _ := elements(v.shape)
-	mem := max(v.st.dtype.memory(n), v.span()*int64(v.st.dtype.Size())) + int64(len(name)) + 128
-	if err := c.budget.take(mem, func() string { return "tensor " + show(name) }); err != nil {
-		return err
-	}
-	c.names[name] = true
-	v.st.uses++
-	c.views = append(c.views, namedView{name, v})
-	return nil
-}
-
-// collect finds the tensors of a checkpoint's value.
-func collect(v any, size int64) ([]namedView, error) {
-	c := &collector{names: map[string]bool{}, budget: newBudget(size)}
-	if err := c.walk("", v, 0); err != nil {
-		return nil, err
-	}
-	if len(c.views) == 0 {
-		return nil, fmt.Errorf("a PyTorch file without a tensor in it (%s): name a checkpoint with a state_dict", pickle.Kind(v))
-	}
-	return c.views, nil
-}
-
-// wrappers are the keys under which training scripts keep the model's state dict.
-var wrappers = []string{"state_dict", "model_state_dict", "model", "net"}
-
-// wrapper returns the prefix of the model's tensors in the listing.
-func wrapper(v any) string {
-	prefix := ""
-	for range maxDepth {
-		d, ok := v.(*pickle.Dict)
-		if !ok {
-			return prefix
-		}
-		inner := ""
-		for _, k := range wrappers {
-			if w, ok := d.Get(k); ok {
-				if w, ok := w.(*pickle.Dict); ok && holdsTensor(w) {
-					v, inner = w, k+"."
-					break
-				}
-			}
-		}
-		if inner == "" {
-			return prefix
-		}
-		prefix += inner
-	}
-	return prefix
-}
-
-// holdsTensor reports whether a dict has a tensor, or a wrapper's key.
-func holdsTensor(d *pickle.Dict) bool {
-	for _, it := range d.Items {
-		if _, ok := it.Value.(*view); ok {
-			return true
-		}
-	}
-	for _, k := range wrappers {
-		if w, ok := d.Get(k); ok {
-			if _, ok := w.(*pickle.Dict); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// torchFile reads the tensors that were found, once their storages have their place.
-func torchFile(format string, v any, views []namedView) (*File, error) {
-	f := &File{Format: format, wrapper: wrapper(v)}
-	if d, ok := v.(*pickle.Dict); ok {
-		for _, it := range d.Items {
-			if s, ok := scalar(it.Value); ok {
-				if f.Metadata == nil {
-					f.Metadata = map[string]string{}
-				}
-				f.Metadata[key(it.Key)] = s
-			}
-		}
-	}
-	var dec decoder
-	f.Tensors = make([]Tensor, len(views))
-	for i, v := range views {
-		t := &f.Tensors[i]
-		t.Name, t.DType, t.Shape = v.name, v.st.dtype, make([]int, len(v.shape))
-		for k, d := range v.shape {
-			t.Shape[k] = int(d)
-		}
-		if err := v.read(t, &dec); err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", show(v.name), err)
-		}
-	}
-	return f, nil
+// same reports whether a storage is described as before.
+func (st *storage) same(s *storageID) bool {
+	return st.class == s.class && st.numel == s.numel
 }
 
 // read fills the tensor from the view's storage.
@@ -471,10 +361,10 @@ func (v *view) read(t *Tensor, dec *decoder) error {
 	off := st.off + v.offset*size
 	n, _ := elements(v.shape)
 	var err error
-	if n == 0 || v.contiguous() {
+	if dec.big = st.big; n == 0 || v.contiguous() {
 		err = dec.read(t, st.r, off, n)
 	} else {
-		err = v.gather(t, st.r, off, n)
+		err = v.gather(t, dec, st.r, off, n)
 	}
 	if st.uses--; st.uses == 0 {
 		st.r = nil
@@ -483,17 +373,20 @@ func (v *view) read(t *Tensor, dec *decoder) error {
 }
 
 // gather reads a view whose elements don't lie one behind the other.
-func (v *view) gather(t *Tensor, r io.ReaderAt, off, n int64) error {
+func (v *view) gather(t *Tensor, dec *decoder, r io.ReaderAt, off, n int64) error {
 	size := int64(t.DType.Size())
 	b := make([]byte, v.span()*size)
 	if err := pickle.ReadFull(r, b, off); err != nil {
 		return err
 	}
+	dec.order(b, size)
 	allocate(t, n)
 	index := make([]int64, len(v.shape))
 	at := int64(0)
 	for i := range n {
-		decode(t, i, b[at*size:(at+1)*size])
+		if err := decode(t, i, b[at*size:(at+1)*size]); err != nil {
+			return err
+		}
 		for k := len(index) - 1; k >= 0; k-- {
 			index[k]++
 			at += v.stride[k]

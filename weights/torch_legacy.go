@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
 )
@@ -37,7 +38,7 @@ func readTorchLegacy(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := collect(v, size)
+	found, err := collect(v, size)
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +46,10 @@ func readTorchLegacy(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.place(keys, views); err != nil {
+	if err := l.place(keys, found.views); err != nil {
 		return nil, err
 	}
-	return torchFile(FormatTorchLegacy, v, views)
+	return found.file(FormatTorchLegacy)
 }
 
 func (l *legacyFile) pickle() (any, error) {
@@ -61,7 +62,7 @@ func (l *legacyFile) header() error {
 		return err
 	}
 	if magic != legacyMagic {
-		return fmt.Errorf("a Python pickle, but not a PyTorch checkpoint: save the tensors with torch.save or as safetensors")
+		return plainPickle(magic)
 	}
 	version, err := l.pickle()
 	if err != nil {
@@ -84,19 +85,52 @@ func (l *legacyFile) header() error {
 	return nil
 }
 
+// plainPickle is the error of a pickle that torch.save has not written.
+func plainPickle(v any) error {
+	what, more := "", ""
+	walked := 0
+	var look func(v any, depth int)
+	look = func(v any, depth int) {
+		if walked++; walked > 1000 || depth > 8 || what != "" {
+			return
+		}
+		switch v := v.(type) {
+		case *pickle.Object:
+			if name := v.Name(); name == "numpy.ndarray" || strings.HasPrefix(name, "numpy.") {
+				what, more = ", of NumPy arrays", " (safetensors.numpy.save_file)"
+				return
+			}
+		case *view, *unmade:
+			what = ", of tensors that torch.save has not written"
+		}
+		each(v, func(k string, child any) error {
+			if k == "StructuredToParameterName@@" {
+				what = " (PaddlePaddle's .pdparams)"
+			}
+			look(child, depth+1)
+			return nil
+		})
+	}
+	look(v, 0)
+	return fmt.Errorf("a Python pickle%s, but not a PyTorch checkpoint: load it in Python, and save the tensors with torch.save or as safetensors%s", what, more)
+}
+
 // load is the machine's persistent ids. A storage can be a part of another one: then the
 // id ends in (the part's key, its first element, its number of elements).
 func (l *legacyFile) load(id *pickle.Seq) (any, error) {
-	s, err := parseStorageID(id)
-	if err != nil {
-		return nil, err
+	s, other, err := parseStorageID(id)
+	if err != nil || other != nil {
+		return other, err
+	}
+	if s.elem == 0 {
+		return nil, fmt.Errorf("a tensor of %s, which can't be read: convert it to float32 before saving", show(string(s.class)))
 	}
 	st := l.storages[s.key]
 	if st == nil {
-		st = &storage{dtype: s.dtype, key: s.key, numel: s.numel}
+		st = &s.storage
 		l.storages[s.key] = st
 	}
-	if st.dtype != s.dtype || st.numel != s.numel {
+	if !st.same(&s) {
 		return nil, damaged("storage %s is described in two ways", show(s.key))
 	}
 	if s.part == nil {
@@ -115,7 +149,7 @@ func (l *legacyFile) load(id *pickle.Seq) (any, error) {
 	}
 	part := l.parts[key]
 	if part == nil {
-		part = &storage{dtype: s.dtype, key: key, numel: n, base: st, baseOff: off}
+		part = &storage{dtype: s.dtype, class: s.class, elem: s.elem, key: key, numel: n, base: st, baseOff: off}
 		l.parts[key] = part
 	}
 	if part.base != st || part.baseOff != off || part.numel != n {
@@ -145,7 +179,7 @@ func (l *legacyFile) place(keys any, views []namedView) error {
 		name, ok := k.(string)
 		st := l.storages[name]
 		if !ok || st == nil || st.r != nil {
-			return damaged("the list of storages names %s, which no tensor has, or names it twice", show(key(k)))
+			return damaged("the list of storages names %s, which no tensor has, or names it twice", show(key(k, 0)))
 		}
 		end, err := l.placeOne(st, at, user[st])
 		if err != nil {
@@ -158,7 +192,7 @@ func (l *legacyFile) place(keys any, views []namedView) error {
 
 // placeOne places one storage at an offset of the file and returns where it ends.
 func (l *legacyFile) placeOne(st *storage, at int64, user string) (end int64, err error) {
-	need := 8 + st.numel*int64(st.dtype.Size())
+	need := 8 + st.numel*st.elem
 	if need < 8 || need > l.size-at {
 		return 0, fmt.Errorf("cut short: tensor %s needs %s bytes at offset %s, the file ends at %s: download it again",
 			show(user), commas(need), commas(at), commas(l.size))
@@ -177,7 +211,7 @@ func (l *legacyFile) placeOne(st *storage, at int64, user string) (end int64, er
 // checkPlaced checks that all tensors' storages have a place, and gives it to the parts.
 func (l *legacyFile) checkPlaced(views []namedView) error {
 	for _, p := range l.parts {
-		p.r, p.off = p.base.r, p.base.off+p.baseOff*int64(p.dtype.Size())
+		p.r, p.off = p.base.r, p.base.off+p.baseOff*p.elem
 	}
 	for _, v := range views {
 		if v.st.r == nil {

@@ -27,6 +27,7 @@ type zipFile struct {
 	size    int64
 	entries map[string]*zip.File
 	root    string // with the slash
+	big     bool   // numbers are big-endian
 	inflate budget // bytes that compressed entries may unpack to, together
 
 	storages map[string]*storage
@@ -48,11 +49,11 @@ func readTorchZip(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := collect(v, size)
+	found, err := collect(v, size)
 	if err != nil {
 		return nil, err
 	}
-	return torchFile(FormatTorchZip, v, views)
+	return found.file(FormatTorchZip)
 }
 
 // openZip reads the directory and checks that its entries lie in the file, apart from
@@ -75,17 +76,18 @@ func openZip(r io.ReaderAt, size int64) (*zipFile, error) {
 		return nil, err
 	}
 	for name := range z.entries {
-		root, ok := strings.CutSuffix(name, "data.pkl")
-		if !ok || strings.Count(root, "/") != 1 || !strings.HasSuffix(root, "/") {
+		root, ok := strings.CutSuffix(name, "/data.pkl") // in a folder, of another name where it was packed again
+		if !ok {
 			continue
 		}
+		root += "/"
 		if z.root != "" {
 			return nil, damaged("two checkpoints in one zip file (%s and %s)", show(z.root), show(root))
 		}
 		z.root = root
 	}
 	if z.root == "" {
-		return nil, fmt.Errorf("a zip file, but not a PyTorch checkpoint (no data.pkl in it): unpack it if the checkpoint is inside")
+		return nil, noCheckpoint(dir.File)
 	}
 	return z, z.checkByteOrder()
 }
@@ -135,8 +137,8 @@ func (z *zipFile) checkByteOrder() error {
 	if err := pickle.ReadFull(r, b, at); err != nil {
 		return err
 	}
-	if string(b) != "little" {
-		return fmt.Errorf("its numbers are %s-endian, which can't be read: save it again on a little-endian machine", show(string(b)))
+	if z.big = string(b) == "big"; !z.big && string(b) != "little" {
+		return damaged("the order of its bytes is neither little nor big (%s)", show(string(b)))
 	}
 	return nil
 }
@@ -210,12 +212,12 @@ func (z *zipFile) unpack(f *zip.File) (io.ReaderAt, error) {
 
 // load is the machine's persistent ids.
 func (z *zipFile) load(id *pickle.Seq) (any, error) {
-	s, err := parseStorageID(id)
-	if err != nil {
-		return nil, err
+	s, other, err := parseStorageID(id)
+	if err != nil || other != nil {
+		return other, err
 	}
 	if st := z.storages[s.key]; st != nil {
-		if st.dtype != s.dtype || st.numel != s.numel {
+		if !st.same(&s) {
 			return nil, damaged("storage %s is described in two ways", show(s.key))
 		}
 		return st, nil
@@ -225,10 +227,11 @@ func (z *zipFile) load(id *pickle.Seq) (any, error) {
 	if f == nil {
 		return nil, damaged("zip entry %s is missing", show(name))
 	}
-	if want := uint64(s.numel) * uint64(s.dtype.Size()); f.UncompressedSize64 != want {
-		return nil, damaged("zip entry %s has %d bytes, but its %d elements of %s are %d", show(name), f.UncompressedSize64, s.numel, s.dtype, want)
+	if want := uint64(s.numel) * uint64(s.elem); s.elem != 0 && f.UncompressedSize64 != want {
+		return nil, damaged("zip entry %s has %d bytes, but its %d elements of %s are %d", show(name), f.UncompressedSize64, s.numel, show(string(s.class)), want)
 	}
-	st := &storage{dtype: s.dtype, key: s.key, numel: s.numel}
+	st := &s.storage
+	st.big = z.big
 	st.open = func() (err error) {
 		st.r, st.off, _, err = z.open(name)
 		return err

@@ -4,16 +4,18 @@
 //
 // A PyTorch checkpoint is a pickle, which is a program for a small machine that may
 // call any Python function. The reader here builds tensors and plain values (numbers,
-// strings, lists, dicts) and refuses everything else by name. A file's claims are held
+// strings, lists, dicts); whatever else a pickle makes or calls is neither made nor
+// called, but passed over and listed, see [File.Passed]. A file's claims are held
 // against its size before memory is given to them.
 package weights
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/pickle"
@@ -59,54 +61,129 @@ type File struct {
 	// dots: "state_dict.conv1.weight", "optimizer.state.0.exp_avg".
 	Tensors []Tensor
 
-	wrapper string // "state_dict." if the model's tensors lie in that dict, "" if at the top
+	// Passed are what else a PyTorch checkpoint holds but plain values.
+	Passed []Passed
+
+	networks []network
+	wrapper  string // "state_dict." if the model's tensors lie in that dict, "" if at the top
+	chosen   bool   // by Options.Key
+	unmade   []named
 }
 
-// StateDict returns the model's tensors alone, under the names that the model gives
-// them: those below state_dict, model, net (or alike) if the checkpoint's top has such a
-// dict, else all; without the prefix "module." that DataParallel puts before every
-// name. Elements are shared with Tensors.
+// StateDict returns the model's tensors alone, under the names that the model gives them:
+// those of the network that was taken, see [File.Taken], without the prefixes "module." and
+// "_orig_mod." that DataParallel and torch.compile put before every name. Elements are shared
+// with Tensors. [File.Fit] also takes other prefixes away.
 func (f *File) StateDict() []Tensor {
-	var out []Tensor
-	parallel := true
-	for _, t := range f.Tensors {
-		name, ok := strings.CutPrefix(t.Name, f.wrapper)
-		if !ok {
-			continue
+	out := f.under(f.wrapper)
+	for {
+		prefix := ""
+		for _, p := range []string{"module.", "_orig_mod."} {
+			if all, any := prefixed(out, p); all && any {
+				prefix = p
+			}
 		}
-		parallel = parallel && strings.HasPrefix(name, "module.")
-		t.Name = name
-		out = append(out, t)
-	}
-	if parallel {
+		if prefix == "" {
+			return out
+		}
 		for i := range out {
-			out[i].Name = strings.TrimPrefix(out[i].Name, "module.")
+			out[i].Name = strings.TrimPrefix(out[i].Name, prefix)
+		}
+	}
+}
+
+// prefixed reports whether all, and any, names have a prefix. AveragedModel has its count of
+// models beside them.
+func prefixed(tensors []Tensor, prefix string) (all, any bool) {
+	all = true
+	for _, t := range tensors {
+		has := strings.HasPrefix(t.Name, prefix) && len(t.Name) > len(prefix)
+		any = any || has
+		all = all && (has || t.Name == averaged)
+	}
+	return all, any
+}
+
+const averaged = "n_averaged"
+
+// under returns the tensors under a prefix, which their names lose.
+func (f *File) under(prefix string) []Tensor {
+	var out []Tensor
+	for _, t := range f.Tensors {
+		if name, ok := strings.CutPrefix(t.Name, prefix); ok {
+			t.Name = name
+			out = append(out, t)
 		}
 	}
 	return out
 }
 
-// Read reads a file of weights, whose format it finds from the content. Errors name the
-// file.
-func Read(path string) (*File, error) {
-	f, err := os.Open(path)
+// Options say how a file of weights is read.
+type Options struct {
+	// Key chooses one of several networks in a file: where its tensors lie, as
+	// "state_dict_ema" or "callbacks.EMA.state_dict", or what their names begin with.
+	Key string
+}
+
+// Read reads a file of weights, whose format it finds from the content, or the files that an
+// index (model.safetensors.index.json) names. Errors name the file.
+func Read(path string) (*File, error) { return ReadWith(path, Options{}) }
+
+// ReadWith is [Read] with options.
+func ReadWith(path string, o Options) (*File, error) {
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	head := make([]byte, min(size, 512))
+	if n, _ := f.ReadAt(head, 0); !looksIndex(head[:n]) {
+		return readChosen(f, size, path, o)
+	}
+	whole, err := readIndexed(f, size, filepath.Dir(path))
+	if err == nil {
+		err = whole.choose(o.Key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return whole, nil
+}
+
+// openRegular opens a file and returns its size.
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		f.Close()
+		return nil, 0, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)
+	if info.Mode().IsRegular() {
+		return f, info.Size(), nil
 	}
-	return ReadFrom(f, info.Size(), path)
+	f.Close()
+	if in, err := Find(path, append(slices.Clone(DirFiles), "weights.safetensors")...); err == nil {
+		return nil, 0, fmt.Errorf("%s: a directory: name the file of weights in it, %s", path, in)
+	}
+	return nil, 0, fmt.Errorf("%s: not a regular file: name the file of weights itself", path)
 }
 
 // ReadFrom reads weights from size bytes of r. The name is for errors.
 func ReadFrom(r io.ReaderAt, size int64, name string) (*File, error) {
+	return readChosen(r, size, name, Options{})
+}
+
+func readChosen(r io.ReaderAt, size int64, name string, o Options) (*File, error) {
 	f, err := read(r, size)
+	if err != nil && filepath.Ext(name) == ".distcp" {
+		err = errDistributed
+	}
+	if err == nil {
+		err = f.choose(o.Key)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -130,28 +207,4 @@ func read(r io.ReaderAt, size int64) (*File, error) {
 		return readTorchLegacy(r, size)
 	}
 	return nil, unknownFormat(head)
-}
-
-// unknownFormat names what the file looks like, and what to do about it.
-func unknownFormat(head []byte) error {
-	const page = "a web page, not weights: the address was wrong or asks for a login; download the file itself"
-	for _, k := range []struct{ start, say string }{
-		{"<!doctype", page},
-		{"<html", page},
-		{"version https://git-lfs", "a Git LFS pointer, not the weights: run 'git lfs pull', or download the file itself"},
-		{"\x1f\x8b", "a gzip file: unpack it first (gunzip or tar xzf)"},
-		{"\x28\xb5\x2f\xfd", "a zstd file: unpack it first (unzstd)"},
-		{"\x89HDF", "an HDF5 file (Keras): convert it to safetensors"},
-		{"GGUF", "a GGUF file: use the safetensors file it was made from"},
-		{"\x93NUMPY", "a NumPy array: convert it to safetensors"},
-	} {
-		if len(head) >= len(k.start) && strings.EqualFold(string(head[:len(k.start)]), k.start) {
-			return errors.New(k.say)
-		}
-	}
-	if len(head) > 262 && string(head[257:262]) == "ustar" {
-		return fmt.Errorf("a tar archive: unpack it first (tar xf); checkpoints of PyTorch before 0.1.10 are tar archives too, " +
-			"which must be saved again with a newer PyTorch")
-	}
-	return fmt.Errorf("neither a PyTorch checkpoint nor safetensors (starts with % x): convert it to safetensors", head[:min(len(head), 8)])
 }

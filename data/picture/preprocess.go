@@ -1,11 +1,18 @@
 package picture
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/monge-ml/monge/internal/foreign"
 )
 
 // A Preprocessor makes of image files what a network takes that was trained elsewhere.
@@ -21,20 +28,13 @@ type Preprocessor struct {
 const maxConfig = 1 << 20
 
 // ReadPreprocessor reads preprocessor_config.json, which Hugging Face's CLIP and ViT models
-// have beside their weights. It is an error if it asks for what a Preprocessor can't do;
-// errors name the file.
+// have beside their weights. Every key of it is honoured, known not to matter, or an error, and
+// what it leaves out is as in Hugging Face's class of its image_processor_type, CLIP's if there is
+// none. Errors name the file.
 func ReadPreprocessor(path string) (Preprocessor, error) {
-	f, err := os.Open(path)
+	b, err := readConfig(path)
 	if err != nil {
 		return Preprocessor{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return Preprocessor{}, err
-	}
-	if len(b) > maxConfig {
-		return Preprocessor{}, fmt.Errorf("%s: it has more than %d bytes; a preprocessor_config.json has some hundred", path, maxConfig)
 	}
 	p, err := parsePreprocessor(b)
 	if err != nil {
@@ -43,28 +43,121 @@ func ReadPreprocessor(path string) (Preprocessor, error) {
 	return p, nil
 }
 
+// ReadProcessor reads what processor_config.json says of images, if it is there and does.
+func ReadProcessor(path string) (p Preprocessor, there bool, err error) {
+	b, err := readConfig(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	all, err := foreign.Object(b)
+	if err == nil {
+		err = processorKeys.Check("", all)
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("%s: %w", path, err)
+	}
+	images := all["image_processor"]
+	if images == nil || string(images) == "null" {
+		return p, false, nil
+	}
+	if p, err = parsePreprocessor(images); err != nil {
+		return p, false, fmt.Errorf("%s: image_processor: %w", path, err)
+	}
+	return p, true, nil
+}
+
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(b) > maxConfig {
+		err = fmt.Errorf("%s: it has more than %d bytes; a %s has some hundred", path, maxConfig, filepath.Base(path))
+	}
+	return b, err
+}
+
 // A preprocessorConfig is the part of the file that decides.
 type preprocessorConfig struct {
-	Resize    *bool     `json:"do_resize"`
+	Type      string    `json:"image_processor_type"`
+	Older     string    `json:"feature_extractor_type"`
+	Resize    bool      `json:"do_resize"`
 	Size      *side     `json:"size"`
+	Square    *bool     `json:"default_to_square"` // what a number for the size means
 	Resample  *int      `json:"resample"`
 	Crop      bool      `json:"do_center_crop"`
 	CropSize  *side     `json:"crop_size"`
-	Rescale   *bool     `json:"do_rescale"`
+	Rescale   bool      `json:"do_rescale"`
 	Factor    *float64  `json:"rescale_factor"`
-	Normalize *bool     `json:"do_normalize"`
-	Mean      []float32 `json:"image_mean"`
-	Std       []float32 `json:"image_std"`
+	Normalize bool      `json:"do_normalize"`
+	Mean      perColour `json:"image_mean"`
+	Std       perColour `json:"image_std"`
 }
 
-// A side is a number, or an object of which older and newer files use one form each.
+// imageKeys are what is known of a preprocessor_config.json's keys. All images are brought to RGB.
+var imageKeys = foreign.IdleKeys("do_convert_rgb", "processor_class", "_processor_class", "auto_map", "_valid_processor_keys", "data_format",
+	"input_data_format", "return_tensors", "device", "disable_grouping", "image_seq_length", "backend", "transformers_version", "name_or_path", "_name_or_path",
+).With(foreign.Keys{
+	"image_processor_type": foreign.Read, "feature_extractor_type": foreign.Read, "do_resize": foreign.Read, "size": foreign.Read,
+	"default_to_square": foreign.Read, "resample": foreign.Read, "do_center_crop": foreign.Read, "crop_size": foreign.Read,
+	"do_rescale": foreign.Read, "rescale_factor": foreign.Read, "do_normalize": foreign.Read, "image_mean": foreign.Read, "image_std": foreign.Read,
+	"do_pad": foreign.Only(false), "use_square_size": foreign.Only(false), "do_flip_channel_order": foreign.Only(false),
+	"do_thumbnail": foreign.Only(false), "do_align_long_axis": foreign.Only(false), "do_reduce_labels": foreign.Only(false), "reduce_labels": foreign.Only(false),
+})
+
+// processorKeys are those of a processor_config.json, whose tokenizer has a file of its own.
+var processorKeys = foreign.IdleKeys("processor_class", "auto_map", "tokenizer", "feature_extractor", "chat_template", "transformers_version").With(foreign.Keys{
+	"image_processor": foreign.Read,
+})
+
+// defaults are what Hugging Face's classes do where a file says nothing.
+func defaults(kind string) (c preprocessorConfig, err error) {
+	base := kind
+	for _, suffix := range []string{"Fast", "Pil", "ImageProcessor", "FeatureExtractor"} {
+		base = strings.TrimSuffix(base, suffix)
+	}
+	square, resample := base == "ViT", 2
+	c.Square, c.Resample = &square, &resample
+	c.Resize, c.Rescale, c.Normalize = true, true, true
+	switch base {
+	case "CLIP", "":
+		resample = 3
+		c.Size, c.Crop, c.CropSize = &side{n: 224}, true, &side{n: 224}
+		c.Mean, c.Std = perColour{.48145466, .4578275, .40821073}, perColour{.26862954, .26130258, .27577711}
+	case "ViT":
+		c.Size = &side{n: 224}
+		c.Mean, c.Std = perColour{.5, .5, .5}, perColour{.5, .5, .5}
+	default:
+		return c, fmt.Errorf("image_processor_type is %.80q; those of CLIP and ViT can be read here", kind)
+	}
+	return c, nil
+}
+
+// A side is a number, a pair, or an object of which older and newer files use one form each.
 type side struct {
 	n, shortest, height, width int
 }
 
 func (s *side) UnmarshalJSON(b []byte) error {
+	*s = side{}
 	if json.Unmarshal(b, &s.n) == nil {
 		return nil
+	}
+	if pair := []int(nil); json.Unmarshal(b, &pair) == nil && len(pair) == 2 {
+		s.height, s.width = pair[0], pair[1]
+		return nil
+	}
+	all, err := foreign.Object(b)
+	if err != nil {
+		return fmt.Errorf("%.80s is neither a number nor an object with shortest_edge, or height and width", b)
+	}
+	if err := sideKeys.Check("size or crop_size: ", all); err != nil {
+		return err
 	}
 	var object struct {
 		Shortest int `json:"shortest_edge"`
@@ -78,8 +171,20 @@ func (s *side) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// no tells whether a switch, which is on where it is missing, is off.
-func no(b *bool) bool { return b != nil && !*b }
+var sideKeys = foreign.IdleKeys("shortest_edge", "height", "width") // all are read
+
+// perColour are a number for each of three, or one for all.
+type perColour []float32
+
+func (c *perColour) UnmarshalJSON(b []byte) error {
+	var one float32
+	if string(b) != "null" && json.Unmarshal(b, &one) == nil {
+		*c = perColour{one, one, one}
+		return nil
+	}
+	*c = nil
+	return json.Unmarshal(b, (*[]float32)(c))
+}
 
 // MarshalJSON writes a preprocessor as a preprocessor_config.json that [ReadPreprocessor] reads as
 // the same.
@@ -101,26 +206,47 @@ func (p Preprocessor) MarshalJSON() ([]byte, error) {
 }
 
 func parsePreprocessor(b []byte) (p Preprocessor, err error) {
+	all, err := foreign.Object(b)
+	if err != nil {
+		return p, err
+	}
+	if err := imageKeys.Check("", all); err != nil {
+		return p, err
+	}
+	for _, key := range []string{"do_resize", "do_center_crop", "do_rescale", "do_normalize"} {
+		if string(all[key]) == "null" { // is off
+			all[key] = json.RawMessage("false")
+		}
+	}
+	if b, err = json.Marshal(all); err != nil {
+		return p, err
+	}
 	var c preprocessorConfig
 	if err := json.Unmarshal(b, &c); err != nil {
 		return p, err
 	}
+	if c, err = defaults(cmp.Or(c.Type, c.Older)); err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return p, err
+	}
 	switch {
-	case no(c.Resize):
+	case !c.Resize:
 		return p, fmt.Errorf("do_resize is false; images must be brought to one size")
 	case c.Size == nil:
 		return p, fmt.Errorf("size is missing")
 	case c.Resample == nil || *c.Resample != 2 && *c.Resample != 3:
 		return p, fmt.Errorf("resample is %s; it must be 2 (bilinear) or 3 (bicubic)", show(c.Resample))
-	case no(c.Rescale) || c.Factor != nil && !(math.Abs(*c.Factor*255-1) < 1e-6):
+	case !c.Rescale || c.Factor != nil && !(math.Abs(*c.Factor*255-1) < 1e-6):
 		return p, fmt.Errorf("do_rescale and rescale_factor ask for something else than pixels in [0, 1]; the factor must be 1/255")
 	}
 	p.Bicubic = *c.Resample == 3
 	if p.Size, p.Crop, err = c.sides(); err != nil {
 		return p, err
 	}
-	if !no(c.Normalize) {
-		p.Normalize = Normalization{Mean: c.Mean, Std: c.Std}
+	if c.Normalize {
+		p.Normalize = Normalization{Mean: []float32(c.Mean), Std: []float32(c.Std)}
 		if len(c.Mean) != 3 || len(c.Std) != 3 {
 			return p, fmt.Errorf("image_mean has %d numbers and image_std has %d; there must be one for each of 3 colours", len(c.Mean), len(c.Std))
 		}
@@ -138,11 +264,15 @@ func show(n *int) string {
 	return fmt.Sprint(*n)
 }
 
-// sides returns what images are brought to, and the square that is cut out of them. A plain
-// number is the shorter side if a square is cut out, else both.
+// sides returns what images are brought to, and the square that is cut out of them.
 func (c *preprocessorConfig) sides() (size, crop int, err error) {
 	s := *c.Size
-	size = max(s.n, s.shortest, s.height)
+	if s.n != 0 && c.Square != nil && *c.Square {
+		s = side{height: s.n, width: s.n}
+	} else if s.n != 0 {
+		s = side{shortest: s.n}
+	}
+	size = max(s.shortest, s.height)
 	switch {
 	case size < 1 || size > MaxSide:
 		return 0, 0, fmt.Errorf("size is %d; it must be between 1 and %d", size, MaxSide)
@@ -154,17 +284,19 @@ func (c *preprocessorConfig) sides() (size, crop int, err error) {
 		return 0, 0, fmt.Errorf("size is that of the shorter side and do_center_crop is not true; images of one size need both")
 	case !c.Crop:
 		return size, 0, nil
-	case s.height != 0:
-		return 0, 0, fmt.Errorf("size is that of both sides and do_center_crop is true; a square is cut out if size is the shortest_edge")
 	case c.CropSize == nil:
 		return 0, 0, fmt.Errorf("crop_size is missing")
 	}
 	crop = max(c.CropSize.n, c.CropSize.height)
-	if c.CropSize.height != c.CropSize.width || c.CropSize.shortest != 0 {
+	switch {
+	case c.CropSize.height != c.CropSize.width || c.CropSize.shortest != 0:
 		return 0, 0, fmt.Errorf("crop_size must be a number, or height and width of a square")
-	}
-	if crop < 1 || crop > size {
+	case crop < 1 || crop > size:
 		return 0, 0, fmt.Errorf("crop_size is %d; it must be between 1 and size, which is %d", crop, size)
+	case s.height == crop: // nothing is cut off
+		return size, 0, nil
+	case s.height != 0:
+		return 0, 0, fmt.Errorf("size is that of both sides and do_center_crop is true with another crop_size; a square is cut out if size is the shortest_edge")
 	}
 	return size, crop, nil
 }

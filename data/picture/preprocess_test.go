@@ -56,7 +56,13 @@ func TestReadPreprocessor(t *testing.T) {
 		{"clip", clipConfig, Preprocessor{224, 224, true, clipNormalization}},
 		{"newer", newer, Preprocessor{256, 224, true, clipNormalization}},
 		{"vit", vitConfig, Preprocessor{224, 0, false, half}},
-		{"number for both sides", `{"size": 96, "resample": 3, "do_normalize": false}`, Preprocessor{Size: 96, Bicubic: true}},
+		{"nothing said", `{}`, Preprocessor{224, 224, true, clipNormalization}},
+		{"a number is the shorter side", `{"size": 256}`, Preprocessor{256, 224, true, clipNormalization}},
+		{"a number is both sides where it says so", `{"size": 224, "default_to_square": true}`, Preprocessor{224, 0, true, clipNormalization}},
+		{"a pair, and one number for all colours", `{"size": [224, 224], "image_mean": 0.5, "image_std": [0.5, 0.5, 0.5]}`, Preprocessor{224, 0, true, half}},
+		{"a cut that cuts nothing", `{"size": {"height": 224, "width": 224}, "crop_size": {"height": 224, "width": 224}, "do_center_crop": true}`, Preprocessor{224, 0, true, clipNormalization}},
+		{"ViT's defaults", `{"feature_extractor_type": "ViTFeatureExtractor"}`, Preprocessor{224, 0, false, half}},
+		{"number for both sides", `{"image_processor_type": "ViTImageProcessorFast", "size": 96, "resample": 3, "do_normalize": false}`, Preprocessor{Size: 96, Bicubic: true}},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
 			t.Fatal(err)
@@ -64,6 +70,76 @@ func TestReadPreprocessor(t *testing.T) {
 		if got, err := ReadPreprocessor(path); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v %v, want %+v", c.name, got, err, c.want)
 		}
+	}
+}
+
+// Each setting means what it means to transformers, see testdata/gen_processor.py.
+func TestPreprocessorsAsTransformers(t *testing.T) {
+	b, err := os.ReadFile("testdata/processor.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []struct {
+		Config json.RawMessage
+		Pixels []float64
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	const w, h = 14, 10
+	rgb := make([]uint8, w*h*3)
+	for i := range rgb {
+		rgb[i] = uint8(i * 7919)
+	}
+	path := filepath.Join(t.TempDir(), "preprocessor_config.json")
+	for _, c := range all {
+		if err := os.WriteFile(path, c.Config, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p, err := ReadPreprocessor(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := p.ReadRGB(rgb, w, h)
+		if err != nil || len(got) != len(c.Pixels) {
+			t.Errorf("%s: %d numbers, want %d (%v)", c.Config, len(got), len(c.Pixels), err)
+			continue
+		}
+		for i, want := range c.Pixels {
+			if !(math.Abs(float64(got[i])-want) < 2e-5) {
+				t.Errorf("%s: number %d is %g, want %g", c.Config, i, got[i], want)
+				break
+			}
+		}
+	}
+}
+
+// A processor_config.json counts if it speaks of images.
+func TestReadProcessor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "processor_config.json")
+	for _, c := range []struct {
+		text  string
+		there bool
+		want  string
+	}{
+		{`{"processor_class": "CLIPProcessor", "image_processor": ` + clipConfig + `}`, true, ""},
+		{`{"processor_class": "CLIPProcessor", "image_processor": null}`, false, ""},
+		{`{"processor_class": "CLIPProcessor"}`, false, ""},
+		{`{"image_seq_length": 3}`, false, "processor_config.json: image_seq_length is 3: this setting is not known"},
+		{`{"image_processor": {"do_pad": true}}`, false, "processor_config.json: image_processor: do_pad is true"},
+		{`[]`, false, "no object"},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		p, there, err := ReadProcessor(path)
+		if there != c.there || there && p.Crop != 224 || (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %+v %v, error %v", c.text, p, there, err)
+		}
+	}
+	if _, there, err := ReadProcessor(path + "none"); there || err != nil {
+		t.Errorf("no file: %v, error %v", there, err)
 	}
 }
 
@@ -98,23 +174,33 @@ func TestReadPreprocessorErrors(t *testing.T) {
 		{"", "unexpected end"},
 		{clipConfig[:100], "unexpected end"},
 		{"[]", "cannot unmarshal array"},
-		{"{}", "size is missing"},
+		{edit(`"do_normalize": true`, `"do_normalise": true`), "do_normalise is true: this setting is not known here"},
+		{edit(`"do_normalize": true`, `"do_pad": true`), "do_pad is true; only models where it is false can be read here"},
+		{edit("CLIPFeatureExtractor", "SiglipImageProcessor"), "SiglipImageProcessor"},
+		{edit(`"do_normalize": true`, `"image_processor_type": "SiglipImageProcessor"`), `image_processor_type is "SiglipImageProcessor"; those of CLIP and ViT can be read here`},
+		{edit(`"size": 224`, `"size": {"longest_edge": 224}`), "longest_edge is 224: this setting is not known here"},
+		{edit(`"size": 224`, `"size": {"shortest_edge": 224, "longest_edge": 300}`), "longest_edge is 300"},
 		{strings.Repeat(" ", 1<<20+1), "more than 1048576 bytes"},
 		{edit(`"do_resize": true`, `"do_resize": false`), "do_resize is false"},
-		{edit(`"resample": 3`, `"resample": 1`), "resample is 1; it must be 2 (bilinear) or 3 (bicubic)"},
 		{edit(`"resample": 3`, `"resample": null`), "resample is missing"},
+		{edit(`"do_resize": true`, `"do_resize": null`), "do_resize is false"},
+		{edit(`"size": 224`, `"size": null`), "size is missing"},
+		{edit(`"resample": 3`, `"do_rescale": null`), "the factor must be 1/255"},
+		{edit(`"image_mean": [0.48145466, 0.4578275, 0.40821073]`, `"image_mean": null`), "image_mean has 0 numbers"},
+		{edit(`"resample": 3`, `"resample": 1`), "resample is 1; it must be 2 (bilinear) or 3 (bicubic)"},
 		{edit(`"resample": 3`, `"resample": 3, "do_rescale": false`), "the factor must be 1/255"},
 		{edit(`"resample": 3`, `"resample": 3, "rescale_factor": 0.0078`), "the factor must be 1/255"},
 		{edit(`"size": 224`, `"size": "large"`), "neither a number nor an object"},
 		{edit(`"size": 224`, `"size": -4`), "size is 0; it must be between 1 and 4096"},
 		{edit(`"size": 224`, `"size": 4097`), "size is 4097; it must be between"},
 		{edit(`"size": 224`, `"size": {"height": 224, "width": 336}`), "size is 224x336; it must be square"},
-		{edit(`"size": 224`, `"size": {"height": 224, "width": 224}`), "do_center_crop is true"},
+		{edit(`"size": 224`, `"size": {"height": 256, "width": 256}`), "do_center_crop is true"},
 		{edit(`"size": 224`, `"size": {"height": 224, "width": 224, "shortest_edge": 224}`), "it must be one of them"},
 		{edit(`"size": 224`, `"size": 200`), "crop_size is 224; it must be between 1 and size, which is 200"},
 		{edit(`"crop_size": 224`, `"crop_size": {"height": 224}`), "height and width of a square"},
-		{edit(`"crop_size": 224`, `"crop": 224`), "crop_size is missing"},
-		{`{"size": {"shortest_edge": 224}, "resample": 3}`, "do_center_crop is not true"},
+		{edit(`"crop_size": 224`, `"crop": 224`), "crop is 224: this setting is not known here"},
+		{`{"image_processor_type": "ViTImageProcessor", "do_center_crop": true}`, "crop_size is missing"},
+		{`{"size": {"shortest_edge": 224}, "resample": 3, "do_center_crop": false}`, "do_center_crop is not true"},
 		{edit(`0.48145466, `, ``), "image_mean has 2 numbers and image_std has 3"},
 		{edit(`0.26862954`, `0`), "standard deviation of channel 0 is 0"},
 	} {

@@ -221,9 +221,10 @@ func (m *Machine) setAll(d *Dict, items []any) error {
 		return errUnderflow
 	}
 	for i := 0; i < len(items); i += 2 {
-		if err := d.set(items[i], items[i+1]); err != nil {
-			return fmt.Errorf("%w: %s", err, m.Words.Advice)
+		if !m.Inert && !plainKey(items[i]) {
+			return fmt.Errorf("a dict whose keys are not plain values (%s): %s", Kind(items[i]), m.Words.Advice)
 		}
+		d.set(items[i], items[i+1])
 	}
 	return nil
 }
@@ -261,12 +262,17 @@ func (m *Machine) appendAll(items []any) error {
 	if err != nil {
 		return err
 	}
-	l, ok := v.(*Seq)
-	if !ok || l.Tuple {
-		return errType
+	switch v := v.(type) {
+	case *Object:
+		v.List = append(v.List, items...)
+		return nil
+	case *Seq:
+		if !v.Tuple {
+			v.Items = append(v.Items, items...)
+			return nil
+		}
 	}
-	l.Items = append(l.Items, items...)
-	return nil
+	return errType
 }
 
 func (m *Machine) setItem() error {
@@ -294,11 +300,13 @@ func (m *Machine) setTop(items []any) error {
 	if err != nil {
 		return err
 	}
-	d, ok := v.(*Dict)
-	if !ok {
-		return errType
+	switch v := v.(type) {
+	case *Object:
+		return m.setAll(&v.Items, items)
+	case *Dict:
+		return m.setAll(v, items)
 	}
-	return m.setAll(d, items)
+	return errType
 }
 
 func put(size int) func(*Machine) error {
@@ -369,12 +377,19 @@ func (m *Machine) stackGlobal() error {
 	return m.pushGlobal(mod, n)
 }
 
-func (m *Machine) pushGlobal(module, name string) error {
-	if module == "__builtin__" { // Python 2's
+func globalOf(module, name string) Global {
+	switch module { // Python 2's, which protocols below 3 write
+	case "__builtin__", "exceptions":
 		module = "builtins"
+	case "copy_reg":
+		module = "copyreg"
 	}
-	g := Global(module + "." + name)
-	if plainGlobals[g] {
+	return Global(module + "." + name)
+}
+
+func (m *Machine) pushGlobal(module, name string) error {
+	g := globalOf(module, name)
+	if plainGlobals[g] || m.Inert {
 		m.push(g)
 		return nil
 	}
@@ -397,19 +412,31 @@ func (m *Machine) reduce() error {
 	}
 	g, ok := f.(Global)
 	a, ok2 := args.(*Seq)
-	if !ok || !ok2 || !a.Tuple {
+	if !ok2 || !a.Tuple || !ok && !m.Inert {
 		return errType
 	}
-	call := m.Call
-	if plainGlobals[g] {
-		call = m.callPlain
-	}
-	v, err := call(g, a.Items)
+	v, err := m.call(f, g, a.Items)
 	if err != nil {
 		return err
 	}
 	m.push(v)
 	return nil
+}
+
+// call carries out a REDUCE of f, which is the global g if it is not "".
+func (m *Machine) call(f any, g Global, args []any) (any, error) {
+	switch {
+	case g == "":
+		return Stand(f, args), nil
+	case plainGlobals[g]:
+		return m.callPlain(g, args)
+	}
+	if m.Inert {
+		if d, ok := callDict(g, args); ok {
+			return d, nil
+		}
+	}
+	return m.Call(g, args)
 }
 
 // build is Python's __setstate__. An OrderedDict's state is a state dict's _metadata
@@ -426,7 +453,14 @@ func (m *Machine) build() error {
 	if d, ok := v.(*Dict); ok && d.ordered {
 		return nil
 	}
-	if m.Build == nil {
+	if o, ok := v.(*Object); ok {
+		o.State = state
+		return nil
+	}
+	switch {
+	case m.Build == nil && m.Inert:
+		return nil
+	case m.Build == nil:
 		return errType
 	}
 	return m.Build(v, state)
@@ -439,7 +473,11 @@ func (m *Machine) persistent() error {
 	}
 	s, ok := id.(*Seq)
 	if !ok || !s.Tuple || m.Load == nil {
-		return errType
+		if !m.Inert {
+			return errType
+		}
+		m.push(&Object{Class: persistentID})
+		return nil
 	}
 	v, err := m.Load(s)
 	if err != nil {

@@ -3,10 +3,11 @@
 // A pickle is a program for a stack machine; the opcodes are documented in CPython's
 // Lib/pickletools.py. The machine here knows those of protocols 1 to 5 that make plain
 // values. A GLOBAL, which in Python imports an object, asks the machine's user here, whose
-// list is fixed; nothing is ever called that the list doesn't hold.
+// list is fixed; nothing is ever called that the list doesn't hold. An inert machine keeps the
+// name alone, and an [Object] for what Python would make by it.
 //
-// Values are nil, bool, int64, [Long], float64, string, [Bytes], *[Seq], *[Dict], [Global]
-// and what the machine's user makes of a REDUCE, a BUILD or a persistent id. Memory is
+// Values are nil, bool, int64, [Long], float64, string, [Bytes], *[Seq], *[Dict], *[Object],
+// [Global] and what the machine's user makes of a REDUCE, a BUILD or a persistent id. Memory is
 // bounded by a multiple of the pickle's size.
 package pickle
 
@@ -59,15 +60,19 @@ func (d *Dict) Get(key any) (any, bool) {
 	return nil, false
 }
 
-func (d *Dict) set(key, value any) error {
+func plainKey(key any) bool {
 	switch key.(type) {
 	case nil, bool, int64, Long, float64, string, Bytes:
-	default:
-		return fmt.Errorf("a dict whose keys are not plain values (%s)", Kind(key))
+		return true
 	}
+	return false
+}
+
+// set takes any key; those that are not plain are the same only if they are one value.
+func (d *Dict) set(key, value any) {
 	if i := d.find(key); i >= 0 {
 		d.Items[i].Value = value
-		return nil
+		return
 	}
 	if d.index == nil && len(d.Items) == indexFrom {
 		d.index = make(map[any]int, 2*indexFrom)
@@ -79,7 +84,6 @@ func (d *Dict) set(key, value any) error {
 		d.index[key] = len(d.Items)
 	}
 	d.Items = append(d.Items, Item{key, value})
-	return nil
 }
 
 // A Global is the name of a Python object, with its module's: "collections.OrderedDict".
@@ -104,7 +108,7 @@ func Kind(v any) string {
 	case *Dict:
 		return "a dict"
 	case Global:
-		return string(v)
+		return Show(string(v))
 	case *Seq:
 		if v.Tuple {
 			return "a tuple"
@@ -142,6 +146,9 @@ type Machine struct {
 	// StrBytes makes Bytes of Python 2's str, which may be text or not; else it is taken
 	// for UTF-8.
 	StrBytes bool
+	// Inert lets a pickle hold anything: an [Object] stands for what is not a plain value. A
+	// GLOBAL then means its name, and Find is not asked.
+	Inert bool
 
 	Find  func(g Global) (any, error)             // a GLOBAL's meaning, or an error that names it
 	Call  func(f Global, args []any) (any, error) // a REDUCE
@@ -172,6 +179,9 @@ func (m *Machine) Run() (any, error) {
 			return m.pop()
 		}
 		f := operations[op]
+		if f == nil && m.Inert {
+			f = inertOperations[op]
+		}
 		if f == nil {
 			return nil, m.refuse(op, at)
 		}

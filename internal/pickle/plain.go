@@ -26,6 +26,9 @@ func (m *Machine) callPlain(f Global, args []any) (any, error) {
 			return Bytes(""), nil
 		}
 	}
+	if m.Inert {
+		return Stand(f, args), nil
+	}
 	return nil, Damaged("the pickle calls %s with arguments that %s never gives it", f, m.Words.Writer)
 }
 
@@ -60,7 +63,7 @@ func (m *Machine) makeOrderedDict(args []any) (any, error) {
 	}
 	l, ok := args[0].(*Seq)
 	if !ok || len(args) != 1 {
-		return nil, Damaged("an OrderedDict is not made from a list of pairs")
+		return m.noPairs(args)
 	}
 	if err := m.mayCopy(len(l.Items)); err != nil {
 		return nil, err
@@ -68,11 +71,18 @@ func (m *Machine) makeOrderedDict(args []any) (any, error) {
 	for _, p := range l.Items {
 		pair, ok := p.(*Seq)
 		if !ok || len(pair.Items) != 2 {
-			return nil, Damaged("an OrderedDict is not made from a list of pairs")
+			return m.noPairs(args)
 		}
 		if err := m.setAll(d, pair.Items); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+func (m *Machine) noPairs(args []any) (any, error) {
+	if m.Inert {
+		return Stand(orderedDict, args), nil
+	}
+	return nil, Damaged("an OrderedDict is not made from a list of pairs")
 }

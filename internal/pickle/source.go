@@ -105,6 +105,9 @@ func (s *Source) Uint(n int) (uint64, error) {
 	return v, nil
 }
 
+// maxLine bounds numbers and names.
+const maxLine = 4096
+
 // Line reads up to a newline, which it drops. Only numbers and names are lines.
 func (s *Source) Line() (string, error) {
 	var b bytes.Buffer
@@ -116,8 +119,8 @@ func (s *Source) Line() (string, error) {
 		if c == '\n' {
 			return b.String(), nil
 		}
-		if b.Len() == 4096 {
-			return "", Damaged("a line of the pickle at offset %d is longer than 4096 bytes", s.Offset())
+		if b.Len() == maxLine {
+			return "", Damaged("a line of the pickle at offset %d is longer than %d bytes", s.Offset(), maxLine)
 		}
 		b.WriteByte(c)
 	}

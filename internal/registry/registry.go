@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // A List is things by name, in the order in which they were registered. Its zero value is
@@ -68,7 +70,7 @@ func (l *List[T]) Lookup(name string) (thing T, ok bool) {
 func (l *List[T]) Find(name string) (T, error) {
 	thing, ok := l.Lookup(name)
 	if !ok {
-		return thing, fmt.Errorf("unknown %s %q; there are %s", l.What, name, strings.Join(l.Names(), ", "))
+		return thing, fmt.Errorf("unknown %s %q%s; there are %s", l.What, name, words.DidYouMean(name, l.Names()), strings.Join(l.Names(), ", "))
 	}
 	return thing, nil
 }

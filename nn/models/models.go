@@ -135,6 +135,7 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 	if m.Classes() != o.Classes {
 		return nil, fmt.Errorf("%s: its Build made a network of %d outputs for %d classes", e.Name, m.Classes(), o.Classes)
 	}
+	m.HashedWords = e.Vocabulary != 0 && e.Tokenizer == nil
 	if e.Start != nil {
 		e.Start(m.Params)
 	}

@@ -59,7 +59,7 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := models.Build("lines", models.Options{}); err == nil || !strings.HasPrefix(err.Error(), `unknown model "lines"; there are mlp,`) {
+	if _, err := models.Build("lines", models.Options{}); err == nil || !strings.HasPrefix(err.Error(), `unknown model "lines" (did you mean line?); there are mlp,`) {
 		t.Error(err)
 	}
 }

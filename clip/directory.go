@@ -1,0 +1,108 @@
+package clip
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/tokenizer"
+	"github.com/monge-ml/monge/weights"
+)
+
+// openCLIPWeights are the files of OpenCLIP's weights, the first of which that is there counts.
+var openCLIPWeights = append([]string{OpenCLIPWeightsFile, OpenCLIPWeightsFile + ".index.json", OpenCLIPTorchFile, OpenCLIPTorchFile + ".index.json"}, weights.DirFiles...)
+
+// needed says what a directory should have.
+const needed = "a CLIP model is a directory with config.json and model.safetensors or pytorch_model.bin (or OpenCLIP's open_clip_config.json and weights), " +
+	"tokenizer.json or vocab.json and merges.txt, and preprocessor_config.json or processor_config.json"
+
+// isOpenCLIP reports whether a directory is to be read as OpenCLIP's: many have both kinds of files,
+// and are read as Hugging Face's.
+func isOpenCLIP(dir string) bool {
+	if !has(dir, OpenCLIPConfigFile) {
+		return false
+	}
+	_, err := weights.Find(dir)
+	return err != nil || !has(dir, ConfigFile)
+}
+
+// has reports whether a directory has one of some files.
+func has(dir string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		info, err := os.Stat(filepath.Join(dir, name))
+		return err == nil && !info.IsDir()
+	})
+}
+
+// checkDirectory returns an error for what is no directory of a model, which says what is there.
+func checkDirectory(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, needed)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a file: %s", dir, needed)
+	}
+	switch {
+	case !has(dir, ConfigFile, OpenCLIPConfigFile):
+		return fmt.Errorf("%s has no %s; it %s: %s", dir, ConfigFile, contents(dir), needed)
+	case !has(dir, openCLIPWeights...):
+		return fmt.Errorf("%s has no weights, none of %s; it %s", dir, strings.Join(openCLIPWeights, ", "), contents(dir))
+	}
+	return nil
+}
+
+// checkInputs is [checkDirectory] for what makes a model's inputs.
+func checkInputs(dir string) error {
+	switch {
+	case !tokenizer.In(dir):
+		return fmt.Errorf("%s has no tokenizer; it %s: %s", dir, contents(dir), needed)
+	case !isOpenCLIP(dir) && !has(dir, PreprocessorFile, ProcessorFile):
+		return fmt.Errorf("%s has no %s, which says how images are prepared; it %s: %s", dir, PreprocessorFile, contents(dir), needed)
+	}
+	return nil
+}
+
+// contents says what a directory has.
+func contents(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "can't be listed"
+	}
+	if len(entries) == 0 {
+		return "is empty"
+	}
+	const most = 8
+	var names []string
+	for _, e := range entries[:min(most, len(entries))] {
+		name := e.Name()
+		if e.IsDir() {
+			name += "/"
+		}
+		names = append(names, fmt.Sprintf("%.60s", name))
+	}
+	if more := len(entries) - most; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return "has " + strings.Join(names, ", ")
+}
+
+// readPreprocessor reads what prepares a directory's images, and returns the path of the file.
+func readPreprocessor(dir string) (picture.Preprocessor, string, error) {
+	if isOpenCLIP(dir) {
+		_, p, err := readOpenCLIP(dir)
+		return p, filepath.Join(dir, OpenCLIPConfigFile), err
+	}
+	// That of a processor is the newer, and counts where both are there.
+	path := filepath.Join(dir, ProcessorFile)
+	p, there, err := picture.ReadProcessor(path)
+	if err != nil || there {
+		return p, path, err
+	}
+	path = filepath.Join(dir, PreprocessorFile)
+	p, err = picture.ReadPreprocessor(path)
+	return p, path, err
+}

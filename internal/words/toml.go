@@ -1,0 +1,22 @@
+package words
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// TOML reads a TOML text. Its errors name the line.
+func TOML(b []byte, values *map[string]any) error {
+	err := toml.Unmarshal(b, values)
+	var parse toml.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	if text := strings.TrimSpace(string(b)); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") {
+		return errors.New("it looks like JSON, not TOML: name a config.json so that it ends with .json, or write NAME = VALUE lines")
+	}
+	return fmt.Errorf("line %d: %s", parse.Position.Line, strings.TrimSuffix(parse.Message, "."))
+}
