@@ -119,6 +119,17 @@ func (i *Info) Fit(crop bool) (picture.Fit, error) {
 	return picture.Fit{Height: in[0], Width: in[1], Crop: crop, Grey: in[2] == 1}, nil
 }
 
+// CheckChannels returns an error that says the way out for data in colour and a network for grey, or the
+// other way round. It says nothing of other differences.
+func (i *Info) CheckChannels(shape []int) error {
+	kinds := map[int]string{1: "grey", 3: "colour"}
+	if len(i.Input) != 3 || len(shape) != 3 || i.Input[2] == shape[2] || kinds[i.Input[2]] == "" || kinds[shape[2]] == "" {
+		return nil
+	}
+	is, has, n := kinds[i.Input[2]], kinds[shape[2]], i.Input[2]
+	return fmt.Errorf("the network is for images in %s, the data's are in %s: a folder is read in %s as imagefolder:DIR?channels=%d", is, has, is, n)
+}
+
 // Predict returns the probability of each class for one image or more, one after the
 // other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
 // image. Logits that are NaN or infinite are an error.

@@ -26,6 +26,10 @@ func TestGreyFolders(t *testing.T) {
 	if e[0].N != 60 || e[0].Accuracy < .8 || e[0].Accuracy != e[1].Accuracy || e[0].Loss != e[1].Loss {
 		t.Errorf("%+v", e)
 	}
+	if code, _, stderr := call("train", "--init", weights, "--data", dir, "--size", "8x16", "--model", "cnn"); code == 0 ||
+		!strings.Contains(stderr, "is for images in grey, the data's are in colour: a folder is read in grey as imagefolder:DIR?channels=1") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
 	var p []predicted
 	image := filepath.Join(strings.TrimPrefix(dir, "imagefolder:"), "down", "0.png")
 	decode(t, mustCall(t, "predict", "--weights", weights, "--json", image), &p)

@@ -143,6 +143,9 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	t.theta = make([]float32, t.Net.Size())
 	t.Net.Init(t.theta, seed)
 	if start != nil {
+		if err := start.Info.CheckChannels(t.Data.Train.Shape); err != nil {
+			return fmt.Errorf("%s: %w", start.Path, err)
+		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
 		t.fitted = start.Notes()
 	}
