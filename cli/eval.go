@@ -116,6 +116,7 @@ stderr.`,
 	f.StringSliceVar(&e.classes, "classes", nil, "keep these classes alone, in this order: those that the network was trained on")
 	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
 	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
+	f.BoolVar(&e.skipDamaged, "skip-damaged", false, "leave out examples whose files can't be read")
 	f.IntVar(&e.batch, "batch", 128, "images at a time")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")
@@ -128,12 +129,19 @@ type evaluation struct {
 	data, split   string
 	classes       []string
 	crop          bool
+	skipDamaged   bool
 	subset, batch int
 }
 
 func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
 	d, set, err := e.open(f.Info.Input, cmp.Or(o.Model, f.Info.Model))
 	if err != nil {
+		return err
+	}
+	for _, note := range d.Notes {
+		fmt.Fprintf(cmd.ErrOrStderr(), "monge: %s\n", note)
+	}
+	if set, err = e.whole(cmd, set, asJSON); err != nil {
 		return err
 	}
 	o.Input = set.Shape
@@ -148,8 +156,8 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	if c.Targets != nil || d.Targets != nil {
 		return e.targets(cmd, f.Path, c, d, set, asJSON)
 	}
-	if err := sameClasses(cmd.ErrOrStderr(), c, d); err != nil {
-		return fmt.Errorf("%s: %w", f.Path, err)
+	if d, set, err = e.matched(cmd.ErrOrStderr(), f, c, d, set); err != nil {
+		return err
 	}
 	tellNormalization(cmd.ErrOrStderr(), c)
 	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
@@ -219,20 +227,51 @@ func (e *evaluation) open(input []int, model string) (*data.Splits, *data.Set, e
 	return d, set, nil
 }
 
-// sameClasses holds the classes of the weights against those of the data.
-func sameClasses(stderr io.Writer, c *classifier.Classifier, d *data.Splits) error {
-	if len(c.Classes) != len(d.Classes) {
-		return fmt.Errorf("the weights tell %d classes apart, %s has %d", len(c.Classes), d.Name, len(d.Classes))
+// whole returns a split without what can't be read, which is told, if that is to be skipped.
+func (e *evaluation) whole(cmd *cobra.Command, set *data.Set, quiet bool) (*data.Set, error) {
+	if !e.skipDamaged {
+		return set, nil
 	}
-	if slices.Equal(c.Classes, d.Classes) {
-		return nil
+	bar := newBar(cmd.ErrOrStderr(), "reading", set.Len(), quiet)
+	one := &data.Splits{Name: e.data, Test: set}
+	scan, err := one.Scan(cmd.Context(), func(done, _ int) { bar.set(done) })
+	bar.close()
+	if err != nil {
+		return nil, err
 	}
-	if slices.Equal(slices.Sorted(slices.Values(c.Classes)), slices.Sorted(slices.Values(d.Classes))) {
-		return errors.New("the classes stand in another order than those of " + d.Name + ", so that labels would be wrong: " +
-			strings.Join(c.Classes, ", ") + " and " + strings.Join(d.Classes, ", "))
+	for _, d := range scan.Damaged {
+		fmt.Fprintf(cmd.ErrOrStderr(), "monge: left out: %v\n", d.Err)
 	}
-	fmt.Fprintf(stderr, "warning: the classes have other names than those of %s; they are taken to stand in the same order\n", d.Name)
-	return nil
+	one, err = one.Without(scan.Damaged)
+	if err != nil {
+		return nil, err
+	}
+	return one.Test, nil
+}
+
+// matched returns the data and a split of it with labels numbered as the network's classes: by
+// names, or by their order where the weights name none or --classes gave it.
+func (e *evaluation) matched(stderr io.Writer, f *classifier.File, c *classifier.Classifier, d *data.Splits, set *data.Set) (*data.Splits, *data.Set, error) {
+	one := *d
+	one.Train, one.Val, one.Test = nil, nil, set
+	m, err := one.Matched(c.Classes)
+	switch {
+	case err == nil:
+		if len(d.Classes) < len(c.Classes) {
+			fmt.Fprintf(stderr, "monge: %s has %d of the network's %d classes\n", d.Name, len(d.Classes), len(c.Classes))
+		}
+		return m, m.Test, nil
+	case len(d.Classes) != len(c.Classes):
+		return nil, nil, fmt.Errorf("%s: the weights tell %d classes apart, %s has %d: %w", f.Path, len(c.Classes), d.Name, len(d.Classes), err)
+	case f.Info.Classes != nil && e.classes == nil:
+		return nil, nil, fmt.Errorf("%s: which class is which? %w; say it with --classes: those of the data, in the order of the network's %s", f.Path, err, strings.Join(c.Classes, ", "))
+	}
+	why := "the weights name no classes"
+	if e.classes != nil {
+		why = "as --classes says"
+	}
+	fmt.Fprintf(stderr, "monge: %s: those of %s are taken in their order: %s\n", why, d.Name, strings.Join(d.Classes, ", "))
+	return d, set, nil
 }
 
 func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -121,9 +122,56 @@ func TestEvalClasses(t *testing.T) {
 	if got.Accuracy != want.Test.Get("accuracy") || len(got.PerClass) != 3 || got.N >= 497 {
 		t.Errorf("%+v, train said %g", got, float64(want.Test.Get("accuracy")))
 	}
-	for classes, say := range map[string]string{"3,5,8": "another order", "3,5": "tell 3 classes apart"} {
-		if code, _, stderr := call("eval", "--weights", weights, "--classes", classes); code != exitFailed || !strings.Contains(stderr, say) {
-			t.Errorf("%s: exit code %d, %q", classes, code, stderr)
+	var other classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--weights", weights, "--classes", "3,5,8", "--json"), &other)
+	if other.Accuracy != got.Accuracy || other.PerClass[0] != got.PerClass[0] {
+		t.Errorf("in another order: %+v, want %+v", other, got)
+	}
+	if code, _, stderr := call("eval", "--weights", weights, "--classes", "3,5"); code != 0 || !strings.Contains(stderr, "has 2 of the network's 3 classes") {
+		t.Errorf("fewer: exit code %d, %q", code, stderr)
+	}
+	if code, _, stderr := call("eval", "--weights", weights, "--classes", "3,5,7"); code != 0 || !strings.Contains(stderr, "taken in their order") {
+		t.Errorf("others: exit code %d, %q", code, stderr)
+	}
+	if code, _, stderr := call("eval", "--weights", weights); code != exitFailed || !strings.Contains(stderr, "tell 3 classes apart") {
+		t.Errorf("all: exit code %d, %q", code, stderr)
+	}
+}
+
+// Labels are matched with the network's classes by name or value, never by order unless that is said.
+func TestEvalLabels(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, label func(i int) string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(rows("a,b,label", 40, func(i int) string { return fmt.Sprintf("%d.5,%d.25,%s", 7*(i%2), i%5, label(i)) })), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return "csv:" + path
+	}
+	names := func(a, b string) func(i int) string { return func(i int) string { return []string{a, b}[i%2] } }
+	mustCall(t, "train", "--data", write("train.csv", names("0", "1")), "--val", "0", "--epochs", "20", "--base", "adam", "--lr", "0.01", "--out", filepath.Join(dir, "run"))
+	for name, tt := range map[string]struct {
+		label    func(i int) string
+		accuracy float64
+		want     string
+	}{
+		"0.0 and 1.0": {names("0.0", "1.0"), 1, ""},
+		"01 and 00":   {names("01", "00"), 0, ""},
+		"1 alone":     {names("1", "1"), .5, "has 1 of the network's 2 classes"},
+		"words":       {names("no", "yes"), -1, "which class is which?"},
+		"three":       {func(i int) string { return fmt.Sprint(i % 3) }, -1, "the weights tell 2 classes apart"},
+	} {
+		code, stdout, stderr := call("eval", "--weights", filepath.Join(dir, "run", "weights.safetensors"), "--data", write("x.csv", tt.label), "--split", "train", "--json")
+		if (code == 0) != (tt.accuracy >= 0) || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s: exit code %d, %q", name, code, stderr)
+			continue
+		}
+		if code != 0 {
+			continue
+		}
+		var e classifier.Evaluation
+		if decode(t, stdout, &e); float64(e.Accuracy) != tt.accuracy {
+			t.Errorf("%s: accuracy %g, want %g", name, float64(e.Accuracy), tt.accuracy)
 		}
 	}
 }
@@ -168,7 +216,7 @@ func TestEvalJSON(t *testing.T) {
 func TestEvalErrors(t *testing.T) {
 	dir := t.TempDir()
 	digits, _ := trainDigits(t)
-	ab, ba := saveUntrained(t, "a", "b"), saveUntrained(t, "b", "a")
+	ab, cd := saveUntrained(t, "a", "b"), saveUntrained(t, "c", "d")
 	abc, vectors := saveUntrained(t, "a", "b", "c"), saveRegressor(t, []int{1, 1, 2}, "y")
 	folder := filepath.Join(dir, "folder")
 	for _, class := range []string{"a", "b"} {
@@ -194,15 +242,15 @@ func TestEvalErrors(t *testing.T) {
 		{"eval --data mnist --weights " + ab, exitUsage, `unknown data set "mnist"`},
 		{"eval --data digits --weights " + ab, exitFailed, "is for inputs of shape [16 16 3], those of digits have [8 8 1]"},
 		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, "imagefolder:" + folder + ` has no split "test": --split takes train`},
-		{"eval --split train --data imagefolder:" + folder + " --weights " + abc, exitFailed, "the weights tell 3 classes apart"},
-		{"eval --split train --data imagefolder:" + folder + " --weights " + ba, exitFailed, "another order"},
+		{"eval --split train --data imagefolder:" + folder + " --weights " + abc + " --classes c", exitUsage, `no class "c"`},
+		{"eval --split train --data imagefolder:" + folder + " --weights " + cd, exitFailed, "which class is which?"},
 		{"eval --model cnn --weights " + digits, exitFailed, "layers.0.weight"},
 		{"predict --weights " + ab, exitUsage, "takes one image or more"},
 		{"predict --top 0 --weights " + ab + " x.png", exitUsage, "--top is 0"},
 		{"predict --classes a,b,c --weights " + ab + " x.png", exitFailed, "the weights tell 2 classes apart, not the 3"},
 		{"predict --classes a,,c --weights " + ab + " x.png", exitUsage, "name 2 is empty"},
 		{"predict --classes none.txt --weights " + ab + " x.png", exitUsage, "--classes none.txt"},
-		{"predict --weights " + vectors + " x.png", exitFailed, "is for inputs of shape [1 1 2]; only color and grey images are read"},
+		{"predict --weights " + vectors + " x.png", exitFailed, "the network is for rows of 2 numbers, not for images"},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != tt.code || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {

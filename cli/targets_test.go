@@ -32,7 +32,7 @@ func TestEvalTargets(t *testing.T) {
 	table := filepath.Join(t.TempDir(), "houses.csv")
 	rows := "area,rooms,price\n"
 	for i := range 20 {
-		rows += fmt.Sprintf("%d,%d,%d\n", i, i%4, i*i%11)
+		rows += fmt.Sprintf("%d,%d,%d\n", 3*i, i%4, i*i%11)
 	}
 	if err := os.WriteFile(table, []byte(rows), 0o666); err != nil {
 		t.Fatal(err)

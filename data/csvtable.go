@@ -371,7 +371,6 @@ type indexLike struct {
 	last     int64
 	rows     int64
 	jumps    bool // it does not count up by one
-	falls    bool // nor up at all
 	seen     map[int64]bool
 }
 
@@ -388,7 +387,6 @@ func (c *indexLike) see(field string) {
 		c.first, c.seen = v, map[int64]bool{}
 	default:
 		c.jumps = c.jumps || v != c.last+1
-		c.falls = c.falls || v <= c.last
 	}
 	if c.seen[v] {
 		c.other, c.seen = true, nil
@@ -404,22 +402,23 @@ func (c *indexLike) counts() bool { return !c.other && !c.jumps && (c.first == 0
 // fewRows is of how many rows numbers may all be different by chance.
 const fewRows = 10
 
-// indexNames are what an index is called.
-var indexNames = []string{"id", "ids", "idx", "index", "row", "rownum", "row_id", "uid"}
+// indexName is what an index is called: id, row, PassengerId, customer_id.
+var indexName = regexp.MustCompile(`^(?i:ids?|idx|index|row|rownum|uid)$|[_ .-](?i:id)$|[a-z]I[Dd]$`)
+
+func calledIndex(name string) bool { return indexName.MatchString(name) }
 
 // dropIndex leaves out a column without a name that counts the rows, and asks about other columns
 // without a name or that have another whole number in each row as an index has.
 func (t *csvTable) dropIndex() error {
 	var drop []int
 	for _, c := range t.index {
-		called := slices.Contains(indexNames, strings.ToLower(t.columns[c.column]))
 		switch {
 		case c.nameless && c.counts():
 			t.notes = append(t.notes, fmt.Sprintf("%s counts the rows and was left out (&keep=%s makes it a feature)", t.called(c.column), t.setting(c.column)))
 			drop = append(drop, c.column)
 		case c.nameless:
 			return fmt.Errorf("%s is a feature or none? Name it in the first line, leave it out with &ignore=%[2]s, or keep it with &keep=%[2]s", t.called(c.column), t.setting(c.column))
-		case !c.other && t.rows >= fewRows && (called || !c.falls || c.permutes()):
+		case !c.other && t.rows >= fewRows && (calledIndex(t.columns[c.column]) || c.permutes()):
 			return fmt.Errorf("%s has another whole number in each of %d rows, as an index has: leave it out with &ignore=%[3]s, or keep it as a feature with &keep=%[3]s", t.called(c.column), t.rows, t.setting(c.column))
 		}
 	}
