@@ -228,14 +228,16 @@ func TestInertWalk(t *testing.T) {
 }
 
 // Numbers of a big-endian machine are read, whatever they are of; a checkpoint that was packed
-// again may lie in folders.
+// again may lie in folders, or in none.
 func TestBigEndian(t *testing.T) {
 	pickle := pkDict(pkTensor(pkStorage("0", 4, ""), 0, pkInts(2, 2), pkInts(1, 2)))
-	b := zipOf(t, entry{name: "x/a/data.pkl", data: []byte(pickle)}, entry{name: "x/a/byteorder", data: []byte("big")},
-		entry{name: "x/a/data/0", data: []byte("\x3f\x80\x00\x00\x40\x00\x00\x00\x40\x40\x00\x00\x40\x80\x00\x00")})
-	f, err := readBounded(t, b)
-	if err != nil || !slices.Equal(f.Tensors[0].Data, []float32{1, 3, 2, 4}) {
-		t.Errorf("%+v, %v", f, err)
+	for _, root := range []string{"x/a/", "a/", ""} {
+		b := zipOf(t, entry{name: root + "data.pkl", data: []byte(pickle)}, entry{name: root + "byteorder", data: []byte("big")},
+			entry{name: root + "data/0", data: []byte("\x3f\x80\x00\x00\x40\x00\x00\x00\x40\x40\x00\x00\x40\x80\x00\x00")})
+		f, err := readBounded(t, b)
+		if err != nil || !slices.Equal(f.Tensors[0].Data, []float32{1, 3, 2, 4}) {
+			t.Errorf("%q: %+v, %v", root, f, err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -75,19 +76,20 @@ func openZip(r io.ReaderAt, size int64) (*zipFile, error) {
 	if err := z.checkEntries(dir.File); err != nil {
 		return nil, err
 	}
+	var roots []string
 	for name := range z.entries {
-		root, ok := strings.CutSuffix(name, "/data.pkl") // in a folder, of another name where it was packed again
-		if !ok {
-			continue
+		// In a folder, of any name, or in none, where it was packed again.
+		if root, ok := strings.CutSuffix(name, "data.pkl"); ok && (root == "" || strings.HasSuffix(root, "/")) {
+			roots = append(roots, root)
 		}
-		root += "/"
-		if z.root != "" {
-			return nil, damaged("two checkpoints in one zip file (%s and %s)", show(z.root), show(root))
-		}
-		z.root = root
 	}
-	if z.root == "" {
+	switch slices.Sort(roots); len(roots) {
+	case 0:
 		return nil, noCheckpoint(dir.File)
+	case 1:
+		z.root = roots[0]
+	default:
+		return nil, damaged("two checkpoints in one zip file (%s and %s)", show(roots[0]), show(roots[1]))
 	}
 	return z, z.checkByteOrder()
 }
