@@ -95,6 +95,9 @@ columns of numbers to predict.`,
 			if s, err = s.Tokenized(nil, 0); err != nil {
 				return err
 			}
+			for _, note := range s.Notes {
+				sayTo(cmd, asJSON)("%s", note)
+			}
 			part, err := choosePart(s, split)
 			if err != nil {
 				return err

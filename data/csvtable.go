@@ -332,6 +332,9 @@ func (t *csvTable) splits() (s *Splits, err error) {
 		s.Train, err = NewTargets(t.x, t.targets, t.shape)
 		return s, err
 	}
+	if t.rows >= fewRows && len(t.names) == t.rows {
+		return nil, fmt.Errorf("column %q has another label in each of %d rows: numbers to predict are ?target=%[1]s, classes are of a column that ?label=NAME names", t.label, t.rows)
+	}
 	names := mergeNumbers(t.names)
 	s.Classes = slices.Compact(inOrder(names))
 	for i, c := range s.Classes {

@@ -46,6 +46,7 @@ func TestCSVColumns(t *testing.T) {
 		"customer_id":        {lined("customer_id,x,label", 20, with(func(i int) string { return fmt.Sprint(i * 977 % 1009) })), "", 0, "", `column "customer_id" has another`},
 		"humid":              {lined("humid,x,label", 20, with(func(i int) string { return fmt.Sprint(i * 977 % 1009) })), "", 2, "0 1", ""},
 		"different numbers":  {lined("price,x,label", 20, with(func(i int) string { return fmt.Sprint(i * 977 % 1009) })), "", 2, "0 1", ""},
+		"label a row":        {lined("x,label", 20, func(i int) string { return fmt.Sprintf("%d.5,%d.5", i%3, i) }), "", 0, "", `column "label" has another label in each of 20 rows: numbers to predict are ?target=label`},
 		"few rows":           {lined("id,x,label", 4, counting), "", 2, "0 1", ""},
 		"no name, no index":  {lined(",x,label", 20, with(func(i int) string { return fmt.Sprintf("%d.25", i%3) })), "", 0, "", "column 1, which has no name, is a feature or none?"},
 		"text":               {lined("name,x,label", 20, with(func(i int) string { return "n" })), "", 0, "", `"n" is no finite number, or leave the column out with &ignore=name`},

@@ -257,3 +257,49 @@ func TestLastMinibatch(t *testing.T) {
 		}
 	}
 }
+
+// A last layer that goes on tells the classes apart that it has learned: they are found by name,
+// and where names are others it is said that their order counts.
+func TestClassesOfStart(t *testing.T) {
+	table := func(labels ...string) string {
+		var b strings.Builder
+		b.WriteString("x,y,label\n")
+		for i := range 40 {
+			fmt.Fprintf(&b, "%d.5,%d.25,%s\n", 9*(i%2), i%5, labels[i%2])
+		}
+		path := filepath.Join(t.TempDir(), "a.csv")
+		if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return "csv:" + path
+	}
+	on := func(spec, init string, epochs int) train.Config {
+		c := supervised.Default()
+		c.Base, c.LR, c.Epochs, c.Batch = "adam", .01, epochs, 8
+		supervised.Change(&c, func(s *supervised.Settings) { s.Data, s.Val, s.Init = spec, .25, init })
+		return c
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, dir, on(table("b", "a"), "", 30), 0); err != nil {
+		t.Fatal(err)
+	}
+	weights := filepath.Join(dir, supervised.WeightsFile)
+	c := on(table("x", "w"), weights, 1)
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(r.Notes(), "\n"); !strings.Contains(notes, "goes on with w, x in their order") {
+		t.Errorf("notes %q", notes)
+	}
+	numbers := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, numbers, on(table("2", "10"), "", 30), 0); err != nil {
+		t.Fatal(err)
+	}
+	c = on(table("2.0", "10.00"), filepath.Join(numbers, supervised.WeightsFile), 1)
+	c.LR = 1e-9 // it stays as it was
+	r, res := do(t, c)
+	if got := r.Task.(*supervised.Task).Data.Classes; strings.Join(got, " ") != "2 10" || res.Val.Get("accuracy") != 1 {
+		t.Errorf("classes %q, accuracy %g", got, float64(res.Val.Get("accuracy")))
+	}
+}

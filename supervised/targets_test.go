@@ -19,7 +19,7 @@ func numbers(t *testing.T, y func(i int) float64) train.Config {
 	var b strings.Builder
 	b.WriteString("a,b,y\n")
 	for i := range 40 {
-		fmt.Fprintf(&b, "%d,%d,%g\n", i, i*i%7, y(i))
+		fmt.Fprintf(&b, "%d,%d,%g\n", 3*i, i*i%7, y(i))
 	}
 	path := filepath.Join(t.TempDir(), "a.csv")
 	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {

@@ -65,6 +65,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	s.Normalize = t.Normalize.String()
 	t.settings, c.Own = s, s
+	if start != nil {
+		t.matchClasses(start)
+	}
 	if err := t.build(start, c.Seed); err != nil {
 		return nil, err
 	}
@@ -84,6 +87,23 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
+}
+
+// matchClasses numbers the classes of the data as those of a file whose last layer goes on, where
+// they are the same by name or value; where not, it tells that they are taken in their order.
+func (t *Task) matchClasses(start *classifier.File) {
+	now := t.Data.Classes
+	was := start.Info.Classes
+	if len(was) == 0 || len(was) != len(now) || t.settings.Head == "new" || slices.Equal(was, now) {
+		return
+	}
+	if matched, err := t.Data.Matched(was); err == nil {
+		t.Data = matched
+		t.fitted = append(t.fitted, "classes are numbered as there: "+strings.Join(was, ", "))
+		return
+	}
+	t.fitted = append(t.fitted, fmt.Sprintf("its last layer, of the classes %s, goes on with %s in their order; --head new begins it anew",
+		strings.Join(was, ", "), strings.Join(now, ", ")))
 }
 
 // fitBatch finds out on how few examples the network can be trained at a time. An epoch's last
@@ -147,7 +167,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 			return fmt.Errorf("%s: %w", start.Path, err)
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
-		t.fitted = start.Notes()
+		t.fitted = append(t.fitted, start.Notes()...)
 	}
 	return err
 }
@@ -207,6 +227,7 @@ func (t *Task) Items() map[string]string {
 // Notes says what was left out of the data, and what was decided of a network that starts from
 // a file.
 func (t *Task) Notes() (notes []string) {
+	notes = append(notes, t.source.splits.Notes...)
 	for _, d := range t.source.skipped {
 		notes = append(notes, fmt.Sprintf("left out of the %s split: %v", d.Split, d.Err))
 	}
