@@ -126,7 +126,7 @@ func FuzzText(f *testing.F) {
 			return
 		}
 		c := newCorpus()
-		if c.parse(bytes.NewReader(b), true) == nil {
+		if c.parse(bytes.NewReader(b), textColumns{}, true) == nil {
 			if len(c.labels) == 0 {
 				t.Fatal("no text, and no error")
 			}

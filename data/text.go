@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -14,13 +13,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
 // Texts become rows of token ids, held as numbers, by a [Tokenizer]. With [HashedWords] a row starts with the token that stands
 // for the text as a whole, as BERT's [CLS] does; then comes a token for each word, and
-// then 0, which is padding. A word is a run of letters, marks and digits, in lower case.
+// then 0, which is padding. A word is a run of letters, marks and digits, in lower case; of scripts
+// that put no spaces between words each character is one, and so is each emoji.
 // Words are not looked up but hashed (Weinberger et al. 2009, arXiv 0902.2206): a word's
 // id is 2 plus the remainder of its FNV-1a hash of 64 bits by Vocabulary - 2. So no list
 // of words has to be kept, and words with the same remainder are one to a network.
@@ -71,36 +70,6 @@ func appendTokens(ids []uint16, text string, most int) []uint16 {
 		ids = append(ids, id)
 	}
 	return ids
-}
-
-// words goes through the words of a text.
-type words struct{ rest string }
-
-// FNV-1a of 64 bits.
-const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
-)
-
-// next returns the id of the next word, false if there is none.
-func (w *words) next() (id uint16, ok bool) {
-	hash, inside := uint64(fnvOffset), false
-	var lower [utf8.UTFMax]byte
-	for len(w.rest) > 0 {
-		r, n := utf8.DecodeRuneInString(w.rest)
-		w.rest = w.rest[n:]
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
-			if inside {
-				break
-			}
-			continue
-		}
-		for _, b := range lower[:utf8.EncodeRune(lower[:], unicode.ToLower(r))] {
-			hash = (hash ^ uint64(b)) * fnvPrime
-		}
-		inside = true
-	}
-	return firstWord + uint16(hash%(Vocabulary-firstWord)), inside
 }
 
 // inTest draws the test split: a tenth, by a hash of what must not be in both. It does not
@@ -191,7 +160,7 @@ func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
 	if length < 1 || length > maxSize {
 		return nil, usage("texts of %d tokens; there must be between 1 and %d", length, maxSize)
 	}
-	out := *s
+	out, wordless := *s, 0
 	for _, set := range []**Set{&out.Train, &out.Val, &out.Test} {
 		if !(*set).Texts() {
 			continue
@@ -200,7 +169,12 @@ func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
-		*set = bound
+		if *set = bound; t == nil {
+			wordless += bound.wordless()
+		}
+	}
+	if wordless > 0 {
+		out.Notes = append(slices.Clip(s.Notes), fmt.Sprintf("%d texts have no word; to a network they are all the same", wordless))
 	}
 	return &out, nil
 }
@@ -223,6 +197,18 @@ func (s *Set) tokenize(t Tokenizer, length int) (*Set, error) {
 	return &out, nil
 }
 
+// wordless counts the texts without a word.
+func (s *Set) wordless() (n int) {
+	x := s.source.(*tokenized)
+	for i := range s.Len() {
+		w := words{rest: x.at(s.Number(i))}
+		if _, ok := w.next(); !ok {
+			n++
+		}
+	}
+	return n
+}
+
 // A corpus is labelled texts as they are read.
 type corpus struct {
 	most    int // texts
@@ -232,6 +218,7 @@ type corpus struct {
 	labels  []int
 	all     strings.Builder
 	ends    []int // of each text in all
+	notes   []string
 }
 
 func newCorpus() *corpus { return &corpus{most: maxTexts, number: map[string]int{}} }
@@ -281,12 +268,16 @@ func (c *corpus) part(test bool, names []string) *Set {
 
 var textFormat = Format{
 	Name: "text", Place: "FILE", Sized: true, Open: openText,
-	Info: "a line a text: LABEL<TAB>TEXT, or JSON with label and text; or a directory with train.tsv, val.tsv, test.tsv or .jsonl",
+	Info: "a line a text: LABEL<TAB>TEXT, or columns with names, or JSON with label and text (?label=NAME&text=NAME); or a directory with train.tsv, val.tsv, test.tsv, or .csv or .jsonl",
 }
 
 // openText reads labelled texts: a file, a tenth of whose texts is the test split, or a
-// directory with files train, val and test, which may end in .tsv, .jsonl, .txt and .gz.
+// directory with files train, val and test, which may end in .tsv, .csv, .jsonl, .json, .txt and .gz.
 func openText(place string, _ *Options) (*Splits, error) {
+	place, columns, err := parseTextSpec(place)
+	if err != nil {
+		return nil, fmt.Errorf("text:%s: %w", place, err)
+	}
 	info, err := os.Stat(place)
 	if err != nil {
 		return nil, err
@@ -294,9 +285,10 @@ func openText(place string, _ *Options) (*Splits, error) {
 	s := &Splits{}
 	if !info.IsDir() {
 		c := newCorpus()
-		if err := c.readFile(place, true); err != nil {
+		if err := c.readFile(place, columns, true); err != nil {
 			return nil, err
 		}
+		s.Notes = c.notes
 		s.Classes = inOrder(c.classes)
 		s.Train, s.Test = c.part(false, s.Classes), c.part(true, s.Classes)
 		return s, nil
@@ -312,14 +304,14 @@ func openText(place string, _ *Options) (*Splits, error) {
 			continue
 		}
 		c := newCorpus()
-		if err := c.readFile(path, false); err != nil {
+		if err := c.readFile(path, columns, false); err != nil {
 			return nil, err
 		}
-		parts[part] = c
+		parts[part], s.Notes = c, append(s.Notes, c.notes...)
 		names = append(names, c.classes...)
 	}
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .jsonl, .txt, with or without .gz", place)
+		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", place)
 	}
 	slices.Sort(names)
 	s.Classes = inOrder(slices.Compact(names))
@@ -334,7 +326,7 @@ func openText(place string, _ *Options) (*Splits, error) {
 // findText returns the path of a split's file, or "".
 func findText(dir, part string) (string, error) {
 	found := ""
-	for _, ext := range []string{".tsv", ".jsonl", ".txt"} {
+	for _, ext := range []string{".tsv", ".csv", ".jsonl", ".json", ".txt"} {
 		for _, gz := range []string{"", ".gz"} {
 			path := filepath.Join(dir, part+ext+gz)
 			if !isFile(path) {
@@ -347,89 +339,6 @@ func findText(dir, part string) (string, error) {
 		}
 	}
 	return found, nil
-}
-
-// readFile reads a file of texts; with cut, some of them are the test split.
-func (c *corpus) readFile(path string, cut bool) error {
-	r, err := openPlain(path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if err := c.parse(r, cut); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
-// parse reads lines LABEL<TAB>TEXT, or of JSON if the first starts with a brace. Empty
-// lines say nothing, and nor does a first line "label<TAB>text".
-func (c *corpus) parse(r io.Reader, cut bool) error {
-	split, first := splitTSV, true
-	var ids []uint16
-	for line, err := range lines(r) {
-		if err != nil {
-			return err
-		}
-		text := bytes.TrimSpace(line.text)
-		if len(text) == 0 {
-			continue
-		}
-		if first && text[0] == '{' {
-			split = splitJSON
-		}
-		label, words, err := split(line.text)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", line.n, err)
-		}
-		head := first && label == "label" && string(words) == "text"
-		if first = false; head {
-			continue
-		}
-		test := false
-		if cut {
-			ids = appendTokens(ids[:0], string(words), maxSize)
-			test = inTest(keyOf(ids))
-		}
-		if err := c.add(words, label, test); err != nil {
-			return fmt.Errorf("line %d: %w", line.n, err)
-		}
-	}
-	if len(c.labels) == 0 {
-		return errors.New("there is no text; " + textLine)
-	}
-	return nil
-}
-
-const textLine = `a line is LABEL<TAB>TEXT, or {"label": "LABEL", "text": "TEXT"}`
-
-func splitTSV(line []byte) (label string, text []byte, err error) {
-	l, text, ok := bytes.Cut(line, []byte{'\t'})
-	if l = bytes.TrimSpace(l); !ok || len(l) == 0 {
-		return "", nil, fmt.Errorf("%q has no label and tab; %s", shortened(line), textLine)
-	}
-	return string(l), bytes.TrimSpace(text), nil
-}
-
-// splitJSON takes the label, a string or a number, and the text of an object.
-func splitJSON(line []byte) (label string, text []byte, err error) {
-	var v struct {
-		Label json.RawMessage
-		Text  *string
-	}
-	if err := json.Unmarshal(line, &v); err != nil {
-		return "", nil, fmt.Errorf("%q: %w; %s", shortened(line), err, textLine)
-	}
-	if json.Unmarshal(v.Label, &label) != nil {
-		var number json.Number
-		if json.Unmarshal(v.Label, &number) == nil {
-			label = number.String()
-		}
-	}
-	if label == "" || v.Text == nil {
-		return "", nil, fmt.Errorf("%q has no label or no text; %s", shortened(line), textLine)
-	}
-	return label, []byte(*v.Text), nil
 }
 
 // shortened is the beginning of a line, for errors.
