@@ -246,6 +246,24 @@ func (c *corpus) add(text []byte, label string, test bool) error {
 	return nil
 }
 
+// trainAll takes the texts of classes that would have none to train on out of the test split.
+func (c *corpus) trainAll() {
+	trained := make([]bool, len(c.classes))
+	for i, l := range c.labels {
+		trained[l] = trained[l] || !c.test[i]
+	}
+	for i, l := range c.labels {
+		if !trained[l] {
+			c.test[i] = false
+		}
+	}
+	for l, name := range c.classes {
+		if !trained[l] {
+			c.notes = append(c.notes, fmt.Sprintf("class %q has too few different texts for a test split: all are to train on", name))
+		}
+	}
+}
+
 // part returns the texts of the training or of the test split, nil for none, with their
 // classes numbered as in names.
 func (c *corpus) part(test bool, names []string) *Set {
@@ -288,6 +306,7 @@ func openText(place string, _ *Options) (*Splits, error) {
 		if err := c.readFile(place, columns, true); err != nil {
 			return nil, err
 		}
+		c.trainAll()
 		s.Notes = c.notes
 		s.Classes = inOrder(c.classes)
 		s.Train, s.Test = c.part(false, s.Classes), c.part(true, s.Classes)

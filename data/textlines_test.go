@@ -131,3 +131,15 @@ func TestWordless(t *testing.T) {
 		t.Errorf("notes %q, error %v", s.Notes, err)
 	}
 }
+
+// A class whose few different texts were all drawn for the test split is trained on instead.
+func TestFewTexts(t *testing.T) {
+	path := textFile(t, t.TempDir(), "a.tsv", lined("1\t😀👍", 30, func(i int) string { return []string{"0\t😡👎", "1\t😀👍"}[i%2] }))
+	s, err := Open("text:"+path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counts := s.Train.Counts(2); counts[0] == 0 || counts[1] == 0 || len(s.Notes) == 0 {
+		t.Errorf("%v to train on, notes %q", counts, s.Notes)
+	}
+}
