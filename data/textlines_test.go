@@ -38,7 +38,7 @@ func TestTextColumns(t *testing.T) {
 		"CSV without names":  {"a.csv", lined("0,"+review, 30, line("L,T")), "", "which column has the labels?", false},
 		"CSV short":          {"a.csv", "text,label\na film,1\nb\n", "", "line 3: ", false},
 		"JSON":               {"a.jsonl", lined(`{"label": 1, "text": "b"}`, 30, line(`{"text": "T", "label": L}`)), "", "", true},
-		"JSON of other keys": {"a.jsonl", lined(`{"Sentence": "b", "Class": true}`, 30, line(`{"Sentence": "T", "Class": L}`)), "", "", true},
+		"JSON of other keys": {"a.jsonl", lined(`{"Sentence": "b", "Class": true}`, 30, line(`{"Sentence": "T", "Class": true}`)), "", "", true},
 		"JSON by key":        {"a.jsonl", lined(`{"a": "b", "k": "1"}`, 30, line(`{"a": "T", "k": "L"}`)), "?label=k&text=a", "", true},
 		"JSON of no key":     {"a.jsonl", `{"a": "b", "k": "1"}`, "", "no label; the keys are a, k: say which it is with ?label=KEY", false},
 		"JSON null":          {"a.jsonl", `{"text": "b", "label": null}`, "", "the label is no text and no number", false},
