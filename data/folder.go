@@ -14,15 +14,13 @@ import (
 	"sync/atomic"
 
 	"github.com/monge-ml/monge/data/picture"
+	wording "github.com/monge-ml/monge/internal/words"
 )
 
 var folderFormat = Format{
 	Name: "imagefolder", Place: "DIR", Sized: true, Open: openFolder,
 	Info: "DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test; jpeg, png, gif, webp, bmp, tiff, ppm; ?channels=1 for grey",
 }
-
-// splitFolders are the names of a split's folder.
-var splitFolders = [][]string{{"train"}, {"val", "valid", "validation"}, {"test"}}
 
 // maxDepth bounds folders in folders, and stops at links that lead back.
 const maxDepth = 16
@@ -37,6 +35,7 @@ type folder struct {
 	fit   picture.Fit // of which no size keeps the images' own, which agree
 	shape []int
 	known *known
+	left  leftOut
 	cache // whose room is that of all splits together
 }
 
@@ -58,22 +57,36 @@ func openFolder(place string, o *Options) (*Splits, error) {
 	}
 	s := &Splits{}
 	for i, root := range roots {
-		if i == 0 || roots[0] == "" {
-			s.Classes = append(s.Classes, folders(root)...)
+		if i > 0 && roots[0] != "" || root == "" {
+			continue
 		}
+		names, err := classesOf(root)
+		if err != nil {
+			return nil, err
+		}
+		s.Classes = append(s.Classes, names...)
 	}
 	slices.Sort(s.Classes)
 	s.Classes = slices.Compact(s.Classes)
-	room := roomFor(o.CacheBytes)
+	if err := checkDepth(place, dir, roots); err != nil {
+		return nil, err
+	}
+	room, left := roomFor(o.CacheBytes), leftOut{}
 	for i, set := range []**Set{&s.Train, &s.Val, &s.Test} {
 		if roots[i] == "" {
 			continue
 		}
-		if *set, err = s.list(dir, roots[i], fit, room); err != nil {
+		if *set, err = s.list(dir, roots[i], fit, room, left); err != nil {
 			return nil, err
 		}
 	}
-	s.IgnoredWhy = "files that are no images by their names"
+	if s.Ignored = left.count(); s.Ignored > 0 {
+		s.IgnoredWhy = "files that are no images by their names (" + left.String() + ")"
+		s.Notes = append(s.Notes, fmt.Sprintf("%d files left out, no images by their names: %s", s.Ignored, left))
+	}
+	if i := slices.IndexFunc(s.Classes, func(c string) bool { return strings.Contains(c, `\x`) }); i >= 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("folders whose names are not UTF-8 are written with their bytes, like %s", s.Classes[i]))
+	}
 	return s, s.sameShape()
 }
 
@@ -93,58 +106,13 @@ func cutChannels(place string) (dir string, grey bool, err error) {
 	}
 }
 
-// splitRoots returns the folder of each split, "" where there is none: the whole is for
-// training if no folder is a split's. One of a class that is called "train" has images in
-// it, not folders.
-func splitRoots(dir string) (roots [3]string, err error) {
-	if _, err := os.ReadDir(dir); err != nil {
-		return roots, err
-	}
-	for i, names := range splitFolders {
-		for _, name := range names {
-			root := filepath.Join(dir, name)
-			if len(folders(root)) == 0 {
-				continue
-			}
-			if roots[i] != "" {
-				return roots, fmt.Errorf("%s and %s are two folders for the same split: keep one", roots[i], root)
-			}
-			roots[i] = root
-		}
-	}
-	if roots == [3]string{} {
-		roots[0] = dir
-	}
-	return roots, nil
-}
-
-// folders returns the names of the folders in a folder, of links to some too.
-func folders(dir string) []string {
-	if dir == "" {
-		return nil
-	}
-	var names []string
-	entries, _ := os.ReadDir(dir) // what can't be read has none
-	for _, e := range entries {
-		if hidden(e.Name()) {
-			continue
-		}
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
-func hidden(name string) bool { return strings.HasPrefix(name, ".") }
-
 // list returns the set of the images below root/CLASS.
-func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64) (*Set, error) {
+func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64, left leftOut) (*Set, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{place: place, root: root, fit: fit, cache: cache{room: room}}
+	f := &folder{place: place, root: root, fit: fit, left: left, cache: cache{room: room}}
 	set := &Set{source: f}
 	for _, e := range entries {
 		path := filepath.Join(root, e.Name())
@@ -159,19 +127,18 @@ func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64) (
 			if picture.IsName(e.Name()) {
 				return nil, fmt.Errorf("%s: an image outside the folders of the classes; put it into one of them", path)
 			}
-			s.Ignored++
+			left.add(e.Name())
 			continue
 		}
-		class := slices.Index(s.Classes, e.Name())
+		name := className(e.Name())
+		class := slices.Index(s.Classes, name)
 		if class < 0 {
-			return nil, fmt.Errorf("%s: class %q is not one of the training split's, which are %s", path, e.Name(), someOf(s.Classes))
+			return nil, fmt.Errorf("%s: class %q is not one of the training split's, which are %s%s", path, name, someOf(s.Classes), wording.DidYouMean(name, s.Classes))
 		}
 		n := len(f.paths)
-		ignored, err := f.add(path, 1)
-		if err != nil {
+		if err := f.add(path, 1); err != nil {
 			return nil, err
 		}
-		s.Ignored += ignored
 		if len(f.paths) == n {
 			return nil, fmt.Errorf("%s: no image in it (%s); delete the folder, or put the class's images there", path, strings.Join(picture.Extensions(), " "))
 		}
@@ -200,13 +167,13 @@ func (s *Splits) list(place, root string, fit picture.Fit, room *atomic.Int64) (
 }
 
 // add lists the images of a folder and of those in it, in the order of their names.
-func (f *folder) add(dir string, depth int) (ignored int, err error) {
+func (f *folder) add(dir string, depth int) error {
 	if depth > maxDepth {
-		return 0, fmt.Errorf("%s: folders are nested deeper than %d, or a link leads back", dir, maxDepth)
+		return fmt.Errorf("%s: folders are nested deeper than %d, or a link leads back", dir, maxDepth)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, e := range entries {
 		if hidden(e.Name()) {
@@ -218,23 +185,21 @@ func (f *folder) add(dir string, depth int) (ignored int, err error) {
 			info, err = os.Stat(path)
 		}
 		if err != nil {
-			return ignored, err
+			return err
 		}
 		switch {
 		case info.IsDir():
-			n, err := f.add(path, depth+1)
-			if err != nil {
-				return ignored, err
+			if err := f.add(path, depth+1); err != nil {
+				return err
 			}
-			ignored += n
 		case picture.IsName(e.Name()) && info.Mode().IsRegular():
 			f.paths = append(f.paths, path)
 			f.sizes = append(f.sizes, info.Size())
 		default:
-			ignored++
+			f.left.add(e.Name())
 		}
 	}
-	return ignored, nil
+	return nil
 }
 
 // ownShape reads all headers: the images must be of one size. One that is damaged is so when it is

@@ -73,12 +73,13 @@ func Open(spec string, o Options) (*Splits, error) {
 	if err := o.Size.check(); err != nil {
 		return nil, err
 	}
+	place = Home(place)
 	s, err := f.Open(place, &o)
 	if err == nil {
 		err = s.check(spec)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fromHere(err, place)
 	}
 	chosen := *s
 	chosen.Name = spec
