@@ -51,7 +51,7 @@ func (s *Study) Only(pattern string) ([]Cell, error) {
 // whose directory can't be written.
 func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions) ([]State, error) {
 	here := s.At(dir)
-	r := runner{open: s.open, dir: dir, o: o, states: map[string]State{}}
+	r := runner{open: s.open, dir: dir, o: o, told: map[string]bool{}, states: map[string]State{}}
 	if s.readOnly {
 		return nil, errProgram
 	}
@@ -110,6 +110,7 @@ type runner struct {
 	shared train.Shared
 
 	mu     sync.Mutex       // of the functions to tell, and of
+	told   map[string]bool  // notes
 	states map[string]State // those of runs that are not kept
 	untold []error          // those that directories don't tell
 }
@@ -164,6 +165,7 @@ func (r *runner) train(ctx context.Context, c Cell) (err error) {
 	if res, err := run.Finished(c.Dir(r.dir)); err != nil || res != nil { // its data were moved
 		return errors.Join(err, run.Close())
 	}
+	r.tellNotes(c, run)
 	w := r.watch(c)
 	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, AcceptChange: r.o.AcceptChange, NoTensorBoard: true, Warn: w.Warn})
 	if err != nil {
@@ -172,6 +174,18 @@ func (r *runner) train(ctx context.Context, c Cell) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	_, err = run.Do(ctx, dir, w)
 	return err
+}
+
+// tellNotes tells what a run has to say before it starts, once for all that say the same.
+func (r *runner) tellNotes(c Cell, run *train.Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, note := range run.Notes() {
+		if r.o.Warn != nil && !r.told[note] {
+			r.o.Warn(c, note)
+		}
+		r.told[note] = true
+	}
 }
 
 // watch tells of a run's course.
@@ -203,6 +217,7 @@ func (r *runner) inMemory(ctx context.Context, c Cell) State {
 		s.Error = err.Error()
 		return s
 	}
+	r.tellNotes(c, run)
 	res, err := run.Do(ctx, nil, r.watch(c))
 	res.Theta = nil
 	s.Run = &train.SavedRun{Config: run.Config, Records: res.Records}

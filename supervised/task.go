@@ -50,6 +50,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if src.splits.Targets != nil && s.Smoothing > 0 {
 		return nil, fmt.Errorf("label-smoothing has no use here: %s has targets, no classes", s.Data)
 	}
+	if classes := src.splits.Classes; src.splits.Targets == nil && len(classes) < 2 {
+		return nil, fmt.Errorf("%s has one class, %q: there is nothing to tell apart", s.Data, classes)
+	}
 	t := &Task{source: src}
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
