@@ -17,7 +17,7 @@ import (
 
 // Options say how to open a list of pairs.
 type Options struct {
-	Seed uint64 // of the choice among an image's captions, in COCO
+	Seed uint64 // of the choice among an image's captions, where it has several
 }
 
 // A List is pairs of an image and a caption.
@@ -58,6 +58,7 @@ type Report struct {
 	Malformed int // lines and entries that say nothing
 	CutShort  int // shards that end early or are damaged; what is whole before that is used
 	Repaired  int // pairs whose caption had invalid UTF-8, now U+FFFD; they are used
+	Drawn     int // images with several captions, of which the seed drew the one that is used
 
 	// Examples are the first few of all these but the repaired, each with its place and
 	// what is wrong.
@@ -67,7 +68,8 @@ type Report struct {
 // Skipped returns how many pairs were left out, as far as they could be counted.
 func (r *Report) Skipped() int { return r.NoImage + r.NoCaption + r.NotImage + r.Malformed }
 
-// String says what was left out in a line, with the first few cases; "" if nothing was.
+// String says in a line what was left out, with the first few cases, and what was chosen by the
+// seed; "" if there is nothing to say.
 func (r *Report) String() string {
 	var parts []string
 	for _, c := range []struct {
@@ -81,10 +83,15 @@ func (r *Report) String() string {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	if parts == nil {
-		return ""
+	var said []string
+	if parts != nil {
+		said = append(said, "left out: "+strings.Join(parts, ", "))
+		said = append(said, r.Examples...)
 	}
-	return "left out: " + strings.Join(parts, ", ") + "; " + strings.Join(r.Examples, "; ")
+	if r.Drawn > 0 {
+		said = append(said, fmt.Sprintf("%d images have several captions; the seed draws the one of each that is used", r.Drawn))
+	}
+	return strings.Join(said, "; ")
 }
 
 // maxExamples bounds the cases that a report names.
@@ -120,14 +127,16 @@ func (l *List) take(n int) error {
 // Open returns a list of pairs by its spec, a format and a place. Beside the formats that were
 // registered (see [Register]) there are
 //
-//	pairs:FILE           a line a pair: the image's path, a tab and the caption; or JSON
-//	                     lines such as {"image": "a.jpg", "caption": "a cat"}. Paths are
-//	                     relative to the file
+//	pairs:FILE           a line a pair: the image's path, a tab and the caption; or CSV; or JSON
+//	                     lines, or an array, of {"image": "a.jpg", "caption": "a cat"}. A first
+//	                     line such as "image<TAB>caption" says where the columns are. Paths are
+//	                     relative to the file; of a list of captions the seed draws one
 //	coco:DIR?split=NAME  DIR/annotations/captions_NAME.json with the images in DIR/NAME,
 //	                     DIR/images/NAME or DIR/images; one caption of each image, drawn by
 //	                     the seed. With one file of captions the split need not be named
 //	wds:GLOB             webdataset's shards: KEY.jpg (or another of [picture.Extensions]) beside KEY.txt,
-//	                     or KEY.json with a "caption", in uncompressed tar files
+//	                     KEY.caption, or KEY.json with a "caption", in uncompressed tar files. Where
+//	                     all have longer endings, such as KEY.input.jpg, those are taken
 //	emoji:DIR?set=NAME&split=NAME
 //	                     what 'monge data get emoji --out DIR' brings: emoji as the set
 //	                     draws them, twitter or google, on white, 64x64; the caption is the

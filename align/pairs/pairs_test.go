@@ -93,7 +93,7 @@ func TestLines(t *testing.T) {
 		{"long", "a.png\t" + long + "\n", "a.png=" + long, [6]int{}, ""},
 		{"repeated", "a.png\tone\na.png\tother\n", "a.png=one|a.png=other", [6]int{}, ""},
 		{"json", `{"image": "a.png", "caption": "a \"cat\"\n", "width": 3}` + "\n\n" + `{"text": "b", "file_name": "b.png"}`, `a.png=a "cat"|b.png=b`, [6]int{}, ""},
-		{"json without a half", `{"image": "a.png"}` + "\n" + `{"caption": "x"}` + "\n" + `{"image": 3, "caption": "x"}` + "\n" + `{"image": "b.png", "caption": ["x"]}` + "\n" +
+		{"json without a half", `{"image": "a.png"}` + "\n" + `{"caption": "x"}` + "\n" + `{"image": 3, "caption": "x"}` + "\n" + `{"image": "b.png", "caption": [3]}` + "\n" +
 			`{"image": "a.png", "cap` + "\nnull\n[]\n" + `{"path": "b.png", "title": "b"}`, "b.png=b", [6]int{1: 2, 3: 5}, "line 2: no image's path; it is called image or"},
 		{"json, not UTF-8", "{\"image\": \"a.png\", \"caption\": \"caf\xe9\"}\n{\"image\": \"a.png\", \"caption\": \"\\ud83d\\ude00\"}", "a.png=caf\uFFFD|a.png=\U0001F600", [6]int{5: 1}, ""},
 		{"json, long", `{"image": "a.png", "caption": "` + long + `"}`, "a.png=" + long, [6]int{}, ""},
@@ -489,7 +489,8 @@ func TestReadErrors(t *testing.T) {
 
 func TestTextBudget(t *testing.T) {
 	l := &List{text: maxText - 3*overhead}
-	err := l.parseLines(strings.NewReader("a\tb\nc\td\ne\tf\n"), func(int, string, caption) {})
+	t1 := lines{list: l, add: func(string, string, caption) {}}
+	err := t1.read(strings.NewReader("a\tb\nc\td\ne\tf\n"))
 	if !errors.Is(err, errText) {
 		t.Error(err)
 	}
@@ -512,21 +513,25 @@ func checkCaption(t *testing.T, s string) {
 }
 
 func FuzzLines(f *testing.F) {
-	f.Add([]byte("image\tcaption\na.png\ta cat\n\nb.png\t\xff\n"))
-	f.Add([]byte("{\"image\": \"a.png\", \"caption\": \"\\ud800\"}\n{\"image\": 1}\n{"))
-	f.Add([]byte("\uFEFF\t\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Add([]byte("image\tcaption\na.png\ta cat\n\nb.png\t\xff\n"), false)
+	f.Add([]byte("{\"image\": \"a.png\", \"caption\": \"\\ud800\"}\n{\"image\": 1}\n{"), false)
+	f.Add([]byte("\uFEFF\t\n"), false)
+	f.Add([]byte(",img,comment\n0,a.png,\"a, b\"\n1,b.png,\"open\n"), true)
+	f.Add([]byte(`[{"img": "a.png", "captions": ["a", "b"]}, 3]`), false)
+	f.Fuzz(func(t *testing.T, b []byte, isCSV bool) {
 		l := &List{}
-		lines := 0
-		err := l.parseLines(bytes.NewReader(b), func(_ int, image string, c caption) {
-			lines++
+		pairs := 0
+		file := lines{list: l, csv: isCSV, add: func(_, image string, c caption) {
+			pairs++
 			if image == "" {
 				t.Error("no image")
 			}
 			checkCaption(t, c.text)
-		})
-		if n := bytes.Count(b, []byte("\n")) + 1; err == nil && lines+l.Malformed > n {
-			t.Errorf("%d pairs and %d malformed of %d lines", lines, l.Malformed, n)
+		}}
+		err := file.read(bytes.NewReader(b))
+		n := 1 + max(bytes.Count(b, []byte("\n")), bytes.Count(b, []byte(",")), bytes.Count(b, []byte("\r")))
+		if err == nil && pairs+l.Malformed > n {
+			t.Errorf("%d pairs and %d malformed of %d lines", pairs, l.Malformed, n)
 		}
 	})
 }
