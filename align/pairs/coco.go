@@ -1,13 +1,19 @@
 package pairs
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -47,7 +53,10 @@ func (l *List) openCOCO(ctx context.Context, place string, o Options) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		switch where := fmt.Sprintf("%s image %d", captions, e.id); {
+		if e.captions > 1 {
+			l.Drawn++
+		}
+		switch where := fmt.Sprintf("%s image %s", captions, show(e.id)); {
 		case !e.listed:
 			l.note(&l.NoImage, "%s has a caption, but is not listed", where)
 		case !filepath.IsLocal(filepath.FromSlash(e.file)):
@@ -78,8 +87,9 @@ func findCaptions(dir, split string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w; COCO's annotations belong there, as captions_NAME.json", err)
 	}
-	var splits []string
+	var splits, others []string
 	for _, e := range entries {
+		others = append(others, e.Name())
 		name, isCaptions := strings.CutPrefix(e.Name(), "captions_")
 		name, isJSON := strings.CutSuffix(name, ".json")
 		if isCaptions && isJSON && (split == "" || name == split) {
@@ -87,14 +97,29 @@ func findCaptions(dir, split string) (string, error) {
 		}
 	}
 	switch {
-	case len(splits) == 0 && split != "":
-		return "", fmt.Errorf("%s: no captions_%s.json in it", folder, split)
 	case len(splits) == 0:
-		return "", fmt.Errorf("%s: no captions_NAME.json in it", folder)
+		return "", fmt.Errorf("%s: no captions_%s.json in it%s", folder, cmp.Or(split, "NAME"), insteadOf(others))
 	case len(splits) > 1:
 		return "", usage("%s has captions of %s: choose with coco:%s?split=%s", folder, strings.Join(splits, ", "), dir, splits[0])
 	}
 	return filepath.Join(folder, "captions_"+splits[0]+".json"), nil
+}
+
+// insteadOf says what is in a folder of annotations that lacks captions.
+func insteadOf(names []string) string {
+	if len(names) == 0 {
+		return ", nor anything else"
+	}
+	what := ""
+	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "instances_") }) {
+		what = "; instances_*.json are of boxes and have no captions"
+	}
+	more := ""
+	const most = 3
+	if len(names) > most {
+		names, more = names[:most], ", ..."
+	}
+	return ", but " + show(strings.Join(names, ", ")+more) + what
 }
 
 // findImages returns the folder of a split's images.
@@ -110,8 +135,8 @@ func findImages(dir, split string) (string, error) {
 
 // A cocoImage is an image with one of its captions.
 type cocoImage struct {
-	id       int64
-	listed   bool // in "images", not only named by a caption
+	id       string // an integer as it is written in decimal, or a text
+	listed   bool   // in "images", not only named by a caption
 	file     string
 	captions uint64 // seen so far
 	drawn    caption
@@ -123,13 +148,13 @@ type cocoFile struct {
 	list   *List
 	seed   uint64
 	images []*cocoImage // in the order of their first mention
-	byID   map[int64]*cocoImage
+	byID   map[string]*cocoImage
 }
 
 // parseCOCO reads {"images": [{"id", "file_name"}], "annotations": [{"image_id",
 // "caption"}]}, and passes over what else there is.
 func (l *List) parseCOCO(r io.Reader, seed uint64) ([]*cocoImage, error) {
-	c := &cocoFile{Decoder: json.NewDecoder(r), list: l, seed: seed, byID: map[int64]*cocoImage{}}
+	c := &cocoFile{Decoder: json.NewDecoder(r), list: l, seed: seed, byID: map[string]*cocoImage{}}
 	if err := c.delim('{'); err != nil {
 		return nil, err
 	}
@@ -158,8 +183,12 @@ func (l *List) parseCOCO(r io.Reader, seed uint64) ([]*cocoImage, error) {
 }
 
 func cocoError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("cut short: download it again")
+	var bad *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("cut short: download it again")
+	case errors.As(err, &bad):
+		return fmt.Errorf("no JSON: %w at byte %d", bad, bad.Offset)
 	}
 	return err
 }
@@ -197,8 +226,40 @@ func (c *cocoFile) each(do func(raw json.RawMessage) error) error {
 	return c.delim(']')
 }
 
-// at returns the image of a number.
-func (c *cocoFile) at(id int64) *cocoImage {
+// cocoID is an image's number or name: 7, 7.0 and "7" are the same one, as scripts write each.
+func cocoID(raw json.RawMessage) (id string, err error) {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	_ = d.Decode(&v) // it was read as JSON, or is missing
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(v), nil
+	case json.Number:
+		if _, err := v.Int64(); err == nil {
+			return v.String(), nil
+		}
+		if f, err := v.Float64(); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return strconv.FormatInt(int64(f), 10), nil
+		}
+	case nil:
+		return "", nil
+	}
+	return "", fmt.Errorf("an image's id is %s; it must be a whole number or a text", show(string(raw)))
+}
+
+// seedOf is what an id adds to the seed: itself, if it is a number.
+func seedOf(id string) uint64 {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+		return uint64(n)
+	}
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, id) // it can't fail
+	return h.Sum64()
+}
+
+// at returns the image of an id.
+func (c *cocoFile) at(id string) *cocoImage {
 	im := c.byID[id]
 	if im == nil {
 		im = &cocoImage{id: id}
@@ -210,20 +271,25 @@ func (c *cocoFile) at(id int64) *cocoImage {
 
 func (c *cocoFile) image(raw json.RawMessage) error {
 	var e struct {
-		ID   *int64 `json:"id"`
-		File string `json:"file_name"`
+		ID   json.RawMessage `json:"id"`
+		File any             `json:"file_name"`
 	}
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if json.Unmarshal(raw, &e) != nil {
+		return fmt.Errorf("%s is no image: it should be an object with id and file_name", show(string(raw)))
+	}
+	id, err := cocoID(e.ID)
+	file, _ := e.File.(string)
+	if err != nil {
 		return err
 	}
-	if e.ID == nil || e.File == "" {
-		return fmt.Errorf("an image without id or file_name")
+	if id == "" || file == "" {
+		return fmt.Errorf("an image without id or file_name: %s", show(string(raw)))
 	}
-	im := c.at(*e.ID)
+	im := c.at(id)
 	if im.listed {
-		return fmt.Errorf("image %d is listed twice", im.id)
+		return fmt.Errorf("image %s is listed twice", show(im.id))
 	}
-	im.file, im.listed = e.File, true
+	im.file, im.listed = file, true
 	return nil
 }
 
@@ -231,21 +297,26 @@ func (c *cocoFile) image(raw json.RawMessage) error {
 // the image's m-th, so that each is as likely. The draw follows from seed, image and m.
 func (c *cocoFile) annotation(raw json.RawMessage) error {
 	var e struct {
-		Image   *int64 `json:"image_id"`
-		Caption string `json:"caption"`
+		Image   json.RawMessage `json:"image_id"`
+		Caption any             `json:"caption"`
 	}
 	repaired := !utf8.Valid(raw)
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if json.Unmarshal(raw, &e) != nil {
+		return fmt.Errorf("%s is no caption: it should be an object with image_id and caption", show(string(raw)))
+	}
+	id, err := cocoID(e.Image)
+	if err != nil {
 		return err
 	}
-	text := newCaption(e.Caption)
+	said, _ := e.Caption.(string)
+	text := newCaption(said)
 	text.repaired = repaired
-	if e.Image == nil || text.text == "" {
-		return fmt.Errorf("a caption without text or image_id")
+	if id == "" || text.text == "" {
+		return fmt.Errorf("a caption without text or image_id: %s", show(string(raw)))
 	}
-	im := c.at(*e.Image)
+	im := c.at(id)
 	im.captions++
-	if kernel.Mix(kernel.Mix(c.seed, uint64(im.id)), im.captions)%im.captions == 0 {
+	if kernel.Mix(kernel.Mix(c.seed, seedOf(im.id)), im.captions)%im.captions == 0 {
 		im.drawn = text
 	}
 	return nil

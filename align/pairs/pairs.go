@@ -25,7 +25,8 @@ type List struct {
 	Pairs []Pair
 	Report
 
-	text int64 // bytes that captions and names may take, so far
+	text    int64          // bytes that captions and names may take, so far
+	endings map[string]int // of shards' members, with how many there are
 }
 
 // A Pair is a caption and where its image lies.

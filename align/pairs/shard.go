@@ -2,17 +2,23 @@ package pairs
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/internal/kernel"
 )
+
+// captionTypes are the endings of the members that are taken for captions.
+var captionTypes = []string{"txt", "caption", "text", "json"}
 
 var shardsFormat = Format{
 	Name: "wds", Place: "GLOB", Open: opener((*List).openShards),
@@ -20,7 +26,7 @@ var shardsFormat = Format{
 }
 
 // openShards lists the pairs of all shards that match, in the order of their names.
-func (l *List) openShards(ctx context.Context, glob string, _ Options) error {
+func (l *List) openShards(ctx context.Context, glob string, o Options) error {
 	paths, err := filepath.Glob(glob)
 	if err != nil {
 		return usage("wds:%s: %v", glob, err)
@@ -33,14 +39,47 @@ func (l *List) openShards(ctx context.Context, glob string, _ Options) error {
 		return fmt.Errorf("no file matches %s%s", glob, hint)
 	}
 	for _, path := range paths {
-		if err := l.openShard(ctx, path); err != nil {
+		if err := l.openShard(ctx, path, o.Seed); err != nil {
 			return err
 		}
+	}
+	if len(l.Pairs) == 0 && len(l.endings) > 0 {
+		return fmt.Errorf("wds:%s: no pair of an image and a caption; there are members %s; an image is KEY.%s, a caption KEY.%s; %s", glob,
+			countText(l.endings), strings.Join(picture.Extensions(), " or KEY"), strings.Join(captionTypes, " or KEY."), l.Report.String())
 	}
 	return nil
 }
 
-func (l *List) openShard(ctx context.Context, path string) error {
+// countText lists endings with how many members have them, the most frequent first.
+func countText(endings map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(endings), func(a, b string) int {
+		return cmp.Or(endings[b]-endings[a], strings.Compare(a, b))
+	})
+	var parts []string
+	for i, name := range names {
+		if i == 8 {
+			parts = append(parts, "...")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("*.%s (%d)", strings.Trim(show(name), `"`), endings[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// maxEndings bounds the endings that are counted.
+const maxEndings = 64
+
+// count counts the ending of a member.
+func (l *List) count(kind string) {
+	if l.endings == nil {
+		l.endings = map[string]int{}
+	}
+	if _, known := l.endings[kind]; known || len(l.endings) < maxEndings {
+		l.endings[kind]++
+	}
+}
+
+func (l *List) openShard(ctx context.Context, path string, seed uint64) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -53,7 +92,7 @@ func (l *List) openShard(ctx context.Context, path string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file: name the tar files themselves", path)
 	}
-	err = l.readShard(interruptible{ctx, f}, info.Size(), path)
+	err = l.readShard(interruptible{ctx, f}, info.Size(), path, seed)
 	if ctx.Err() != nil {
 		err = ctx.Err() // and not what readShard made of it, a shard cut short
 	}
@@ -65,11 +104,17 @@ func (l *List) openShard(ctx context.Context, path string) error {
 
 // A sample is the members of a shard with the same key.
 type sample struct {
-	key     string
+	key  string
+	ways [2]half // by ending: KEY.jpg and KEY.txt, and longer ones as KEY.input.jpg
+}
+
+// A half is what a sample has by endings of one way: an image, a caption.
+type half struct {
 	image   Pair  // Member is "" while there is none
+	more    bool  // another image is there as well
 	wrong   error // with the image
 	caption caption
-	plain   bool // the caption is from a .txt, which comes before that in a .json
+	rank    int // of the caption's ending, the first of captionTypes before others
 }
 
 // A shard is a tar file being read.
@@ -79,14 +124,16 @@ type shard struct {
 	tar     *tar.Reader
 	size    int64
 	path    string
+	seed    uint64    // of the choice among several captions
 	samples []*sample // in the order of their first members
 	byKey   map[string]*sample
-	end     int64 // of the last whole member
+	end     int64                           // of the last whole member
+	short   struct{ images, captions bool } // some member has an ending of its own, as KEY.jpg
 }
 
 // readShard adds the pairs of a tar file.
-func (l *List) readShard(r io.ReadSeeker, size int64, path string) error {
-	s := &shard{list: l, r: r, tar: tar.NewReader(r), size: size, path: path, byKey: map[string]*sample{}}
+func (l *List) readShard(r io.ReadSeeker, size int64, path string, seed uint64) error {
+	s := &shard{list: l, r: r, tar: tar.NewReader(r), size: size, path: path, seed: seed, byKey: map[string]*sample{}}
 	if err := s.checkKind(); err != nil {
 		return err
 	}
@@ -109,7 +156,7 @@ func (l *List) readShard(r io.ReadSeeker, size int64, path string) error {
 		}
 	}
 	for _, m := range s.samples {
-		l.addSample(path, m)
+		l.addSample(path, m.key, s.choose(m))
 	}
 	return nil
 }
@@ -157,8 +204,16 @@ func (s *shard) member(h *tar.Header) error {
 	const unit = 512 // tar's
 	s.end = at + (h.Size+unit-1)/unit*unit
 	key, kind := cutKey(h.Name)
-	isImage := slices.Contains(picture.Extensions(), "."+kind)
-	if h.Typeflag != tar.TypeReg || isSparse(h) || key == "" || !isImage && kind != "txt" && kind != "json" {
+	if h.Typeflag != tar.TypeReg || isSparse(h) || key == "" {
+		return nil
+	}
+	s.list.count(kind)
+	last, way := kind[strings.LastIndex(kind, ".")+1:], 0
+	if last != kind {
+		way = 1
+	}
+	isImage, rank := slices.Contains(picture.Extensions(), "."+last), slices.Index(captionTypes, last)
+	if !isImage && rank < 0 {
 		return nil
 	}
 	if err := s.list.take(len(h.Name)); err != nil {
@@ -170,21 +225,26 @@ func (s *shard) member(h *tar.Header) error {
 		s.byKey[key] = m
 		s.samples = append(s.samples, m)
 	}
+	half := &m.ways[way]
 	if !isImage {
-		return s.caption(m, h, kind)
+		s.short.captions = s.short.captions || way == 0
+		return s.caption(half, h, rank)
 	}
-	if m.image.Member != "" {
-		s.list.note(&s.list.Malformed, "%s: %s is a second image of its key", s.path, show(h.Name))
+	s.short.images = s.short.images || way == 0
+	if half.image.Member != "" {
+		if half.more = true; way == 0 {
+			s.list.note(&s.list.Malformed, "%s: %s is a second image of its key", s.path, show(h.Name))
+		}
 		return nil
 	}
-	m.image = Pair{Path: s.path, Member: h.Name, at: at, size: h.Size}
-	m.wrong = checkImage(s.tar, h.Size)
+	half.image = Pair{Path: s.path, Member: h.Name, at: at, size: h.Size}
+	half.wrong = checkImage(s.tar, h.Size)
 	return nil
 }
 
-// caption takes the text of a .txt or a .json.
-func (s *shard) caption(m *sample, h *tar.Header, kind string) error {
-	if m.plain || h.Size > maxCaption {
+// caption takes the text of a member, unless an ending of lower rank gave one.
+func (s *shard) caption(m *half, h *tar.Header, rank int) error {
+	if m.caption.text != "" && m.rank <= rank || h.Size > maxCaption {
 		return nil // addSample counts the sample if no other member has a caption
 	}
 	b, err := io.ReadAll(s.tar)
@@ -192,16 +252,31 @@ func (s *shard) caption(m *sample, h *tar.Header, kind string) error {
 		return err
 	}
 	c := newCaption(string(b))
-	if kind == "json" {
+	if captionTypes[rank] == "json" {
 		object, repaired, _ := parseObject(b) // one that is damaged has no caption
-		c = newCaption(firstText(object, captionKeys))
+		c = s.list.draw(object, kernel.Mix(s.seed, uint64(s.end)))
 		c.repaired = repaired
 	}
 	if c.text == "" {
 		return nil
 	}
-	m.caption, m.plain = c, kind == "txt"
+	m.caption, m.rank = c, rank
 	return s.list.take(len(c.text))
+}
+
+// choose takes a sample's image and caption of longer endings where no member of the shard has a
+// short one.
+func (s *shard) choose(m *sample) half {
+	h, long := m.ways[0], m.ways[1]
+	if !s.short.images {
+		if h.image, h.wrong = long.image, long.wrong; long.more {
+			h.wrong = errors.New("the key has several images; call the one to take KEY.jpg")
+		}
+	}
+	if !s.short.captions {
+		h.caption = long.caption
+	}
+	return h
 }
 
 // isSparse reports whether a member's bytes are not simply those in the file.
@@ -226,12 +301,12 @@ func cutKey(name string) (key, kind string) {
 }
 
 // addSample adds a pair if both of its halves are there.
-func (l *List) addSample(path string, m *sample) {
+func (l *List) addSample(path, key string, m half) {
 	switch {
 	case m.image.Member == "":
-		l.note(&l.NoImage, "%s: key %s has no image", path, show(m.key))
+		l.note(&l.NoImage, "%s: key %s has no image", path, show(key))
 	case m.caption.text == "":
-		l.note(&l.NoCaption, "%s: key %s has no caption in a .txt or .json", path, show(m.key))
+		l.note(&l.NoCaption, "%s: key %s has no caption in a .%s", path, show(key), strings.Join(captionTypes, " or ."))
 	case m.wrong != nil:
 		l.note(&l.NotImage, "%s: %s: %v", path, show(m.image.Member), m.wrong)
 	default:
