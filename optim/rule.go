@@ -56,8 +56,17 @@ var rules = func() *registry.List[Rule] {
 }()
 
 // Register adds a rule to those that [New], the command line and studies know. It is for
-// init functions, and panics if the name is taken.
-func Register(r Rule) { rules.Register(r.Name, r) }
+// init functions, and panics if the name is taken, if Uses names what is no shared setting, or if a
+// number can't be called so.
+func Register(r Rule) {
+	if err := registry.Check(r.Uses, sharedSettings, r.Numbers); err != nil {
+		panic(fmt.Sprintf("monge: base optimizer %q: %v", r.Name, err))
+	}
+	rules.Register(r.Name, r)
+}
+
+// sharedSettings are those that a rule may use.
+var sharedSettings = []string{"momentum", "dampening", "nesterov", "beta1", "beta2", "eps", "decay", "centered"}
 
 // Rules returns all rules, this package's first.
 func Rules() []Rule { return rules.All() }

@@ -62,12 +62,19 @@ var methods = func() *registry.List[Method] {
 	return l
 }()
 
+// sharedSettings are those that a method may use.
+var sharedSettings = []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "eta", "interval", "per-microbatch", "precondition-descent"}
+
 // otherNames are second names of methods.
 var otherNames = map[string]string{"gd": "none", "sgd": "none"}
 
 // Register adds a method to those that [Family], the command line and studies know. It is
-// for init functions, and panics if the name is taken.
+// for init functions, and panics if the name is taken, if Uses names what is no shared setting, or if
+// a number can't be called so.
 func Register(m Method) {
+	if err := registry.Check(m.Uses, sharedSettings, m.Numbers); err != nil {
+		panic(fmt.Sprintf("monge: method %q: %v", m.Name, err))
+	}
 	if other, taken := otherNames[m.Name]; taken {
 		panic(fmt.Sprintf("monge: method %q was registered, which is another name for %s", m.Name, other))
 	}

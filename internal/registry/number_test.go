@@ -16,3 +16,18 @@ func TestValues(t *testing.T) {
 		t.Errorf("unknown %q, want y, the first by name", unknown)
 	}
 }
+
+func TestCheck(t *testing.T) {
+	known := []string{"rho", "alpha"}
+	if err := Check([]string{"rho"}, known, []Number{{Name: "kappa-2"}}); err != nil {
+		t.Error(err)
+	}
+	if Check([]string{"roh"}, known, nil) == nil || Check(nil, known, []Number{{Name: "a"}, {Name: "a"}}) == nil {
+		t.Error("no error")
+	}
+	for _, name := range []string{"", "Kappa", "my_kappa", "a b", "-a"} {
+		if Check(nil, known, []Number{{Name: name}}) == nil {
+			t.Errorf("%q is a name", name)
+		}
+	}
+}

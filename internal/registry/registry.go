@@ -78,7 +78,7 @@ func (l *List[T]) Find(name string) (T, error) {
 // A Number is a setting of something registered that only it has: a flag, a key of TOML files
 // and of a run's config.json.
 type Number struct {
-	Name    string // like "kappa", in lower case with hyphens
-	Help    string
-	Default float64
+	Name    string  // like "kappa", in lower case with hyphens
+	Help    string  // what it is, for the flag's help text
+	Default float64 // what is taken where it is not given
 }
