@@ -19,7 +19,7 @@ import (
 // MarshalJSON writes the config as one flat object.
 func (c Config) MarshalJSON() ([]byte, error) {
 	var o object.Object
-	if k, ok := c.Kind(); c.Task != "" && !(ok && k.byData()) {
+	if !c.dataSaysTask() && c.Task != "" {
 		o.Add("task", c.Task)
 	}
 	for _, part := range []any{c.Own, c.MethodConfig, c.Numbers, c.BaseConfig, c.LoopConfig} {
@@ -33,6 +33,16 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		o.Add("directory", c.Directory)
 	}
 	return o.Bytes()
+}
+
+// dataSaysTask reports whether a config without the task is read as one of its task, by its data.
+func (c *Config) dataSaysTask() bool {
+	k, ok := c.Kind()
+	if !ok || !k.byData() {
+		return false
+	}
+	of, ok := kindOf(c.DataName())
+	return ok && (of.Name == k.Name || c.DataName() == "")
 }
 
 // UnmarshalJSON reads a whole config: a setting that it lacks is off, one that there is not is

@@ -307,3 +307,27 @@ func TestDataChoosesKind(t *testing.T) {
 		}
 	}
 }
+
+// A task that was chosen for data that others take by themselves is in the config, and read back.
+func TestTaskBesideData(t *testing.T) {
+	for _, tt := range []struct {
+		task, data string
+		says       bool
+	}{{"contrast", "digits", true}, {"contrast", "pairs:a.tsv", false}, {"supervised", "digits", false}} {
+		k, err := train.FindKind(tt.task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c, again train.Config
+		own := reflect.New(reflect.TypeOf(k.Settings)).Elem()
+		own.FieldByName("Data").SetString(tt.data)
+		c.Task, c.Own = k.Name, own.Interface()
+		b, err := json.Marshal(c)
+		if err != nil || strings.Contains(string(b), `"task"`) != tt.says {
+			t.Errorf("%+v: %s, %v", tt, b, err)
+		}
+		if err := json.Unmarshal(b, &again); err != nil || again.Task != tt.task {
+			t.Errorf("%+v: read as %q, %v", tt, again.Task, err)
+		}
+	}
+}
