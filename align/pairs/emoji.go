@@ -18,6 +18,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 var (
@@ -89,7 +91,7 @@ func (l *List) readEmoji(ctx context.Context, dir, set, split string) error {
 		return err
 	}
 	var keywords map[string][]string
-	if err := json.Unmarshal(b, &keywords); err != nil {
+	if err := words.Unmarshal(b, &keywords); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	source := filepath.Join(dir, "emoji-datasource-"+set)
@@ -152,7 +154,7 @@ type emoji struct {
 // bare skin tones. What it can't use is noted.
 func (l *List) parseEmoji(b []byte, keywords map[string][]string) ([]emoji, error) {
 	var raws []json.RawMessage
-	if err := json.Unmarshal(b, &raws); err != nil {
+	if err := words.Unmarshal(b, &raws); err != nil {
 		return nil, err
 	}
 	var all []emoji
@@ -161,7 +163,9 @@ func (l *List) parseEmoji(b []byte, keywords map[string][]string) ([]emoji, erro
 	for i, raw := range raws {
 		var entry emojiEntry
 		err := json.Unmarshal(raw, &entry)
-		if err == nil {
+		if err != nil {
+			err = words.JSON(nil, err) // of an entry no line is known
+		} else {
 			err = entry.check()
 		}
 		cell := [2]int{entry.X, entry.Y}
