@@ -158,7 +158,7 @@ func Open(ctx context.Context, spec string, o Options) (*List, error) {
 	if place == "" {
 		return nil, usage("pairs %q: they are written %s", spec, f.Spec())
 	}
-	l, err := f.Open(ctx, place, o)
+	l, err := f.Open(ctx, data.Home(place), o)
 	if err != nil {
 		return nil, err
 	}

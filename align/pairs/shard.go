@@ -44,7 +44,7 @@ func (l *List) openShards(ctx context.Context, glob string, o Options) error {
 		}
 	}
 	if len(l.Pairs) == 0 && len(l.endings) > 0 {
-		return fmt.Errorf("wds:%s: no pair of an image and a caption; there are members %s; an image is KEY.%s, a caption KEY.%s; %s", glob,
+		return fmt.Errorf("wds:%s: no pair of an image and a caption; there are members %s; an image is KEY%s, a caption KEY.%s; %s", glob,
 			countText(l.endings), strings.Join(picture.Extensions(), " or KEY"), strings.Join(captionTypes, " or KEY."), l.Report.String())
 	}
 	return nil

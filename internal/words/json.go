@@ -96,3 +96,6 @@ func wanted(t reflect.Type) string {
 	}
 	return "another value"
 }
+
+// Unmarshal is json.Unmarshal with the errors of [JSON].
+func Unmarshal(b []byte, to any) error { return JSON(b, json.Unmarshal(b, to)) }
