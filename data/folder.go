@@ -82,7 +82,7 @@ func openFolder(place string, o *Options) (*Splits, error) {
 	}
 	if s.Ignored = left.count(); s.Ignored > 0 {
 		s.IgnoredWhy = "files that are no images by their names (" + left.String() + ")"
-		s.Notes = append(s.Notes, fmt.Sprintf("%d files left out, no images by their names: %s", s.Ignored, left))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s left out, no images by their names: %s", count(s.Ignored, "file"), left))
 	}
 	if i := slices.IndexFunc(s.Classes, func(c string) bool { return strings.Contains(c, `\x`) }); i >= 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("folders whose names are not UTF-8 are written with their bytes, like %s", s.Classes[i]))

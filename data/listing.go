@@ -148,6 +148,14 @@ func allEqual(lists map[string][]string) bool {
 	return true
 }
 
+// count writes a number of things.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // leftOut counts files that are no examples, by the endings of their names.
 type leftOut map[string]int
 

@@ -174,7 +174,7 @@ func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
 		}
 	}
 	if wordless > 0 {
-		out.Notes = append(slices.Clip(s.Notes), fmt.Sprintf("%d texts have no word; to a network they are all the same", wordless))
+		out.Notes = append(slices.Clip(s.Notes), count(wordless, "text")+" without a word: to a network they are all the same")
 	}
 	return &out, nil
 }

@@ -127,7 +127,7 @@ func TestWordless(t *testing.T) {
 	if err == nil {
 		s, err = s.Tokenized(nil, 0)
 	}
-	if err != nil || !strings.Contains(strings.Join(s.Notes, "\n"), "2 texts have no word") {
+	if err != nil || !strings.Contains(strings.Join(s.Notes, "\n"), "2 texts without a word") {
 		t.Errorf("notes %q, error %v", s.Notes, err)
 	}
 }
