@@ -75,7 +75,7 @@ func (r *fileRow) try(t *testing.T) string {
 		t.Errorf("code %d, want %d\n%s%s", code, r.code, stdout, stderr)
 		return ""
 	}
-	for line := range strings.Lines(strings.NewReplacer(dir+string(filepath.Separator), "", dir, "DIR").Replace(stderr+stdout)) {
+	for line := range strings.Lines(strings.NewReplacer(dir+string(filepath.Separator), "", dir, "DIR").Replace(stderr + stdout)) {
 		line = strings.TrimSpace(strings.TrimPrefix(line, "monge: "))
 		if r.says != "" && strings.Contains(line, r.says) {
 			return cell(shortened(line))
