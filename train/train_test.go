@@ -246,18 +246,18 @@ func TestCancel(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
-		`unknown data set "mnist"; there are digits, idx:DIR,`:            func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Data = "mnist" }) },
-		`unknown model "lenet"; there are mlp,`:                           func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Model = "lenet" }) },
+		`unknown data set "mnist"; there are digits, idx:DIR,`:                                 func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Data = "mnist" }) },
+		`unknown model "lenet"; there are mlp,`:                                                func(c *train.Config) { of(c, func(s *supervised.Settings) { s.Model = "lenet" }) },
 		`unknown method "adam" (did you mean asam?); there are none, sam, m-sam, fisher, asam`: func(c *train.Config) { c.Method = "adam" },
-		`unknown base optimizer "adagrad"; there are sgd, adam`:           func(c *train.Config) { c.Base = "adagrad" },
-		"base adam takes no momentum":                                     func(c *train.Config) { c.Base, c.Momentum = "adam", new(.9) },
-		"epochs is 0":                                                     func(c *train.Config) { c.Epochs = 0 },
-		"batch is -1":                                                     func(c *train.Config) { c.Batch = -1 },
-		"learning rate is NaN":                                            func(c *train.Config) { c.LR = math.NaN() },
-		"label noise is 2":                                                func(c *train.Config) { of(c, func(s *supervised.Settings) { s.LabelNoise = 2 }) },
-		"rho at step 0 is -1":                                             func(c *train.Config) { c.Rho = -1 },
-		"an infinite rho needs a finite ascent budget":                    func(c *train.Config) { c.Rho = train.Real(math.Inf(1)) },
-		"method none takes no perturbation":                               func(c *train.Config) { c.Method = "none" },
+		`unknown base optimizer "adagrad"; there are sgd, adam`:                                func(c *train.Config) { c.Base = "adagrad" },
+		"base adam takes no momentum":                                                          func(c *train.Config) { c.Base, c.Momentum = "adam", new(.9) },
+		"epochs is 0":                                                                          func(c *train.Config) { c.Epochs = 0 },
+		"batch is -1":                                                                          func(c *train.Config) { c.Batch = -1 },
+		"learning rate is NaN":                                                                 func(c *train.Config) { c.LR = math.NaN() },
+		"label noise is 2":                                                                     func(c *train.Config) { of(c, func(s *supervised.Settings) { s.LabelNoise = 2 }) },
+		"rho at step 0 is -1":                                                                  func(c *train.Config) { c.Rho = -1 },
+		"an infinite rho needs a finite ascent budget":                                         func(c *train.Config) { c.Rho = train.Real(math.Inf(1)) },
+		"method none takes no perturbation":                                                    func(c *train.Config) { c.Method = "none" },
 	} {
 		c := short("sam", .1)
 		change(&c)
