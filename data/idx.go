@@ -11,8 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxMemory bounds what a data set that is read whole may take. Compressed files and
@@ -97,9 +99,17 @@ func classNames(path string, n int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+	var names []string
+	for i, line := range strings.FieldsFunc(strings.TrimPrefix(string(b), "\uFEFF"), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		name := strings.TrimSpace(line)
+		switch {
+		case !utf8.ValidString(name):
+			return nil, fmt.Errorf("%s: line %d is not UTF-8: save the file as UTF-8", path, i+1)
+		case slices.Contains(names, name):
+			return nil, fmt.Errorf("%s: two classes are called %q; a line names a class", path, name)
+		case name != "":
+			names = append(names, name)
+		}
 	}
 	if len(names) < n {
 		return nil, fmt.Errorf("%s: it names %d classes, but there are labels up to %d; a line names a class", path, len(names), n-1)
@@ -142,13 +152,19 @@ func readIDXFile(path string, rank int) (data []byte, dims []int, err error) {
 // number of dimensions, each as big-endian uint32, then the elements.
 func parseIDX(r io.Reader, rank int) (data []byte, dims []int, err error) {
 	head := make([]byte, 4+4*rank)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, nil, fmt.Errorf("an idx file's header is %d bytes long, this file is shorter or damaged (%w); get it again", len(head), err)
+	n, err := io.ReadFull(r, head)
+	if n >= 4 {
+		if wrong := wrongIDX(head[:4], rank); wrong != nil {
+			return nil, nil, wrong
+		}
 	}
-	if head[0] != 0 || head[1] != 0 || head[2] != 8 || int(head[3]) != rank {
-		return nil, nil, fmt.Errorf("it starts with % x, but an idx file of bytes in %d dimensions with 00 00 08 %02x", head[:4], rank, rank)
+	switch {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		return nil, nil, fmt.Errorf("an idx file's header is %d bytes long, this file has %d; get it again", len(head), n)
+	case err != nil:
+		return nil, nil, fmt.Errorf("cut short or damaged (%w); get it again", err)
 	}
-	n := 1
+	n = 1
 	for i := range rank {
 		d := int(binary.BigEndian.Uint32(head[4+4*i:]))
 		if d == 0 || d > maxMemory/n {
@@ -169,6 +185,25 @@ func parseIDX(r io.Reader, rank int) (data []byte, dims []int, err error) {
 		return nil, nil, fmt.Errorf("its header says %v, but only %d bytes follow; get it again", dims, b.Len())
 	}
 	return b.Bytes(), dims, nil
+}
+
+// idxTypes are the other types of idx files' numbers.
+var idxTypes = map[byte]string{0x09: "signed bytes", 0x0b: "16-bit integers", 0x0c: "32-bit integers", 0x0d: "float32", 0x0e: "float64"}
+
+// wrongIDX returns an error for the first four bytes of a file that is not of bytes in so many
+// dimensions.
+func wrongIDX(magic []byte, rank int) error {
+	kinds := map[int]string{1: "labels", 3: "images"}
+	is, want := kinds[int(magic[3])], kinds[rank]
+	switch idx := magic[0] == 0 && magic[1] == 0; {
+	case idx && magic[2] == 8 && int(magic[3]) == rank:
+		return nil
+	case idx && magic[2] == 8 && is != "":
+		return fmt.Errorf("it holds %s, where %s should be: are the names of two files exchanged?", is, want)
+	case idx && idxTypes[magic[2]] != "":
+		return fmt.Errorf("it holds %s; only idx files of bytes are read: convert it", idxTypes[magic[2]])
+	}
+	return fmt.Errorf("it starts with % x, but an idx file of bytes in %d dimensions with 00 00 08 %02x", magic, rank, rank)
 }
 
 // openPlain opens a file, and unpacks what gzip packed.

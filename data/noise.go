@@ -36,6 +36,8 @@ func (s *Splits) WithNoise(n Noise, seed uint64) (*Splits, error) {
 		return nil, fmt.Errorf("label noise is %g, but the examples have no classes: leave it off", n.Labels)
 	case !(n.Pixels >= 0 && n.Pixels <= 1):
 		return nil, fmt.Errorf("pixel dropout is %g; it must be between 0 and 1", n.Pixels)
+	case n.Pixels > 0 && s.Train.Texts():
+		return nil, fmt.Errorf("pixel dropout is %g, but the examples are texts: leave it off", n.Pixels)
 	case n.Copies < 0:
 		return nil, fmt.Errorf("copies is %d; it must be at least 1", n.Copies)
 	case copies > maxCopied/max(s.Train.Len(), 1):

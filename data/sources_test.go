@@ -82,9 +82,15 @@ func TestIDX(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	writeFile(t, labels, dir, "t10k-labels-idx1-ubyte")
-	writeFile(t, []byte("shirt\r\ncoat\nshoe\n"), dir, "classes.txt")
+	writeFile(t, []byte("\uFEFFshirt\r\ncoat \n  \nshoe\n"), dir, "classes.txt")
 	if s := mustOpen(t, "idx:"+dir, Options{}); s.Train != nil || s.Test.Len() != 2 || !slices.Equal(s.Classes, []string{"shirt", "coat", "shoe"}) {
 		t.Errorf("%+v", s)
+	}
+	for text, want := range map[string]string{"a\nb\na\n": "two classes are called", "a\n\xe9\nb\n": "line 2 is not UTF-8"} {
+		writeFile(t, []byte(text), dir, "classes.txt")
+		if _, err := Open("idx:"+dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", text, err, want)
+		}
 	}
 	writeFile(t, []byte("shirt\n"), dir, "classes.txt")
 	if _, err := Open("idx:"+dir, Options{}); err == nil || !strings.Contains(err.Error(), "classes.txt: it names 1 classes, but there are labels up to 2") {
@@ -102,8 +108,8 @@ func TestParseIDXErrors(t *testing.T) {
 		"header":  {good[:9], "header is 16 bytes"},
 		"cut":     {good[:20], "only 4 bytes follow"},
 		"long":    {append(slices.Clone(good), 0), "more than 6 bytes follow"},
-		"rank":    {idxOf([]int{2}, 1, 2), "header is 16 bytes"},
-		"floats":  {append([]byte{0, 0, 13, 3}, good[4:]...), "starts with 00 00 0d 03"},
+		"rank":    {idxOf([]int{2}, 1, 2), "it holds labels, where images should be"},
+		"floats":  {append([]byte{0, 0, 13, 3}, good[4:]...), "it holds float32; only"},
 		"nothing": {idxOf([]int{0, 28, 28}), "dimension 1 is 0"},
 		"huge":    {idxOf([]int{1 << 31, 1 << 31, 1 << 31}), "over the limit"},
 		"claims":  {idxOf([]int{60000, 28, 28}, 1), "only 1 bytes follow"},
