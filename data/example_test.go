@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -32,4 +33,34 @@ func ExampleHashedWords() {
 	// Output:
 	// [1 8183 2437 0 0 0]
 	// [1 8183 2437 0 0 0]
+}
+
+// Labels of a table are matched with the classes of a network by what they are called, or by their
+// values, and not by their order.
+func ExampleSplits_Matched() {
+	set, err := data.NewSet([]float32{.5, .25, .75}, []int{0, 1, 1}, []int{1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := &data.Splits{Classes: []string{"1.0", "0.0"}, Test: set}
+	s, err = s.Matched([]string{"0", "1", "2"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.Classes, s.Test.Labels)
+	// Output: [0 1 2] [1 0 0]
+}
+
+// Reading every example once tells what is damaged, and what the data are.
+func ExampleSplits_Scan() {
+	s, err := data.Open("digits", data.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	scan, err := s.Scan(context.Background(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(scan.Damaged), "damaged; classes", scan.Items["classes"])
+	// Output: 0 damaged; classes "0" "1" "2" "3" "4" "5" "6" "7" "8" "9"
 }
