@@ -247,6 +247,9 @@ const maxMixed = 4
 // mixed finds parts of a network in several modules, as "backbone." and "head.": each wanted
 // name is there once in its shape, and nothing else is there.
 func (m *namer) mixed(r *renaming) bool {
+	if m.known[""] { // which stands for no name below
+		return false
+	}
 	shapes := map[string][]int{}
 	for _, s := range m.want {
 		shapes[s.Name] = s.Shape
@@ -316,9 +319,9 @@ func (m *namer) apply(r renaming) *Fitted {
 	var left []string
 	for i, t := range r.have {
 		name, inside := strings.CutPrefix(r.names[i], r.prefix)
-		inside = inside && !slices.ContainsFunc(r.others, func(p string) bool { return strings.HasPrefix(name, p) })
+		inside = inside && (m.known[r.before+name] || !slices.ContainsFunc(r.others, func(p string) bool { return strings.HasPrefix(name, p) }))
 		name = r.before + name
-		if r.complete && !m.known[name] && (!inside || !isParameter(&t, t.Name)) {
+		if r.complete && (!inside || !m.known[name] && !isParameter(&t, t.Name)) {
 			left = append(left, t.Name)
 			continue
 		}

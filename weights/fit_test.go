@@ -207,6 +207,9 @@ func FuzzFit(f *testing.F) {
 	f.Add("a.w\nb.w", "w")
 	f.Add("module.a.w\nmodule._orig_mod.b\nn_averaged", "a.w\nb")
 	f.Add("x.a.b\ny.b\n.b", "a.b\nb")
+	f.Add("\n.b\n.\n.", "\nb")
+	f.Add("w\nx.w\nx.b", "w\nb")
+	f.Add("b\n..b\n.b", ".b")
 	f.Fuzz(func(t *testing.T, have, want string) {
 		if len(have)+len(want) > 1<<12 {
 			return
