@@ -176,6 +176,8 @@ func readSettings(cmd *cobra.Command, o trainOptions) (train.Config, error) {
 			if err := c.FindPlaces(); err != nil {
 				return c, err
 			}
+		} else if len(given) == 0 && o.config == "" && o.out != "" {
+			return c, usage("there is no run in %s: give its settings to begin it, or name the directory of one", o.out)
 		}
 	}
 	if o.config != "" {
@@ -233,7 +235,7 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 			return err
 		}
 	}
-	if o.out != "" && !o.dryRun {
+	if o.out != "" {
 		if err := train.CheckDir(o.out, train.DirOptions{Resume: o.resume}); err != nil {
 			return err
 		}

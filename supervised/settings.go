@@ -29,7 +29,7 @@ type Settings struct {
 	Subset       int       `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)" is:"examples"`
 	TestSubset   int       `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)" is:"examples"`
 	DataSeed     uint64    `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw" is:"examples,free"`
-	SkipDamaged  bool      `json:"skip_damaged,omitempty" help:"leave out examples whose files can't be read, in place of stopping before the first step" is:"examples"`
+	SkipDamaged  bool      `json:"skip_damaged,omitempty" help:"leave out examples whose files can't be read, in place of stopping before the first step" is:"examples,idle"`
 	LabelNoise   float64   `json:"label_noise" help:"share of training labels replaced by uniform ones" is:"free"`
 	PixelDropout float64   `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs" is:"free"`
 	Copies       int       `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`

@@ -54,7 +54,7 @@ func read(ctx context.Context, splits *data.Splits, skip bool, progress func(don
 		return &source{splits: splits, scan: scan}, nil
 	}
 	if !skip {
-		return nil, fmt.Errorf("%w; or leave out what can't be read (skip-damaged)", data.DamagedError(scan.Damaged))
+		return nil, fmt.Errorf("%w; or leave out what can't be read (--skip-damaged)", data.DamagedError(scan.Damaged))
 	}
 	whole, err := splits.Without(scan.Damaged)
 	return &source{whole, scan, scan.Damaged}, err

@@ -74,9 +74,6 @@ func newLoop(r *Run, dir *Dir, w Watch) (*loop, error) {
 			return nil, fmt.Errorf("%s: %w", dir.path, err)
 		}
 	}
-	if err := l.checkRoom(); err != nil {
-		return nil, err
-	}
 	var err error
 	if l.records, err = dir.records(); err != nil {
 		return nil, err

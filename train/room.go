@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/monge-ml/monge/internal/disk"
 )
@@ -12,23 +13,26 @@ var free = disk.Free
 
 // checkRoom returns an error if the disk can't hold what the run will write: checkpoints, one more
 // than are kept as a new one is whole before an old one goes, and weights.
-func (l *loop) checkRoom() error {
-	stepper, err := l.stepper.MarshalBinary()
+func (r *Run) checkRoom(d *Dir) error {
+	stepper, err := r.stepper.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	weights := uint64(4 * (len(l.theta) + len(l.buffers(nil))))
+	weights := uint64(4 * len(r.theta))
+	for _, b := range r.moving {
+		weights += uint64(4 * len(b))
+	}
 	each := weights + uint64(len(stepper))
-	if l.Task.Examples(ValSplit) > 0 { // the best ones as well
+	if r.Task.Examples(ValSplit) > 0 { // the best ones as well
 		each += weights
 		weights *= 2
 	}
-	need := uint64(l.dir.keep+1)*each + weights
-	room, known := free(l.dir.path)
+	need := uint64(d.keep+1)*each + weights
+	room, known := free(d.path)
 	if !known {
 		return nil
 	}
-	files, err := l.dir.checkpoints()
+	files, err := d.checkpoints()
 	if err != nil {
 		return err
 	}
@@ -38,8 +42,8 @@ func (l *loop) checkRoom() error {
 		}
 	}
 	if room < need {
-		return fmt.Errorf("%s: %s are free, but %d checkpoints of %s and the weights need %s: make room, choose another disk, or keep fewer (--keep 1)",
-			l.dir.path, megabytes(room), l.dir.keep+1, megabytes(each), megabytes(need))
+		return fmt.Errorf("%s: %s are free, but %d checkpoints of %s and the weights need %s: make room, choose another disk, or keep fewer (--keep 1): %w",
+			d.path, megabytes(room), d.keep+1, megabytes(each), megabytes(need), syscall.ENOSPC)
 	}
 	return nil
 }

@@ -112,6 +112,20 @@ func CheckDir(path string, o DirOptions) error {
 	if _, err := os.Stat(filepath.Join(path, ConfigFile)); err == nil && !o.Resume {
 		return holdsRun(path)
 	}
+	return withoutConfig(path)
+}
+
+// withoutConfig returns an error for a directory that has what a run leaves, but not its config:
+// nothing of that is overwritten.
+func withoutConfig(path string) error {
+	if _, err := os.Stat(filepath.Join(path, ConfigFile)); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range []string{ResultFile, WeightsFile(false), WeightsFile(true), filepath.Join(CheckpointDir, "step-*.ckpt")} {
+		if found, _ := filepath.Glob(filepath.Join(globEscape(path), name)); len(found) > 0 {
+			return fmt.Errorf("%s has a run's %s, but no %s: put that back, or choose another directory", path, filepath.Base(found[0]), ConfigFile)
+		}
+	}
 	return nil
 }
 
@@ -157,6 +171,12 @@ func (d *Dir) open(r *Run, o DirOptions) error {
 			return err
 		}
 	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := withoutConfig(d.path); err != nil {
+		return err
+	}
+	if err := r.checkRoom(d); err != nil {
 		return err
 	}
 	if err := errors.Join(writeConfig(d.path, r.Config), d.writeItems(r)); err != nil {

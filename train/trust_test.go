@@ -179,6 +179,21 @@ func TestCheckDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{ResultFile, "weights.safetensors"} {
+		half := filepath.Join(dir, "half "+name)
+		if err := errors.Join(os.Mkdir(half, 0o777), os.WriteFile(filepath.Join(half, name), []byte("{}"), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckDir(half, DirOptions{Resume: true}); err == nil {
+			t.Errorf("a directory with %s alone: no error", name)
+		}
+		if r, err = NewTask(&failing{step: -1}, Default()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.DoIn(context.Background(), half, DirOptions{Resume: true}, Watch{}); err == nil {
+			t.Errorf("a directory with %s alone was trained in", name)
+		}
+	}
 	for _, tt := range []struct {
 		path   string
 		resume bool
@@ -191,7 +206,7 @@ func TestCheckDir(t *testing.T) {
 			t.Errorf("%s, resume %v: error %v", tt.path, tt.resume, err)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 4 {
 		t.Errorf("left behind: %q", left)
 	}
 }
