@@ -31,6 +31,7 @@ type Info struct {
 	Input     []int                 // shape of one input: height, width, channels of images, tokens of texts
 	Classes   []string              // in the order of the logits; nil of a network that predicts numbers
 	Targets   []string              // names of the numbers, in the order of the outputs; nil of one with classes
+	Features  []string              // names of the columns of a table that an input is, in their order; nil of other inputs
 	Normalize picture.Normalization // of pixels in [0, 1]
 }
 
@@ -49,11 +50,12 @@ const (
 	keyInput     = "input"
 	keyClasses   = "classes"
 	keyTargets   = "targets"
+	keyFeatures  = "features"
 	keyNormalize = "normalize"
 )
 
 // Save writes a classifier as safetensors, whole or not at all: PyTorch's names and
-// shapes, and metadata model, norm, input and classes or targets (JSON) and normalize. Extra
+// shapes, and metadata model, norm, input and classes or targets, features (JSON) and normalize. Extra
 // metadata must have other keys.
 func Save(path string, c *Classifier, extra map[string]string) error {
 	if len(c.Theta) != c.Net.Size() || len(c.outputs()) != c.Net.Classes() {
@@ -90,8 +92,15 @@ func (i *Info) metadata() (map[string]string, error) {
 	if i.Targets != nil {
 		key = keyTargets
 	}
-	return map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), key: string(names),
-		keyNormalize: i.Normalize.String()}, nil
+	m := map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), key: string(names), keyNormalize: i.Normalize.String()}
+	if i.Features != nil {
+		features, err := json.Marshal(i.Features)
+		if err != nil {
+			return nil, err
+		}
+		m[keyFeatures] = string(features)
+	}
+	return m, nil
 }
 
 // outputs returns the names of the network's outputs.

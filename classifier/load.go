@@ -99,7 +99,7 @@ func hashFile(path string) (string, error) {
 // parseInfo reads the metadata that [Save] writes; what is missing is empty.
 func parseInfo(metadata map[string]string) (Info, error) {
 	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm]}
-	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes, keyTargets: &i.Targets} {
+	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes, keyTargets: &i.Targets, keyFeatures: &i.Features} {
 		if s := metadata[key]; s != "" {
 			if err := json.Unmarshal([]byte(s), to); err != nil {
 				return i, fmt.Errorf("metadata %s is %.60q: it must be a JSON array: %w", key, s, err)
@@ -320,6 +320,9 @@ func (i *Info) check() error {
 			return fmt.Errorf("inputs of shape %v; every dimension must be positive, with at most %d numbers", i.Input, maxInput)
 		}
 		n *= d
+	}
+	if i.Features != nil && i.Input != nil && len(i.Features) != n {
+		return fmt.Errorf("%d features are named for inputs of shape %v", len(i.Features), i.Input)
 	}
 	if n := len(i.outputs()); n > maxClasses {
 		return fmt.Errorf("%d classes; there may be %d", n, maxClasses)

@@ -134,7 +134,7 @@ type evaluation struct {
 }
 
 func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
-	d, set, err := e.open(f.Info.Input, cmp.Or(o.Model, f.Info.Model))
+	d, set, err := e.open(&f.Info, cmp.Or(o.Model, f.Info.Model))
 	if err != nil {
 		return err
 	}
@@ -202,8 +202,9 @@ func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Clas
 
 // open opens the data for a model, brought to the size of the network's input if the file of
 // weights says that and the format can.
-func (e *evaluation) open(input []int, model string) (*data.Splits, *data.Set, error) {
-	o := data.Options{Crop: e.crop, Classes: e.classes}
+func (e *evaluation) open(info *classifier.Info, model string) (*data.Splits, *data.Set, error) {
+	input := info.Input
+	o := data.Options{Crop: e.crop, Classes: e.classes, Features: info.Features}
 	if f, ok := data.FormatOf(e.data); ok && f.Sized {
 		o.Size, o.Grey = data.SizeOf(input), len(input) == 3 && input[2] == 1
 	}

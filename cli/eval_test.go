@@ -174,6 +174,30 @@ func TestEvalLabels(t *testing.T) {
 			t.Errorf("%s: accuracy %g, want %g", name, float64(e.Accuracy), tt.accuracy)
 		}
 	}
+	for head, want := range map[string]string{"b,a,label": "", "b,label,a": "", "a,c,label": `no column "b"`} {
+		path := filepath.Join(dir, "columns.csv")
+		if err := os.WriteFile(path, []byte(rows(head, 40, func(i int) string {
+			cells := map[string]string{"a": fmt.Sprintf("%d.5", 7*(i%2)), "b": fmt.Sprintf("%d.25", i%5), "c": "1", "label": fmt.Sprint(i % 2)}
+			var row []string
+			for _, c := range strings.Split(head, ",") {
+				row = append(row, cells[c])
+			}
+			return strings.Join(row, ",")
+		})), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := call("eval", "--weights", filepath.Join(dir, "run", "weights.safetensors"), "--data", "csv:"+path, "--split", "train", "--json")
+		if want != "" {
+			if code != exitFailed || !strings.Contains(stderr, want) {
+				t.Errorf("columns %s: exit code %d, %q", head, code, stderr)
+			}
+			continue
+		}
+		var e classifier.Evaluation
+		if decode(t, stdout, &e); code != 0 || e.Accuracy != 1 {
+			t.Errorf("columns %s: exit code %d, accuracy %g", head, code, float64(e.Accuracy))
+		}
+	}
 }
 
 // eval finds the accuracy that train measured at its end.

@@ -21,13 +21,15 @@ type csvSpec struct {
 	label   string   // the column of the labels, "" for the one that is called so
 	targets []string // or the columns of the targets
 	ignore  []string // columns that are left out
-	keep    []string // columns that are features though they look like an index
-	shape   []int    // of a row; nil is 1 x 1 x columns
-	scale   float32  // divides the numbers of examples
+	// features are the columns that are wanted, in this order; nil are all that are left.
+	features []string
+	keep     []string // columns that are features though they look like an index
+	shape    []int    // of a row; nil is 1 x 1 x columns
+	scale    float32  // divides the numbers of examples
 }
 
 // openCSV reads a file whose lines are examples, all of the training split.
-func openCSV(place string, _ *Options) (*Splits, error) {
+func openCSV(place string, o *Options) (*Splits, error) {
 	path, query := place, ""
 	if i := strings.LastIndex(place, "?"); i >= 0 {
 		path, query = place[:i], place[i+1:]
@@ -36,6 +38,7 @@ func openCSV(place string, _ *Options) (*Splits, error) {
 	if err != nil {
 		return nil, fmt.Errorf("csv:%s: %w", place, err)
 	}
+	f.features = o.Features
 	r, err := openPlain(path)
 	if err != nil {
 		return nil, err

@@ -97,6 +97,8 @@ type csvTable struct {
 	at      []int // of a column: isNumber, isLabel, isIgnored, or the target's number
 	index   []indexLike
 	notes   []string
+	// arranged are the columns of features in their order, where that was given.
+	arranged []int
 
 	x, targets []float32
 	rows       int
@@ -143,10 +145,41 @@ func (t *csvTable) columnsOf(head []string) error {
 	if err := t.findOutputs(); err != nil {
 		return err
 	}
+	if t.features != nil {
+		return t.findFeatures()
+	}
 	for i, at := range t.at {
 		if at == isNumber && !kept[i] {
 			t.index = append(t.index, indexLike{column: i, nameless: nameless(t.columns[i])})
 		}
+	}
+	return nil
+}
+
+// findFeatures leaves out all columns but those that are wanted.
+func (t *csvTable) findFeatures() error {
+	wanted := map[int]bool{}
+	for _, name := range t.features {
+		i := slices.Index(t.columns, name)
+		if n, ok := strings.CutPrefix(name, "#"); ok && i < 0 { // one without a name
+			i, _ = strconv.Atoi(n)
+			i--
+		}
+		if i < 0 || i >= len(t.columns) || t.at[i] != isNumber {
+			return fmt.Errorf("no column %q%s, which the network was trained on (%s); the first line names %s", name, wording.DidYouMean(name, t.columns), someOf(t.features), someOf(t.columns))
+		}
+		wanted[i] = true
+		t.arranged = append(t.arranged, i)
+	}
+	var left []string
+	for i, at := range t.at {
+		if at == isNumber && !wanted[i] {
+			t.at[i] = isIgnored
+			left = append(left, strings.TrimSuffix(t.called(i), ","))
+		}
+	}
+	if left != nil {
+		t.notes = append(t.notes, "left out, as the network was not trained on it: "+someOf(left))
 	}
 	return nil
 }
@@ -323,10 +356,10 @@ func (t *csvTable) splits() (s *Splits, err error) {
 	if err := t.dropIndex(); err != nil {
 		return nil, err
 	}
+	s = &Splits{Notes: t.notes, Features: t.arrange()}
 	if err := t.fitShape(); err != nil {
 		return nil, err
 	}
-	s = &Splits{Notes: t.notes}
 	if t.csvSpec.targets != nil {
 		s.Targets = t.csvSpec.targets
 		s.Train, err = NewTargets(t.x, t.targets, t.shape)
@@ -440,24 +473,43 @@ func (c *indexLike) permutes() bool {
 	return hi-lo == c.rows-1
 }
 
-// dropColumns takes features out of the rows that were read.
+// dropColumns takes features out.
 func (t *csvTable) dropColumns(drop []int) {
-	var kept []int // features, by their place among them
-	width := 0
 	for i, at := range t.at {
-		if at != isNumber {
-			continue
+		if at == isNumber && !slices.Contains(drop, i) {
+			t.arranged = append(t.arranged, i)
 		}
-		if !slices.Contains(drop, i) {
-			kept = append(kept, width)
-		}
-		width++
 	}
-	x := t.x[:0]
+}
+
+// arrange brings the features of the rows that were read into their order, leaves the others out,
+// and returns their names.
+func (t *csvTable) arrange() (names []string) {
+	place, width := map[int]int{}, 0 // of a column among those that were read
+	for i, at := range t.at {
+		if at == isNumber {
+			place[i], width = width, width+1
+		}
+	}
+	if t.arranged == nil {
+		for i, at := range t.at {
+			if at == isNumber {
+				t.arranged = append(t.arranged, i)
+			}
+		}
+	}
+	for _, i := range t.arranged {
+		names = append(names, t.setting(i))
+	}
+	if len(t.arranged) == width && slices.IsSorted(t.arranged) {
+		return names
+	}
+	x := make([]float32, 0, t.rows*len(t.arranged))
 	for r := range t.rows {
-		for _, k := range kept {
-			x = append(x, t.x[r*width+k])
+		for _, i := range t.arranged {
+			x = append(x, t.x[r*width+place[i]])
 		}
 	}
 	t.x = x
+	return names
 }

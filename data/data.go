@@ -204,6 +204,7 @@ type Splits struct {
 	Name             string   // the spec that it was opened by
 	Classes          []string // by label; nil of data with targets
 	Targets          []string // names of the numbers to predict; nil of data with classes
+	Features         []string // names of the columns of a table that examples are of, in their order; nil of other data
 	Train, Val, Test *Set
 	// Ignored is how many files of an image folder, or packages of an index, are no
 	// examples; IgnoredWhy says why they are none.

@@ -122,3 +122,26 @@ func mergeNumbers(names []string) []string {
 	}
 	return out
 }
+
+// renumbered returns for each class its place in a list that has it, or a number of the same value;
+// -1 for one that is not there.
+func renumbered(classes, list []string) []int {
+	exact, values := map[string]int{}, map[float64]int{}
+	for i, name := range list {
+		exact[name] = i
+		if v, err := valueOf(name); err == nil {
+			values[v] = i
+		}
+	}
+	places := make([]int, len(classes))
+	for l, name := range classes {
+		place, ok := exact[name]
+		if v, err := valueOf(name); !ok && err == nil {
+			place, ok = values[v]
+		}
+		if places[l] = place; !ok {
+			places[l] = -1
+		}
+	}
+	return places
+}

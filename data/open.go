@@ -20,6 +20,10 @@ type Options struct {
 	Grey bool
 	// Classes keeps these classes alone, in this order; nil keeps all.
 	Classes []string
+	// Features are the columns of a table that examples are made of, in this order, whatever
+	// order they stand in; nil are all that are not labels, targets or an index. Other formats
+	// have none.
+	Features []string
 	// Val is the part of the training examples that validates where the data set has
 	// no validation split of its own: a share below 1 or a number of examples, by class
 	// alike; 0 is none. Subset and TestSubset keep so many examples of the training and

@@ -248,17 +248,19 @@ func (c *corpus) add(text []byte, label string, test bool) error {
 
 // trainAll takes the texts of classes that would have none to train on out of the test split.
 func (c *corpus) trainAll() {
-	trained := make([]bool, len(c.classes))
+	names, trained := mergeNumbers(c.classes), map[string]bool{}
 	for i, l := range c.labels {
-		trained[l] = trained[l] || !c.test[i]
+		if !c.test[i] {
+			trained[names[l]] = true
+		}
 	}
 	for i, l := range c.labels {
-		if !trained[l] {
+		if !trained[names[l]] {
 			c.test[i] = false
 		}
 	}
-	for l, name := range c.classes {
-		if !trained[l] {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if !trained[name] {
 			c.notes = append(c.notes, fmt.Sprintf("class %q has too few different texts for a test split: all are to train on", name))
 		}
 	}
@@ -268,10 +270,7 @@ func (c *corpus) trainAll() {
 // classes numbered as in names.
 func (c *corpus) part(test bool, names []string) *Set {
 	all := &Set{Labels: make([]int, len(c.labels)), text: true, source: c.texts()}
-	renumber := make([]int, len(c.classes))
-	for l, name := range c.classes {
-		renumber[l] = slices.Index(names, name)
-	}
+	renumber := renumbered(c.classes, names)
 	var idx []int
 	for i, l := range c.labels {
 		if all.Labels[i] = renumber[l]; all.Labels[i] >= 0 && c.test[i] == test {
@@ -308,14 +307,14 @@ func openText(place string, _ *Options) (*Splits, error) {
 		}
 		c.trainAll()
 		s.Notes = c.notes
-		s.Classes = inOrder(c.classes)
+		s.Classes = slices.Compact(inOrder(mergeNumbers(c.classes)))
 		s.Train, s.Test = c.part(false, s.Classes), c.part(true, s.Classes)
 		return s, nil
 	}
 	var names []string
 	parts := map[string]*corpus{}
-	for _, part := range []string{"train", "val", "test"} {
-		path, err := findText(place, part)
+	for i, part := range []string{"train", "val", "test"} {
+		path, err := findText(place, splitFolders[i])
 		if err != nil {
 			return nil, err
 		}
@@ -333,7 +332,7 @@ func openText(place string, _ *Options) (*Splits, error) {
 		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", place)
 	}
 	slices.Sort(names)
-	s.Classes = inOrder(slices.Compact(names))
+	s.Classes = slices.Compact(inOrder(mergeNumbers(slices.Compact(names))))
 	for part, set := range map[string]**Set{"train": &s.Train, "val": &s.Val, "test": &s.Test} {
 		if c := parts[part]; c != nil {
 			*set = c.part(false, s.Classes)
@@ -343,18 +342,20 @@ func openText(place string, _ *Options) (*Splits, error) {
 }
 
 // findText returns the path of a split's file, or "".
-func findText(dir, part string) (string, error) {
+func findText(dir string, names []string) (string, error) {
 	found := ""
-	for _, ext := range []string{".tsv", ".csv", ".jsonl", ".json", ".txt"} {
-		for _, gz := range []string{"", ".gz"} {
-			path := filepath.Join(dir, part+ext+gz)
-			if !isFile(path) {
-				continue
+	for _, name := range names {
+		for _, ext := range []string{".tsv", ".csv", ".jsonl", ".json", ".txt"} {
+			for _, gz := range []string{"", ".gz"} {
+				path := filepath.Join(dir, name+ext+gz)
+				if !isFile(path) {
+					continue
+				}
+				if found != "" {
+					return "", fmt.Errorf("%s and %s are both the %s split: keep one", found, path, names[0])
+				}
+				found = path
 			}
-			if found != "" {
-				return "", fmt.Errorf("%s and %s are both the %s split: keep one", found, path, part)
-			}
-			found = path
 		}
 	}
 	return found, nil

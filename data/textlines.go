@@ -52,8 +52,9 @@ func parseTextSpec(place string) (string, textColumns, error) {
 
 // What columns and keys of labels and of texts are called.
 var (
-	labelWords = append(slices.Clone(labelNames), "sentiment", "polarity", "intent", "stars", "rating", "gold_label", "label_id", "label-id")
-	textWords  = []string{
+	labelWords = append(slices.Clone(labelNames), "sentiment", "polarity", "intent", "stars", "rating", "gold_label", "label_id", "label-id",
+		"is_duplicate", "quality", "score", "stance", "emotion", "topic", "answer")
+	textWords = []string{
 		"text", "texts", "sentence", "sentences", "content", "review", "title", "question", "premise", "tweet", "message", "comment", "body",
 		"document", "utterance", "query", "phrase", "description", "sentence1", "question1",
 	}
@@ -156,10 +157,15 @@ func (c *corpus) parseCSV(r io.Reader, columns textColumns, cut bool) error {
 		}
 		if first {
 			row[0] = strings.TrimPrefix(row[0], "\uFEFF")
-			if err := p.head(row); err != nil {
-				return fmt.Errorf("line 1: %w", err)
+			if !p.numbered(row) {
+				if err := p.head(row); err != nil {
+					return fmt.Errorf("line 1: %w", err)
+				}
+				continue
 			}
-			continue
+			if err := p.number(row); err != nil {
+				return err
+			}
 		}
 		if err := p.row(row); err != nil {
 			return fmt.Errorf("line %d: %w", line, err)
@@ -175,6 +181,8 @@ type textParser struct {
 	split       func(line []byte) (label string, text []byte, err error) // nil before the first line
 	label, text int                                                      // columns, of a file that has some
 	fields      int
+	named       bool            // the first line names the columns, or its keys were told
+	used        map[string]bool // keys of the first object
 	ids         []uint16
 	other       distinct
 }
@@ -184,15 +192,17 @@ func (p *textParser) line(line []byte) error {
 	if p.split == nil {
 		fields := strings.Split(string(line), "\t")
 		p.split = splitTSV
-		if p.hasHead(fields) {
+		switch {
+		case p.hasHead(fields):
 			p.split = p.splitColumns
 			return p.head(fields)
-		}
-		if p.columns.given() {
+		case p.columns.given():
 			if err := p.number(fields); err != nil {
 				return err
 			}
 			p.split = p.splitColumns
+		case len(fields) > 2:
+			return fmt.Errorf("it has %d columns, and none is called as labels or texts are: say which they are with ?label=#1&text=#%[1]d, or name them in the first line", len(fields))
 		}
 	}
 	label, text, err := p.split(line)
@@ -211,7 +221,19 @@ func (p *textParser) hasHead(fields []string) bool {
 			return true
 		}
 	}
-	return len(fields) > 1 && place(fields, labelWords) >= 0 && (place(fields, textWords) >= 0 || len(fields) == 2 && !slices.ContainsFunc(fields, isSentence))
+	if len(fields) < 2 || slices.ContainsFunc(fields, isSentence) && len(fields) == 2 {
+		return false
+	}
+	return place(fields, labelWords) >= 0 && (place(fields, textWords) >= 0 || len(fields) == 2) ||
+		len(fields) > 2 && (place(fields, textWords) >= 0 || place(fields, labelWords) >= 0) && !slices.ContainsFunc(fields, isSentence)
+}
+
+// numbered reports whether a spec gives both columns by number, and the first line of a table is an
+// example like others: it has no name of labels or texts there.
+func (p *textParser) numbered(fields []string) bool {
+	l, ok := byNumber(p.columns.label, len(fields))
+	t, also := byNumber(p.columns.text, len(fields))
+	return ok && also && place(fields[l:l+1], labelWords) < 0 && place(fields[t:t+1], textWords) < 0
 }
 
 // isSentence reports whether a field is more than a name.
@@ -228,7 +250,7 @@ func (p *textParser) head(fields []string) (err error) {
 	for i, f := range fields {
 		names[i] = strings.TrimSpace(f)
 	}
-	p.fields = len(names)
+	p.fields, p.named = len(names), true
 	if p.label, err = columnOf(names, "label", p.columns.label, labelWords, -1); err != nil {
 		return err
 	}
@@ -335,6 +357,8 @@ func (p *textParser) example(label string, text []byte) error {
 // end checks a whole file.
 func (p *textParser) end() error {
 	switch n := len(p.labels); {
+	case n > fewRows && len(p.classes) <= n/4 && p.once():
+		return fmt.Errorf("the label of the first line, %q, is that of no other: if the line names the columns, say which they are with ?label=%[1]s&text=NAME", p.classes[p.labels[0]])
 	case n == 0:
 		return errors.New("there is no text; " + textLine)
 	case n >= fewRows && (len(p.classes) == n || len(p.classes) > n/2 && p.other.few(n)):
@@ -342,6 +366,25 @@ func (p *textParser) end() error {
 			"A line is LABEL<TAB>TEXT; say otherwise with ?label=#2&text=#1, or by the names of columns in the first line", len(p.classes), n, p.other.count())
 	}
 	return nil
+}
+
+// once reports whether the label of the first text is that of no other, where all others have
+// several.
+func (p *textParser) once() bool {
+	counts := make([]int, len(p.classes))
+	for _, l := range p.labels {
+		counts[l]++
+	}
+	first := p.labels[0]
+	if numeral.MatchString(p.classes[first]) {
+		return false // no column is called so
+	}
+	for l, n := range counts {
+		if (n == 1) != (l == first) {
+			return false
+		}
+	}
+	return !p.named
 }
 
 // distinct counts how many texts are different, up to a bound.
@@ -388,11 +431,14 @@ func (p *textParser) splitJSON(line []byte) (label string, text []byte, err erro
 	if err := wording.JSON(line, json.Unmarshal(line, &v)); err != nil {
 		return "", nil, fmt.Errorf("%q: %w; %s", shortened(line), err, textLine)
 	}
-	l, err := keyed(v, "label", p.columns.label, labelWords)
+	if !p.named {
+		defer func() { p.tellKeys(v) }()
+	}
+	l, err := p.keyed(v, "label", p.columns.label, labelWords)
 	if err != nil {
 		return "", nil, fmt.Errorf("%q: %w", shortened(line), err)
 	}
-	t, err := keyed(v, "text", p.columns.text, textWords)
+	t, err := p.keyed(v, "text", p.columns.text, textWords)
 	if err != nil {
 		return "", nil, fmt.Errorf("%q: %w", shortened(line), err)
 	}
@@ -411,22 +457,45 @@ func (p *textParser) splitJSON(line []byte) (label string, text []byte, err erro
 	return label, []byte(words), nil
 }
 
+// use notes that a key is used.
+func (p *textParser) use(key string) {
+	if p.named {
+		return
+	}
+	if p.used == nil {
+		p.used = map[string]bool{}
+	}
+	p.used[key] = true
+}
+
+// tellKeys tells which keys of the first object are left out.
+func (p *textParser) tellKeys(v map[string]json.RawMessage) {
+	p.named = true
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(v)), func(k string) bool { return p.used[k] })
+	if len(left) > 0 {
+		p.notes = append(p.notes, "keys left out: "+someOf(left))
+	}
+}
+
 // keyed returns the value of the key that a spec names, or else of the first that is called as such
 // keys are.
-func keyed(v map[string]json.RawMessage, what, given string, usual []string) (json.RawMessage, error) {
+func (p *textParser) keyed(v map[string]json.RawMessage, what, given string, usual []string) (json.RawMessage, error) {
 	if given != "" {
 		if raw, ok := v[given]; ok {
+			p.use(given)
 			return raw, nil
 		}
 		return nil, fmt.Errorf("no key %q", given)
 	}
 	for _, name := range usual {
 		if raw, ok := v[name]; ok {
+			p.use(name)
 			return raw, nil
 		}
 	}
 	keys := slices.Sorted(maps.Keys(v))
 	if i := place(keys, usual); i >= 0 {
+		p.use(keys[i])
 		return v[keys[i]], nil
 	}
 	return nil, fmt.Errorf("no %s; the keys are %s: say which it is with ?%s=KEY", what, someOf(keys), what)

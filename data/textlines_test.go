@@ -24,7 +24,7 @@ func TestTextColumns(t *testing.T) {
 		"label, text":        {"a.tsv", lined("label\ttext", 30, line("L\tT")), "", "", true},
 		"GLUE":               {"a.tsv", lined("sentence\tlabel", 30, line("T\tL")), "", "", true},
 		"spaces":             {"a.tsv", lined(" text \t label ", 30, line("T\tL")), "", "", true},
-		"other names":        {"a.tsv", lined("Tweet\tSentiment", 30, line("T\tL")), "", "", true},
+		"usual names":        {"a.tsv", lined("Tweet\tSentiment", 30, line("T\tL")), "", "", true},
 		"three columns":      {"a.tsv", lined("id\tsentence\tlabel", 30, line("I\tT\tL")), "", `texts are of column "sentence", labels of "label"; left out: "id"`, true},
 		"two texts":          {"a.tsv", lined("sentence1\tsentence\tlabel", 30, line("T\tT\tL")), "", "which column has the texts? The first line names sentence1, sentence, label", false},
 		"of two texts":       {"a.tsv", lined("sentence1\tsentence\tlabel", 30, line("T\tT\tL")), "?text=sentence", "left out", true},
@@ -33,9 +33,17 @@ func TestTextColumns(t *testing.T) {
 		"by number":          {"a.tsv", lined("a film\t1", 30, line("T\tL")), "?label=#2&text=#1", "", true},
 		"the other way":      {"a.tsv", lined("a film\t1", 30, line("T\tL")), "", "31 different labels in 31 lines, and 2 different texts: are they the other way around?", false},
 		"label a line":       {"a.tsv", lined("x\ty", 30, line("I\tT")), "", "are they the other way around?", false},
-		"a label of a word":  {"a.tsv", lined("question\thow is it?", 30, line("statement\tT")), "", "", true},
+		"a label of a word":  {"a.tsv", lined("question\thow is it?", 30, line("question\tT")), "", "", true},
 		"CSV":                {"a.csv", lined("text,label", 30, line(`"T, ""so""",L`)), "", "", true},
 		"CSV without names":  {"a.csv", lined("0,"+review, 30, line("L,T")), "", "which column has the labels?", false},
+		"MRPC":               {"a.tsv", lined("Quality\t#1 ID\t#2 ID\t#1 String", 30, line("L\tI\tI\tT")), "", "none is called as labels or texts are", false},
+		"QQP":                {"a.tsv", lined("id\tquestion1\tquestion2\tis_duplicate", 30, line("I\tT\tT\tL")), "?text=question1", "left out", true},
+		"CoLA":               {"a.tsv", lined("gj04\t1\t*\t"+review, 30, line("gj04\tL\t*\tT")), "", "it has 4 columns, and none is called", false},
+		"CoLA by number":     {"a.tsv", lined("gj04\t1\t*\t"+review, 30, line("gj04\tL\t*\tT")), "?label=#2&text=#4", "", true},
+		"other names":        {"a.tsv", lined("attitude\tutterances", 30, line("L\tT")), "", "the label of the first line, \"attitude\", is that of no other", false},
+		"CSV by number":      {"a.csv", lined("0,"+review, 30, line("L,T")), "?label=#1&text=#2", "", true},
+		"JSON left out":      {"a.jsonl", lined(`{"label": 1, "text": "b", "idx": 0}`, 30, line(`{"text": "T", "label": L, "idx": I}`)), "", "keys left out: idx", true},
+		"dressed up":         {"a.tsv", lined("1.0\ta", 30, line("L\tT")), "", "", true},
 		"CSV short":          {"a.csv", "text,label\na film,1\nb\n", "", "line 3: ", false},
 		"JSON":               {"a.jsonl", lined(`{"label": 1, "text": "b"}`, 30, line(`{"text": "T", "label": L}`)), "", "", true},
 		"JSON of other keys": {"a.jsonl", lined(`{"Sentence": "b", "Class": true}`, 30, line(`{"Sentence": "T", "Class": true}`)), "", "", true},
@@ -141,5 +149,25 @@ func TestFewTexts(t *testing.T) {
 	}
 	if counts := s.Train.Counts(2); counts[0] == 0 || counts[1] == 0 || len(s.Notes) == 0 {
 		t.Errorf("%v to train on, notes %q", counts, s.Notes)
+	}
+}
+
+// Splits of texts have the names that folders' have.
+func TestTextSplitNames(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"train.tsv", "dev.tsv", "test.csv"} {
+		text := "0\ta\n1\tb\n"
+		if strings.HasSuffix(name, "csv") {
+			text = "text,label\na,0\nb,1.0\n"
+		}
+		textFile(t, dir, name, text)
+	}
+	s, err := Open("text:"+dir, Options{})
+	if err != nil || s.Val.Len() != 2 || s.Test.Len() != 2 || len(s.Classes) != 2 {
+		t.Fatalf("%+v, error %v", s, err)
+	}
+	textFile(t, dir, "validation.tsv", "0\ta\n")
+	if _, err := Open("text:"+dir, Options{}); err == nil || !strings.Contains(err.Error(), "are both the val split") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -169,6 +169,9 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		if err := start.Info.CheckChannels(t.Data.Train.Shape); err != nil {
 			return fmt.Errorf("%s: %w", start.Path, err)
 		}
+		if was, now := start.Info.Features, t.Data.Features; was != nil && now != nil && !slices.Equal(was, now) {
+			return fmt.Errorf("%s: it was trained on columns %s, the data have %s: bring them into that order", start.Path, strings.Join(was, ", "), strings.Join(now, ", "))
+		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
 		t.fitted = append(t.fitted, start.Notes()...)
 	}
@@ -385,7 +388,7 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	}
 	s := &t.settings
 	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: classifier.Info{
-		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Normalize: t.Normalize,
+		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Features: t.Data.Features, Normalize: t.Normalize,
 	}}
 	return classifier.Save(filepath.Join(dir, name), c, map[string]string{"sha256": train.Digest(theta)})
 }
