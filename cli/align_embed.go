@@ -86,6 +86,9 @@ func (e *embedder) run(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if err := writable(e.out); err != nil { // before the work, not after it
+		return err
+	}
 	list, err := pairs.Open(ctx, e.spec, pairs.Options{Seed: e.seed})
 	if bad := data.UsageError(""); errors.As(err, &bad) {
 		return usageError{err}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/words"
 )
@@ -48,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop)
 	root := newRootCommand()
 	out := &checkedWriter{w: stdout}
-	root.SetArgs(args)
+	root.SetArgs(atHome(args))
 	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
@@ -69,6 +71,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "monge: %v\n", err)
 	return exitFailed
+}
+
+// atHome puts the home directory for a tilde behind a flag's equals sign, where shells leave it alone.
+func atHome(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if flag, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(flag, "--") && strings.HasPrefix(value, "~") {
+			out[i] = flag + "=" + data.Home(value)
+		}
+	}
+	return out
 }
 
 func newRootCommand() *cobra.Command {

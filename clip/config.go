@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/internal/foreign"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // A Config is the shape of a CLIP model, with the names of Hugging Face's config.json.
@@ -231,7 +233,7 @@ func decode(settings map[string]json.RawMessage, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	if err := words.Value(b, json.Unmarshal(b, into)); err != nil {
 		return fmt.Errorf("not a config.json: %w", err)
 	}
 	return nil

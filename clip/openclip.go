@@ -10,6 +10,8 @@ import (
 
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/weights"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // The files of a model's directory, as OpenCLIP names them. Weights may be in either.
@@ -111,7 +113,7 @@ func checkSettings(name string, v any) error {
 // OpenCLIP's own default.
 func parseOpenCLIP(b []byte) (c Config, pre picture.Preprocessor, err error) {
 	var all map[string]any
-	if err := json.Unmarshal(b, &all); err != nil {
+	if err := words.JSON(b, json.Unmarshal(b, &all)); err != nil {
 		return c, pre, fmt.Errorf("not an %s: %w", OpenCLIPConfigFile, err)
 	}
 	for _, part := range slices.Sorted(maps.Keys(all)) {
@@ -123,7 +125,7 @@ func parseOpenCLIP(b []byte) (c Config, pre picture.Preprocessor, err error) {
 	v, t := &f.Model.Vision, &f.Model.Text
 	v.Size, v.Patch, v.Layers, v.Width, v.HeadWidth, v.Ratio = 224, 16, 12, 768, 64, 4
 	t.Length, t.Vocabulary, t.Layers, t.Width, t.Heads, t.Ratio = 77, 49408, 12, 512, 8, 4
-	if err := json.Unmarshal(b, &f); err != nil {
+	if err := words.JSON(b, json.Unmarshal(b, &f)); err != nil {
 		return c, pre, fmt.Errorf("not the %s of two transformers: %w", OpenCLIPConfigFile, err)
 	}
 	if c, err = f.shape(); err != nil {

@@ -25,7 +25,7 @@ func (f csvSpec) parse(r io.Reader) (*Splits, error) {
 		return nil, err
 	}
 	rows := csv.NewReader(in)
-	rows.Comma, rows.ReuseRecord, rows.TrimLeadingSpace = delimiter, true, delimiter != '\t'
+	rows.Comma, rows.ReuseRecord, rows.TrimLeadingSpace, rows.FieldsPerRecord = delimiter, true, delimiter != '\t', -1
 	head, err := rows.Read()
 	if err == io.EOF {
 		return nil, fmt.Errorf("the file is empty; its first line must name the columns")
@@ -34,20 +34,26 @@ func (f csvSpec) parse(r io.Reader) (*Splits, error) {
 		return nil, csvError(err)
 	}
 	t := &csvTable{Reader: rows, csvSpec: f, number: map[string]int{}, decimal: delimiter == ';'}
-	if err := t.columnsOf(head); err != nil {
-		return nil, err
-	}
-	for {
+	head = slices.Clone(head)
+	for first := true; ; first = false {
 		row, err := rows.Read()
+		if err != nil && err != io.EOF {
+			return nil, csvError(err)
+		}
+		if first {
+			if len(row) == len(head)+1 { // as R writes the names of rows, with none for their column
+				head = append([]string{""}, head...)
+			}
+			if err := t.columnsOf(head); err != nil {
+				return nil, err
+			}
+		}
 		if err == io.EOF {
 			return t.splits()
 		}
-		if errors.Is(err, csv.ErrFieldCount) {
+		if len(row) != len(t.columns) {
 			line, _ := rows.FieldPos(0)
 			return nil, fmt.Errorf("line %d has %d fields, the first line names %d columns: mend the line, or delete it", line, len(row), len(t.columns))
-		}
-		if err != nil {
-			return nil, csvError(err)
 		}
 		if err := t.add(row); err != nil {
 			return nil, err
@@ -56,7 +62,7 @@ func (f csvSpec) parse(r io.Reader) (*Splits, error) {
 }
 
 // delimiterOf finds out what stands between the fields of the first line: a comma, or for want of
-// one a semicolon or a tab.
+// one a semicolon, a tab or a bar.
 func delimiterOf(in *bufio.Reader) (rune, error) {
 	b, err := in.Peek(in.Size())
 	if err != nil && err != io.EOF {
@@ -65,13 +71,22 @@ func delimiterOf(in *bufio.Reader) (rune, error) {
 	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
 		return 0, errors.New("the file is UTF-16: save it as UTF-8")
 	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
+	line, _, whole := bytes.Cut(b, []byte("\n"))
+	if sep, ok := bytes.CutPrefix(bytes.TrimPrefix(line, []byte("\uFEFF")), []byte("sep=")); ok && len(bytes.TrimSpace(sep)) == 1 { // Excel's own line
+		_, err := in.Discard(len(line) + 1)
+		return rune(sep[0]), err
+	}
+	if !whole && bytes.IndexByte(line, '\r') >= 0 {
+		return 0, errors.New("its lines end with a carriage return alone: save it with line feeds (LF or CRLF)")
+	}
 	switch {
 	case bytes.IndexByte(line, ',') >= 0:
 	case bytes.IndexByte(line, ';') >= 0:
 		return ';', nil
 	case bytes.IndexByte(line, '\t') >= 0:
 		return '\t', nil
+	case bytes.IndexByte(line, '|') >= 0:
+		return '|', nil
 	}
 	return ',', nil
 }
@@ -332,8 +347,8 @@ func (t *csvTable) parseNumber(i int, field string) (float64, error) {
 
 func (t *csvTable) addLabel(i int, name string) error {
 	line, _ := t.FieldPos(i)
-	if name == "" {
-		return fmt.Errorf("line %d has no label", line)
+	if name == "" || strings.EqualFold(name, "nan") {
+		return fmt.Errorf("line %d has no label: fill it in, or delete the line", line)
 	}
 	if !utf8.ValidString(name) {
 		return fmt.Errorf("line %d: the label %q is not UTF-8: save the file as UTF-8", line, name)

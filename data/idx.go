@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	wording "github.com/monge-ml/monge/internal/words"
 )
 
 // maxMemory bounds what a data set that is read whole may take. Compressed files and
@@ -162,7 +164,7 @@ func parseIDX(r io.Reader, rank int) (data []byte, dims []int, err error) {
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return nil, nil, fmt.Errorf("an idx file's header is %d bytes long, this file has %d; get it again", len(head), n)
 	case err != nil:
-		return nil, nil, fmt.Errorf("cut short or damaged (%w); get it again", err)
+		return nil, nil, fmt.Errorf("cut short or damaged%s; get it again", wording.Because(err))
 	}
 	n = 1
 	for i := range rank {
@@ -176,7 +178,7 @@ func parseIDX(r io.Reader, rank int) (data []byte, dims []int, err error) {
 	// Memory follows what is there, not what the header claims.
 	var b bytes.Buffer
 	if _, err := io.Copy(&b, io.LimitReader(r, int64(n)+1)); err != nil {
-		return nil, nil, fmt.Errorf("cut short or damaged (%w); get it again", err)
+		return nil, nil, fmt.Errorf("cut short or damaged%s; get it again", wording.Because(err))
 	}
 	if b.Len() > n {
 		return nil, nil, fmt.Errorf("its header says %v, but more than %d bytes follow; get it again", dims, n)

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	wording "github.com/monge-ml/monge/internal/words"
 )
 
 // Texts become rows of token ids, held as numbers, by a [Tokenizer]. With [HashedWords] a row starts with the token that stands
@@ -393,7 +395,7 @@ func lines(r io.Reader) func(yield func(numberedLine, error) bool) {
 		if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
 			yield(numberedLine{}, fmt.Errorf("line %d is longer than %d bytes: cut it, or delete it", n+1, maxLine))
 		} else if err != nil {
-			yield(numberedLine{}, fmt.Errorf("cut short or damaged after line %d (%w); get it again", n, err))
+			yield(numberedLine{}, fmt.Errorf("cut short or damaged after line %d%s; get it again", n, wording.Because(err)))
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (c *corpus) parseArray(r io.Reader, columns textColumns, cut bool) error {
 	for n := 1; d.More(); n++ {
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return fmt.Errorf("entry %d: the JSON is damaged or cut short (%w)", n, err)
+			return fmt.Errorf("entry %d: the JSON is damaged or cut short%s", n, wording.Because(err))
 		}
 		if len(raw) > maxLine {
 			return fmt.Errorf("entry %d is longer than %d bytes: cut it, or delete it", n, maxLine)

@@ -2,7 +2,9 @@ package supervised
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"path/filepath"
@@ -59,7 +61,11 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	var start *classifier.File
 	if s.Init != "" {
-		if start, err = classifier.OpenWith(s.Init, weights.Options{Key: s.Key}); err != nil {
+		start, err = classifier.OpenWith(s.Init, weights.Options{Key: s.Key})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w; --init says where the weights to start from are", err)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

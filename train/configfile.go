@@ -67,12 +67,12 @@ func (c *Config) UnmarshalJSON(b []byte) error {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 		case field.IsValid():
-			if err := words.JSON(all[key], json.Unmarshal(all[key], field.Addr().Interface())); err != nil {
+			if err := words.Value(all[key], json.Unmarshal(all[key], field.Addr().Interface())); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 		case isNumber(key):
 			var v float64
-			if err := words.JSON(all[key], json.Unmarshal(all[key], &v)); err != nil {
+			if err := words.Value(all[key], json.Unmarshal(all[key], &v)); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			if whole.Numbers == nil {
@@ -109,7 +109,7 @@ func (c *Config) begin(all map[string]json.RawMessage) (own any, err error) {
 	var data string
 	for key, to := range map[string]*string{"task": &c.Task, "data": &data} {
 		if raw, there := all[key]; there {
-			if err := words.JSON(raw, json.Unmarshal(raw, to)); err != nil && key == "task" {
+			if err := words.Value(raw, json.Unmarshal(raw, to)); err != nil && key == "task" {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
 		}
@@ -190,6 +190,9 @@ func readJSON(b []byte, c *Config) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("not a run's config: it goes on after the closing brace")
+	}
+	if _, named := c.Kind(); whole.Task == "" && named {
+		return errors.New("not a run's config: it is not whole, as it lacks the settings of a task (data, model, ...); single settings are for a TOML file")
 	}
 	*c = whole
 	return nil

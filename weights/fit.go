@@ -310,7 +310,7 @@ func isParameter(t *Tensor, name string) bool {
 		return false
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	return last != "total_ops" && last != "total_params" && last != averaged && !strings.Contains(name, "optim")
+	return last != "total_ops" && last != "total_params" && last != "num_batches_tracked" && last != averaged && !strings.Contains(name, "optim")
 }
 
 // apply renames, and leaves out what is no parameter or of another network.

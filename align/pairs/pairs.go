@@ -89,6 +89,9 @@ func (r *Report) String() string {
 		said = append(said, "left out: "+strings.Join(parts, ", "))
 		said = append(said, r.Examples...)
 	}
+	if r.Repaired > 0 {
+		said = append(said, fmt.Sprintf("%d captions are not UTF-8: their bytes that are none were replaced", r.Repaired))
+	}
 	if r.Drawn > 0 {
 		said = append(said, fmt.Sprintf("%d images have several captions; the seed draws the one of each that is used", r.Drawn))
 	}
@@ -170,7 +173,7 @@ func Open(ctx context.Context, spec string, o Options) (*List, error) {
 		if left == "" {
 			left = "it is empty"
 		}
-		return nil, fmt.Errorf("%s: no pair of an image and a caption (%s); see go doc pairs.Open for what it should hold", spec, left)
+		return nil, fmt.Errorf("%s: no pair of an image and a caption (%s)", spec, left)
 	}
 	return l, nil
 }

@@ -143,7 +143,7 @@ func TestReport(t *testing.T) {
 	if l.Skipped() != 101 || len(l.Examples) != maxExamples || !strings.HasPrefix(l.String(), "left out: 100 captions without an image, 1 images without a caption; ") || strings.Contains(l.String(), "\x1b") {
 		t.Errorf("%d %q", l.Skipped(), l.String())
 	}
-	if s := (&Report{Repaired: 3}).String(); s != "" {
+	if s := (&Report{Repaired: 3}).String(); s != "3 captions are not UTF-8: their bytes that are none were replaced" {
 		t.Errorf("%q", s)
 	}
 }

@@ -29,7 +29,7 @@ var formats = []format{
 	{"png", []string{".png"}, prefix("\x89PNG\r\n\x1a\n"), pngSize, decodePNG},
 	{"gif", []string{".gif"}, prefix("GIF87a", "GIF89a"), gifSize, decodeGIF},
 	{"webp", []string{".webp"}, isWebP, webpSize, decodeWebP},
-	{"bmp", []string{".bmp", ".dib"}, prefix("BM"), bmpSize, decodeBMP},
+	{"bmp", []string{".bmp"}, prefix("BM"), bmpSize, decodeBMP},
 	{"tiff", []string{".tif", ".tiff"}, prefix("II*\x00", "MM\x00*", "II+\x00", "MM\x00+"), tiffSize, decodeTIFF},
 	{"pnm", []string{".ppm", ".pgm", ".pbm", ".pnm"}, isPNM, pnmSize, decodePNM},
 }
@@ -44,7 +44,7 @@ var others = []struct {
 	{"a JPEG 2000 image", prefix("\x00\x00\x00\x0cjP  ", "\xff\x4f\xff\x51")},
 	{"a JPEG XL image", prefix("\xff\x0a", "\x00\x00\x00\x0cJXL ")},
 	{"a Photoshop document", prefix("8BPS")},
-	{"an icon", prefix("\x00\x00\x01\x00", "\x00\x00\x02\x00")},
+	{"an icon", prefix("\x00\x00\x01\x00")},
 	{"a floating-point image", prefix("Pf\n", "PF\n", "#?RADIANCE", "v/1\x01")},
 	{"a PAM image", prefix("P7\n")},
 	{"an SVG drawing", prefix("<svg", "<?xml")},

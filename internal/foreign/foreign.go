@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/monge-ml/monge/internal/words"
 )
 
 // A Rule says what a key may be.
@@ -71,7 +73,7 @@ func Text(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) 
 // Object reads an object of settings; null is one without any.
 func Object(b []byte) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(b, &object); err != nil {
+	if err := words.JSON(b, json.Unmarshal(b, &object)); err != nil {
 		return nil, fmt.Errorf("%.80s is no object of settings: %w", b, err)
 	}
 	return object, nil

@@ -4,12 +4,15 @@ package words
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // JSON returns what is wrong with a JSON text b, of an error of package encoding/json: where it
@@ -28,11 +31,11 @@ func JSON(b []byte, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
 		return errors.New("it is cut short: the JSON does not end")
 	case errors.As(err, &syntax):
-		return fmt.Errorf("no JSON at %s: %v", place(b, syntax.Offset), syntax)
+		return fmt.Errorf("no JSON at %s%s", place(b, syntax.Offset), near(b, syntax.Offset))
 	case errors.As(err, &kind):
 		where := "it "
-		if kind.Field != "" {
-			where = kind.Field + " "
+		if field := keys(kind.Field); field != "" {
+			where = field + " "
 		}
 		return fmt.Errorf("%sis %s where %s should be (%s)", where, article(kind.Value), wanted(kind.Type), place(b, kind.Offset))
 	}
@@ -40,6 +43,34 @@ func JSON(b []byte, err error) error {
 		return fmt.Errorf("unknown key %s", field)
 	}
 	return err
+}
+
+// keys is a path of keys without the names of embedded structs, which encoding/json puts in it.
+func keys(path string) string {
+	parts := slices.DeleteFunc(strings.Split(path, "."), func(p string) bool { return p != "" && unicode.IsUpper(rune(p[0])) })
+	return strings.Join(parts, ".")
+}
+
+// near shows what stands at an offset.
+func near(b []byte, offset int64) string {
+	at := max(0, min(int(offset)-1, len(b)))
+	end := min(at+12, len(b))
+	if i := bytes.IndexByte(b[at:end], '\n'); i > 0 {
+		end = at + i
+	}
+	if at == end {
+		return ""
+	}
+	return fmt.Sprintf(": there is %q", b[at:end])
+}
+
+// Value is [JSON] for the value of a key, whose place in the file is not known.
+func Value(b []byte, err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s is %s where %s should be", cmp.Or(keys(kind.Field), "it"), article(kind.Value), wanted(kind.Type))
+	}
+	return JSON(b, err)
 }
 
 // place is the line and column of an offset.

@@ -16,7 +16,7 @@ func TestJSON(t *testing.T) {
 		"":                         "it is empty",
 		" \n":                      "it is empty",
 		`{"name": "a"`:             "it is cut short",
-		"{\"name\":\n \"a\",}":     "no JSON at line 2, column 6: invalid character '}'",
+		"{\"name\":\n \"a\",}":     "no JSON at line 2, column 6: there is \"}\"",
 		`<html>`:                   "no JSON at line 1, column 1",
 		`[1]`:                      "it is a list where an object should be",
 		`{"name": 3}`:              "name is a number where a text should be",
