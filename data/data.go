@@ -213,6 +213,8 @@ type Splits struct {
 	// Notes say what else was left out, or decided, when the data were read: a line each for the
 	// people whose data they are.
 	Notes []string
+	// Damaged are the examples that Options.SkipDamaged left out, numbered as they were.
+	Damaged []Damaged
 
 	tokens int // of a text, as Options.Size says; 0 for the usual number
 }

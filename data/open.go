@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -32,6 +33,11 @@ type Options struct {
 	Subset, TestSubset int
 	Seed               uint64 // of what is drawn: Val, Subset, TestSubset
 	CacheBytes         int64  // of decoded images to keep in memory; 0 is DefaultCacheBytes, below 0 none
+	// SkipDamaged reads every example once and leaves out those that can't be read, before
+	// anything is drawn: what is left is the same once their files are deleted. Progress, which may
+	// be nil, is told of that.
+	SkipDamaged bool
+	Progress    func(done, all int)
 }
 
 // DefaultCacheBytes is the memory that decoded images may take.
@@ -65,7 +71,10 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 // Files of texts may be gzipped; what becomes of a text is said at [Vocabulary].
 //
 // Errors name the file; those of the spec and the options are a [UsageError].
-func Open(spec string, o Options) (*Splits, error) {
+func Open(spec string, o Options) (*Splits, error) { return OpenContext(context.Background(), spec, o) }
+
+// OpenContext is [Open] that returns ctx's error when that ends while examples are read.
+func OpenContext(ctx context.Context, spec string, o Options) (*Splits, error) {
 	_, place, _ := strings.Cut(spec, ":")
 	f, ok := FormatOf(spec)
 	if !ok {
@@ -87,7 +96,30 @@ func Open(spec string, o Options) (*Splits, error) {
 	}
 	chosen := *s
 	chosen.Name = spec
+	if o.SkipDamaged {
+		if err := chosen.skipDamaged(ctx, o.Progress); err != nil {
+			return nil, err
+		}
+	}
 	return &chosen, chosen.choose(&o)
+}
+
+// skipDamaged leaves out the examples that can't be read. Texts are in memory.
+func (s *Splits) skipDamaged(ctx context.Context, progress func(done, all int)) error {
+	if slices.ContainsFunc(s.Parts(), func(p Part) bool { return p.text }) {
+		return nil
+	}
+	scan, err := s.Scan(ctx, progress)
+	if err != nil {
+		return err
+	}
+	whole, err := s.Without(scan.Damaged)
+	if err != nil {
+		return err
+	}
+	*s = *whole
+	s.Damaged = scan.Damaged
+	return nil
 }
 
 // choose applies the options that are the same for all formats.

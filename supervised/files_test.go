@@ -303,3 +303,23 @@ func TestClassesOfStart(t *testing.T) {
 		t.Errorf("classes %q, accuracy %g", got, float64(res.Val.Get("accuracy")))
 	}
 }
+
+// A run that leaves a damaged file out goes on when the file is deleted, as is advised, also where a
+// validation split was drawn beside it.
+func TestDamagedDeleted(t *testing.T) {
+	dir, path := photos(t, 12, 4), filepath.Join(t.TempDir(), "run")
+	bad := filepath.Join(dir, "train", "c0", "05.png")
+	damage(t, bad)
+	c := onPhotos(dir)
+	supervised.Change(&c, func(s *supervised.Settings) { s.SkipDamaged, s.Val = true, .25 })
+	interrupt(t, path, c, 5)
+	if err := os.Remove(bad); err != nil {
+		t.Fatal(err)
+	}
+	supervised.Change(&c, func(s *supervised.Settings) { s.SkipDamaged = false })
+	got, err := runIn(t, path, c, 0)
+	_, want := do(t, c)
+	if err != nil || got.WeightsSHA256 != want.WeightsSHA256 {
+		t.Errorf("weights %s, want %s; error %v", got.WeightsSHA256, want.WeightsSHA256, err)
+	}
+}

@@ -96,7 +96,7 @@ func check(c *train.Config) error {
 func (s *Settings) options() data.Options {
 	return data.Options{
 		Size: s.Size, Crop: s.Crop, Classes: s.Classes,
-		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed,
+		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed, SkipDamaged: s.SkipDamaged,
 	}
 }
 

@@ -13,9 +13,8 @@ import (
 // A source is an opened data set of which every example was read once, and which several runs may
 // see.
 type source struct {
-	splits  *data.Splits
-	scan    *data.Scan
-	skipped []data.Damaged
+	splits *data.Splits
+	scan   *data.Scan
 }
 
 // openSource opens the data that settings name, or takes them from shared.
@@ -24,8 +23,10 @@ func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source
 	if tokenizer != nil {
 		reader = s.Model // which reads texts in its own way
 	}
-	v, err := shared.Get(fmt.Sprintf("%s %q %#v %t %q", Name, s.Data, o, s.SkipDamaged, reader), func() (any, error) {
-		splits, err := data.Open(s.Data, o)
+	key := fmt.Sprintf("%s %q %#v %q", Name, s.Data, o, reader)
+	o.Progress = shared.Read
+	v, err := shared.Get(key, func() (any, error) {
+		splits, err := data.OpenContext(ctx, s.Data, o)
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +36,7 @@ func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source
 		if splits, err = splits.Tokenized(tokenizer, 0); err != nil {
 			return nil, err
 		}
-		return read(ctx, splits, s.SkipDamaged, shared.Read)
+		return read(ctx, splits, shared.Read)
 	})
 	if err != nil {
 		return nil, err
@@ -43,21 +44,16 @@ func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source
 	return v.(*source), nil
 }
 
-// read reads every example once, so that what can't be read is known before the first step: it
-// is an error, or left out with skip.
-func read(ctx context.Context, splits *data.Splits, skip bool, progress func(done, all int)) (*source, error) {
+// read reads every example once, so that what can't be read is known before the first step.
+func read(ctx context.Context, splits *data.Splits, progress func(done, all int)) (*source, error) {
 	scan, err := splits.Scan(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	if len(scan.Damaged) == 0 {
-		return &source{splits: splits, scan: scan}, nil
-	}
-	if !skip {
+	if len(scan.Damaged) > 0 {
 		return nil, fmt.Errorf("%w; or leave out what can't be read (--skip-damaged)", data.DamagedError(scan.Damaged))
 	}
-	whole, err := splits.Without(scan.Damaged)
-	return &source{whole, scan, scan.Damaged}, err
+	return &source{splits, scan}, nil
 }
 
 // digest is that of texts.

@@ -240,10 +240,10 @@ func (t *Task) Items() map[string]string {
 // a file.
 func (t *Task) Notes() (notes []string) {
 	notes = append(notes, t.source.splits.Notes...)
-	for _, d := range t.source.skipped {
+	for _, d := range t.source.splits.Damaged {
 		notes = append(notes, fmt.Sprintf("left out of the %s split: %v", d.Split, d.Err))
 	}
-	if n := len(t.source.skipped); n > 1 {
+	if n := len(t.source.splits.Damaged); n > 1 {
 		notes = append(notes, fmt.Sprintf("%d examples that can't be read were left out", n))
 	}
 	if t.dropLast {
