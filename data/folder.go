@@ -71,6 +71,9 @@ func openFolder(place string, o *Options) (*Splits, error) {
 	if err := checkDepth(place, dir, roots); err != nil {
 		return nil, err
 	}
+	if others := besideSplits(dir, roots); others != nil {
+		s.Notes = append(s.Notes, "folders beside the splits left out: "+someOf(others))
+	}
 	room, left := roomFor(o.CacheBytes), leftOut{}
 	for i, set := range []**Set{&s.Train, &s.Val, &s.Test} {
 		if roots[i] == "" {

@@ -41,6 +41,19 @@ func splitRoots(dir string) (roots [3]string, err error) {
 	return roots, nil
 }
 
+// besideSplits returns the folders of a folder with splits that are none.
+func besideSplits(dir string, roots [3]string) (others []string) {
+	if roots[0] == dir {
+		return nil
+	}
+	for _, name := range folders(dir) {
+		if !slices.Contains(roots[:], filepath.Join(dir, name)) {
+			others = append(others, name)
+		}
+	}
+	return others
+}
+
 // folders returns the names of the folders in a folder, of links to some too.
 func folders(dir string) []string {
 	if dir == "" {

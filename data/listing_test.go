@@ -25,6 +25,7 @@ func TestListing(t *testing.T) {
 		"classes of more":    {[]string{"a/x/1.png", "a/y/1.png", "b/1.png"}, "a b", ""},
 		"other splits":       {[]string{"old/a/1.png", "old/b/1.png", "new/a/1.png", "new/b/1.png"}, "", "its folders new, old have the same folders in them (a, b): if they are splits"},
 		"splits of any case": {[]string{"Train/a/1.png", "Train/b/1.png", "Validation/a/1.png", "Testing/b/1.png"}, "a b", ""},
+		"beside splits":      {[]string{"train/a/1.png", "train/b/1.png", "holdout/a/1.png"}, "a b", "folders beside the splits left out: holdout"},
 		"two of one":         {[]string{"train/a/1.png", "Training/a/1.png"}, "", "two folders for the same split"},
 		"other case":         {[]string{"train/Cat/1.png", "train/dog/1.png", "test/cat/1.png"}, "", `class "cat" is not one of the training split's, which are Cat, dog (did you mean Cat?)`},
 		"composed":           {[]string{"train/caf\u00e9/1.png", "train/b/1.png", "test/cafe\u0301/1.png"}, "b caf\u00e9", ""},

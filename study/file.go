@@ -67,10 +67,37 @@ func Open(name string, overrides ...string) (*Study, error) {
 		}
 	}
 	s, err := f.study()
+	if err == nil && !slices.Contains(Presets(), name) {
+		err = s.findPlaces(filepath.Dir(name))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, nil
+}
+
+// findPlaces makes relative paths that lead nowhere from here lead where they do from the directory
+// of the study's file. Names of cells stay.
+func (s *Study) findPlaces(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	all := []*train.Config{&s.Base}
+	for i := range s.Stages {
+		all = append(all, &s.Stages[i].Config)
+	}
+	for i := range s.Cells {
+		all = append(all, &s.Cells[i].Config)
+	}
+	for _, c := range all {
+		c.Directory = dir
+		if err := c.FindPlaces(); err != nil {
+			return err
+		}
+	}
+	s.baseTexts = texts(&s.Base)
+	return nil
 }
 
 func open(name string) (*file, error) {

@@ -56,3 +56,33 @@ func TestMovedData(t *testing.T) {
 		}
 	}
 }
+
+// A study's data are found beside its file from any directory.
+func TestStudyFromElsewhere(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	rowsFile(t, dir, 0)
+	text := "seeds = 1\n[base]\ndata = \"csv:rows.csv\"\nval = 0.2\nepochs = 1\nmodel = \"mlp\"\n[[grid]]\nmethod = \"none\"\nlr = [0.1, 0.2]\n"
+	file := filepath.Join(dir, "mine.toml")
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, wd := range []string{dir, "/"} {
+		t.Chdir(wd)
+		s, err := Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states, err := s.Run(t.Context(), out, s.Cells, RunOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, st := range states {
+			if st.State != train.Finished {
+				t.Errorf("from %s: cell %s: %s %s", wd, st.Cell, st.State, st.Error)
+			}
+		}
+	}
+	if s, err := Open(file); err != nil || len(s.Cells) != 2 || !strings.HasPrefix(s.Cells[0].Name, "sgd_lr-") {
+		t.Errorf("%+v, error %v", s.Cells, err)
+	}
+}
