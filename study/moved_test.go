@@ -86,3 +86,26 @@ func TestStudyFromElsewhere(t *testing.T) {
 		t.Errorf("%+v, error %v", s.Cells, err)
 	}
 }
+
+// Runs that a study is given later are not done on other data than those before.
+func TestStudyOfChangedData(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	on := func(rates string) *Study {
+		return mustOpen(t, fmt.Sprintf("[base]\ndata = %q\nval = 0.2\nepochs = 1\nmodel = \"mlp\"\n[[grid]]\nmethod = \"none\"\nlr = %s\n", "csv:"+filepath.Join(dir, "rows.csv"), rates))
+	}
+	rowsFile(t, dir, 0)
+	s := on("[0.1]")
+	if _, err := s.Run(t.Context(), out, s.Cells, RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	rowsFile(t, dir, 1)
+	s = on("[0.1, 0.2]")
+	states, err := s.Run(t.Context(), out, s.Cells, RunOptions{})
+	if err != nil || states[1].State != train.Failed || !strings.Contains(states[1].Error, "the data have changed since") {
+		t.Errorf("%+v, error %v", states[1], err)
+	}
+	states, err = s.Run(t.Context(), out, s.Cells, RunOptions{AcceptChange: true})
+	if err != nil || states[1].State != train.Finished {
+		t.Errorf("accepted: %+v, error %v", states[1], err)
+	}
+}

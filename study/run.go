@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"sync"
 
 	"github.com/monge-ml/monge/train"
@@ -51,7 +52,7 @@ func (s *Study) Only(pattern string) ([]Cell, error) {
 // whose directory can't be written.
 func (s *Study) Run(ctx context.Context, dir string, cells []Cell, o RunOptions) ([]State, error) {
 	here := s.At(dir)
-	r := runner{open: s.open, dir: dir, o: o, told: map[string]bool{}, states: map[string]State{}}
+	r := runner{open: s.open, dir: dir, o: o, told: map[string]bool{}, seen: map[string]seen{}, states: map[string]State{}}
 	if s.readOnly {
 		return nil, errProgram
 	}
@@ -84,6 +85,13 @@ func (r *runner) doAll(ctx context.Context, all, cells []Cell) {
 	for _, c := range cells {
 		wanted[c.Name] = true
 	}
+	if r.dir != "" {
+		for _, c := range all {
+			if st := c.State(r.dir); st.State == train.Finished {
+				r.seen[dataOf(&c.Config)] = seen{c.Name, st.Run.Result.Fingerprint}
+			}
+		}
+	}
 	next := make(chan Cell)
 	var jobs sync.WaitGroup
 	for range max(r.o.Jobs, 1) {
@@ -111,6 +119,7 @@ type runner struct {
 
 	mu     sync.Mutex       // of the functions to tell, and of
 	told   map[string]bool  // notes
+	seen   map[string]seen  // by what settings say of data
 	states map[string]State // those of runs that are not kept
 	untold []error          // those that directories don't tell
 }
@@ -165,6 +174,9 @@ func (r *runner) train(ctx context.Context, c Cell) (err error) {
 	if res, err := run.Finished(c.Dir(r.dir)); err != nil || res != nil { // its data were moved
 		return errors.Join(err, run.Close())
 	}
+	if err := r.sameData(c, run); err != nil {
+		return errors.Join(err, run.Close())
+	}
 	r.tellNotes(c, run)
 	w := r.watch(c)
 	dir, err := train.OpenDir(c.Dir(r.dir), run, train.DirOptions{Resume: true, AcceptChange: r.o.AcceptChange, NoTensorBoard: true, Warn: w.Warn})
@@ -174,6 +186,30 @@ func (r *runner) train(ctx context.Context, c Cell) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	_, err = run.Do(ctx, dir, w)
 	return err
+}
+
+// seen are the data that a finished run has seen.
+type seen struct{ cell, fingerprint string }
+
+// dataOf is what settings say of the data.
+func dataOf(c *train.Config) string {
+	var parts []string
+	for _, s := range train.Settings(c) {
+		if s.Is("examples") || s.Is("spec") || s.Is("path") {
+			parts = append(parts, s.Name+"="+s.String())
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// sameData returns an error if a run would see other data than one of the study has seen whose
+// settings say the same of them.
+func (r *runner) sameData(c Cell, run *train.Run) error {
+	was := r.seen[dataOf(&c.Config)]
+	if was.fingerprint == "" || was.fingerprint == run.Fingerprint() || r.o.AcceptChange {
+		return nil
+	}
+	return fmt.Errorf("the data have changed since %s was run: put them back, begin the study in another directory, or go on with them as they are now (--accept-data-change)", was.cell)
 }
 
 // tellNotes tells what a run has to say before it starts, once for all that say the same.

@@ -323,3 +323,29 @@ func TestDamagedDeleted(t *testing.T) {
 		t.Errorf("weights %s, want %s; error %v", got.WeightsSHA256, want.WeightsSHA256, err)
 	}
 }
+
+// What tells the weights to start from does not depend on the seed, which a new head does.
+func TestFingerprintOfStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	c := supervised.Default()
+	c.Epochs = 1
+	if _, err := runIn(t, path, c, 0); err != nil {
+		t.Fatal(err)
+	}
+	prints := map[string]bool{}
+	for seed := range uint64(2) {
+		c := supervised.Default()
+		c.Seed = seed + 1
+		supervised.Change(&c, func(s *supervised.Settings) {
+			s.Init, s.Head, s.Classes = filepath.Join(path, supervised.WeightsFile), "new", []string{"1", "7"}
+		})
+		r, err := train.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prints[r.Fingerprint()] = true
+	}
+	if len(prints) != 1 {
+		t.Error("it depends on the seed")
+	}
+}

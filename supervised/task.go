@@ -81,7 +81,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, err
 	}
 	if start != nil {
-		t.start = train.Digest(t.theta)
+		if t.start, err = t.digestOf(start); err != nil {
+			return nil, err
+		}
 	}
 	t.Net.SetDirectConv(c.DirectConv)
 	if err := t.fitBatch(c.Batch); err != nil {
@@ -96,6 +98,13 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
+}
+
+// digestOf is that of the parameters which a file gives, whatever the seed gives the others.
+func (t *Task) digestOf(start *classifier.File) (string, error) {
+	given := make([]float32, len(t.theta))
+	_, err := start.Init(t.Net, given, t.settings.Head == "new")
+	return train.Digest(given), err
 }
 
 // matchClasses numbers the classes of the data as those of a file whose last layer goes on, where

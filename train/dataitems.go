@@ -21,6 +21,9 @@ func (r *Run) fingerprint() string {
 	return ""
 }
 
+// Fingerprint tells the run's data from others by their content, "" if the task does not say.
+func (r *Run) Fingerprint() string { return r.fingerprint() }
+
 // sameSettings returns an error if a saved config has other settings. Where data lie does not
 // matter if the task tells what they are.
 func (r *Run) sameSettings(saved Config) error {
