@@ -328,7 +328,7 @@ func TestConfigErrors(t *testing.T) {
 		`{"model_type": "clip", "text_config": {"eos_token_id": [1, 2]}}`:            "eos_token_id",
 		`{"model_type": "clip", "vision_config": {"patch_size": [16, 32]}}`:          "vision_config.patch_size is [16, 32]; only squares",
 		`{"model_type": "clip", "text_config": {"layer_norm_eps": null}}`:            "text_config.layer_norm_eps is null",
-		`{"model_type": "clip", "text_config": []}`:                                  "text_config: [] is no object of settings",
+		`{"model_type": "clip", "text_config": []}`:                                  "text_config: no object of settings: it is a list",
 		`{"model_type": "clip", "vision_config": {"image_size": -1}}`:                "vision_config.image_size is -1",
 	} {
 		if _, err := clip.ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

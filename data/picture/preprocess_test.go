@@ -171,9 +171,9 @@ func TestReadPreprocessorErrors(t *testing.T) {
 		return strings.Replace(clipConfig, old, new, 1)
 	}
 	for _, c := range []struct{ text, want string }{
-		{"", "unexpected end"},
-		{clipConfig[:100], "unexpected end"},
-		{"[]", "cannot unmarshal array"},
+		{"", "it is"},
+		{clipConfig[:100], "it is"},
+		{"[]", "it is a list where an object should be"},
 		{edit(`"do_normalize": true`, `"do_normalise": true`), "do_normalise is true: this setting is not known here"},
 		{edit(`"do_normalize": true`, `"do_pad": true`), "do_pad is true; only models where it is false can be read here"},
 		{edit("CLIPFeatureExtractor", "SiglipImageProcessor"), "SiglipImageProcessor"},

@@ -73,8 +73,8 @@ func Text(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) 
 // Object reads an object of settings; null is one without any.
 func Object(b []byte) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
-	if err := words.JSON(b, json.Unmarshal(b, &object)); err != nil {
-		return nil, fmt.Errorf("%.80s is no object of settings: %w", b, err)
+	if err := words.Value(b, json.Unmarshal(b, &object)); err != nil {
+		return nil, fmt.Errorf("no object of settings: %w", err)
 	}
 	return object, nil
 }

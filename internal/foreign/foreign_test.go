@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 		{`{"list": [1]}`, "part.list is [1]; only models where it is []"},
 		{`{"Width": 3}`, "part.Width is 3: this setting is not known here"},
 		{`{"z": 1, "a": 0}`, "part.a is 0"},
-		{`[]`, "[] is no object of settings"},
+		{`[]`, "no object of settings: it is a list"},
 	} {
 		object, err := foreign.Object([]byte(c.text))
 		if err == nil {
