@@ -160,6 +160,11 @@ func (t *csvTable) columnsOf(head []string) error {
 	if err := t.findOutputs(); err != nil {
 		return err
 	}
+	for i, name := range t.columns {
+		if j := slices.Index(t.columns, name); t.at[i] == isNumber && t.at[j] == isNumber && j < i && !nameless(name) {
+			return fmt.Errorf("two columns are called %q: give them different names, or leave one out with &ignore=#%d", name, i+1)
+		}
+	}
 	if t.features != nil {
 		return t.findFeatures()
 	}

@@ -111,6 +111,8 @@ func (k *known) add(item string, info fs.FileInfo, sum [sha256.Size]byte) {
 
 // save writes the list. It only saves time, so it may fail.
 func (k *known) save() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.file == "" || !k.fresh || os.MkdirAll(filepath.Dir(k.file), 0o777) != nil {
 		return
 	}

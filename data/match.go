@@ -96,7 +96,8 @@ func sameNumber(a, b string) bool {
 
 // valueOf is the number that a name is.
 func valueOf(name string) (float64, error) {
-	if !numeral.MatchString(name) {
+	const exact = 15 // digits, which a float64 holds
+	if len(strings.TrimSpace(name)) > exact || !numeral.MatchString(name) {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseFloat(strings.TrimSpace(name), 64)

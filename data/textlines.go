@@ -361,7 +361,7 @@ func (p *textParser) end() error {
 		return fmt.Errorf("the label of the first line, %q, is that of no other: if the line names the columns, say which they are with ?label=%[1]s&text=NAME", p.classes[p.labels[0]])
 	case n == 0:
 		return errors.New("there is no text; " + textLine)
-	case n >= fewRows && (len(p.classes) == n || len(p.classes) > n/2 && p.other.few(n)):
+	case n >= fewRows && !p.columns.given() && (len(p.classes) == n || len(p.classes) > n/2 && p.other.few(n)):
 		return fmt.Errorf("%d different labels in %d lines, and %s different texts: are they the other way around? "+
 			"A line is LABEL<TAB>TEXT; say otherwise with ?label=#2&text=#1, or by the names of columns in the first line", len(p.classes), n, p.other.count())
 	}
@@ -376,7 +376,7 @@ func (p *textParser) once() bool {
 		counts[l]++
 	}
 	first := p.labels[0]
-	if numeral.MatchString(p.classes[first]) {
+	if p.columns.given() || numeral.MatchString(p.classes[first]) {
 		return false // no column is called so
 	}
 	for l, n := range counts {

@@ -87,7 +87,7 @@ func (r *runner) doAll(ctx context.Context, all, cells []Cell) {
 	}
 	if r.dir != "" {
 		for _, c := range all {
-			if st := c.State(r.dir); st.State == train.Finished {
+			if st := c.State(r.dir); st.State == train.Finished && st.Run.Result.Fingerprint != "" {
 				r.seen[dataOf(&c.Config)] = seen{c.Name, st.Run.Result.Fingerprint}
 			}
 		}
