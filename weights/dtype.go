@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/monge-ml/monge/internal/half"
 	"github.com/monge-ml/monge/internal/pickle"
 )
 
@@ -164,11 +165,11 @@ func decodeFloats(d DType, dst []float32, b []byte) {
 		}
 	case F16:
 		for i := range len(b) / 2 {
-			dst[i] = f16ToF32(le.Uint16(b[2*i:]))
+			dst[i] = half.FromF16(le.Uint16(b[2*i:]))
 		}
 	case BF16:
 		for i := range len(b) / 2 {
-			dst[i] = bf16ToF32(le.Uint16(b[2*i:]))
+			dst[i] = half.FromBF16(le.Uint16(b[2*i:]))
 		}
 	case F8E4M3, F8E5M2:
 		table := f8Tables[d]
@@ -226,13 +227,13 @@ func encodeFloat(b []byte, d DType, v float32) ([]byte, error) {
 	case F64:
 		return le.AppendUint64(b, math.Float64bits(float64(v))), nil
 	case F16:
-		h := f32ToF16(v)
+		h := half.ToF16(v)
 		if h&0x7fff == 0x7c00 && !math.IsInf(a, 1) {
 			return b, fmt.Errorf("%g does not fit F16, whose largest is %d: write BF16 or F32", v, maxF16)
 		}
 		return le.AppendUint16(b, h), nil
 	case BF16:
-		h := f32ToBF16(v)
+		h := half.ToBF16(v)
 		if h&0x7fff == 0x7f80 && !math.IsInf(a, 1) {
 			return b, fmt.Errorf("%g does not fit BF16, whose largest is %g: write F32", v, maxBF16)
 		}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"github.com/monge-ml/monge/internal/half"
 )
 
 // A halfType describes a 16-bit type for the independent computation of the tests: by
@@ -16,8 +18,8 @@ type halfType struct {
 }
 
 var halfTypes = []halfType{
-	{"F16", 5, 10, f16ToF32, f32ToF16},
-	{"BF16", 8, 7, bf16ToF32, f32ToBF16},
+	{"F16", 5, 10, half.FromF16, half.ToF16},
+	{"BF16", 8, 7, half.FromBF16, half.ToBF16},
 }
 
 // value is what the bits stand for.

@@ -1,0 +1,359 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Limits on what a file may hold.
+const (
+	maxFile  = 1 << 31 // bytes, those of the format
+	maxNodes = 1 << 20
+	maxRank  = 64 // dimensions of a tensor in the file
+)
+
+// Read reads a file, and the data that it has in other files of its directory. Errors name the
+// file.
+func Read(path string) (*Model, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file: name the .onnx file itself", path)
+	case info.Size() >= maxFile:
+		return nil, fmt.Errorf("%s: %d bytes; an ONNX file has less than %d, with its weights in files beside it", path, info.Size(), maxFile)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Parse(b)
+	if err == nil {
+		err = m.readExternal(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Parse reads a file's bytes, which the model then shares. Tensors whose data lie in other files
+// stay without.
+func Parse(b []byte) (*Model, error) {
+	if len(b) == 0 {
+		return nil, errors.New("the file is empty: download it again")
+	}
+	m := &Model{}
+	if err := m.parse(b); err != nil {
+		return nil, fmt.Errorf("not an ONNX file, or a damaged one: %w", err)
+	}
+	if m.Graph == nil {
+		return nil, errors.New("not an ONNX file, or a damaged one: it has no graph")
+	}
+	return m, m.check()
+}
+
+// errTruncated is that of a field which goes on beyond its message.
+var errTruncated = errors.New("it ends in the middle of a field; download it again")
+
+// fields calls f for each field of a message: v of what is a number, b of what is bytes. What f
+// does not know (it returns false) is appended to extra.
+func fields(b []byte, extra *[]byte, f func(num protowire.Number, v uint64, b []byte) (known bool, err error)) error {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return errTruncated
+		}
+		var v uint64
+		var body []byte
+		m := 0
+		switch typ {
+		case protowire.VarintType:
+			v, m = protowire.ConsumeVarint(b[n:])
+		case protowire.Fixed32Type:
+			var w uint32
+			w, m = protowire.ConsumeFixed32(b[n:])
+			v = uint64(w)
+		case protowire.Fixed64Type:
+			v, m = protowire.ConsumeFixed64(b[n:])
+		case protowire.BytesType:
+			body, m = protowire.ConsumeBytes(b[n:])
+			if body == nil {
+				body = []byte{}
+			}
+		default:
+			return fmt.Errorf("a field of wire type %d, which ONNX does not have", typ)
+		}
+		if m < 0 {
+			return errTruncated
+		}
+		known, err := f(num, v, body)
+		if err != nil {
+			return err
+		}
+		if !known {
+			*extra = append(*extra, b[:n+m]...)
+		}
+		b = b[n+m:]
+	}
+	return nil
+}
+
+func (m *Model) parse(b []byte) error {
+	return fields(b, &m.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
+		switch {
+		case num == 1 && b == nil:
+			m.IRVersion = int64(v)
+		case num == 2 && b != nil:
+			m.Producer = string(b)
+		case num == 3 && b != nil:
+			m.ProducerVersion = string(b)
+		case num == 7 && b != nil:
+			if m.Graph == nil {
+				m.Graph = &Graph{}
+			}
+			return true, m.Graph.parse(b)
+		case num == 8 && b != nil:
+			var o Opset
+			err := fields(b, new([]byte), func(num protowire.Number, v uint64, b []byte) (bool, error) {
+				switch num {
+				case 1:
+					o.Domain = string(b)
+				case 2:
+					o.Version = int64(v)
+				}
+				return true, nil
+			})
+			m.Opsets = append(m.Opsets, o)
+			return true, err
+		case num == 14 && b != nil:
+			p, err := parseProperty(b)
+			m.Metadata = append(m.Metadata, p)
+			return true, err
+		case num == 25 && b != nil:
+			name, err := parseFunction(b)
+			m.Functions = append(m.Functions, name)
+			return false, err
+		default:
+			return false, nil
+		}
+		return true, nil
+	})
+}
+
+// parseFunction returns the name of a function of the file's own.
+func parseFunction(b []byte) (string, error) {
+	var name, domain string
+	err := fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		switch num {
+		case 1:
+			name = string(b)
+		case 10:
+			domain = string(b)
+		}
+		return true, nil
+	})
+	return domain + "." + name, err
+}
+
+func parseProperty(b []byte) (p Property, err error) {
+	err = fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		switch num {
+		case 1:
+			p.Key = string(b)
+		case 2:
+			p.Value = string(b)
+		}
+		return true, nil
+	})
+	return p, err
+}
+
+func (g *Graph) parse(b []byte) error {
+	return fields(b, &g.extra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		if b == nil {
+			return false, nil
+		}
+		switch num {
+		case 1:
+			if len(g.Nodes) >= maxNodes {
+				return true, fmt.Errorf("more than %d nodes", maxNodes)
+			}
+			n := &Node{}
+			g.Nodes = append(g.Nodes, n)
+			return true, n.parse(b)
+		case 2:
+			g.Name = string(b)
+		case 5:
+			t := &Tensor{}
+			g.Initializers = append(g.Initializers, t)
+			return true, t.parse(b)
+		case 11, 12, 13:
+			v := &Value{}
+			list := map[protowire.Number]*[]*Value{11: &g.Inputs, 12: &g.Outputs, 13: &g.Values}[num]
+			*list = append(*list, v)
+			return true, v.parse(b)
+		case 15:
+			return true, errors.New("it has sparse weights, which are not read: save it with dense ones")
+		default:
+			return false, nil
+		}
+		return true, nil
+	})
+}
+
+func (n *Node) parse(b []byte) error {
+	return fields(b, &n.extra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		if b == nil {
+			return false, nil
+		}
+		switch num {
+		case 1:
+			n.Inputs = append(n.Inputs, string(b))
+		case 2:
+			n.Outputs = append(n.Outputs, string(b))
+		case 3:
+			n.Name = string(b)
+		case 4:
+			n.Op = string(b)
+		case 5:
+			a := &Attr{}
+			n.Attrs = append(n.Attrs, a)
+			if err := a.parse(b); err != nil {
+				return true, fmt.Errorf("node %s: %w", show(n.Name), err)
+			}
+		case 7:
+			n.Domain = string(b)
+		default:
+			return false, nil
+		}
+		return true, nil
+	})
+}
+
+func (a *Attr) parse(b []byte) error {
+	return fields(b, &a.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
+		switch {
+		case num == 1 && b != nil:
+			a.Name = string(b)
+		case num == 2 && b == nil:
+			a.Float = math.Float32frombits(uint32(v))
+		case num == 3 && b == nil:
+			a.Int = int64(v)
+		case num == 4 && b != nil:
+			a.String = b
+		case num == 5 && b != nil:
+			a.Tensor = &Tensor{}
+			return true, a.Tensor.parse(b)
+		case num == 7 && b == nil:
+			a.Floats = append(a.Floats, math.Float32frombits(uint32(v)))
+		case num == 7:
+			if len(b)%4 != 0 {
+				return true, errTruncated
+			}
+			for ; len(b) > 0; b = b[4:] {
+				w, _ := protowire.ConsumeFixed32(b)
+				a.Floats = append(a.Floats, math.Float32frombits(w))
+			}
+		case num == 8 && b == nil:
+			a.Ints = append(a.Ints, int64(v))
+		case num == 8:
+			return true, varints(b, func(v uint64) { a.Ints = append(a.Ints, int64(v)) })
+		case num == 9 && b != nil:
+			a.Strings = append(a.Strings, b)
+		case num == 20 && b == nil:
+			a.Type = AttrType(v)
+		default:
+			return false, nil
+		}
+		return true, nil
+	})
+}
+
+// varints calls f for each of packed numbers.
+func varints(b []byte, f func(v uint64)) error {
+	for len(b) > 0 {
+		v, n := protowire.ConsumeVarint(b)
+		if n < 0 {
+			return errTruncated
+		}
+		f(v)
+		b = b[n:]
+	}
+	return nil
+}
+
+func (v *Value) parse(b []byte) error {
+	return fields(b, &v.extra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		switch {
+		case num == 1 && b != nil:
+			v.Name = string(b)
+		case num == 2 && b != nil:
+			return true, v.parseType(b)
+		default:
+			return false, nil
+		}
+		return true, nil
+	})
+}
+
+func (v *Value) parseType(b []byte) error {
+	return fields(b, &v.typeExtra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		if b == nil {
+			return false, nil
+		}
+		switch num {
+		case 1:
+			return true, v.parseTensorType(b)
+		case 4:
+			v.Other = "a sequence"
+		case 5:
+			v.Other = "a map"
+		case 8:
+			v.Other = "a sparse tensor"
+		case 9:
+			v.Other = "optional"
+		}
+		return false, nil
+	})
+}
+
+func (v *Value) parseTensorType(b []byte) error {
+	return fields(b, new([]byte), func(num protowire.Number, n uint64, b []byte) (bool, error) {
+		switch {
+		case num == 1 && b == nil:
+			v.DType = DType(n)
+		case num == 2 && b != nil:
+			v.HasShape = true
+			return true, fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+				if num != 1 || b == nil {
+					return true, nil
+				}
+				if len(v.Shape) >= maxRank {
+					return true, fmt.Errorf("%s has more than %d dimensions", show(v.Name), maxRank)
+				}
+				var d Dim
+				err := fields(b, &d.extra, func(num protowire.Number, n uint64, b []byte) (bool, error) {
+					switch {
+					case num == 1 && b == nil:
+						d.Size, d.Set = int64(n), true
+					case num == 2 && b != nil:
+						d.Name = string(b)
+					default:
+						return false, nil
+					}
+					return true, nil
+				})
+				v.Shape = append(v.Shape, d)
+				return true, err
+			})
+		}
+		return true, nil
+	})
+}
