@@ -142,7 +142,7 @@ func TestDropout(t *testing.T) {
 // The gradient passes where the element did.
 func TestDropoutGradient(t *testing.T) {
 	c := torchCase{shapes: [][]int{{1001}}}
-	x, grad := c.parameters(t, false)
+	x, grad := c.parameters(t, "")
 	tp := tensor.NewTape()
 	tp.SetRandom(1, 1)
 	tp.Reset(tensor.Train)
@@ -188,12 +188,17 @@ var everythingShapes = [][]int{{2, 4, 4, 3}, {3, 3, 3, 6}, {6}, {6}, {6}, {2, 4,
 
 // A warm step allocates nothing, and its numbers don't depend on the number of threads.
 func TestWarmStep(t *testing.T) {
+	s := newRunning(6)
+	s.Frozen = false
+	labels, ids := []int{1, 6}, []int{0, 1, 4, 1}
+	warmStep(t, everythingShapes, func(tp tape, x []result) result { return everything(tp, x, s, labels, ids) })
+	warmStep(t, restShapes, newRest())
+}
+
+func warmStep(t *testing.T, shapes [][]int, forward func(tp tape, x []result) result) {
 	everyLevel(t, func(t *testing.T) {
-		c := torchCase{shapes: everythingShapes}
-		x, grad := c.parameters(t, false)
-		s := newRunning(6)
-		s.Frozen = false
-		labels, ids := []int{1, 6}, []int{0, 1, 4, 1}
+		c := torchCase{shapes: shapes}
+		x, grad := c.parameters(t, "")
 		tp := tensor.NewTape()
 		step := func() {
 			tp.Reset(tensor.Perturbed)
@@ -201,7 +206,7 @@ func TestWarmStep(t *testing.T) {
 				p.Bind(p.Data, grad[i], false)
 			}
 			tp.Keep(x[0])
-			if err := tp.Backward(everything(tp, x, s, labels, ids), 1); err != nil {
+			if err := tp.Backward(forward(tp, x), 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -235,22 +240,28 @@ func TestWarmStep(t *testing.T) {
 
 // Backward gives memory back once: after it, and a Reset, no two results share memory.
 func TestArenaGivesMemoryOnce(t *testing.T) {
-	c := torchCase{shapes: everythingShapes}
-	x, _ := c.parameters(t, false)
-	tp := tensor.NewTape()
-	tp.Reset(tensor.Train)
-	if err := tp.Backward(everything(tp, x, newRunning(6), []int{1, 6}, []int{0, 1, 4, 1}), 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := tensor.CheckArena(tp); err != nil {
-		t.Error(err)
+	for _, step := range []torchCase{
+		{func(tp tape, x []result) result {
+			return everything(tp, x, newRunning(6), []int{1, 6}, []int{0, 1, 4, 1})
+		}, everythingShapes},
+		{newRest(), restShapes},
+	} {
+		x, _ := step.parameters(t, "")
+		tp := tensor.NewTape()
+		tp.Reset(tensor.Train)
+		if err := tp.Backward(step.op(tp, x), 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := tensor.CheckArena(tp); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 // What is kept outlives backward, its gradient too, through views of it.
 func TestKeep(t *testing.T) {
 	c := torchCase{shapes: [][]int{{2, 3}}}
-	x, _ := c.parameters(t, false)
+	x, _ := c.parameters(t, "")
 	tp := tensor.NewTape()
 	tp.Reset(tensor.Train)
 	h := tp.Add(x[0], x[0])
@@ -353,7 +364,7 @@ func calls() []call {
 		{"mean: dimension -1 of [2 3] does not exist, or is given twice", func(t tape, x func(...int) result) result { return t.Mean(x(2, 3), 1, -1) }},
 		{"reshape: [2 3] has 6 elements, which is not what shape [4 -1]", func(t tape, x func(...int) result) result { return t.Reshape(x(2, 3), 4, -1) }},
 		{"reshape: [2 3] has 6 elements, which is not what shape []", func(t tape, x func(...int) result) result { return t.Reshape(x(2, 3)) }},
-		{"reshape: [2 3] has 6 elements, which is not what shape [1 1 1 1 1 6]", func(t tape, x func(...int) result) result { return t.Reshape(x(2, 3), 1, 1, 1, 1, 1, 6) }},
+		{"reshape: [2 3] has 6 elements, which is not what shape [1 1 1 1 1 1 1 1 6]", func(t tape, x func(...int) result) result { return t.Reshape(x(2, 3), 1, 1, 1, 1, 1, 1, 1, 1, 6) }},
 		{"reshape: [2 3] has 6 elements, which is not what shape [-2 -3]", func(t tape, x func(...int) result) result { return t.Reshape(x(2, 3), -2, -3) }},
 		{"permute: [0 0] is not an order of the dimensions of [2 3]", func(t tape, x func(...int) result) result { return t.Permute(x(2, 3), 0, 0) }},
 		{"permute: [1 0] is not an order of the dimensions of [2 3 1]", func(t tape, x func(...int) result) result { return t.Permute(x(2, 3, 1), 1, 0) }},
@@ -367,6 +378,8 @@ func calls() []call {
 		{"concat: there is nothing to join", func(t tape, x func(...int) result) result { return t.Concat(0) }},
 		{"embedding: weight [2 3 1] must have shape", func(t tape, x func(...int) result) result { return t.Embedding(x(2, 3, 1), []int{0}) }},
 		{"embedding: id 2 at 1 is outside the 2 entries of weight [2 3]", func(t tape, x func(...int) result) result { return t.Embedding(x(2, 3), []int{0, 2}) }},
+		{"exp: input 0 is nil", func(t tape, x func(...int) result) result { return t.Map(tensor.Exp, nil, 0, 0) }},
+		{"map: there is no function 99, for [2 3]", func(t tape, x func(...int) result) result { return t.Map(99, x(2, 3), 0, 0) }},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}
@@ -409,7 +422,7 @@ func TestLevelsAgree(t *testing.T) {
 	var want [][]float32
 	everyLevel(t, func(t *testing.T) {
 		c := torchCase{shapes: [][]int{{5, 3, 2, 19}, {19}, {19}}}
-		x, grad := c.parameters(t, false)
+		x, grad := c.parameters(t, "")
 		tp := tensor.NewTape()
 		tp.Reset(tensor.Train)
 		h := tp.BatchNormReLU(tp.GELU(x[0]), x[0], x[1], x[2], newRunning(19))

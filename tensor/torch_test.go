@@ -210,8 +210,8 @@ var torchCases = map[string]torchCase{
 	"embedding":  of(func(t tape, x []result) result { return t.Embedding(x[0], []int{2, 0, 2, 3}) }, []int{5, 3}),
 }
 
-// parameters makes the inputs of a case over given data, with gradients.
-func (c *torchCase) parameters(t testing.TB, far bool) (x []result, grad [][]float32) {
+// parameters makes the inputs of the case of a name, with gradients.
+func (c *torchCase) parameters(t testing.TB, name string) (x []result, grad [][]float32) {
 	t.Helper()
 	for i, shape := range c.shapes {
 		n := 1
@@ -220,7 +220,10 @@ func (c *torchCase) parameters(t testing.TB, far bool) (x []result, grad [][]flo
 		}
 		data, g := numbers(n, 1000*i), make([]float32, n)
 		for k, v := range data {
-			if far && i == 0 {
+			switch {
+			case strings.Contains(name, "whole"):
+				data[k] = float32(int(4 * v))
+			case i == 0 && strings.Contains(name, "far"):
 				data[k] = 1000 + float32(int(v*1024))/1024
 			}
 		}
@@ -236,7 +239,13 @@ func (c *torchCase) parameters(t testing.TB, far bool) (x []result, grad [][]flo
 
 // Every operation's result and gradients are PyTorch's.
 func TestOperationsFollowPyTorch(t *testing.T) {
-	b, err := os.ReadFile("testdata/torch.json")
+	followPyTorch(t, "testdata/torch.json", torchCases)
+	followPyTorch(t, "testdata/operations.json", operationCases)
+}
+
+// followPyTorch compares cases with a golden file, which has as many.
+func followPyTorch(t *testing.T, file string, cases map[string]torchCase) {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,19 +256,19 @@ func TestOperationsFollowPyTorch(t *testing.T) {
 	if err := json.Unmarshal(b, &golden); err != nil {
 		t.Fatal(err)
 	}
-	if len(golden) != len(torchCases) {
-		t.Errorf("%d cases in the golden file, %d here", len(golden), len(torchCases))
+	if len(golden) != len(cases) {
+		t.Errorf("%d cases in %s, %d here", len(golden), file, len(cases))
 	}
 	everyLevel(t, func(t *testing.T) {
 		for name, want := range golden {
-			c, ok := torchCases[name]
+			c, ok := cases[name]
 			if !ok {
 				t.Errorf("%s: no such case", name)
 				continue
 			}
 			tape := tensor.NewTape()
 			tape.Reset(tensor.Train)
-			x, grad := c.parameters(t, strings.Contains(name, "far"))
+			x, grad := c.parameters(t, name)
 			running = tensor.BatchNormState{}
 			y := c.op(tape, x)
 			if err := tape.Err(); err != nil {

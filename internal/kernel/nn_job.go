@@ -19,6 +19,7 @@ type nnJob struct {
 	key     uint64
 	most    uint32
 	act     Activation
+	fn      Function
 	pool    Conv
 	row     func(j *nnJob, image, oh int)
 	inside  bool

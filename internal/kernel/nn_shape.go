@@ -3,7 +3,7 @@ package kernel
 import "fmt"
 
 // MaxDims is the largest number of dimensions that the strided kernels take.
-const MaxDims = 5
+const MaxDims = 8
 
 // Strides are how to walk through a destination and up to two sources together:
 // at every index i, an array of Rank numbers below Dims, the element of a slice is

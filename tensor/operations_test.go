@@ -1,0 +1,113 @@
+package tensor_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/tensor/internal/gradcheck"
+)
+
+// mapped is f of scale*x + offset.
+func mapped(f tensor.Function, scale, offset, a, b float32) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		return t.Map(f, t.Map(tensor.Affine, x[0], scale, offset), a, b)
+	}, row}
+}
+
+// operationCases are those of testdata/gen_operations.py.
+var operationCases = map[string]torchCase{
+	"exp":                    mapped(tensor.Exp, 4, 0, 0, 0),
+	"log":                    mapped(tensor.Log, 2, 3, 0, 0),
+	"sqrt":                   mapped(tensor.Sqrt, 2, 3, 0, 0),
+	"reciprocal":             mapped(tensor.Reciprocal, 2, 3, 0, 0),
+	"neg":                    mapped(tensor.Neg, 1, 0, 0, 0),
+	"abs whole":              mapped(tensor.Abs, 1, 0, 0, 0),
+	"sin":                    mapped(tensor.Sin, 4, 0, 0, 0),
+	"cos":                    mapped(tensor.Cos, 4, 0, 0, 0),
+	"tan":                    mapped(tensor.Tan, 1, 0, 0, 0),
+	"asin":                   mapped(tensor.Asin, .75, 0, 0, 0),
+	"acos":                   mapped(tensor.Acos, .75, 0, 0, 0),
+	"atan":                   mapped(tensor.Atan, 4, 0, 0, 0),
+	"sinh":                   mapped(tensor.Sinh, 4, 0, 0, 0),
+	"cosh":                   mapped(tensor.Cosh, 4, 0, 0, 0),
+	"asinh":                  mapped(tensor.Asinh, 4, 0, 0, 0),
+	"acosh":                  mapped(tensor.Acosh, 2, 4, 0, 0),
+	"atanh":                  mapped(tensor.Atanh, .75, 0, 0, 0),
+	"erf":                    mapped(tensor.Erf, 4, 0, 0, 0),
+	"floor":                  mapped(tensor.Floor, 4, 0, 0, 0),
+	"ceil":                   mapped(tensor.Ceil, 4, 0, 0, 0),
+	"round":                  mapped(tensor.Round, 4, 0, 0, 0),
+	"round whole":            mapped(tensor.Round, .5, 0, 0, 0),
+	"sign whole":             mapped(tensor.Sign, 1, 0, 0, 0),
+	"softplus":               mapped(tensor.Softplus, 4, 0, 0, 0),
+	"softsign":               mapped(tensor.Softsign, 4, 0, 0, 0),
+	"mish":                   mapped(tensor.Mish, 4, 0, 0, 0),
+	"affine":                 mapped(tensor.Affine, 1, 0, 2, 3),
+	"elu whole":              mapped(tensor.ELU, 1, 0, 1.5, 0),
+	"selu whole":             mapped(tensor.SELU, 1, 0, 1.6732632423543772, 1.0507009873554805),
+	"celu whole":             mapped(tensor.CELU, 1, 0, 1.5, 0),
+	"thresholded relu whole": mapped(tensor.ThresholdedReLU, 1, 0, 1, 0),
+	"soft shrink whole":      mapped(tensor.Shrink, 1, 0, 1, 1),
+	"hard shrink whole":      mapped(tensor.Shrink, 1, 0, 1, 0),
+	"pow 2.5":                mapped(tensor.PowScalar, 2, 3, 2.5, 0),
+	"pow 3 whole":            mapped(tensor.PowScalar, 1, 0, 3, 0),
+	"2.5 pow":                mapped(tensor.FunctionExpBase, 4, 0, 2.5, 0),
+}
+
+// between fills with numbers from lo to hi.
+func between(lo, hi float64) func(rng *rand.Rand, x []float32) {
+	return func(rng *rand.Rand, x []float32) {
+		for i := range x {
+			x[i] = float32(lo + (hi-lo)*rng.Float64())
+		}
+	}
+}
+
+func TestMapGradients(t *testing.T) {
+	shapes := [][]int{{1}, {17}, {3, 5}, {2, 1, 3}, {2, 3, 1, 5}, {1, 2, 3, 2, 2}, {1, 1, 2, 1, 3, 1}, {2, 1, 2, 1, 2, 1, 1, 33}}
+	everyLevel(t, func(t *testing.T) {
+		for i := range 33 {
+			f := tensor.Function(i)
+			s := gradcheck.Settings{Fill: between(1.2, 1.9)}
+			switch f {
+			case tensor.Asin, tensor.Acos, tensor.Atanh:
+				s.Fill = between(-.7, .7)
+			case tensor.Floor, tensor.Ceil:
+				s.Fill = between(1.1, 1.9)
+			case tensor.Round:
+				s.Fill = between(1.6, 2.4)
+			case tensor.Exp, tensor.Erf, tensor.Sin, tensor.Mish, tensor.Softplus, tensor.Tan:
+				s.Fill = between(-1, 1)
+			}
+			for _, shape := range shapes {
+				op := func(t tape, x []result) result { return t.Map(f, x[0], 1, .5) }
+				gradcheck.Check(t, f.String(), s, op, shape)
+				twice := func(t tape, x []result) result { // its argument is used, and its result kept
+					h := t.Add(x[0], x[0])
+					return t.Add(t.Keep(t.Map(f, t.Map(tensor.Affine, h, .5, 0), 1, .5)), h)
+				}
+				gradcheck.Check(t, f.String(), s, twice, shape)
+			}
+		}
+	})
+}
+
+// newRest is a step with every operation that everything lacks; its lists are made once.
+func newRest() func(tp tape, x []result) result {
+	return func(tp tape, x []result) result {
+		h := x[0]
+		for f := range tensor.FunctionExpBase + 1 { // of numbers from .5 to 1.5, so that all functions are defined
+			y := tp.Map(f, tp.Map(tensor.Affine, tp.Sigmoid(h), 1, .5), .7, .5)
+			if f == tensor.Asin || f == tensor.Acos || f == tensor.Atanh {
+				y = tp.Map(f, tp.Map(tensor.Affine, tp.Sigmoid(h), .5, .1), 0, 0)
+			} else if f == tensor.Acosh {
+				y = tp.Map(f, tp.Map(tensor.Affine, tp.Sigmoid(h), 1, 1.5), 0, 0)
+			}
+			h = tp.Add(h, y)
+		}
+		return tp.Sum(h)
+	}
+}
+
+var restShapes = [][]int{{3, 2, 17}}

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Writes operations.json: results and gradients of the operations that networks from ONNX files need, in PyTorch.
+
+Inputs are those of gen_torch.py; PyTorch computes in float64. Run with a current PyTorch (2.15):
+    python3 gen_operations.py > operations.json
+"""
+import json
+import torch
+import torch.nn.functional as F
+
+
+def numbers(n, salt):
+    """Numbers in [-1, 1), exact in float32."""
+    return [((40503 * (i + salt) + 12345) % 65536) / 32768 - 1 for i in range(n)]
+
+
+def tensor(shape, salt):
+    n = 1
+    for d in shape:
+        n *= d
+    return torch.tensor(numbers(n, salt), dtype=torch.float64).reshape(shape)
+
+
+ROW = [[3, 5]]
+above = lambda f: lambda x: f(2 * x + 3)  # from 1 to 5
+wide = lambda f: lambda x: f(4 * x)
+
+CASES = {
+    # A name with "whole" has whole numbers from -3 to 3 as inputs: kinks and ties.
+    "exp": (wide(torch.exp), ROW),
+    "log": (above(torch.log), ROW),
+    "sqrt": (above(torch.sqrt), ROW),
+    "reciprocal": (above(torch.reciprocal), ROW),
+    "neg": (torch.neg, ROW),
+    "abs whole": (torch.abs, ROW),
+    "sin": (wide(torch.sin), ROW),
+    "cos": (wide(torch.cos), ROW),
+    "tan": (torch.tan, ROW),
+    "asin": (lambda x: torch.asin(.75 * x), ROW),
+    "acos": (lambda x: torch.acos(.75 * x), ROW),
+    "atan": (wide(torch.atan), ROW),
+    "sinh": (wide(torch.sinh), ROW),
+    "cosh": (wide(torch.cosh), ROW),
+    "asinh": (wide(torch.asinh), ROW),
+    "acosh": (lambda x: torch.acosh(2 * x + 4), ROW),
+    "atanh": (lambda x: torch.atanh(.75 * x), ROW),
+    "erf": (wide(torch.erf), ROW),
+    "floor": (wide(torch.floor), ROW),
+    "ceil": (wide(torch.ceil), ROW),
+    "round": (wide(torch.round), ROW),
+    "round whole": (lambda x: torch.round(x / 2), ROW),
+    "sign whole": (torch.sign, ROW),
+    "softplus": (wide(F.softplus), ROW),
+    "softsign": (wide(F.softsign), ROW),
+    "mish": (wide(F.mish), ROW),
+    "affine": (lambda x: 2 * x + 3, ROW),
+    "elu whole": (lambda x: F.elu(x, 1.5), ROW),
+    "selu whole": (F.selu, ROW),
+    "celu whole": (lambda x: F.celu(x, 1.5), ROW),
+    "thresholded relu whole": (lambda x: F.threshold(x, 1, 0), ROW),
+    "soft shrink whole": (lambda x: F.softshrink(x, 1), ROW),
+    "hard shrink whole": (lambda x: F.hardshrink(x, 1), ROW),
+    "pow 2.5": (above(lambda x: x ** 2.5), ROW),
+    "pow 3 whole": (lambda x: x ** 3, ROW),
+    "2.5 pow": (wide(lambda x: torch.pow(2.5, x)), ROW),
+}
+
+
+def digits(x):
+    return [float("%.8g" % v) for v in x.detach().reshape(-1).tolist()]
+
+
+def case(name, f, shapes):
+    inputs = [tensor(s, 1000 * i) for i, s in enumerate(shapes)]
+    if "whole" in name:
+        inputs = [torch.trunc(4 * x) for x in inputs]
+    for x in inputs:
+        x.requires_grad_()
+    y = f(*inputs)
+    (y * tensor(list(y.shape), 77)).sum().backward()
+    return {"y": digits(y), "grad": [digits(x.grad) for x in inputs]}
+
+
+print("{\n" + ",\n".join(json.dumps(n) + ": " + json.dumps(case(n, *c), separators=(",", ":")) for n, c in CASES.items()) + "\n}")
