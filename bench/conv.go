@@ -14,21 +14,21 @@ type ConvRate struct {
 // convShapes are the convolutions of ResNet-18 (with the CIFAR stem, batch 32) and of
 // ResNet-20 (batch 128).
 var convShapes = []kernel.Conv{
-	{N: 32, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 1},
-	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 1},
-	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 128, Pad: 1, Stride: 2},
-	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, Pad: 1, Stride: 1},
-	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 256, Pad: 1, Stride: 2},
-	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, Pad: 1, Stride: 1},
-	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 512, Pad: 1, Stride: 2},
-	{N: 32, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, Pad: 1, Stride: 1},
-	{N: 32, H: 32, W: 32, C: 64, KH: 1, KW: 1, O: 128, Stride: 2},
-	{N: 128, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 16, Pad: 1, Stride: 1},
-	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1, Stride: 1},
-	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, Pad: 1, Stride: 2},
-	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 32, Pad: 1, Stride: 1},
-	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 2},
-	{N: 128, H: 8, W: 8, C: 64, KH: 3, KW: 3, O: 64, Pad: 1, Stride: 1},
+	{N: 32, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 64, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 32, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 128, Pads: kernel.Around(1), Strides: kernel.Both(2)},
+	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 32, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 256, Pads: kernel.Around(1), Strides: kernel.Both(2)},
+	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 32, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 512, Pads: kernel.Around(1), Strides: kernel.Both(2)},
+	{N: 32, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 32, H: 32, W: 32, C: 64, KH: 1, KW: 1, O: 128, Strides: kernel.Both(2)},
+	{N: 128, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 16, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 128, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, Pads: kernel.Around(1), Strides: kernel.Both(2)},
+	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 32, Pads: kernel.Around(1), Strides: kernel.Both(1)},
+	{N: 128, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 64, Pads: kernel.Around(1), Strides: kernel.Both(2)},
+	{N: 128, H: 8, W: 8, C: 64, KH: 3, KW: 3, O: 64, Pads: kernel.Around(1), Strides: kernel.Both(1)},
 }
 
 // Convolutions measures the convolutions of the residual networks, each pass alone; direct

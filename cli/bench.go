@@ -160,7 +160,7 @@ func printConv(w io.Writer, all []bench.ConvRate) {
 	fmt.Fprintln(t, "batch\tsize\tin\tout\tkernel\tstride\tpass\talgorithm\tGFLOP/s\tof peak\tms\t")
 	for _, r := range all {
 		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%.0f\t%.0f%%\t%.2f\t\n",
-			r.N, r.H, r.C, r.O, r.KH, r.Stride, r.Pass, r.Algorithm, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
+			r.N, r.H, r.C, r.O, r.KH, max(r.Strides[0], 1), r.Pass, r.Algorithm, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
 	}
 	t.Flush()
 	fmt.Fprintf(w, "GFLOP/s count the operations of a direct computation, which Winograd's algorithm does not need all of.\n%s, %d threads\n", all[0].Level, all[0].Threads)

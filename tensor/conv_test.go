@@ -11,7 +11,7 @@ import (
 // Whether a tape convolves directly is its own business, forward and backward, and stays so
 // in the passes that follow.
 func TestSetDirect(t *testing.T) {
-	s := kernel.Conv{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, Pad: 1}
+	s := kernel.Conv{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, Pads: kernel.Around(1)}
 	x, w, dy := spread(s.N*s.H*s.W*s.C, 1), spread(s.KH*s.KW*s.C*s.O, 2), spread(s.N*s.H*s.W*s.O, 3)
 	in, err := tensor.Parameter(s.N, s.H, s.W, s.C)
 	if err != nil {

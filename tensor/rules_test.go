@@ -315,11 +315,41 @@ func calls() []call {
 		{"conv2d: options {Stride:-1", func(t tape, x func(...int) result) result {
 			return t.Conv2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Stride: -1})
 		}},
+		{"conv2d: options {Stride:0 Pad:1", func(t tape, x func(...int) result) result {
+			return t.Conv2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Pad: 1, Pads: [4]int{0, 1, 0, 0}})
+		}},
+		{"conv2d: options {Stride:0 Pad:0 Dilation:0 Groups:0 Strides:[0 0] Dilations:[0 0] Pads:[0 0 0 -1]}", func(t tape, x func(...int) result) result {
+			return t.Conv2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Pads: [4]int{0, 0, 0, -1}})
+		}},
+		{"conv transpose2d: options {Stride:0 Pad:0 Dilation:-1", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Dilation: -1}, [2]int{})
+		}},
+		{"conv transpose2d: [0 1] more rows", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 4, 4, 3), x(3, 3, 2, 3), nil, tensor.ConvOptions{}, [2]int{0, 1})
+		}},
+		{"conv transpose2d: input [4 3] must have", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(4, 3), x(3, 3, 2, 3), nil, tensor.ConvOptions{}, [2]int{})
+		}},
+		{"conv transpose2d: input [1 4 4 3] does not fit weight [3 3 3 2]", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{}, [2]int{})
+		}},
+		{"conv transpose2d: weight [3 3 2 3]: 2 groups", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 4, 4, 3), x(3, 3, 2, 3), nil, tensor.ConvOptions{Groups: 2}, [2]int{})
+		}},
+		{"conv transpose2d: bias [3] does not fit weight [3 3 2 3]: it must have shape [6]", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 4, 4, 3), x(3, 3, 2, 3), x(3), tensor.ConvOptions{Groups: 3}, [2]int{})
+		}},
+		{"conv transpose2d: input [1 1 1 3] and weight [3 3 2 3] with padding [2 2 2 2] leave nothing", func(t tape, x func(...int) result) result {
+			return t.ConvTranspose2d(x(1, 1, 1, 3), x(3, 3, 2, 3), nil, tensor.ConvOptions{Pad: 2}, [2]int{})
+		}},
+		{"max pool: input [1 4 4 1] with options", func(t tape, x func(...int) result) result {
+			return t.MaxPool2d(x(1, 4, 4, 1), tensor.PoolOptions{Kernels: [2]int{2, 0}})
+		}},
 		{"max pool: input [2 3] must have shape [N H W C]", func(t tape, x func(...int) result) result { return t.MaxPool2d(x(2, 3), pool) }},
-		{"max pool: input [1 4 4 1] with options {Kernel:2 Stride:2 Pad:2", func(t tape, x func(...int) result) result {
+		{"max pool: input [1 4 4 1]: padding [2 2 2 2] must be less than the kernel, 2x2", func(t tape, x func(...int) result) result {
 			return t.MaxPool2d(x(1, 4, 4, 1), tensor.PoolOptions{Kernel: 2, Pad: 2})
 		}},
-		{"average pool: input [1 1 4 1] is smaller than a kernel of 2", func(t tape, x func(...int) result) result { return t.AvgPool2d(x(1, 1, 4, 1), pool) }},
+		{"average pool: input [1 1 4 1] is smaller than a kernel of 2x2", func(t tape, x func(...int) result) result { return t.AvgPool2d(x(1, 1, 4, 1), pool) }},
 		{"global average pool: input [2 3] must have", func(t tape, x func(...int) result) result { return t.GlobalAvgPool(x(2, 3)) }},
 		{"batch norm: weight [3] does not fit input [2 4]", func(t tape, x func(...int) result) result {
 			return t.BatchNorm(x(2, 4), x(3), nil, &tensor.BatchNormState{})

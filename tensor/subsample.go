@@ -24,5 +24,5 @@ func subsampleBack(t *Tape, n *node) {
 }
 
 func subsampling(x, y *Tensor, stride int) *kernel.Conv {
-	return &kernel.Conv{N: x.dims[0], H: x.dims[1], W: x.dims[2], C: x.dims[3], O: y.dims[3], Stride: stride}
+	return &kernel.Conv{N: x.dims[0], H: x.dims[1], W: x.dims[2], C: x.dims[3], O: y.dims[3], Strides: kernel.Both(stride)}
 }

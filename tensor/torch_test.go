@@ -60,6 +60,12 @@ func conv(o tensor.ConvOptions, shapes ...[]int) torchCase {
 	return torchCase{func(t tape, x []result) result { return t.Conv2d(x[0], x[1], third(x), o) }, shapes}
 }
 
+func convTranspose(o tensor.ConvOptions, down, right int, shapes ...[]int) torchCase {
+	return torchCase{func(t tape, x []result) result {
+		return t.ConvTranspose2d(x[0], x[1], third(x), o, [2]int{down, right})
+	}, shapes}
+}
+
 func third(x []result) result {
 	if len(x) > 2 {
 		return x[2]
@@ -137,19 +143,41 @@ var torchCases = map[string]torchCase{
 	"conv in groups":              conv(tensor.ConvOptions{Groups: 2}, []int{1, 3, 3, 4}, []int{2, 2, 2, 6}, []int{6}),
 	"conv depthwise":              conv(tensor.ConvOptions{Groups: 3, Pad: 1, Stride: 2}, []int{1, 4, 4, 3}, []int{3, 3, 1, 3}, []int{3}),
 	"conv 1x1":                    conv(tensor.ConvOptions{}, []int{2, 2, 3, 3}, []int{1, 1, 3, 2}, []int{2}),
-	"linear":                      of(func(t tape, x []result) result { return t.Linear(x[0], x[1], x[2]) }, []int{2, 3, 5}, []int{4, 5}, []int{4}),
-	"linear relu":                 of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], x[2]) }, []int{3, 5}, []int{4, 5}, []int{4}),
-	"linear relu without bias":    of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], nil) }, []int{3, 5}, []int{4, 5}),
-	"max pool 2":                  maxPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
-	"max pool 3, stride 2, pad 1": maxPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
-	"avg pool 2":                  avgPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
-	"avg pool 3, stride 2, pad 1": avgPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
-	"avg pool 3, pad 1, inside":   avgPool([]int{1, 4, 5, 2}, tensor.PoolOptions{Kernel: 3, Stride: 1, Pad: 1, SkipZero: true}),
-	"global avg pool":             of(func(t tape, x []result) result { return t.GlobalAvgPool(x[0]) }, image),
-	"batch norm":                  batchNorm(image, []int{3}, []int{3}),
-	"batch norm of rows":          batchNorm([]int{5, 4}, []int{4}, []int{4}),
-	"batch norm, not affine":      batchNorm(image),
-	"batch norm far from zero":    batchNorm(image, []int{3}, []int{3}),
+	"conv, strides and dilations of axes": conv(tensor.ConvOptions{Strides: [2]int{2, 0}, Dilations: [2]int{0, 2}, Pads: [4]int{2, 0, 2, 0}},
+		[]int{2, 6, 5, 2}, []int{3, 2, 2, 3}, []int{3}),
+	"conv, strides of axes":     conv(tensor.ConvOptions{Stride: 2, Strides: [2]int{0, 1}, Pads: [4]int{0, 2, 0, 2}}, []int{1, 5, 6, 3}, []int{3, 4, 3, 2}, []int{2}),
+	"conv, padding of sides":    conv(tensor.ConvOptions{Pads: [4]int{0, 1, 2, 0}}, []int{1, 4, 5, 2}, []int{3, 3, 2, 2}),
+	"conv, TensorFlow's SAME":   conv(tensor.ConvOptions{Stride: 2, Pads: [4]int{0, 0, 1, 1}}, []int{2, 6, 6, 2}, []int{3, 3, 2, 3}, []int{3}),
+	"conv transposed":           convTranspose(tensor.ConvOptions{}, 0, 0, []int{1, 3, 4, 2}, []int{3, 2, 3, 2}, []int{3}),
+	"conv transposed, stride 2": convTranspose(tensor.ConvOptions{Stride: 2, Pad: 1}, 1, 1, []int{2, 3, 2, 2}, []int{3, 3, 3, 2}),
+	"conv transposed, of axes": convTranspose(tensor.ConvOptions{Strides: [2]int{2, 3}, Dilations: [2]int{1, 2}, Pads: [4]int{1, 0, 1, 0}}, 1, 2,
+		[]int{1, 3, 3, 2}, []int{2, 3, 2, 2}, []int{2}),
+	"conv transposed in groups":           convTranspose(tensor.ConvOptions{Stride: 2, Pad: 1, Groups: 2}, 0, 0, []int{2, 2, 3, 4}, []int{3, 3, 3, 4}, []int{6}),
+	"linear":                              of(func(t tape, x []result) result { return t.Linear(x[0], x[1], x[2]) }, []int{2, 3, 5}, []int{4, 5}, []int{4}),
+	"linear relu":                         of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], x[2]) }, []int{3, 5}, []int{4, 5}, []int{4}),
+	"linear relu without bias":            of(func(t tape, x []result) result { return t.LinearReLU(x[0], x[1], nil) }, []int{3, 5}, []int{4, 5}),
+	"max pool 2":                          maxPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
+	"max pool 3, stride 2, pad 1":         maxPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
+	"avg pool 2":                          avgPool([]int{2, 5, 4, 3}, tensor.PoolOptions{Kernel: 2}),
+	"avg pool 3, stride 2, pad 1":         avgPool([]int{1, 6, 5, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1}),
+	"avg pool 3, pad 1, inside":           avgPool([]int{1, 4, 5, 2}, tensor.PoolOptions{Kernel: 3, Stride: 1, Pad: 1, SkipZero: true}),
+	"max pool, ceil":                      maxPool([]int{1, 6, 8, 3}, tensor.PoolOptions{Kernel: 3, Stride: 2, Ceil: true}),
+	"max pool, ceil, pad 1":               maxPool([]int{1, 4, 6, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1, Ceil: true}),
+	"max pool, ceil, no last":             maxPool([]int{1, 6, 5, 2}, tensor.PoolOptions{Kernel: 2, Stride: 3, Pad: 1, Ceil: true}),
+	"max pool, ceil, small":               maxPool([]int{1, 2, 2, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Ceil: true}),
+	"max pool, dilated":                   maxPool([]int{1, 7, 8, 3}, tensor.PoolOptions{Kernel: 3, Kernels: [2]int{0, 2}, Strides: [2]int{1, 0}, Dilations: [2]int{2, 3}, Pads: [4]int{1, 0, 1, 0}}),
+	"max pool, padding of sides":          maxPool([]int{1, 5, 4, 2}, tensor.PoolOptions{Kernels: [2]int{3, 4}, Strides: [2]int{2, 1}, Pads: [4]int{0, 3, 2, 1}}),
+	"max pool, padding of sides, dilated": maxPool([]int{1, 4, 4, 1}, tensor.PoolOptions{Kernel: 2, Stride: 1, Dilations: [2]int{2, 2}, Pads: [4]int{1, 0, 1, 2}}),
+	"avg pool, ceil, pad 1":               avgPool([]int{1, 4, 6, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1, Ceil: true}),
+	"avg pool, ceil, pad 1, inside":       avgPool([]int{1, 4, 6, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pad: 1, Ceil: true, SkipZero: true}),
+	"avg pool of axes":                    avgPool([]int{1, 4, 5, 2}, tensor.PoolOptions{Kernels: [2]int{3, 2}, Strides: [2]int{1, 2}, Pads: [4]int{1, 0, 1, 0}}),
+	"avg pool, padding of sides":          avgPool([]int{1, 5, 5, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pads: [4]int{0, 1, 2, 1}}),
+	"avg pool, padding of sides, inside":  avgPool([]int{1, 5, 5, 2}, tensor.PoolOptions{Kernel: 3, Stride: 2, Pads: [4]int{0, 1, 2, 1}, SkipZero: true}),
+	"global avg pool":                     of(func(t tape, x []result) result { return t.GlobalAvgPool(x[0]) }, image),
+	"batch norm":                          batchNorm(image, []int{3}, []int{3}),
+	"batch norm of rows":                  batchNorm([]int{5, 4}, []int{4}, []int{4}),
+	"batch norm, not affine":              batchNorm(image),
+	"batch norm far from zero":            batchNorm(image, []int{3}, []int{3}),
 	"batch norm frozen": of(func(t tape, x []result) result {
 		s := newRunning(3)
 		s.Frozen = true

@@ -1,41 +1,64 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Conv is the shape of a two-dimensional convolution. Images are stored as
 // N x H x W x C and N x OutH x OutW x O, weights as KH x KW x C/Groups x O, all
 // dense and row-major. Group g maps channels g*C/Groups... to g*O/Groups....
 type Conv struct {
-	N        int `json:"n"` // input images
-	H        int `json:"h"` // their size
-	W        int `json:"w"`
-	C        int `json:"c"`  // and channels
-	KH       int `json:"kh"` // size of the kernel
-	KW       int `json:"kw"`
-	O        int `json:"o"`        // output channels
-	Stride   int `json:"stride"`   // 0 means 1
-	Pad      int `json:"pad"`      // zeros around the input, on each side
-	Dilation int `json:"dilation"` // 0 means 1
-	Groups   int `json:"groups"`   // 0 means 1
+	N  int `json:"n"` // input images
+	H  int `json:"h"` // their size
+	W  int `json:"w"`
+	C  int `json:"c"`  // and channels
+	KH int `json:"kh"` // size of the kernel
+	KW int `json:"kw"`
+	O  int `json:"o"` // output channels
+
+	// Down and across; 0 means 1.
+	Strides   [2]int `json:"strides"`
+	Dilations [2]int `json:"dilations"`
+	Pads      [4]int `json:"pads"`   // zeros above, left of, below, right of the input
+	Groups    int    `json:"groups"` // 0 means 1
 
 	// Direct forbids Winograd's algorithm. Where that is used (see Algorithm) it needs a
 	// quarter of the products, and its rounding errors are several times those of the
 	// direct sum.
 	Direct bool `json:"-"`
+
+	// Ceil is for poolings: a last window may reach beyond the padding if it begins before
+	// the end of the input.
+	Ceil bool `json:"-"`
 }
 
+// Both is n down and n across.
+func Both(n int) [2]int { return [2]int{n, n} }
+
+// Around is n on each of four sides.
+func Around(n int) [4]int { return [4]int{n, n, n, n} }
+
 // OutH returns the height of the output.
-func (s *Conv) OutH() int { return s.out(s.H, s.KH) }
+func (s *Conv) OutH() int { return s.out(0, s.H, s.KH) }
 
 // OutW returns the width of the output.
-func (s *Conv) OutW() int { return s.out(s.W, s.KW) }
+func (s *Conv) OutW() int { return s.out(1, s.W, s.KW) }
 
-func (s *Conv) out(size, k int) int {
-	room := size + 2*s.Pad - max(s.Dilation, 1)*(k-1) - 1
+func (s *Conv) out(axis, size, k int) int {
+	before, stride := s.Pads[axis], max(s.Strides[axis], 1)
+	room := before + size + s.Pads[axis+2] - max(s.Dilations[axis], 1)*(k-1) - 1
+	if s.Ceil {
+		room += stride - 1
+	}
 	if room < 0 {
 		return 0
 	}
-	return room/max(s.Stride, 1) + 1
+	n := room/stride + 1
+	if s.Ceil && (n-1)*stride >= before+size {
+		n--
+	}
+	return n
 }
 
 // Flops returns the operations of one pass done directly, padding included.
@@ -115,9 +138,8 @@ func (s *Conv) weights() int { return s.KH * s.KW * (s.C / s.Groups) * s.O }
 
 // checked returns s with defaults filled in, or panics.
 func (s *Conv) checked(name string, x, w, y []float32) Conv {
-	c := *s
-	c.Stride, c.Dilation, c.Groups = max1(c.Stride), max1(c.Dilation), max1(c.Groups)
-	if c.N < 0 || min(c.H, c.W, c.C, c.KH, c.KW, c.O) < 1 || c.Pad < 0 || min(c.Stride, c.Dilation, c.Groups) < 1 {
+	c := s.withDefaults()
+	if c.N < 0 || min(c.H, c.W, c.C, c.KH, c.KW, c.O, c.Groups) < 1 || c.Ceil || c.impossible() {
 		panic(fmt.Sprintf("kernel: %s: impossible size in %+v", name, *s))
 	}
 	if c.C%c.Groups != 0 || c.O%c.Groups != 0 {
@@ -140,6 +162,25 @@ func (s *Conv) checked(name string, x, w, y []float32) Conv {
 	}
 	return c
 }
+
+// withDefaults fills in what is 0.
+func (s *Conv) withDefaults() Conv {
+	c := *s
+	for axis := range 2 {
+		c.Strides[axis], c.Dilations[axis] = max1(c.Strides[axis]), max1(c.Dilations[axis])
+	}
+	c.Groups = max1(c.Groups)
+	return c
+}
+
+// impossible reports whether an option is negative, or a stride or dilation 0.
+func (s *Conv) impossible() bool {
+	return min(s.Strides[0], s.Strides[1], s.Dilations[0], s.Dilations[1]) < 1 || slices.Min(s.Pads[:]) < 0
+}
+
+// stride and dilation are the larger of both axes.
+func (s *Conv) stride() int   { return max(s.Strides[0], s.Strides[1]) }
+func (s *Conv) dilation() int { return max(s.Dilations[0], s.Dilations[1]) }
 
 // max1 is 1 for 0.
 func max1(n int) int {
@@ -170,7 +211,7 @@ func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool
 // canMatrix reports whether each output pixel sees one input pixel, and no other
 // does: then the images are the matrices.
 func (s *Conv) canMatrix() bool {
-	return s.KH == 1 && s.KW == 1 && s.Pad == 0 && max(s.Stride, s.Groups) <= 1
+	return s.KH == 1 && s.KW == 1 && s.Pads == [4]int{} && max(s.stride(), s.Groups) <= 1
 }
 
 func (s *Conv) multiply(pass convPass, x, w, y []float32, add bool) {

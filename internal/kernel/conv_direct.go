@@ -7,14 +7,14 @@ import "github.com/monge-ml/monge/internal/par"
 // elements, and the next pixel's runs are at a constant distance.
 //
 // The gradient by the input is the same thing with the kernel turned around. With
-// a stride, the pixels of dx fall into stride x stride phases, each of which sees
+// strides, the pixels of dx fall into stride x stride phases, each of which sees
 // only some of the kernel: each is a convolution of its own, over dy.
 type convDirect struct {
 	*target
 	src, dst, w       []float32
 	images            int
 	inH, inW, inC     int // of src
-	stride            int // in src
+	strideH, strideW  int // in src
 	outImage          int // strides of dst
 	outRow, outPixel  int
 	outC              int
@@ -33,7 +33,7 @@ type convDirect struct {
 type convPhase struct {
 	kh, kw       int // kernel
 	tapH, tapW   int // where its first pixel lies in w
-	turn         int // from pixel to pixel in w
+	turnH, turnW int // from pixel to pixel in w
 	top, left    int // zeros
 	h, w         int // output
 	out          int // its first element
@@ -62,7 +62,7 @@ var (
 
 // canDirect reports whether the direct kernels can do the shape.
 func (s *Conv) canDirect() bool {
-	return max(s.Dilation, s.Groups) <= 1 && s.Stride <= maxStride
+	return max(s.dilation(), s.Groups) <= 1 && s.stride() <= maxStride
 }
 
 func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
@@ -92,25 +92,26 @@ func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 
 func (j *convDirect) forward(s *Conv, x, y []float32) {
 	j.src, j.dst = x, y
-	j.inH, j.inW, j.inC, j.stride = s.H, s.W, s.C, s.Stride
+	j.inH, j.inW, j.inC, j.strideH, j.strideW = s.H, s.W, s.C, s.Strides[0], s.Strides[1]
 	j.outC, j.outPixel, j.outRow, j.outImage = s.O, s.O, s.OutW()*s.O, s.OutH()*s.OutW()*s.O
-	j.phases[0] = convPhase{kh: s.KH, kw: s.KW, turn: 1, top: s.Pad, left: s.Pad, h: s.OutH(), w: s.OutW()}
+	j.phases[0] = convPhase{kh: s.KH, kw: s.KW, turnH: 1, turnW: 1, top: s.Pads[0], left: s.Pads[1], h: s.OutH(), w: s.OutW()}
 	j.used = 1
 }
 
 // backward sets up the phases. Pixel i*stride+phase of dx sees the pixels of the
-// kernel that are = phase+pad modulo stride, the last one first.
+// kernel that are = phase+pad modulo stride, the last one first. (So down and across.)
 func (j *convDirect) backward(s *Conv, dy, dx []float32) {
 	j.src, j.dst = dy, dx
-	j.inH, j.inW, j.inC, j.stride = s.OutH(), s.OutW(), s.O, 1
-	j.outC, j.outPixel, j.outRow, j.outImage = s.C, s.Stride*s.C, s.Stride*s.W*s.C, s.H*s.W*s.C
+	down, across := s.Strides[0], s.Strides[1]
+	j.inH, j.inW, j.inC, j.strideH, j.strideW = s.OutH(), s.OutW(), s.O, 1, 1
+	j.outC, j.outPixel, j.outRow, j.outImage = s.C, across*s.C, down*s.W*s.C, s.H*s.W*s.C
 	j.used = 0
-	for a := range min(s.Stride, s.H) {
-		for b := range min(s.Stride, s.W) {
-			p := convPhase{turn: -s.Stride, out: (a*s.W + b) * s.C}
-			p.h, p.w = ceilDiv(s.H-a, s.Stride), ceilDiv(s.W-b, s.Stride)
-			p.kh, p.tapH, p.top = phaseTaps(a, s.KH, s)
-			p.kw, p.tapW, p.left = phaseTaps(b, s.KW, s)
+	for a := range min(down, s.H) {
+		for b := range min(across, s.W) {
+			p := convPhase{turnH: -down, turnW: -across, out: (a*s.W + b) * s.C}
+			p.h, p.w = ceilDiv(s.H-a, down), ceilDiv(s.W-b, across)
+			p.kh, p.tapH, p.top = phaseTaps(a, s.KH, s.Pads[0], down)
+			p.kw, p.tapW, p.left = phaseTaps(b, s.KW, s.Pads[1], across)
 			if p.kh == 0 || p.kw == 0 {
 				j.clearing = !j.add
 				continue
@@ -123,10 +124,10 @@ func (j *convDirect) backward(s *Conv, dy, dx []float32) {
 
 // phaseTaps returns how many of k pixels a phase sees, the last of them, and how
 // many zeros it needs before dy.
-func phaseTaps(phase, k int, s *Conv) (taps, last, before int) {
-	first := (phase + s.Pad) % s.Stride
-	taps = ceilDiv(max(k-first, 0), s.Stride)
-	return taps, first + (taps-1)*s.Stride, taps - 1 - (phase+s.Pad-first)/s.Stride
+func phaseTaps(phase, k, pad, stride int) (taps, last, before int) {
+	first := (phase + pad) % stride
+	taps = ceilDiv(max(k-first, 0), stride)
+	return taps, first + (taps-1)*stride, taps - 1 - (phase+pad-first)/stride
 }
 
 // cut divides the work into units.
@@ -138,8 +139,8 @@ func (j *convDirect) cut() {
 		p := &j.phases[i]
 		p.packed = size
 		size += p.kh * p.kw * j.inC * j.padded(j.outC)
-		p.copies = p.top > 0 || p.left > 0 || (p.h-1)*j.stride+p.kh-p.top > j.inH || (p.w-1)*j.stride+p.kw-p.left > j.inW
-		row := p.pitch(j) * j.stride
+		p.copies = p.top > 0 || p.left > 0 || (p.h-1)*j.strideH+p.kh-p.top > j.inH || (p.w-1)*j.strideW+p.kw-p.left > j.inW
+		row := p.pitch(j) * j.strideH
 		p.rows = min(p.h, max(1, blockElems/row))
 		p.rows = ceilDiv(p.h, ceilDiv(p.h, p.rows))
 		p.blocks = ceilDiv(p.h, p.rows)
@@ -161,7 +162,7 @@ func (p *convPhase) pitch(j *convDirect) int {
 	if !p.copies {
 		return j.inW * j.inC
 	}
-	return ((p.w-1)*j.stride + p.kw) * j.inC
+	return ((p.w-1)*j.strideW + p.kw) * j.inC
 }
 
 // Do packs panel i, clears image i or does unit i.
@@ -188,9 +189,9 @@ func (j *convDirect) pack(p *convPhase, j0 int) {
 	cols := min(width, j.outC-j0)
 	for a := range p.kh {
 		for b := range p.kw {
-			tap := (p.tapH+a*p.turn)*j.kw + p.tapW + b*p.turn
+			tap := (p.tapH+a*p.turnH)*j.kw + p.tapW + b*p.turnW
 			from := j.w[tap*j.rowsW*j.colsW:]
-			if p.turn > 0 {
+			if p.turnH > 0 {
 				j.packPanel(to, width, from[j0:], j.colsW, cols, j.inC, true)
 			} else {
 				j.packPanel(to, width, from[j0*j.colsW:], j.colsW, cols, j.inC, false)
@@ -210,7 +211,7 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	src, image, pitch := j.input(s, p, first, images, row0, rows)
 	s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
 	s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
-	s.tile.rs = 4 * j.stride * j.inC
+	s.tile.rs = 4 * j.strideW * j.inC
 	s.tile.ldc, s.tile.add = 4*j.outPixel, 0
 	if j.add {
 		s.tile.add = 1
@@ -219,7 +220,7 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 		b := j.packed[p.packed+j0*p.kh*p.kw*j.inC:]
 		for n := range images {
 			dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+j0:]
-			j.panel(s, p, rows, src[n*image:], j.stride*pitch, b, dst, j.outC-j0)
+			j.panel(s, p, rows, src[n*image:], j.strideH*pitch, b, dst, j.outC-j0)
 		}
 	}
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
@@ -257,11 +258,11 @@ func (j *convDirect) panel(s *convScratch, p *convPhase, rows int, a []float32, 
 func (j *convDirect) input(s *convScratch, p *convPhase, first, images, row0, rows int) (src []float32, image, pitch int) {
 	size := j.inH * j.inW * j.inC
 	pitch = p.pitch(j)
-	from := row0*j.stride - p.top
+	from := row0*j.strideH - p.top
 	if !p.copies {
 		return j.src[first*size+from*pitch-p.left*j.inC:], size, pitch
 	}
-	lines := (rows-1)*j.stride + p.kh
+	lines := (rows-1)*j.strideH + p.kh
 	src = aligned(&s.bufA, images*lines*pitch)
 	for n := range images {
 		for l := range lines {

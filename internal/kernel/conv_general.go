@@ -79,9 +79,9 @@ func (j *convGeneral) rowOf(image, oh int) {
 	x := j.x[(j.first+image)*j.H*j.W*j.C:][:j.H*j.W*j.C]
 	for ow := range w {
 		for kh := range j.KH {
-			ih := oh*j.Stride + kh*j.Dilation - j.Pad
+			ih := oh*j.Strides[0] + kh*j.Dilations[0] - j.Pads[0]
 			for kw := range j.KW {
-				iw := ow*j.Stride + kw*j.Dilation - j.Pad
+				iw := ow*j.Strides[1] + kw*j.Dilations[1] - j.Pads[1]
 				col := cols[:c]
 				cols = cols[c:]
 				if ih < 0 || ih >= j.H || iw < 0 || iw >= j.W {

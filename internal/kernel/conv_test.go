@@ -45,8 +45,8 @@ func (c *convCase) sum(i int) {
 	c0 := o / (c.O / max(1, c.Groups)) * group
 	for kh := range c.KH {
 		for kw := range c.KW {
-			ih := oh*max(1, c.Stride) + kh*max(1, c.Dilation) - c.Pad
-			iw := ow*max(1, c.Stride) + kw*max(1, c.Dilation) - c.Pad
+			ih := oh*max(1, c.Strides[0]) + kh*max(1, c.Dilations[0]) - c.Pads[0]
+			iw := ow*max(1, c.Strides[1]) + kw*max(1, c.Dilations[1]) - c.Pads[1]
 			if ih < 0 || ih >= c.H || iw < 0 || iw >= c.W {
 				continue
 			}
@@ -120,30 +120,36 @@ func (c *convCase) compare(t testing.TB, what string, got, old []float32, want, 
 // convShapes are awkward in one way or another.
 var convShapes = []Conv{
 	{N: 1, H: 1, W: 1, C: 1, KH: 1, KW: 1, O: 1},
-	{N: 2, H: 5, W: 7, C: 3, KH: 3, KW: 3, O: 5, Pad: 1},
-	{N: 3, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
-	{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 32, Pad: 1, Stride: 2},
-	{N: 2, H: 7, W: 9, C: 17, KH: 3, KW: 3, O: 31, Pad: 1, Stride: 2},
-	{N: 2, H: 8, W: 6, C: 16, KH: 1, KW: 1, O: 48, Stride: 2},
+	{N: 2, H: 5, W: 7, C: 3, KH: 3, KW: 3, O: 5, Pads: Around(1)},
+	{N: 3, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, Pads: Around(1)},
+	{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 32, Pads: Around(1), Strides: Both(2)},
+	{N: 2, H: 7, W: 9, C: 17, KH: 3, KW: 3, O: 31, Pads: Around(1), Strides: Both(2)},
+	{N: 2, H: 8, W: 6, C: 16, KH: 1, KW: 1, O: 48, Strides: Both(2)},
 	{N: 3, H: 4, W: 5, C: 33, KH: 1, KW: 1, O: 34},
 	{N: 2, H: 11, W: 3, C: 7, KH: 3, KW: 3, O: 13},
-	{N: 1, H: 9, W: 10, C: 8, KH: 3, KW: 3, O: 8, Pad: 2},
-	{N: 1, H: 9, W: 10, C: 8, KH: 2, KW: 3, O: 8, Pad: 2, Stride: 3},
-	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 3, O: 6, Pad: 2, Dilation: 2},
-	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 2, O: 6, Pad: 1, Dilation: 3, Stride: 2},
-	{N: 2, H: 6, W: 5, C: 12, KH: 3, KW: 3, O: 18, Pad: 1, Groups: 3},
-	{N: 2, H: 6, W: 5, C: 8, KH: 3, KW: 3, O: 8, Pad: 1, Groups: 8},
-	{N: 1, H: 16, W: 16, C: 3, KH: 7, KW: 7, O: 20, Pad: 3, Stride: 2},
-	{N: 1, H: 14, W: 11, C: 3, KH: 5, KW: 5, O: 64, Pad: 2},
+	{N: 1, H: 9, W: 10, C: 8, KH: 3, KW: 3, O: 8, Pads: Around(2)},
+	{N: 1, H: 9, W: 10, C: 8, KH: 2, KW: 3, O: 8, Pads: Around(2), Strides: Both(3)},
+	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 3, O: 6, Pads: Around(2), Dilations: Both(2)},
+	{N: 2, H: 12, W: 13, C: 4, KH: 3, KW: 2, O: 6, Pads: Around(1), Dilations: Both(3), Strides: Both(2)},
+	{N: 2, H: 6, W: 5, C: 12, KH: 3, KW: 3, O: 18, Pads: Around(1), Groups: 3},
+	{N: 2, H: 6, W: 5, C: 8, KH: 3, KW: 3, O: 8, Pads: Around(1), Groups: 8},
+	{N: 1, H: 16, W: 16, C: 3, KH: 7, KW: 7, O: 20, Pads: Around(3), Strides: Both(2)},
+	{N: 1, H: 14, W: 11, C: 3, KH: 5, KW: 5, O: 64, Pads: Around(2)},
 	{N: 1, H: 3, W: 40, C: 5, KH: 1, KW: 4, O: 3},
-	{N: 2, H: 5, W: 5, C: 6, KH: 3, KW: 3, O: 6, Pad: 4},
-	{N: 2, H: 8, W: 8, C: 6, KH: 2, KW: 2, O: 9, Stride: 2},
-	{N: 1, H: 8, W: 9, C: 6, KH: 2, KW: 2, O: 9, Stride: 4, Pad: 1},
-	{N: 2, H: 1, W: 1, C: 3, KH: 1, KW: 1, O: 2, Stride: 2, Pad: 1}, // sees nothing but zeros
-	{N: 4, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pad: 1},
-	{N: 1, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
-	{N: 5, H: 20, W: 20, C: 5, KH: 3, KW: 3, O: 5, Pad: 1}, // slices
-	{N: 1, H: 6, W: 6, C: 80, KH: 3, KW: 3, O: 70, Pad: 1, Stride: 2},
+	{N: 2, H: 5, W: 5, C: 6, KH: 3, KW: 3, O: 6, Pads: Around(4)},
+	{N: 2, H: 8, W: 8, C: 6, KH: 2, KW: 2, O: 9, Strides: Both(2)},
+	{N: 1, H: 8, W: 9, C: 6, KH: 2, KW: 2, O: 9, Strides: Both(4), Pads: Around(1)},
+	{N: 2, H: 1, W: 1, C: 3, KH: 1, KW: 1, O: 2, Strides: Both(2), Pads: Around(1)}, // sees nothing but zeros
+	{N: 4, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pads: Around(1)},
+	{N: 1, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, Pads: Around(1)},
+	{N: 5, H: 20, W: 20, C: 5, KH: 3, KW: 3, O: 5, Pads: Around(1)}, // slices
+	{N: 1, H: 6, W: 6, C: 80, KH: 3, KW: 3, O: 70, Pads: Around(1), Strides: Both(2)},
+	{N: 2, H: 8, W: 8, C: 6, KH: 3, KW: 3, O: 9, Strides: Both(2), Pads: [4]int{0, 0, 1, 1}}, // TensorFlow's SAME
+	{N: 2, H: 9, W: 7, C: 5, KH: 3, KW: 3, O: 18, Strides: [2]int{2, 1}, Pads: Around(1)},
+	{N: 2, H: 7, W: 9, C: 17, KH: 2, KW: 3, O: 33, Strides: [2]int{1, 3}, Pads: [4]int{1, 0, 0, 2}},
+	{N: 1, H: 4, W: 6, C: 16, KH: 5, KW: 1, O: 7, Strides: [2]int{4, 2}, Pads: [4]int{3, 1, 4, 0}},
+	{N: 2, H: 3, W: 8, C: 40, KH: 3, KW: 3, O: 10, Strides: [2]int{3, 2}, Pads: [4]int{0, 2, 1, 0}},
+	{N: 2, H: 8, W: 9, C: 4, KH: 3, KW: 2, O: 6, Dilations: [2]int{1, 3}, Strides: [2]int{2, 1}, Pads: [4]int{2, 0, 0, 1}},
 }
 
 func TestConv(t *testing.T) {
@@ -173,7 +179,7 @@ func (s *Conv) possible() []ConvAlgorithm {
 
 // The exported functions, with Winograd's algorithm and without.
 func TestConvExported(t *testing.T) {
-	c := newConvCase(Conv{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 32, Pad: 1})
+	c := newConvCase(Conv{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 32, Pads: Around(1)})
 	for _, on := range []bool{false, true} {
 		c.Direct = !on
 		if got := c.Algorithm(); (got == ConvWinograd) != on {
@@ -242,7 +248,7 @@ func TestConvSameBitsForThreads(t *testing.T) {
 }
 
 func TestConvWrongArguments(t *testing.T) {
-	s := Conv{N: 1, H: 3, W: 3, C: 2, KH: 3, KW: 3, O: 2, Pad: 1}
+	s := Conv{N: 1, H: 3, W: 3, C: 2, KH: 3, KW: 3, O: 2, Pads: Around(1)}
 	x, w, y := make([]float32, 18), make([]float32, 36), make([]float32, 18)
 	for i := range 18 {
 		x[i] = 1
@@ -262,8 +268,8 @@ func TestConvWrongArguments(t *testing.T) {
 		"dw":     func() { ConvBackwardWeights(&s, w[:35], x, y, false) },
 		"dx":     func() { ConvBackwardData(&s, y[:17], x, w, false) },
 		"size":   func() { ConvForward(change(func(c *Conv) { c.H = 0 }), y, x, w) },
-		"pad":    func() { ConvForward(change(func(c *Conv) { c.Pad = -1 }), y, x, w) },
-		"stride": func() { ConvForward(change(func(c *Conv) { c.Stride = -1 }), y, x, w) },
+		"pad":    func() { ConvForward(change(func(c *Conv) { c.Pads[3] = -1 }), y, x, w) },
+		"stride": func() { ConvForward(change(func(c *Conv) { c.Strides[1] = -1 }), y, x, w) },
 		"kernel": func() { ConvForward(change(func(c *Conv) { c.KH = 6 }), y, x, w) },
 		"groups": func() { ConvForward(change(func(c *Conv) { c.Groups = 3 }), y, x, w) },
 	} {
@@ -310,15 +316,19 @@ func FuzzConv(f *testing.F) {
 	f.Add(uint64(0x0305070301020304), uint64(0x0101))
 	f.Add(uint64(0x0208081003032010), uint64(0x0201))
 	f.Add(uint64(0x0100000201090702), uint64(0x01000101))
+	f.Add(uint64(0x0103020301090802), uint64(0x0201000202000101))
 	f.Fuzz(func(t *testing.T, sizes, rest uint64) {
 		at := func(v uint64, i, limit int) int { return int(v >> (8 * i) & 0xff % uint64(limit)) }
 		s := Conv{N: 1 + at(sizes, 0, 4), H: 1 + at(sizes, 1, 20), W: 1 + at(sizes, 2, 20), C: 1 + at(sizes, 3, 70),
 			KH: 1 + at(sizes, 4, 4), KW: 1 + at(sizes, 5, 4), O: 1 + at(sizes, 6, 70),
-			Stride: 1 + at(rest, 0, 3), Pad: at(rest, 1, 4), Dilation: 1 + at(rest, 2, 3)}
+			Strides: [2]int{1 + at(rest, 0, 3), 1 + at(rest, 4, 3)}, Dilations: Both(1 + at(rest, 2, 3)),
+			Pads: [4]int{at(rest, 1, 4), at(rest, 5, 4), at(rest, 6, 4), at(rest, 7, 4)}}
 		switch at(rest, 3, 4) {
 		case 1: // a shape for Winograd's algorithm
-			s.C, s.O, s.KH, s.KW, s.Stride, s.Dilation = 16*at(sizes, 3, 5)+16, 16*at(sizes, 6, 5)+16, 3, 3, 1, 1
-			s.Pad %= 3
+			s.C, s.O, s.KH, s.KW, s.Strides, s.Dilations = 16*at(sizes, 3, 5)+16, 16*at(sizes, 6, 5)+16, 3, 3, Both(1), Both(1)
+			for i := range s.Pads {
+				s.Pads[i] %= 3
+			}
 		case 0:
 			s.Groups = 2
 			s.C, s.O = 2*s.C, 2*s.O
@@ -341,5 +351,5 @@ func FuzzConv(f *testing.F) {
 }
 
 func (c Conv) name() string {
-	return fmt.Sprintf("%dx%d@%dx%d-%d-k%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, max1(c.Stride))
+	return fmt.Sprintf("%dx%d@%dx%d-%d-k%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, max1(c.Strides[0]))
 }

@@ -133,9 +133,9 @@ func (u *convUnit) block(image, row int) {
 	u.copyY(image, row)
 	t := &u.tile
 	t.images, t.outer, t.inner = u.images, u.rows, u.w
-	t.rs, t.gs, t.cs = 4, 16, 4*u.Stride*u.chans
-	t.os = 4*u.Stride*u.pitch - u.w*t.cs
-	t.is = 4 * (u.lines - u.rows*u.Stride) * u.pitch
+	t.rs, t.gs, t.cs = 4, 16, 4*u.Strides[1]*u.chans
+	t.os = 4*u.Strides[0]*u.pitch - u.w*t.cs
+	t.is = 4 * (u.lines - u.rows*u.Strides[0]) * u.pitch
 	t.ldc, t.gc = 4*u.O, 16*u.O
 	t.add = 0
 	if u.add {
@@ -187,18 +187,18 @@ func (u *convUnit) copyY(image, row int) {
 
 // copyX copies the input with its zeros into blocks of channels.
 func (u *convUnit) copyX(image, row int) {
-	wide := (u.w-1)*u.Stride + u.KW
+	wide := (u.w-1)*u.Strides[1] + u.KW
 	u.chans = blockC
 	if u.blocks == 1 {
 		u.chans = u.C
 	}
 	u.pitch = wide * u.chans
-	u.lines = (u.rows-1)*u.Stride + u.KH
+	u.lines = (u.rows-1)*u.Strides[0] + u.KH
 	size := u.images * u.lines * u.pitch
 	u.x = aligned(&u.bufX, (u.last-u.first)*size)
 	for i := range u.images {
 		for l := range u.lines {
-			h := row*u.Stride + l - u.Pad
+			h := row*u.Strides[0] + l - u.Pads[0]
 			at := (i*u.lines + l) * u.pitch
 			for b := u.first; b < u.last; b++ {
 				to := u.x[(b-u.first)*size+at:][:u.pitch]
@@ -215,10 +215,10 @@ func (u *convUnit) copyX(image, row int) {
 // copyRow copies block b of a row.
 func (u *convUnit) copyRow(to, from []float32, b int) {
 	if u.blocks == 1 {
-		padRow(to, from, u.Pad*u.C)
+		padRow(to, from, u.Pads[1]*u.C)
 		return
 	}
-	before := min(u.Pad*blockC, len(to))
+	before := min(u.Pads[1]*blockC, len(to))
 	n := min(u.W, (len(to)-before)/blockC)
 	clear(to[:before])
 	if n > 0 {

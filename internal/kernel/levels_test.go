@@ -94,8 +94,8 @@ func TestMissingOperations(t *testing.T) {
 			}
 			testProduct(t, product{transB: true, m: 20, n: 10, k: 100})
 			for _, s := range []Conv{
-				{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 48, Pad: 1},
-				{N: 2, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pad: 1},
+				{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 48, Pads: Around(1)},
+				{N: 2, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pads: Around(1)},
 			} {
 				c := newConvCase(s)
 				for _, a := range s.possible() {

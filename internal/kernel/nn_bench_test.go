@@ -77,7 +77,7 @@ func BenchmarkActivations(b *testing.B) {
 			LayerNormGrad(d[:192*1024], dg, db, y[:192*1024], x[:192*1024], gamma, stats, false)
 		}
 	})
-	s := Conv{N: 8, H: 56, W: 56, C: 64, KH: 3, KW: 3, Stride: 2, Pad: 1}
+	s := Conv{N: 8, H: 56, W: 56, C: 64, KH: 3, KW: 3, Strides: Both(2), Pads: Around(1)}
 	px, py := random2(8*56*56*64), make([]float32, 8*28*28*64)
 	b.Run("MaxPool", func(b *testing.B) {
 		b.SetBytes(4 * int64(len(px)+len(py)))

@@ -2,8 +2,8 @@ package kernel
 
 import "fmt"
 
-// Subsample sets y to every Stride-th pixel of x, with channels zeros around C to make O,
-// as many before as after. Of s it takes N, H, W, C, O and Stride.
+// Subsample sets y to every Strides-th pixel of x, with channels zeros around C to make O,
+// as many before as after. Of s it takes N, H, W, C, O and Strides.
 func Subsample(s *Conv, y, x []float32) {
 	subsample("Subsample", s, y, x, false, (*nnJob).subsampleImage)
 }
@@ -14,9 +14,8 @@ func SubsampleGrad(s *Conv, dx, dy []float32, add bool) {
 }
 
 func subsample(name string, s *Conv, y, x []float32, add bool, f func(j *nnJob, _, lo, hi int)) {
-	c := *s
-	c.KH, c.KW, c.Pad, c.Dilation = 1, 1, 0, 1
-	if c.Stride < 1 || c.O < c.C || (c.O-c.C)%2 != 0 || len(x) != c.N*c.H*c.W*c.C || len(y) != c.N*c.OutH()*c.OutW()*c.O {
+	c := Conv{N: s.N, H: s.H, W: s.W, C: s.C, KH: 1, KW: 1, O: s.O, Strides: s.Strides}
+	if min(c.Strides[0], c.Strides[1]) < 1 || c.O < c.C || (c.O-c.C)%2 != 0 || len(x) != c.N*c.H*c.W*c.C || len(y) != c.N*c.OutH()*c.OutW()*c.O {
 		panic(fmt.Sprintf("kernel: %s: %d and %d elements for %+v", name, len(x), len(y), *s))
 	}
 	j := newNNJob(f, c.N, c.H*c.W*c.C)
@@ -29,11 +28,11 @@ func (j *nnJob) subsampleImage(_, lo, hi int) {
 	s, side := &j.pool, (j.pool.O-j.pool.C)/2
 	h, w := s.OutH(), s.OutW()
 	for r := lo * h; r < hi*h; r++ {
-		x, y := j.x[(r/h*s.H+r%h*s.Stride)*s.W*s.C:], j.dst[r*w*s.O:]
+		x, y := j.x[(r/h*s.H+r%h*s.Strides[0])*s.W*s.C:], j.dst[r*w*s.O:]
 		for q := range w {
 			pixel := y[q*s.O:][:s.O]
 			clear(pixel[:side])
-			copy(pixel[side:], x[q*s.Stride*s.C:][:s.C])
+			copy(pixel[side:], x[q*s.Strides[1]*s.C:][:s.C])
 			clear(pixel[side+s.C:])
 		}
 	}
@@ -46,9 +45,9 @@ func (j *nnJob) subsampleGradImage(_, lo, hi int) {
 		clear(j.x[lo*s.H*s.W*s.C : hi*s.H*s.W*s.C])
 	}
 	for r := lo * h; r < hi*h; r++ {
-		dx, dy := j.x[(r/h*s.H+r%h*s.Stride)*s.W*s.C:], j.dst[r*w*s.O:]
+		dx, dy := j.x[(r/h*s.H+r%h*s.Strides[0])*s.W*s.C:], j.dst[r*w*s.O:]
 		for q := range w {
-			to := dx[q*s.Stride*s.C:][:s.C]
+			to := dx[q*s.Strides[1]*s.C:][:s.C]
 			addScaled(to, to, 1, dy[q*s.O+side:][:s.C])
 		}
 	}

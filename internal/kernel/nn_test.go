@@ -235,11 +235,14 @@ func TestActivationsAreAccurate(t *testing.T) {
 
 func TestPoolingLevels(t *testing.T) {
 	for _, s := range []Conv{
-		{N: 1, H: 1, W: 1, C: 1, KH: 1, KW: 1, Stride: 1},
-		{N: 2, H: 5, W: 7, C: 3, KH: 2, KW: 3, Stride: 2, Pad: 1},
-		{N: 3, H: 9, W: 8, C: 16, KH: 3, KW: 3, Stride: 2, Pad: 1},
-		{N: 2, H: 6, W: 6, C: 37, KH: 2, KW: 2, Stride: 2},
-		{N: 1, H: 8, W: 5, C: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
+		{N: 1, H: 1, W: 1, C: 1, KH: 1, KW: 1, Strides: Both(1)},
+		{N: 2, H: 5, W: 7, C: 3, KH: 2, KW: 3, Strides: Both(2), Pads: Around(1)},
+		{N: 3, H: 9, W: 8, C: 16, KH: 3, KW: 3, Strides: Both(2), Pads: Around(1)},
+		{N: 2, H: 6, W: 6, C: 37, KH: 2, KW: 2, Strides: Both(2)},
+		{N: 1, H: 8, W: 5, C: 64, KH: 3, KW: 3, Strides: Both(1), Pads: Around(1)},
+		{N: 2, H: 6, W: 5, C: 19, KH: 3, KW: 2, Strides: [2]int{2, 1}, Pads: [4]int{0, 1, 2, 0}, Ceil: true},
+		{N: 1, H: 7, W: 6, C: 33, KH: 2, KW: 3, Strides: [2]int{1, 2}, Dilations: [2]int{3, 2}, Pads: [4]int{0, 3, 3, 1}},
+		{N: 1, H: 1, W: 3, C: 17, KH: 2, KW: 2, Dilations: Both(2), Pads: Around(1)}, // a window in the padding
 	} {
 		nx, ny := s.N*s.H*s.W*s.C, s.N*s.OutH()*s.OutW()*s.C
 		t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {

@@ -1,9 +1,11 @@
 package kernel
 
+import "slices"
+
 // canWinograd reports whether Winograd's algorithm can do the shape: channels
 // must fill whole vectors.
 func (s *Conv) canWinograd() bool {
-	return s.KH == 3 && s.KW == 3 && max(s.Stride, s.Dilation, s.Groups) <= 1 && s.Pad <= 2 &&
+	return s.KH == 3 && s.KW == 3 && max(s.stride(), s.dilation(), s.Groups) <= 1 && slices.Max(s.Pads[:]) <= 2 &&
 		s.C%16 == 0 && s.O%16 == 0
 }
 

@@ -16,7 +16,7 @@ type winogradData struct {
 	src, dst       imageRows // of one image; data is all images
 	w              []float32
 	turned, add    bool
-	pad            int
+	top, left      int // zeros
 	strips         int // in all
 	perUnit        int // strips
 	byPanel        bool
@@ -61,10 +61,10 @@ var winogradDatas stash[winogradData]
 func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &ops().target
 	j.src, j.dst = newImageRows(x, s.H, s.W, s.C), newImageRows(y, s.OutH(), s.OutW(), s.O)
-	j.pad, j.turned = s.Pad, false
+	j.top, j.left, j.turned = s.Pads[0], s.Pads[1], false
 	if pass == passData {
 		j.src, j.dst = j.dst, j.src
-		j.pad, j.turned = 2-s.Pad, true
+		j.top, j.left, j.turned = 2-s.Pads[0], 2-s.Pads[1], true
 	}
 	j.w, j.add = w, add
 	j.winogradGrid = newWinogradGrid(j.dst.h, j.dst.w)
@@ -128,8 +128,8 @@ func (j *winogradData) Do(seat, i int) {
 // inputs transforms strips lo to hi, of first to last in the matrices.
 func (j *winogradData) inputs(s *winogradScratch, lo, hi, first, last int, to []float32) {
 	for strip := lo; strip < hi; strip++ {
-		top := strip%j.tilesY*4 - j.pad
-		s.toTiles(winogradInput, j.src.image(strip/j.tilesY), top, -j.pad, j.tilesX, to, 16, (strip-first)*j.tilesX, (last-first)*j.tilesX)
+		top := strip%j.tilesY*4 - j.top
+		s.toTiles(winogradInput, j.src.image(strip/j.tilesY), top, -j.left, j.tilesX, to, 16, (strip-first)*j.tilesX, (last-first)*j.tilesX)
 	}
 }
 

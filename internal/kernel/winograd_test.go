@@ -7,17 +7,19 @@ import (
 )
 
 var winogradShapes = []Conv{
-	{N: 1, H: 4, W: 4, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
-	{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 16, Pad: 1},
-	{N: 3, H: 7, W: 9, C: 16, KH: 3, KW: 3, O: 48, Pad: 1},
+	{N: 1, H: 4, W: 4, C: 16, KH: 3, KW: 3, O: 16, Pads: Around(1)},
+	{N: 2, H: 8, W: 8, C: 32, KH: 3, KW: 3, O: 16, Pads: Around(1)},
+	{N: 3, H: 7, W: 9, C: 16, KH: 3, KW: 3, O: 48, Pads: Around(1)},
 	{N: 1, H: 3, W: 3, C: 16, KH: 3, KW: 3, O: 16},
 	{N: 2, H: 11, W: 6, C: 48, KH: 3, KW: 3, O: 32},
-	{N: 2, H: 5, W: 13, C: 32, KH: 3, KW: 3, O: 32, Pad: 2},
-	{N: 1, H: 1, W: 1, C: 16, KH: 3, KW: 3, O: 16, Pad: 1},
-	{N: 2, H: 1, W: 2, C: 16, KH: 3, KW: 3, O: 16, Pad: 2},
-	{N: 4, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, Pad: 1}, // several units
-	{N: 3, H: 4, W: 4, C: 176, KH: 3, KW: 3, O: 176, Pad: 1}, // by panel
-	{N: 2, H: 14, W: 14, C: 144, KH: 3, KW: 3, O: 208, Pad: 1},
+	{N: 2, H: 5, W: 13, C: 32, KH: 3, KW: 3, O: 32, Pads: Around(2)},
+	{N: 1, H: 1, W: 1, C: 16, KH: 3, KW: 3, O: 16, Pads: Around(1)},
+	{N: 2, H: 1, W: 2, C: 16, KH: 3, KW: 3, O: 16, Pads: Around(2)},
+	{N: 2, H: 6, W: 9, C: 16, KH: 3, KW: 3, O: 32, Pads: [4]int{0, 1, 2, 1}},
+	{N: 4, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, Pads: Around(1)}, // several units
+	{N: 3, H: 4, W: 4, C: 176, KH: 3, KW: 3, O: 176, Pads: Around(1)}, // by panel
+	{N: 2, H: 14, W: 14, C: 144, KH: 3, KW: 3, O: 208, Pads: Around(1)},
+	{N: 2, H: 5, W: 7, C: 176, KH: 3, KW: 3, O: 176, Pads: [4]int{2, 0, 0, 1}},
 }
 
 func TestWinograd(t *testing.T) {
@@ -82,10 +84,10 @@ func TestWinogradError(t *testing.T) {
 		t.Skip("slow")
 	}
 	for _, s := range []Conv{
-		{N: 2, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, Pad: 1},
-		{N: 2, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, Pad: 1},
-		{N: 2, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, Pad: 1},
-		{N: 2, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, Pad: 1},
+		{N: 2, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, Pads: Around(1)},
+		{N: 2, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, Pads: Around(1)},
+		{N: 2, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, Pads: Around(1)},
+		{N: 2, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, Pads: Around(1)},
 	} {
 		c := newConvCase(s)
 		for l := range Best() + 1 {

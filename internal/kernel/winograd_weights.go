@@ -16,7 +16,8 @@ type winogradWeights struct {
 	x, dy    imageRows
 	dw       []float32
 	add      bool
-	pad      int
+	top      int // zeros
+	left     int
 	strips   int
 	slices   int
 	portion  int // strips that are transformed at one time
@@ -54,7 +55,7 @@ var winogradWeightJobs stash[winogradWeights]
 func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	j.target = &ops().target
 	j.x, j.dy = newImageRows(x, s.H, s.W, s.C), newImageRows(dy, s.OutH(), s.OutW(), s.O)
-	j.dw, j.add, j.pad = dw, add, s.Pad
+	j.dw, j.add, j.top, j.left = dw, add, s.Pads[0], s.Pads[1]
 	j.winogradGrid = newWinogradGrid(j.dy.h, j.dy.w)
 	j.strips = s.N * j.tilesY
 	j.depth = min(64, s.C)
@@ -219,7 +220,7 @@ func (j *winogradWeights) transform(s *winogradScratch, p *winogradPairs, lo, hi
 		n, top := strip/j.tilesY, strip%j.tilesY*4
 		at := (strip - p.first) * j.tilesX
 		if c > 0 {
-			s.toTiles(winogradInput, x.image(n), top-j.pad, -j.pad, j.tilesX, p.v, 16, at, tiles)
+			s.toTiles(winogradInput, x.image(n), top-j.top, -j.left, j.tilesX, p.v, 16, at, tiles)
 		}
 		if o > 0 {
 			s.toTiles(winogradSpread, dy.image(n), top, 0, j.tilesX, p.y, j.winogradWidth(), at, tiles)

@@ -37,6 +37,34 @@ def conv(stride=1, pad=0, dilation=1, groups=1):
     return f
 
 
+def sides(x, pads, value=0.):
+    """NCHW with padding above, left, below, right."""
+    top, left, below, right = pads
+    return F.pad(x, (left, right, top, below), value=value)
+
+
+def conv_sides(pads, stride=1, dilation=1):
+    return lambda x, w, b=None: nhwc(F.conv2d(sides(nchw(x), pads), w.permute(3, 2, 0, 1), b, stride, 0, dilation))
+
+
+def conv_transpose(stride=1, pad=0, more=0, groups=1, dilation=1):
+    """PyTorch's weight is I x O/groups x KH x KW, Go's KH x KW x O/groups x I."""
+    return lambda x, w, b=None: nhwc(F.conv_transpose2d(nchw(x), w.permute(3, 2, 0, 1), b, stride, pad, more, groups, dilation))
+
+
+def max_pool_sides(kernel, stride, pads, dilation=1):
+    return lambda x: nhwc(F.max_pool2d(sides(nchw(x), pads, float("-inf")), kernel, stride, 0, dilation))
+
+
+def avg_pool_sides(kernel, stride, pads, inside=False):
+    def f(x):
+        y = F.avg_pool2d(sides(nchw(x), pads), kernel, stride)
+        if inside:
+            y = y / F.avg_pool2d(sides(torch.ones_like(nchw(x)), pads), kernel, stride)
+        return nhwc(y)
+    return f
+
+
 def channels_second(x):
     return nchw(x) if x.dim() == 4 else x
 
@@ -99,6 +127,14 @@ CASES = {
     "conv in groups": (conv(groups=2), [[1, 3, 3, 4], [2, 2, 2, 6], [6]]),
     "conv depthwise": (conv(groups=3, pad=1, stride=2), [[1, 4, 4, 3], [3, 3, 1, 3], [3]]),
     "conv 1x1": (conv(), [[2, 2, 3, 3], [1, 1, 3, 2], [2]]),
+    "conv, strides and dilations of axes": (conv(stride=(2, 1), pad=(2, 0), dilation=(1, 2)), [[2, 6, 5, 2], [3, 2, 2, 3], [3]]),
+    "conv, strides of axes": (conv(stride=(2, 1), pad=(0, 2)), [[1, 5, 6, 3], [3, 4, 3, 2], [2]]),
+    "conv, padding of sides": (conv_sides((0, 1, 2, 0)), [[1, 4, 5, 2], [3, 3, 2, 2]]),
+    "conv, TensorFlow's SAME": (conv_sides((0, 0, 1, 1), 2), [[2, 6, 6, 2], [3, 3, 2, 3], [3]]),
+    "conv transposed": (conv_transpose(), [[1, 3, 4, 2], [3, 2, 3, 2], [3]]),
+    "conv transposed, stride 2": (conv_transpose(2, 1, 1), [[2, 3, 2, 2], [3, 3, 3, 2]]),
+    "conv transposed, of axes": (conv_transpose((2, 3), (1, 0), (1, 2), 1, (1, 2)), [[1, 3, 3, 2], [2, 3, 2, 2], [2]]),
+    "conv transposed in groups": (conv_transpose(2, 1, 0, 2), [[2, 2, 3, 4], [3, 3, 3, 4], [6]]),
     "linear": (F.linear, [[2, 3, 5], [4, 5], [4]]),
     "linear relu": (lambda *a: F.relu(F.linear(*a)), [[3, 5], [4, 5], [4]]),
     "linear relu without bias": (lambda *a: F.relu(F.linear(*a)), [[3, 5], [4, 5]]),
@@ -107,6 +143,18 @@ CASES = {
     "avg pool 2": (pool(F.avg_pool2d, 2), [[2, 5, 4, 3]]),
     "avg pool 3, stride 2, pad 1": (pool(F.avg_pool2d, 3, 2, 1), [[1, 6, 5, 3]]),
     "avg pool 3, pad 1, inside": (pool(F.avg_pool2d, 3, 1, 1, count_include_pad=False), [[1, 4, 5, 2]]),
+    "max pool, ceil": (pool(F.max_pool2d, 3, 2, 0, 1, True), [[1, 6, 8, 3]]),
+    "max pool, ceil, pad 1": (pool(F.max_pool2d, 3, 2, 1, 1, True), [[1, 4, 6, 2]]),
+    "max pool, ceil, no last": (pool(F.max_pool2d, 2, 3, 1, 1, True), [[1, 6, 5, 2]]),
+    "max pool, ceil, small": (pool(F.max_pool2d, 3, 2, 0, 1, True), [[1, 2, 2, 2]]),
+    "max pool, dilated": (pool(F.max_pool2d, (3, 2), (1, 2), (1, 0), (2, 3)), [[1, 7, 8, 3]]),
+    "max pool, padding of sides": (max_pool_sides((3, 4), (2, 1), (0, 3, 2, 1)), [[1, 5, 4, 2]]),
+    "max pool, padding of sides, dilated": (max_pool_sides(2, 1, (1, 0, 1, 2), 2), [[1, 4, 4, 1]]),
+    "avg pool, ceil, pad 1": (pool(F.avg_pool2d, 3, 2, 1, True), [[1, 4, 6, 2]]),
+    "avg pool, ceil, pad 1, inside": (pool(F.avg_pool2d, 3, 2, 1, True, False), [[1, 4, 6, 2]]),
+    "avg pool of axes": (pool(F.avg_pool2d, (3, 2), (1, 2), (1, 0)), [[1, 4, 5, 2]]),
+    "avg pool, padding of sides": (avg_pool_sides(3, 2, (0, 1, 2, 1)), [[1, 5, 5, 2]]),
+    "avg pool, padding of sides, inside": (avg_pool_sides(3, 2, (0, 1, 2, 1), True), [[1, 5, 5, 2]]),
     "global avg pool": (lambda x: x.mean((1, 2)), [IMAGE]),
     "batch norm": (batch_norm(), [IMAGE, [3], [3]]),
     "batch norm of rows": (batch_norm(), [[5, 4], [4], [4]]),
