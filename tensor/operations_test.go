@@ -53,6 +53,46 @@ var operationCases = map[string]torchCase{
 	"pow 2.5":                mapped(tensor.PowScalar, 2, 3, 2.5, 0),
 	"pow 3 whole":            mapped(tensor.PowScalar, 1, 0, 3, 0),
 	"2.5 pow":                mapped(tensor.FunctionExpBase, 4, 0, 2.5, 0),
+
+	"sub":                   of(func(t tape, x []result) result { return t.Sub(x[0], x[1]) }, []int{2, 3}, []int{2, 3}),
+	"sub broadcast":         of(func(t tape, x []result) result { return t.Sub(x[0], x[1]) }, []int{2, 1, 3}, []int{4, 1}),
+	"sub of one tensor":     of(func(t tape, x []result) result { return t.Sub(x[0], x[0]) }, row...),
+	"div":                   of(func(t tape, x []result) result { return t.Div(x[0], plus3(t, x[1])) }, []int{2, 3}, []int{2, 3}),
+	"div broadcast":         of(func(t tape, x []result) result { return t.Div(x[0], plus3(t, x[1])) }, []int{3}, []int{2, 1, 4, 1}),
+	"div of one tensor":     of(func(t tape, x []result) result { h := plus3(t, x[0]); return t.Div(h, h) }, row...),
+	"pow":                   of(func(t tape, x []result) result { return t.Pow(plus3(t, x[0]), x[1]) }, []int{2, 3}, []int{2, 3}),
+	"pow broadcast":         of(func(t tape, x []result) result { return t.Pow(plus3(t, x[0]), x[1]) }, []int{2, 1, 1, 3, 1}, []int{4, 1, 5}),
+	"pow whole":             of(func(t tape, x []result) result { return t.Pow(plus3(t, x[0]), plus3(t, x[1])) }, []int{7, 1}, []int{9}),
+	"minimum whole":         of(func(t tape, x []result) result { return t.Minimum(x[0], x[1]) }, []int{7, 1}, []int{9}),
+	"maximum whole":         of(func(t tape, x []result) result { return t.Maximum(x[0], x[1]) }, []int{7}, []int{2, 3, 1}),
+	"maximum of one tensor": of(func(t tape, x []result) result { return t.Maximum(x[0], x[0]) }, row...),
+	"where":                 where([]int{2, 3}, []int{2, 3}, []int{2, 3}),
+	"where broadcast":       where([]int{3, 1, 4}, []int{5, 1}, []int{2, 1, 1, 1}),
+	"where of a column":     where([]int{4, 1}, []int{1}, []int{4, 5}),
+
+	"add of eight dimensions":           of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 2, 1, 2, 1, 3, 1}, []int{1, 2, 2, 1, 3, 2}),
+	"permute of eight dimensions":       of(func(t tape, x []result) result { return t.Permute(x[0], 7, 1, 5, 3, 4, 2, 6, 0) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
+	"sum over four of eight dimensions": of(func(t tape, x []result) result { return t.Sum(x[0], 0, 2, 5, 7) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
+}
+
+func plus3(t tape, x result) result { return t.Map(tensor.Affine, x, 1, 3) }
+
+// condition is true for every third element.
+func condition(shape []int) []bool {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	c := make([]bool, n)
+	for i := range c {
+		c[i] = i%3 == 0
+	}
+	return c
+}
+
+func where(cond []int, shapes ...[]int) torchCase {
+	c := condition(cond)
+	return of(func(t tape, x []result) result { return t.Where(c, cond, x[0], x[1]) }, shapes...)
 }
 
 // between fills with numbers from lo to hi.
@@ -93,8 +133,63 @@ func TestMapGradients(t *testing.T) {
 	})
 }
 
+// broadcasts are pairs of shapes that repeat in all ways, short and long.
+var broadcasts = [][2][]int{
+	{{1}, {1}}, {{5}, {1}}, {{1}, {7}}, {{3, 1}, {1, 5}}, {{2, 3, 17}, {17}}, {{17}, {2, 3, 1}}, {{2, 3, 1, 5}, {3, 4, 1}},
+	{{1, 2, 1, 3, 1}, {2, 1, 2, 1, 33}}, {{2, 1, 2, 1, 2, 3}, {2, 2, 1, 2, 2, 1}}, {{2, 2}, {2, 1, 2, 1, 1, 1, 2, 2}}, {{1, 1}, {1, 1, 1}},
+}
+
+func TestBinaryGradients(t *testing.T) {
+	fill := func(name string) func(rng *rand.Rand, x []float32) {
+		if name == "minimum" || name == "maximum" {
+			return notEqual()
+		}
+		return between(1, 2)
+	}
+	everyLevel(t, func(t *testing.T) {
+		for name, op := range map[string]func(t tape, a, b result) result{
+			"sub": tape.Sub, "div": tape.Div, "pow": tape.Pow, "minimum": tape.Minimum, "maximum": tape.Maximum,
+		} {
+			for _, c := range broadcasts {
+				gradcheck.Check(t, name, gradcheck.Settings{Fill: fill(name)}, func(t tape, x []result) result { return op(t, x[0], x[1]) }, c[0], c[1])
+				gradcheck.Check(t, name+" of results", gradcheck.Settings{Fill: fill(name)}, func(t tape, x []result) result {
+					h := t.Map(tensor.Affine, x[0], 1, 0)
+					return t.Mul(t.Keep(op(t, h, x[1])), h)
+				}, c[0], c[1])
+			}
+			gradcheck.Check(t, name+" of one tensor", gradcheck.Settings{Fill: between(1, 2)}, func(t tape, x []result) result { return op(t, x[0], x[0]) }, []int{3, 19})
+		}
+	})
+}
+
+// notEqual fills two tensors with numbers no two of which are near each other.
+func notEqual() func(rng *rand.Rand, x []float32) {
+	shift := float32(0)
+	return func(rng *rand.Rand, x []float32) {
+		for i := range x {
+			x[i] = float32(rng.IntN(40))*.06 + shift
+		}
+		shift += .03
+	}
+}
+
+func TestWhereGradients(t *testing.T) {
+	everyLevel(t, func(t *testing.T) {
+		for _, c := range broadcasts {
+			for _, cond := range [][]int{{1}, c[0], c[1]} {
+				gradcheck.Check(t, "where", gradcheck.Settings{}, where(cond).op, c[0], c[1])
+			}
+			gradcheck.Check(t, "where of one tensor", gradcheck.Settings{}, func(t tape, x []result) result {
+				return t.Where(condition(c[0]), c[0], x[0], x[0])
+			}, c[0])
+		}
+		gradcheck.Check(t, "where of a larger condition", gradcheck.Settings{}, where([]int{3, 1, 1, 1, 1, 1, 1, 1}).op, []int{5}, []int{2, 1})
+	})
+}
+
 // newRest is a step with every operation that everything lacks; its lists are made once.
 func newRest() func(tp tape, x []result) result {
+	cond := condition(condShape)
 	return func(tp tape, x []result) result {
 		h := x[0]
 		for f := range tensor.FunctionExpBase + 1 { // of numbers from .5 to 1.5, so that all functions are defined
@@ -106,8 +201,11 @@ func newRest() func(tp tape, x []result) result {
 			}
 			h = tp.Add(h, y)
 		}
+		h = tp.Div(tp.Sub(tp.LayerNorm(h, nil, nil, 1e-5), x[1]), tp.Map(tensor.Exp, x[1], 0, 0))
+		h = tp.Where(cond, condShape, tp.Maximum(h, x[1]), tp.Minimum(x[2], h))
+		h = tp.Pow(tp.Sigmoid(h), x[2])
 		return tp.Sum(h)
 	}
 }
 
-var restShapes = [][]int{{3, 2, 17}}
+var restShapes, condShape = [][]int{{3, 2, 17}, {17}, {1}}, []int{2, 17}

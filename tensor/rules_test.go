@@ -410,6 +410,20 @@ func calls() []call {
 		{"embedding: id 2 at 1 is outside the 2 entries of weight [2 3]", func(t tape, x func(...int) result) result { return t.Embedding(x(2, 3), []int{0, 2}) }},
 		{"exp: input 0 is nil", func(t tape, x func(...int) result) result { return t.Map(tensor.Exp, nil, 0, 0) }},
 		{"map: there is no function 99, for [2 3]", func(t tape, x func(...int) result) result { return t.Map(99, x(2, 3), 0, 0) }},
+		{"sub: input 1 is nil", func(t tape, x func(...int) result) result { return t.Sub(x(2, 3), nil) }},
+		{"div: [2 3] and [2 1 2] do not broadcast", func(t tape, x func(...int) result) result { return t.Div(x(2, 3), x(2, 1, 2)) }},
+		{"pow: a result of shape [", func(t tape, x func(...int) result) result {
+			return t.Pow(x(999, 1, 999, 1), x(1, 999, 1, 999))
+		}},
+		{"where: condition [3 2], [2 3] and [1] do not broadcast", func(t tape, x func(...int) result) result {
+			return t.Where(make([]bool, 6), []int{3, 2}, x(2, 3), x(1))
+		}},
+		{"where: condition of shape [3 2] has 6 elements, its data 5", func(t tape, x func(...int) result) result {
+			return t.Where(make([]bool, 5), []int{3, 2}, x(2, 3), x(1))
+		}},
+		{"where: condition: shape [] has 0 dimensions", func(t tape, x func(...int) result) result {
+			return t.Where(make([]bool, 1), nil, x(2, 3), x(1))
+		}},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}

@@ -64,6 +64,7 @@ type node struct {
 	more []*Tensor // inputs of operations with any number of them
 	buf  []float32 // what forward keeps for backward
 	ints []int     // likewise, labels for example
+	cond []bool
 	f, g float32
 	flag bool
 	kind int

@@ -25,6 +25,14 @@ ROW = [[3, 5]]
 above = lambda f: lambda x: f(2 * x + 3)  # from 1 to 5
 wide = lambda f: lambda x: f(4 * x)
 
+
+def condition(*shape):
+    n = 1
+    for d in shape:
+        n *= d
+    return torch.tensor([i % 3 == 0 for i in range(n)]).reshape(shape)
+
+
 CASES = {
     # A name with "whole" has whole numbers from -3 to 3 as inputs: kinks and ties.
     "exp": (wide(torch.exp), ROW),
@@ -63,6 +71,24 @@ CASES = {
     "pow 2.5": (above(lambda x: x ** 2.5), ROW),
     "pow 3 whole": (lambda x: x ** 3, ROW),
     "2.5 pow": (wide(lambda x: torch.pow(2.5, x)), ROW),
+    "sub": (torch.sub, [[2, 3], [2, 3]]),
+    "sub broadcast": (torch.sub, [[2, 1, 3], [4, 1]]),
+    "sub of one tensor": (lambda x: x - x, ROW),
+    "div": (lambda x, y: x / (y + 3), [[2, 3], [2, 3]]),
+    "div broadcast": (lambda x, y: x / (y + 3), [[3], [2, 1, 4, 1]]),
+    "div of one tensor": (lambda x: (x + 3) / (x + 3), ROW),
+    "pow": (lambda x, y: (x + 3) ** y, [[2, 3], [2, 3]]),
+    "pow broadcast": (lambda x, y: (x + 3) ** y, [[2, 1, 1, 3, 1], [4, 1, 5]]),
+    "pow whole": (lambda x, y: (x + 3) ** (y + 3), [[7, 1], [9]]),
+    "minimum whole": (torch.minimum, [[7, 1], [9]]),
+    "maximum whole": (torch.maximum, [[7], [2, 3, 1]]),
+    "maximum of one tensor": (lambda x: torch.maximum(x, x), ROW),
+    "where": (lambda x, y: torch.where(condition(2, 3), x, y), [[2, 3], [2, 3]]),
+    "where broadcast": (lambda x, y: torch.where(condition(3, 1, 4), x, y), [[5, 1], [2, 1, 1, 1]]),
+    "where of a column": (lambda x, y: torch.where(condition(4, 1), x, y), [[1], [4, 5]]),
+    "add of eight dimensions": (torch.add, [[2, 1, 2, 1, 2, 1, 3, 1], [1, 2, 2, 1, 3, 2]]),
+    "permute of eight dimensions": (lambda x: x.permute(7, 1, 5, 3, 4, 2, 6, 0), [[2, 1, 2, 2, 1, 3, 1, 2]]),
+    "sum over four of eight dimensions": (lambda x: x.sum((0, 2, 5, 7)), [[2, 1, 2, 2, 1, 3, 1, 2]]),
 }
 
 
