@@ -2,11 +2,43 @@ package tensor_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/monge-ml/monge/tensor"
 	"github.com/monge-ml/monge/tensor/internal/gradcheck"
 )
+
+func init() {
+	for name, trans := range map[string][2]bool{"": {}, " of left transposed": {true, false}, " of right transposed": {false, true}, " of both transposed": {true, true}} {
+		for kind, shapes := range matmulShapes {
+			operationCases["matmul"+kind+name] = matmul(trans, shapes)
+		}
+	}
+}
+
+var matmulShapes = map[string][2][]int{
+	"":               {{3, 4}, {4, 5}},
+	", rows of many": {{2, 3, 2, 4}, {4, 5}},
+	", batch":        {{2, 3, 2, 4}, {2, 3, 4, 3}},
+	", one left":     {{2, 4}, {3, 4, 2}},
+	", one right":    {{3, 2, 4}, {1, 4, 2}},
+	", broadcast":    {{2, 1, 3, 1, 4}, {3, 1, 4, 2}},
+}
+
+// matmul is a product of matrices of the given shapes, which are first transposed as told.
+func matmul(trans [2]bool, shapes [2][]int) torchCase {
+	var c torchCase
+	for i, s := range shapes {
+		s = slices.Clone(s)
+		if n := len(s); trans[i] {
+			s[n-1], s[n-2] = s[n-2], s[n-1]
+		}
+		c.shapes = append(c.shapes, s)
+	}
+	c.op = func(t tape, x []result) result { return t.MatMul(x[0], x[1], trans[0], trans[1]) }
+	return c
+}
 
 // mapped is f of scale*x + offset.
 func mapped(f tensor.Function, scale, offset, a, b float32) torchCase {
@@ -69,6 +101,8 @@ var operationCases = map[string]torchCase{
 	"where":                 where([]int{2, 3}, []int{2, 3}, []int{2, 3}),
 	"where broadcast":       where([]int{3, 1, 4}, []int{5, 1}, []int{2, 1, 1, 1}),
 	"where of a column":     where([]int{4, 1}, []int{1}, []int{4, 5}),
+
+	"matmul of one tensor": of(func(t tape, x []result) result { return t.MatMul(x[0], x[0], false, true) }, []int{2, 3, 4}),
 
 	"add of eight dimensions":           of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 2, 1, 2, 1, 3, 1}, []int{1, 2, 2, 1, 3, 2}),
 	"permute of eight dimensions":       of(func(t tape, x []result) result { return t.Permute(x[0], 7, 1, 5, 3, 4, 2, 6, 0) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
@@ -187,6 +221,26 @@ func TestWhereGradients(t *testing.T) {
 	})
 }
 
+func TestMatMulGradients(t *testing.T) {
+	everyLevel(t, func(t *testing.T) {
+		for _, shapes := range [][2][]int{
+			{{1, 1}, {1, 1}}, {{3, 7}, {7, 17}}, {{17, 1}, {1, 5}}, {{2, 3, 5}, {5, 7}}, {{1, 3, 5}, {2, 5, 4}}, {{2, 2, 3}, {1, 3, 2}},
+			{{2, 1, 3, 2}, {3, 2, 5}}, {{1, 2, 1, 2, 3}, {2, 1, 2, 3, 1}}, {{2, 1, 2, 1, 1, 1, 2, 3}, {2, 1, 1, 2, 3, 2}}, {{19, 33}, {2, 33, 18}},
+		} {
+			for _, trans := range [][2]bool{{}, {true, false}, {false, true}, {true, true}} {
+				c := matmul(trans, shapes)
+				gradcheck.Check(t, "matmul", gradcheck.Settings{}, gradcheck.Op(c.op), c.shapes...)
+			}
+		}
+		for _, trans := range []bool{false, true} {
+			gradcheck.Check(t, "matmul of one tensor", gradcheck.Settings{}, func(t tape, x []result) result {
+				h := t.Map(tensor.Affine, x[0], 1, 0)
+				return t.MatMul(h, t.MatMul(h, h, trans, !trans), trans, false)
+			}, []int{2, 5, 5})
+		}
+	})
+}
+
 // newRest is a step with every operation that everything lacks; its lists are made once.
 func newRest() func(tp tape, x []result) result {
 	cond := condition(condShape)
@@ -204,8 +258,9 @@ func newRest() func(tp tape, x []result) result {
 		h = tp.Div(tp.Sub(tp.LayerNorm(h, nil, nil, 1e-5), x[1]), tp.Map(tensor.Exp, x[1], 0, 0))
 		h = tp.Where(cond, condShape, tp.Maximum(h, x[1]), tp.Minimum(x[2], h))
 		h = tp.Pow(tp.Sigmoid(h), x[2])
+		h = tp.MatMul(tp.MatMul(h, h, true, false), tp.MatMul(x[3], x[3], false, true), false, true)
 		return tp.Sum(h)
 	}
 }
 
-var restShapes, condShape = [][]int{{3, 2, 17}, {17}, {1}}, []int{2, 17}
+var restShapes, condShape = [][]int{{3, 2, 17}, {17}, {1}, {2, 1, 17, 17}}, []int{2, 17}

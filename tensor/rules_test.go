@@ -424,6 +424,14 @@ func calls() []call {
 		{"where: condition: shape [] has 0 dimensions", func(t tape, x func(...int) result) result {
 			return t.Where(make([]bool, 1), nil, x(2, 3), x(1))
 		}},
+		{"matmul: [2 3] and [3] must have two dimensions", func(t tape, x func(...int) result) result { return t.MatMul(x(2, 3), x(3), false, false) }},
+		{"matmul: [2 3] transposed and [3 4] do not fit", func(t tape, x func(...int) result) result { return t.MatMul(x(2, 3), x(3, 4), true, false) }},
+		{"matmul: [2 2 3] and [3 3 4] do not fit", func(t tape, x func(...int) result) result {
+			return t.MatMul(x(2, 2, 3), x(3, 3, 4), false, false)
+		}},
+		{"matmul: a result of shape [2000000 2000000]", func(t tape, x func(...int) result) result {
+			return t.MatMul(x(2000000, 1), x(1, 2000000), false, false)
+		}},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}

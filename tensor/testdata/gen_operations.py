@@ -91,6 +91,22 @@ CASES = {
     "sum over four of eight dimensions": (lambda x: x.sum((0, 2, 5, 7)), [[2, 1, 2, 2, 1, 3, 1, 2]]),
 }
 
+MT = lambda x: x.transpose(-2, -1)
+for name, f in {"": lambda x, y: x @ y, " of left transposed": lambda x, y: MT(x) @ y, " of right transposed": lambda x, y: x @ MT(y), " of both transposed": lambda x, y: MT(x) @ MT(y)}.items():
+    def swapped(shapes, name=name):
+        turn = lambda s: s[:-2] + s[:-3:-1]
+        a, b = shapes
+        return [turn(a) if "left" in name or "both" in name else a, turn(b) if "right" in name or "both" in name else b]
+    CASES |= {
+        "matmul" + name: (f, swapped([[3, 4], [4, 5]])),
+        "matmul, rows of many" + name: (f, swapped([[2, 3, 2, 4], [4, 5]])),
+        "matmul, batch" + name: (f, swapped([[2, 3, 2, 4], [2, 3, 4, 3]])),
+        "matmul, one left" + name: (f, swapped([[2, 4], [3, 4, 2]])),
+        "matmul, one right" + name: (f, swapped([[3, 2, 4], [1, 4, 2]])),
+        "matmul, broadcast" + name: (f, swapped([[2, 1, 3, 1, 4], [3, 1, 4, 2]])),
+    }
+CASES["matmul of one tensor"] = (lambda x: x @ MT(x), [[2, 3, 4]])
+
 
 def digits(x):
     return [float("%.8g" % v) for v in x.detach().reshape(-1).tolist()]
