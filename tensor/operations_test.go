@@ -104,9 +104,42 @@ var operationCases = map[string]torchCase{
 
 	"matmul of one tensor": of(func(t tape, x []result) result { return t.MatMul(x[0], x[0], false, true) }, []int{2, 3, 4}),
 
+	"take":                               of(func(t tape, x []result) result { return t.Take(x[0], []int32{5, 0, -1, 5, 3, 5}, 2, 3) }, []int{2, 3}),
+	"gather":                             of(func(t tape, x []result) result { return t.Gather(x[0], 0, []int{2, 0, 2, 2}) }, []int{3, 2, 2}),
+	"gather in the middle":               of(func(t tape, x []result) result { return t.Gather(x[0], 1, []int{2, 0, 2, 1, 2}) }, []int{2, 3, 2}),
+	"gather along the last":              of(func(t tape, x []result) result { return t.Gather(x[0], -1, []int{2, 0, 2, 2}) }, []int{2, 2, 3}),
+	"put":                                of(func(t tape, x []result) result { return t.Put(x[0], []int32{4, 0, 2}, x[1], false) }, []int{2, 3}, []int{3}),
+	"put added":                          of(func(t tape, x []result) result { return t.Put(x[0], []int32{4, 0, 4, 4}, x[1], true) }, []int{2, 3}, []int{2, 2}),
+	"slice by 2":                         of(func(t tape, x []result) result { return t.SliceStep(x[0], 1, 1, 2, 3) }, []int{2, 6, 3}),
+	"slice by -2":                        of(func(t tape, x []result) result { return t.SliceStep(x[0], 1, 4, -2, 2) }, []int{2, 6, 3}),
+	"expand":                             of(func(t tape, x []result) result { return t.Expand(x[0], 2, 1, 3, 1) }, []int{4, 1, 5}),
+	"cumulative sum":                     of(func(t tape, x []result) result { return t.CumSum(x[0], 1, false, false) }, []int{2, 4, 3}),
+	"cumulative sum, exclusive":          of(func(t tape, x []result) result { return t.CumSum(x[0], -1, true, false) }, []int{2, 4, 3}),
+	"cumulative sum, reverse":            of(func(t tape, x []result) result { return t.CumSum(x[0], 0, false, true) }, []int{4, 3}),
+	"cumulative sum, exclusive, reverse": of(func(t tape, x []result) result { return t.CumSum(x[0], 1, true, true) }, []int{2, 4, 3}),
+	"interpolate":                        of(twice, []int{2, 3, 17}),
+	"interpolate the last":               of(func(t tape, x []result) result { return t.Interpolate(x[0], 2, twiceIndex, twiceWeight, 2) }, []int{2, 2, 3}),
+	"interpolate by copies":              of(func(t tape, x []result) result { return t.Interpolate(x[0], 1, []int32{2, 1, 0, 1, 2, 1}, ones(6), 1) }, []int{2, 3, 17}),
+
 	"add of eight dimensions":           of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 2, 1, 2, 1, 3, 1}, []int{1, 2, 2, 1, 3, 2}),
 	"permute of eight dimensions":       of(func(t tape, x []result) result { return t.Permute(x[0], 7, 1, 5, 3, 4, 2, 6, 0) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
 	"sum over four of eight dimensions": of(func(t tape, x []result) result { return t.Sum(x[0], 0, 2, 5, 7) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
+}
+
+// twiceIndex and twiceWeight make two elements of each of three: PyTorch's interpolate.
+var (
+	twiceIndex  = []int32{0, 0, 0, 1, 0, 1, 1, 2, 1, 2, 2, 2}
+	twiceWeight = []float32{1, 0, .75, .25, .25, .75, .75, .25, .25, .75, 1, 0}
+)
+
+func twice(t tape, x []result) result { return t.Interpolate(x[0], 1, twiceIndex, twiceWeight, 2) }
+
+func ones(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = 1
+	}
+	return x
 }
 
 func plus3(t tape, x result) result { return t.Map(tensor.Affine, x, 1, 3) }
@@ -221,6 +254,63 @@ func TestWhereGradients(t *testing.T) {
 	})
 }
 
+func TestIndexGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 7))
+	everyLevel(t, func(t *testing.T) {
+		for _, shape := range [][]int{{1}, {7}, {3, 5}, {2, 1, 3}, {1, 4, 2, 18}, {2, 1, 3, 1, 70}, {1, 2, 1, 2, 3, 1}, {2, 1, 2, 1, 1, 2, 1, 2}} {
+			n := 1
+			for _, d := range shape {
+				n *= d
+			}
+			check := func(name string, op func(t tape, x result) result) {
+				t.Helper()
+				gradcheck.Check(t, name, gradcheck.Settings{}, func(t tape, x []result) result { return op(t, x[0]) }, shape)
+				gradcheck.Check(t, name+" of a result", gradcheck.Settings{}, func(t tape, x []result) result {
+					h := t.Map(tensor.Affine, x[0], 1, 0)
+					return t.Add(t.Sum(t.Mul(h, h)), t.Keep(op(t, h)))
+				}, shape)
+			}
+			taken := make([]int32, 11)
+			for i := range taken {
+				taken[i] = int32(rng.IntN(n+1) - 1)
+			}
+			check("take", func(t tape, x result) result { return t.Take(x, taken, 1, 11, 1) })
+			for dim, d := range shape {
+				index, index32, weight := make([]int, 4), make([]int32, 12), make([]float32, 12)
+				for i := range index32 {
+					index[i/3], index32[i], weight[i] = rng.IntN(d), int32(rng.IntN(d)), rng.Float32()-.5
+				}
+				check("gather", func(t tape, x result) result { return t.Gather(x, dim, index) })
+				check("interpolate", func(t tape, x result) result { return t.Interpolate(x, dim, index32, weight, 3) })
+				check("slice", func(t tape, x result) result { return t.SliceStep(x, dim, d-1, -1, d) })
+				check("slice", func(t tape, x result) result { return t.SliceStep(x, dim, d/2, 2, (d-d/2+1)/2) })
+				for i := range 4 {
+					check("cumulative sum", func(t tape, x result) result { return t.CumSum(x, dim-len(shape), i%2 == 1, i/2 == 1) })
+				}
+			}
+			check("expand", func(t tape, x result) result { return t.Expand(x, shape...) })
+			if len(shape) < 6 {
+				check("expand", func(t tape, x result) result { return t.Expand(x, append([]int{2, 3}, shape...)...) })
+			}
+			puts := make([]int32, 6)
+			for i := range puts { // some of them twice
+				puts[i] = int32(rng.IntN(n))
+			}
+			for _, add := range []bool{false, true} {
+				put := func(t tape, x []result) result { return t.Put(x[0], puts, x[1], add) }
+				gradcheck.Check(t, "put", gradcheck.Settings{}, put, shape, []int{3, 2})
+				gradcheck.Check(t, "put of results", gradcheck.Settings{}, func(t tape, x []result) result {
+					h := t.Map(tensor.Affine, x[0], 1, 0)
+					return t.Mul(t.Keep(t.Put(h, puts, x[1], add)), h)
+				}, shape, []int{3, 2})
+			}
+		}
+		gradcheck.Check(t, "put of one tensor", gradcheck.Settings{}, func(t tape, x []result) result {
+			return t.Put(x[0], []int32{2, 0, 2, 1, 1, 5}, x[0], false)
+		}, []int{2, 3})
+	})
+}
+
 func TestMatMulGradients(t *testing.T) {
 	everyLevel(t, func(t *testing.T) {
 		for _, shapes := range [][2][]int{
@@ -244,6 +334,7 @@ func TestMatMulGradients(t *testing.T) {
 // newRest is a step with every operation that everything lacks; its lists are made once.
 func newRest() func(tp tape, x []result) result {
 	cond := condition(condShape)
+	rows, taken, puts := []int{2, 0, 1}, []int32{7, 7, 0, -1, 3, 2, 1, 5}, []int32{1, 0, 23, 4, 5, 6}
 	return func(tp tape, x []result) result {
 		h := x[0]
 		for f := range tensor.FunctionExpBase + 1 { // of numbers from .5 to 1.5, so that all functions are defined
@@ -259,6 +350,9 @@ func newRest() func(tp tape, x []result) result {
 		h = tp.Where(cond, condShape, tp.Maximum(h, x[1]), tp.Minimum(x[2], h))
 		h = tp.Pow(tp.Sigmoid(h), x[2])
 		h = tp.MatMul(tp.MatMul(h, h, true, false), tp.MatMul(x[3], x[3], false, true), false, true)
+		h = tp.Take(tp.Interpolate(tp.Gather(h, 1, rows), 1, twiceIndex, twiceWeight, 2), taken, 2, 4)
+		h = tp.CumSum(tp.Put(tp.Expand(h, 3, 2, 4), puts, tp.SliceStep(x[0], 2, 16, -3, 1), true), 1, true, true)
+		h = tp.Put(h, puts, tp.SliceStep(x[0], 2, 16, -3, 1), false)
 		return tp.Sum(h)
 	}
 }

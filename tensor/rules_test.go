@@ -432,6 +432,36 @@ func calls() []call {
 		{"matmul: a result of shape [2000000 2000000]", func(t tape, x func(...int) result) result {
 			return t.MatMul(x(2000000, 1), x(1, 2000000), false, false)
 		}},
+		{"take: shape [2 2] has 4 elements, there are 3 indices", func(t tape, x func(...int) result) result { return t.Take(x(2, 3), make([]int32, 3), 2, 2) }},
+		{"take: shape []", func(t tape, x func(...int) result) result { return t.Take(x(2, 3), make([]int32, 1)) }},
+		{"take: index 6 at 1 is not one of -1 to 5, for [2 3]", func(t tape, x func(...int) result) result { return t.Take(x(2, 3), []int32{0, 6}, 2) }},
+		{"take: index -2 at 0 is not one of -1 to 5", func(t tape, x func(...int) result) result { return t.Take(x(2, 3), []int32{-2, 0}, 2) }},
+		{"gather: [2 3] has no dimension 2", func(t tape, x func(...int) result) result { return t.Gather(x(2, 3), 2, []int{0}) }},
+		{"gather: [2 3] has no dimension 0, or there are no indices: 0", func(t tape, x func(...int) result) result { return t.Gather(x(2, 3), 0, nil) }},
+		{"gather: index 2 at 1 is outside the 2 of dimension 0", func(t tape, x func(...int) result) result { return t.Gather(x(2, 3), 0, []int{0, 2}) }},
+		{"slice: 2 elements from 2 by 1 of dimension 1 are not", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 2, 1, 2) }},
+		{"slice: 3 elements from 1 by -1 of dimension 1 are not", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 1, -1, 3) }},
+		{"slice: 2 elements from 0 by 0 of", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 0, 0, 2) }},
+		{"slice: 2 elements from 1 by -9223372036854775808 of", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 1, math.MinInt, 2) }},
+		{"slice: 2 elements from 1 by 9223372036854775807 of", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 1, math.MaxInt, 2) }},
+		{"slice: 9223372036854775807 elements from 0 by 1 of", func(t tape, x func(...int) result) result { return t.SliceStep(x(2, 3), 1, 0, 1, math.MaxInt) }},
+		{"interpolate: dimension 1 of [2 3] by 3 indices and 3 weights, 2 for", func(t tape, x func(...int) result) result {
+			return t.Interpolate(x(2, 3), 1, make([]int32, 3), make([]float32, 3), 2)
+		}},
+		{"interpolate: dimension 1 of [2 3] by 2 indices and 1 weights, 2 for", func(t tape, x func(...int) result) result {
+			return t.Interpolate(x(2, 3), 1, make([]int32, 2), make([]float32, 1), 2)
+		}},
+		{"interpolate: index -1 at 1 is not one of 0 to 2", func(t tape, x func(...int) result) result {
+			return t.Interpolate(x(2, 3), 1, []int32{0, -1}, make([]float32, 2), 1)
+		}},
+		{"cumulative sum: [2 3] has no dimension -3", func(t tape, x func(...int) result) result { return t.CumSum(x(2, 3), -3, false, false) }},
+		{"expand: [2 3] does not broadcast to [2 4]", func(t tape, x func(...int) result) result { return t.Expand(x(2, 3), 2, 4) }},
+		{"expand: shape [-1 3]", func(t tape, x func(...int) result) result { return t.Expand(x(2, 3), -1, 3) }},
+		{"expand: a result of shape [9223372036854775807 9223372036854775807 2 3]", func(t tape, x func(...int) result) result {
+			return t.Expand(x(2, 3), math.MaxInt, math.MaxInt, 2, 3)
+		}},
+		{"put: [2 2] needs as many indices, got 3", func(t tape, x func(...int) result) result { return t.Put(x(2, 3), make([]int32, 3), x(2, 2), false) }},
+		{"put: index 6 at 0 is not one of 0 to 5, for [2 3]", func(t tape, x func(...int) result) result { return t.Put(x(2, 3), []int32{6}, x(1), true) }},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}

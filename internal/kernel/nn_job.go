@@ -20,6 +20,7 @@ type nnJob struct {
 	most    uint32
 	act     Activation
 	fn      Function
+	index   []int32
 	pool    Conv
 	row     func(j *nnJob, image, oh int)
 	inside  bool
