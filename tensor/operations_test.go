@@ -121,6 +121,19 @@ var operationCases = map[string]torchCase{
 	"interpolate the last":               of(func(t tape, x []result) result { return t.Interpolate(x[0], 2, twiceIndex, twiceWeight, 2) }, []int{2, 2, 3}),
 	"interpolate by copies":              of(func(t tape, x []result) result { return t.Interpolate(x[0], 1, []int32{2, 1, 0, 1, 2, 1}, ones(6), 1) }, []int{2, 3, 17}),
 
+	"max whole":                         of(func(t tape, x []result) result { return t.Max(x[0]) }, row...),
+	"max of the middle whole":           of(func(t tape, x []result) result { return t.Max(x[0], 1) }, []int{2, 7, 3}),
+	"max of the last whole":             of(func(t tape, x []result) result { return t.Max(x[0], -1) }, []int{2, 3, 7}),
+	"max of the first and last whole":   of(func(t tape, x []result) result { return t.Max(x[0], 0, 2) }, []int{4, 2, 5}),
+	"min of the first whole":            of(func(t tape, x []result) result { return t.Min(x[0], 0) }, []int{7, 2, 3}),
+	"min of three whole":                of(func(t tape, x []result) result { return t.Min(x[0], 4, 0, 2) }, []int{2, 2, 2, 2, 2}),
+	"prod":                              of(func(t tape, x []result) result { return t.Prod(x[0]) }, []int{2, 3}),
+	"prod of the middle whole":          of(func(t tape, x []result) result { return t.Prod(x[0], 1) }, []int{2, 3, 5}),
+	"prod of the first and last":        of(func(t tape, x []result) result { return t.Prod(x[0], 0, 2) }, []int{2, 2, 3}),
+	"log-sum-exp":                       of(func(t tape, x []result) result { return t.LogSumExp(t.Map(tensor.Affine, x[0], 40, 0)) }, row...),
+	"log-sum-exp of the middle":         of(func(t tape, x []result) result { return t.LogSumExp(four(t, x[0]), 1) }, []int{2, 3, 17}),
+	"log-sum-exp of the first and last": of(func(t tape, x []result) result { return t.LogSumExp(four(t, x[0]), 0, -1) }, []int{4, 2, 5}),
+
 	"add of eight dimensions":           of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 2, 1, 2, 1, 3, 1}, []int{1, 2, 2, 1, 3, 2}),
 	"permute of eight dimensions":       of(func(t tape, x []result) result { return t.Permute(x[0], 7, 1, 5, 3, 4, 2, 6, 0) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
 	"sum over four of eight dimensions": of(func(t tape, x []result) result { return t.Sum(x[0], 0, 2, 5, 7) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
@@ -311,6 +324,27 @@ func TestIndexGradients(t *testing.T) {
 	})
 }
 
+func TestReductionGradients(t *testing.T) {
+	everyLevel(t, func(t *testing.T) {
+		for _, c := range []struct{ shape, dims []int }{
+			{[]int{1}, nil}, {[]int{37}, nil}, {[]int{3, 5}, []int{0}}, {[]int{3, 5}, []int{1}}, {[]int{2, 3, 18}, []int{1}}, {[]int{2, 3, 1, 4}, []int{1, 3}},
+			{[]int{1, 3, 1, 2, 2}, []int{0, 4}}, {[]int{2, 2, 1, 2, 3, 2}, []int{1, 2, 4}}, {[]int{2, 1, 2, 1, 2, 1, 1, 3}, []int{7, 0, -4}}, {[]int{1, 1}, []int{0}},
+		} {
+			for name, f := range map[string]func(t tape, x result, dims ...int) result{"max": tape.Max, "min": tape.Min, "prod": tape.Prod, "log-sum-exp": tape.LogSumExp} {
+				s := gradcheck.Settings{Fill: apart}
+				if name == "prod" {
+					s.Fill = between(.7, 1.4)
+				}
+				gradcheck.Check(t, name, s, func(t tape, x []result) result { return f(t, x[0], c.dims...) }, c.shape)
+				gradcheck.Check(t, name+" of a result", s, func(t tape, x []result) result {
+					h := t.Map(tensor.Affine, x[0], 1, 0)
+					return t.Add(t.Sum(t.Mul(h, h)), t.Keep(f(t, h, c.dims...)))
+				}, c.shape)
+			}
+		}
+	})
+}
+
 func TestMatMulGradients(t *testing.T) {
 	everyLevel(t, func(t *testing.T) {
 		for _, shapes := range [][2][]int{
@@ -353,6 +387,8 @@ func newRest() func(tp tape, x []result) result {
 		h = tp.Take(tp.Interpolate(tp.Gather(h, 1, rows), 1, twiceIndex, twiceWeight, 2), taken, 2, 4)
 		h = tp.CumSum(tp.Put(tp.Expand(h, 3, 2, 4), puts, tp.SliceStep(x[0], 2, 16, -3, 1), true), 1, true, true)
 		h = tp.Put(h, puts, tp.SliceStep(x[0], 2, 16, -3, 1), false)
+		h = tp.Add(tp.Max(h, 0), tp.Reshape(tp.Min(h, 0, 2), 2, 1))
+		h = tp.Add(tp.LogSumExp(h, 0), tp.Prod(h, 0))
 		return tp.Sum(h)
 	}
 }

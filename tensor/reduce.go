@@ -13,30 +13,11 @@ func (t *Tape) total(op string, x *Tensor, mean bool, dims []int) *Tensor {
 	if t.stop(op, x) {
 		return nil
 	}
-	var over [MaxRank]bool
-	for _, d := range dims {
-		i := d
-		if i < 0 {
-			i += x.rank
-		}
-		if i < 0 || i >= x.rank || over[i] {
-			return t.fail(op, "dimension %d of %v does not exist, or is given twice", d, x.shape())
-		}
-		over[i] = true
+	over, ok := t.over(op, x, dims)
+	if !ok {
+		return nil
 	}
-	var shape [MaxRank]int
-	rank := 0
-	for i, d := range x.Shape() {
-		if len(dims) == 0 {
-			over[i] = true
-		} else if !over[i] {
-			shape[rank] = d
-			rank++
-		}
-	}
-	if rank == 0 {
-		shape[0], rank = 1, 1
-	}
+	shape, rank := left(x, &over)
 	y := t.result(shape[:rank]...)
 	f := 1.
 	if mean {
@@ -50,6 +31,37 @@ func (t *Tape) total(op string, x *Tensor, mean bool, dims []int) *Tensor {
 		}
 	}
 	return t.record(n)
+}
+
+// over resolves the dimensions of a reduction: all if none are given. It records an error if
+// there is something wrong with them.
+func (t *Tape) over(op string, x *Tensor, dims []int) (over [MaxRank]bool, ok bool) {
+	for _, d := range dims {
+		i := fromEnd(d, x.rank)
+		if i < 0 || over[i] {
+			t.fail(op, "dimension %d of %v does not exist, or is given twice", d, x.shape())
+			return over, false
+		}
+		over[i] = true
+	}
+	for i := range x.rank {
+		over[i] = over[i] || len(dims) == 0
+	}
+	return over, true
+}
+
+// left is the shape that is left of x.
+func left(x *Tensor, over *[MaxRank]bool) (shape [MaxRank]int, rank int) {
+	for i, d := range x.Shape() {
+		if !over[i] {
+			shape[rank] = d
+			rank++
+		}
+	}
+	if rank == 0 {
+		shape[0], rank = 1, 1
+	}
+	return shape, rank
 }
 
 // reduce sets dst to f times the sums of g, of x's shape, over some of its dimensions,

@@ -462,6 +462,8 @@ func calls() []call {
 		}},
 		{"put: [2 2] needs as many indices, got 3", func(t tape, x func(...int) result) result { return t.Put(x(2, 3), make([]int32, 3), x(2, 2), false) }},
 		{"put: index 6 at 0 is not one of 0 to 5, for [2 3]", func(t tape, x func(...int) result) result { return t.Put(x(2, 3), []int32{6}, x(1), true) }},
+		{"max: dimension 2 of [2 3] does not exist", func(t tape, x func(...int) result) result { return t.Max(x(2, 3), 2) }},
+		{"prod: dimension -1 of [2 3] does not exist, or is given twice", func(t tape, x func(...int) result) result { return t.Prod(x(2, 3), 1, -1) }},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}

@@ -77,6 +77,7 @@ type lineJob struct {
 	Lines
 	op     func(j *lineJob, outer, lo, hi int)
 	x, y   []float32
+	dx, dy []float32
 	pieces int
 	group  int // outer indices in a piece
 	size   int // rows or columns in a piece
