@@ -13,6 +13,9 @@ type AttentionOptions struct {
 	// Lengths are how many rows of each sequence are seen; the others are padding. Nil
 	// means all.
 	Lengths []int
+	// Tokens, [N, T], are what the rows stand for, in place of Lengths: those of 0 at the end
+	// of a sequence are padding. Nil means that there is none. It gets no gradient.
+	Tokens *Tensor
 }
 
 // Attention returns multi-head scaled dot-product attention of queries q, keys k and
@@ -32,13 +35,38 @@ func (t *Tape) Attention(q, k, v *Tensor, o AttentionOptions) *Tensor {
 	if o.Lengths != nil && (len(o.Lengths) != q.dims[0] || slices.Min(o.Lengths) < 1 || slices.Max(o.Lengths) > q.dims[1]) {
 		return t.fail("attention", "lengths %v of %v must be from 1 to %d, one for each sequence", slices.Clone(o.Lengths), q.shape(), q.dims[1])
 	}
-	n := node{back: attentionBack, in: [4]*Tensor{q, k, v}, kind: o.Heads, flag: o.Causal, ints: o.Lengths}
+	if o.Tokens != nil {
+		if o.Lengths = t.lengths(o.Tokens, q, o.Lengths); o.Lengths == nil {
+			return nil
+		}
+	}
+	n := node{back: attentionBack, in: [4]*Tensor{q, k, v, o.Tokens}, kind: o.Heads, flag: o.Causal, ints: o.Lengths}
 	s := sequences(&n)
 	t.flops += 4 * s.Batch * s.Len * s.Len * s.Width
 	n.out = t.result(q.Shape()...)
 	n.buf = t.arena.get(s.Batch * s.Heads * s.Len)
 	kernel.Attention(&s, n.out.Data, n.buf, q.Data, k.Data, v.Data)
 	return t.record(n)
+}
+
+// lengths returns those of sequences x without their padding, at least 1.
+func (t *Tape) lengths(tokens, x *Tensor, given []int) []int {
+	if t.stop("attention", tokens) {
+		return nil
+	}
+	n, rows := x.dims[0], x.dims[1]
+	if tokens.rank != 2 || tokens.dims[0] != n || tokens.dims[1] != rows || given != nil {
+		t.fail("attention", "tokens %v must be one for each row of %v, and no lengths be given", tokens.shape(), x.shape())
+		return nil
+	}
+	lengths := t.ints(n)
+	for i := range lengths {
+		row := tokens.Data[i*rows : (i+1)*rows]
+		for lengths[i] = rows; lengths[i] > 1 && row[lengths[i]-1] == 0; {
+			lengths[i]--
+		}
+	}
+	return lengths
 }
 
 func sequences(n *node) kernel.Sequences {

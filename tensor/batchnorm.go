@@ -64,7 +64,7 @@ func (t *Tape) batchNorm(x, res, gamma, beta *Tensor, s *BatchNormState, relu bo
 	}
 	kernel.Normalize(y.Data, x.Data, r, shift, scale, offset, relu)
 	t.arena.put(coef)
-	n := node{back: batchNormBack, out: y, in: [4]*Tensor{x, gamma, beta, res}, buf: m, flag: fixed}
+	n := node{back: batchNormBack, out: y, in: [4]*Tensor{x, gamma, beta, res}, buf: m, flag: fixed, f: float32(eps), norm: s}
 	if relu {
 		n.kind = 1
 	}

@@ -33,7 +33,13 @@ func (t *Tape) extreme(op string, r kernel.Reduction, x *Tensor, dims []int) *Te
 	}
 	y := t.result(shape[:rank]...)
 	kernel.Reduce(r, &l, y.Data, x.Data)
-	return t.record(node{back: extremeBack, out: y, in: [4]*Tensor{x}, kind: int(r), lines: l})
+	n := node{back: extremeBack, out: y, in: [4]*Tensor{x}, kind: int(r), lines: l}
+	for i, gone := range over[:x.rank] {
+		if gone {
+			n.at[i] = 1
+		}
+	}
+	return t.record(n)
 }
 
 func extremeBack(t *Tape, n *node) {
@@ -43,7 +49,7 @@ func extremeBack(t *Tape, n *node) {
 }
 
 // adjacent returns x as lines along the dimensions over which something is to be done: x
-// itself if they follow each other, else with these last.
+// itself if they follow each other, else with these last, which over says then.
 func (t *Tape) adjacent(x *Tensor, over *[MaxRank]bool) (*Tensor, kernel.Lines) {
 	var order [MaxRank]int
 	kept, runs, l := 0, 0, kernel.Lines{Outer: 1, From: 1, To: 1, Inner: 1}
@@ -80,5 +86,8 @@ func (t *Tape) adjacent(x *Tensor, over *[MaxRank]bool) (*Tensor, kernel.Lines) 
 		}
 	}
 	l.Outer, l.Inner = l.Outer*l.Inner, 1
+	for i := range x.rank {
+		over[i] = i >= kept
+	}
 	return t.Permute(x, order[:x.rank]...), l
 }

@@ -143,7 +143,7 @@ func (t *Tape) gather(op string, x *Tensor, dim int, l *kernel.Lines) *Tensor {
 		return nil
 	}
 	kernel.Gather(l, y.Data, x.Data)
-	return t.record(node{back: gatherBack, out: y, in: [4]*Tensor{x}, lines: *l})
+	return t.record(node{back: gatherBack, out: y, in: [4]*Tensor{x}, lines: *l, kind: dim})
 }
 
 func gatherBack(t *Tape, n *node) {

@@ -9,32 +9,17 @@ import (
 // LayerNorm normalises each row of x [..., C] to mean 0 and variance 1 and returns that
 // times gamma plus beta, each [C] or nil: PyTorch's layer_norm over the last dimension.
 func (t *Tape) LayerNorm(x, gamma, beta *Tensor, eps float32) *Tensor {
-	return t.rowNorm("layer norm", x, gamma, beta, eps, false)
-}
-
-// RMSNorm returns each row of x [..., C] over the root of the mean of its squares plus eps,
-// times gamma [C] or nil: PyTorch's rms_norm over the last dimension (Zhang and Sennrich 2019,
-// arXiv 1910.07467).
-func (t *Tape) RMSNorm(x, gamma *Tensor, eps float32) *Tensor {
-	return t.rowNorm("rms norm", x, gamma, nil, eps, true)
-}
-
-func (t *Tape) rowNorm(op string, x, gamma, beta *Tensor, eps float32, rms bool) *Tensor {
-	if t.stop(op, x) || !t.affineFits(op, x, gamma, beta) {
+	if t.stop("layer norm", x) || !t.affineFits("layer norm", x, gamma, beta) {
 		return nil
 	}
 	rows, _ := x.rows()
 	y := t.result(x.Shape()...)
 	stats := t.arena.get(3 * rows)
 	g, b := t.orConstant(gamma, x, 1), t.orConstant(beta, x, 0)
-	if rms {
-		kernel.RMSNorm(y.Data, x.Data, g, b, stats, float64(eps))
-	} else {
-		kernel.LayerNorm(y.Data, x.Data, g, b, stats, float64(eps))
-	}
+	kernel.LayerNorm(y.Data, x.Data, g, b, stats, float64(eps))
 	t.putConstant(gamma, g)
 	t.putConstant(beta, b)
-	return t.record(node{back: layerNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, flag: rms})
+	return t.record(node{back: layerNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, f: eps})
 }
 
 // orConstant returns p's values, or the value v for each channel of x.
@@ -66,11 +51,7 @@ func layerNormBack(t *Tape, n *node) {
 	dy := n.out.Grad
 	dx, add := t.take(x, n.out)
 	g := t.orConstant(gamma, x, 1)
-	if n.flag {
-		kernel.RMSNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
-	} else {
-		kernel.LayerNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
-	}
+	kernel.LayerNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
 	t.putConstant(gamma, g)
 	t.store(gamma, dgamma)
 	t.store(beta, dbeta)
@@ -124,7 +105,7 @@ func (t *Tape) GroupNorm(x, gamma, beta *Tensor, groups int, eps float32) *Tenso
 	kernel.GroupNorm(y.Data, x.Data, g, b, stats, x.dims[0], groups, float64(eps))
 	t.putConstant(gamma, g)
 	t.putConstant(beta, b)
-	return t.record(node{back: groupNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, kind: groups})
+	return t.record(node{back: groupNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, kind: groups, f: eps})
 }
 
 func groupNormBack(t *Tape, n *node) {

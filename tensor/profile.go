@@ -60,10 +60,14 @@ func (p *profile) forward(t *Tape, n *node) {
 			bytes += 4 * len(x.Data)
 		}
 	}
-	name := runtime.FuncForPC(reflect.ValueOf(n.back).Pointer()).Name()
-	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "Back")
-	p.ops = append(p.ops, OpTime{Layer: t.scope, Op: name, Forward: now.Sub(p.mark), FLOPs: t.flops - p.flops, Bytes: bytes})
+	p.ops = append(p.ops, OpTime{Layer: t.scope, Op: n.name(), Forward: now.Sub(p.mark), FLOPs: t.flops - p.flops, Bytes: bytes})
 	p.mark, p.flops = time.Now(), t.flops
+}
+
+// name names a node's operation.
+func (n *node) name() string {
+	name := runtime.FuncForPC(reflect.ValueOf(n.back).Pointer()).Name()
+	return strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "Back")
 }
 
 // backward notes the way back of operation i.

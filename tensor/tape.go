@@ -48,32 +48,35 @@ type Tape struct {
 	scope   string
 	err     error
 	profile *profile
+	trace   func(Traced)
 	seed    [1]float32
 
 	random  uint64    // key of the minibatch's random numbers
 	sites   uint64    // operations of the pass that have drawn some
 	sums    []float64 // memory to work in
 	sources []*Tensor // inputs of operations with many
+	numbers []int     // that operations read from tensors
 }
 
 // node is one operation, kept flat so that recording it allocates nothing.
 type node struct {
-	back    func(t *Tape, n *node)
-	out     *Tensor
-	in      [4]*Tensor
-	more    []*Tensor // inputs of operations with any number of them
-	buf     []float32 // what forward keeps for backward
-	ints    []int     // likewise, labels for example
-	cond    []bool
-	index   []int32
-	lines   kernel.Lines
-	f, g, h float32
-	flag    bool
-	kind    int
-	at      [MaxRank]int // offsets, or an order of dimensions
-	conv    kernel.Conv
-	key     uint64
-	op      Operation
+	back  func(t *Tape, n *node)
+	out   *Tensor
+	in    [4]*Tensor
+	more  []*Tensor // inputs of operations with any number of them
+	buf   []float32 // what forward keeps for backward
+	ints  []int     // likewise, labels for example
+	cond  []bool
+	index []int32
+	lines kernel.Lines
+	f, g  float32
+	flag  bool
+	kind  int
+	at    [MaxRank]int // offsets, or an order of dimensions
+	conv  kernel.Conv
+	norm  *BatchNormState
+	key   uint64
+	op    Operation
 
 	block Block
 }
@@ -91,6 +94,7 @@ func (t *Tape) Reset(mode Mode) {
 	t.sites = 0
 	clear(t.sources)
 	t.sources = t.sources[:0]
+	t.numbers = t.numbers[:0]
 	t.mode = mode
 	t.scope = ""
 	t.err = nil
@@ -213,12 +217,18 @@ func (t *Tape) Input(data []float32, shape ...int) *Tensor {
 	}
 	x := t.header(shape...)
 	x.Data = data
+	if t.trace != nil {
+		t.trace(Traced{Layer: t.scope, Op: InputOp, Out: x})
+	}
 	return x
 }
 
 // record appends an operation whose result is n.out, if any of its inputs needs a
 // gradient.
 func (t *Tape) record(n node) *Tensor {
+	if t.trace != nil {
+		t.trace(n.traced(t.scope))
+	}
 	if t.mode == Eval {
 		t.arena.put(n.buf)
 		return n.out

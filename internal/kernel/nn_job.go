@@ -16,7 +16,6 @@ type nnJob struct {
 	cols    int
 	f       [4]float32
 	add     bool
-	rms     bool
 	key     uint64
 	most    uint32
 	act     Activation

@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/monge-ml/monge/nn"
@@ -35,7 +34,7 @@ func (c bert) build(b nn.Builder, o Options) nn.Layer {
 	if o.Input[0] > bertPositions {
 		b.Fail("texts of %d tokens; there are positions for %d", o.Input[0], bertPositions)
 	}
-	text := &tokens{vocabulary: c.vocabulary}
+	text := &tokens{}
 	p := b.In("bert")
 	net := nn.Sequential{newBERTEmbeddings(p.In("embeddings"), c, text)}
 	for i := range c.Layers {
@@ -66,37 +65,8 @@ func firstRow(width int) nn.Layer {
 	})
 }
 
-// tokens are the texts of the minibatch at hand.
-type tokens struct {
-	vocabulary int
-	ids        []int
-	lengths    []int // of each text, without its padding; at least 1
-}
-
-// read takes the ids of x [N, T]. It returns false, and the tape has an error, if one is
-// none.
-func (s *tokens) read(t *tensor.Tape, x *tensor.Tensor) bool {
-	if t.Err() != nil {
-		return false
-	}
-	s.ids, s.lengths = s.ids[:0], s.lengths[:0]
-	n := x.Dim(1)
-	for i, v := range x.Data {
-		if !(v >= 0 && v < float32(s.vocabulary)) || float64(v) != math.Trunc(float64(v)) {
-			t.Fail("tokens", "token %d of text %d is %g; it must be a whole number from 0 to %d", i%n, i/n, v, s.vocabulary-1)
-			return false
-		}
-		s.ids = append(s.ids, int(v))
-	}
-	for i := 0; i < len(s.ids); i += n {
-		length := n
-		for length > 1 && s.ids[i+length-1] == 0 {
-			length--
-		}
-		s.lengths = append(s.lengths, length)
-	}
-	return true
-}
+// tokens are the ids [N, T] of the minibatch at hand.
+type tokens struct{ ids *tensor.Tensor }
 
 // bertEmbeddings brings ids [N, T] to rows [N, T, width]: the sum of the embeddings of a
 // token, of its position, and of the first type, normalised.
@@ -118,13 +88,12 @@ func newBERTEmbeddings(b nn.Builder, c bert, text *tokens) *bertEmbeddings {
 
 func (e *bertEmbeddings) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	t.Scope("bert.embeddings")
-	if !e.text.read(t, x) {
+	if e.text.ids = x; t.Err() != nil {
 		return nil
 	}
-	n, length := x.Dim(0), x.Dim(1)
+	length := x.Dim(1)
 	place := t.Add(t.Slice(e.positions.Tensor(), 0, 0, length), t.Slice(e.types.Tensor(), 0, 0, 1))
-	words := t.Embedding(e.words.Tensor(), e.text.ids)
-	return e.norm.Forward(t, t.Add(t.Reshape(words, n, length, -1), place))
+	return e.norm.Forward(t, t.Add(t.EmbeddingOf(e.words.Tensor(), x), place))
 }
 
 // bertNorm is layer normalisation with BERT's epsilon.
@@ -163,7 +132,7 @@ func newBERTLayer(b nn.Builder, c bert, text *tokens) *bertLayer {
 
 func (l *bertLayer) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	q, k, v := l.query.Forward(t, x), l.key.Forward(t, x), l.value.Forward(t, x)
-	y := t.Attention(q, k, v, tensor.AttentionOptions{Heads: l.heads, Lengths: l.text.lengths})
+	y := t.Attention(q, k, v, tensor.AttentionOptions{Heads: l.heads, Tokens: l.text.ids})
 	for _, used := range []*tensor.Tensor{q, k, v} {
 		t.Release(used)
 	}

@@ -146,7 +146,7 @@ func TestBERTTokens(t *testing.T) {
 		x := slices.Concat(g.IDs...)
 		x[n+2] = bad
 		const want = "it must be a whole number from 0 to 49"
-		if _, err := m.Logits(theta, x); err == nil || !strings.Contains(err.Error(), "token 2 of text 1 is") || !strings.Contains(err.Error(), want) {
+		if _, err := m.Logits(theta, x); err == nil || !strings.Contains(err.Error(), "id 2 of row 1 is") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%g: error %v, want %q", bad, err, want)
 		}
 		if _, err := m.Gradient(grad, theta, x, g.Labels, objective.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
