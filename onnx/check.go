@@ -14,14 +14,14 @@ func (m *Model) check() error {
 	known := map[string]bool{"": true}
 	for _, v := range g.Inputs {
 		if v.Name == "" || known[v.Name] {
-			return fmt.Errorf("there are two inputs, or none, of the name %s", show(v.Name))
+			return fmt.Errorf("there are two inputs, or none, of the name %s", Show(v.Name))
 		}
 		known[v.Name] = true
 	}
 	seen := map[string]bool{}
 	for _, t := range g.Initializers {
 		if t.Name == "" || seen[t.Name] {
-			return fmt.Errorf("there are two initializers, or none, of the name %s", show(t.Name))
+			return fmt.Errorf("there are two initializers, or none, of the name %s", Show(t.Name))
 		}
 		seen[t.Name], known[t.Name] = true, true
 	}
@@ -29,7 +29,7 @@ func (m *Model) check() error {
 	for _, n := range g.Nodes {
 		for _, name := range n.Outputs {
 			if name != "" && (made[name] || known[name]) {
-				return fmt.Errorf("node %s writes %s, which is there already", n.Label(), show(name))
+				return fmt.Errorf("node %s writes %s, which is there already", n.Label(), Show(name))
 			}
 			made[name] = true
 		}
@@ -40,9 +40,9 @@ func (m *Model) check() error {
 				continue
 			}
 			if made[name] {
-				return fmt.Errorf("node %s reads %s before that is computed: the nodes are not in order, or go in a circle", n.Label(), show(name))
+				return fmt.Errorf("node %s reads %s before that is computed: the nodes are not in order, or go in a circle", n.Label(), Show(name))
 			}
-			return fmt.Errorf("node %s reads %s, which nothing gives", n.Label(), show(name))
+			return fmt.Errorf("node %s reads %s, which nothing gives", n.Label(), Show(name))
 		}
 		for _, name := range n.Outputs {
 			known[name] = true
@@ -53,14 +53,14 @@ func (m *Model) check() error {
 	}
 	for _, v := range g.Outputs {
 		if v.Name == "" || !known[v.Name] {
-			return fmt.Errorf("output %s is computed by no node", show(v.Name))
+			return fmt.Errorf("output %s is computed by no node", Show(v.Name))
 		}
 	}
 	return nil
 }
 
-// show makes a name from a file fit for an error.
-func show(name string) string {
+// Show makes a name from a file fit for an error.
+func Show(name string) string {
 	const most = 80
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -72,4 +72,10 @@ func show(name string) string {
 		name = strings.ToValidUTF8(name[:most], "") + "..."
 	}
 	return `"` + name + `"`
+}
+
+// Printable replaces what a terminal could take for a command.
+func Printable(s string) string {
+	s = Show(s)
+	return s[1 : len(s)-1]
 }

@@ -19,7 +19,7 @@ func (m *Model) readExternal(dir string) error {
 			continue
 		}
 		if err := r.read(t); err != nil {
-			return fmt.Errorf("the data of tensor %s: %w", show(t.Name), err)
+			return fmt.Errorf("the data of tensor %s: %w", Show(t.Name), err)
 		}
 	}
 	return nil
@@ -66,7 +66,7 @@ func (e *external) open(name string) (*os.File, error) {
 		return nil, fmt.Errorf("the data are in more than %d files", maxFiles)
 	}
 	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("the file %s lies outside the model's directory", show(name))
+		return nil, fmt.Errorf("the file %s lies outside the model's directory", Show(name))
 	}
 	if e.root == nil {
 		root, err := os.OpenRoot(e.dir)
@@ -77,10 +77,10 @@ func (e *external) open(name string) (*os.File, error) {
 	}
 	f, err := e.root.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s beside the model: it belongs to it, download it as well", show(name))
+		return nil, fmt.Errorf("there is no file %s beside the model: it belongs to it, download it as well", Show(name))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the file %s can't be opened in the model's directory: %w", show(name), err)
+		return nil, fmt.Errorf("the file %s can't be opened in the model's directory: %w", Show(name), err)
 	}
 	e.files[name] = f
 	return f, nil
@@ -100,7 +100,7 @@ func (e *external) read(t *Tensor) error {
 			length, err = strconv.ParseInt(p.Value, 10, 64)
 		}
 		if err != nil || offset < 0 {
-			return fmt.Errorf("%s is %s; it must be a number", p.Key, show(p.Value))
+			return fmt.Errorf("%s is %s; it must be a number", p.Key, Show(p.Value))
 		}
 	}
 	if name == "" {
@@ -117,13 +117,13 @@ func (e *external) read(t *Tensor) error {
 	need := int64(t.Len()) * int64(t.DType.Size())
 	switch size := info.Size(); {
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", show(name))
+		return fmt.Errorf("%s is not a regular file", Show(name))
 	case t.DType.Size() == 0:
 		return fmt.Errorf("it is of %v, which is not read", t.DType)
 	case length >= 0 && length != need:
 		return fmt.Errorf("%v of shape %v needs %d bytes, the file says %d", t.DType, t.Dims, need, length)
 	case offset > size || need > size-offset:
-		return fmt.Errorf("%s has %d bytes, %d from %d on are wanted: it is cut off, or of another model", show(name), size, need, offset)
+		return fmt.Errorf("%s has %d bytes, %d from %d on are wanted: it is cut off, or of another model", Show(name), size, need, offset)
 	}
 	// Tensors may share their data, but not for ever: a small file can't ask for any memory.
 	const least = 64 << 20

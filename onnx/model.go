@@ -105,7 +105,7 @@ func (n *Node) Label() string {
 	if name == "" && len(n.Outputs) > 0 {
 		name = n.Outputs[0]
 	}
-	return n.FullOp() + " " + show(name)
+	return n.FullOp() + " " + Show(name)
 }
 
 // FullOp is the operator with its domain, if that is not ONNX's own.

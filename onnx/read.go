@@ -226,7 +226,7 @@ func (n *Node) parse(b []byte) error {
 			a := &Attr{}
 			n.Attrs = append(n.Attrs, a)
 			if err := a.parse(b); err != nil {
-				return true, fmt.Errorf("node %s: %w", show(n.Name), err)
+				return true, fmt.Errorf("node %s: %w", Show(n.Name), err)
 			}
 		case 7:
 			n.Domain = string(b)
@@ -336,7 +336,7 @@ func (v *Value) parseTensorType(b []byte) error {
 					return true, nil
 				}
 				if len(v.Shape) >= maxRank {
-					return true, fmt.Errorf("%s has more than %d dimensions", show(v.Name), maxRank)
+					return true, fmt.Errorf("%s has more than %d dimensions", Show(v.Name), maxRank)
 				}
 				var d Dim
 				err := fields(b, &d.extra, func(num protowire.Number, n uint64, b []byte) (bool, error) {

@@ -95,11 +95,11 @@ func (t *Tensor) Ints() ([]int64, error) {
 func (t *Tensor) readable(float bool) error {
 	switch {
 	case t.DType.Size() == 0:
-		return fmt.Errorf("tensor %s is of %v, which is not read", show(t.Name), t.DType)
+		return fmt.Errorf("tensor %s is of %v, which is not read", Show(t.Name), t.DType)
 	case t.DType.IsFloat() != float:
-		return fmt.Errorf("tensor %s is of %v", show(t.Name), t.DType)
+		return fmt.Errorf("tensor %s is of %v", Show(t.Name), t.DType)
 	case t.External():
-		return fmt.Errorf("tensor %s lies in another file, which was not read", show(t.Name))
+		return fmt.Errorf("tensor %s lies in another file, which was not read", Show(t.Name))
 	}
 	return nil
 }
@@ -216,10 +216,10 @@ func (t *Tensor) narrowed(ints []byte) []byte {
 func (t *Tensor) addDim(v uint64) error {
 	const most = 1 << 40
 	if v > most {
-		return fmt.Errorf("tensor %s has a dimension of %d", show(t.Name), int64(v))
+		return fmt.Errorf("tensor %s has a dimension of %d", Show(t.Name), int64(v))
 	}
 	if len(t.Dims) >= maxRank {
-		return fmt.Errorf("tensor %s has more than %d dimensions", show(t.Name), maxRank)
+		return fmt.Errorf("tensor %s has more than %d dimensions", Show(t.Name), maxRank)
 	}
 	t.Dims = append(t.Dims, int(v))
 	return nil
@@ -229,7 +229,7 @@ func (t *Tensor) addDim(v uint64) error {
 func (t *Tensor) checkSize() error {
 	size := t.DType.Size()
 	if t.DType == 0 {
-		return fmt.Errorf("tensor %s has no type", show(t.Name))
+		return fmt.Errorf("tensor %s has no type", Show(t.Name))
 	}
 	if size == 0 || t.text {
 		return nil // an error when it is read
@@ -237,12 +237,12 @@ func (t *Tensor) checkSize() error {
 	n := 1
 	for _, d := range t.Dims {
 		if d != 0 && n > math.MaxInt/16/d {
-			return fmt.Errorf("tensor %s of shape %v is larger than any file", show(t.Name), t.Dims)
+			return fmt.Errorf("tensor %s of shape %v is larger than any file", Show(t.Name), t.Dims)
 		}
 		n *= d
 	}
 	if !t.External() && len(t.raw) != n*size {
-		return fmt.Errorf("tensor %s, %v of shape %v, needs %d bytes and has %d", show(t.Name), t.DType, t.Dims, n*size, len(t.raw))
+		return fmt.Errorf("tensor %s, %v of shape %v, needs %d bytes and has %d", Show(t.Name), t.DType, t.Dims, n*size, len(t.raw))
 	}
 	return nil
 }
@@ -250,4 +250,13 @@ func (t *Tensor) checkSize() error {
 // Equal reports whether two tensors have the same name, type, shape and bits.
 func (t *Tensor) Equal(o *Tensor) bool {
 	return t.Name == o.Name && t.DType == o.DType && fmt.Sprint(t.Dims) == fmt.Sprint(o.Dims) && bytes.Equal(t.raw, o.raw)
+}
+
+// ParseTensor reads a file that holds one tensor.
+func ParseTensor(b []byte) (*Tensor, error) {
+	t := &Tensor{}
+	if err := t.parse(b); err != nil {
+		return nil, fmt.Errorf("not a tensor in ONNX's format, or a damaged one: %w", err)
+	}
+	return t, nil
 }

@@ -29,7 +29,7 @@ func (m *Model) Marshal() ([]byte, error) {
 	for _, t := range m.tensors() {
 		size += len(t.raw)
 		if t.External() {
-			return nil, fmt.Errorf("tensor %s lies in another file, which was not read", show(t.Name))
+			return nil, fmt.Errorf("tensor %s lies in another file, which was not read", Show(t.Name))
 		}
 	}
 	if size >= maxFile {

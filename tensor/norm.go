@@ -9,17 +9,32 @@ import (
 // LayerNorm normalises each row of x [..., C] to mean 0 and variance 1 and returns that
 // times gamma plus beta, each [C] or nil: PyTorch's layer_norm over the last dimension.
 func (t *Tape) LayerNorm(x, gamma, beta *Tensor, eps float32) *Tensor {
-	if t.stop("layer norm", x) || !t.affineFits("layer norm", x, gamma, beta) {
+	return t.rowNorm("layer norm", x, gamma, beta, eps, false)
+}
+
+// RMSNorm returns each row of x [..., C] over the root of the mean of its squares plus eps,
+// times gamma [C] or nil: PyTorch's rms_norm over the last dimension (Zhang and Sennrich 2019,
+// arXiv 1910.07467).
+func (t *Tape) RMSNorm(x, gamma *Tensor, eps float32) *Tensor {
+	return t.rowNorm("rms norm", x, gamma, nil, eps, true)
+}
+
+func (t *Tape) rowNorm(op string, x, gamma, beta *Tensor, eps float32, rms bool) *Tensor {
+	if t.stop(op, x) || !t.affineFits(op, x, gamma, beta) {
 		return nil
 	}
 	rows, _ := x.rows()
 	y := t.result(x.Shape()...)
 	stats := t.arena.get(3 * rows)
 	g, b := t.orConstant(gamma, x, 1), t.orConstant(beta, x, 0)
-	kernel.LayerNorm(y.Data, x.Data, g, b, stats, float64(eps))
+	if rms {
+		kernel.RMSNorm(y.Data, x.Data, g, b, stats, float64(eps))
+	} else {
+		kernel.LayerNorm(y.Data, x.Data, g, b, stats, float64(eps))
+	}
 	t.putConstant(gamma, g)
 	t.putConstant(beta, b)
-	return t.record(node{back: layerNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, f: eps})
+	return t.record(node{back: layerNormBack, out: y, in: [4]*Tensor{x, gamma, beta}, buf: stats, flag: rms, f: eps})
 }
 
 // orConstant returns p's values, or the value v for each channel of x.
@@ -51,7 +66,11 @@ func layerNormBack(t *Tape, n *node) {
 	dy := n.out.Grad
 	dx, add := t.take(x, n.out)
 	g := t.orConstant(gamma, x, 1)
-	kernel.LayerNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
+	if n.flag {
+		kernel.RMSNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
+	} else {
+		kernel.LayerNormGrad(dx, dgamma, dbeta, dy, x.Data, g, n.buf, add)
+	}
 	t.putConstant(gamma, g)
 	t.store(gamma, dgamma)
 	t.store(beta, dbeta)

@@ -134,6 +134,17 @@ var operationCases = map[string]torchCase{
 	"log-sum-exp of the middle":         of(func(t tape, x []result) result { return t.LogSumExp(four(t, x[0]), 1) }, []int{2, 3, 17}),
 	"log-sum-exp of the first and last": of(func(t tape, x []result) result { return t.LogSumExp(four(t, x[0]), 0, -1) }, []int{4, 2, 5}),
 
+	"lrn":                            of(func(t tape, x []result) result { return t.LRN(four(t, x[0]), 5, .7, .75, 1) }, []int{2, 3, 9}),
+	"lrn, even":                      of(func(t tape, x []result) result { return t.LRN(four(t, x[0]), 4, .7, .6, 2) }, []int{2, 7}),
+	"lrn, wide":                      of(func(t tape, x []result) result { return t.LRN(four(t, x[0]), 9, .7, .75, 1) }, []int{3}),
+	"rms norm":                       of(func(t tape, x []result) result { return t.RMSNorm(x[0], x[1], 1e-5) }, []int{3, 2, 5}, []int{5}),
+	"rms norm, not affine":           of(func(t tape, x []result) result { return t.RMSNorm(four(t, x[0]), nil, 1e-2) }, []int{3, 37}),
+	"rms norm of a vector":           of(func(t tape, x []result) result { return t.RMSNorm(x[0], x[1], 1e-5) }, []int{19}, []int{19}),
+	"layer norm of a vector":         layerNorm([]int{19}, []int{19}, []int{19}),
+	"layer norm of eight dimensions": layerNorm([]int{2, 1, 2, 1, 1, 1, 2, 7}, []int{7}, []int{7}),
+	"instance norm":                  groupNorm(19, []int{2, 3, 4, 19}, []int{19}, []int{19}),
+	"instance norm of sequences":     groupNorm(3, []int{2, 5, 3}),
+
 	"add of eight dimensions":           of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 2, 1, 2, 1, 3, 1}, []int{1, 2, 2, 1, 3, 2}),
 	"permute of eight dimensions":       of(func(t tape, x []result) result { return t.Permute(x[0], 7, 1, 5, 3, 4, 2, 6, 0) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
 	"sum over four of eight dimensions": of(func(t tape, x []result) result { return t.Sum(x[0], 0, 2, 5, 7) }, []int{2, 1, 2, 2, 1, 3, 1, 2}),
@@ -345,6 +356,42 @@ func TestReductionGradients(t *testing.T) {
 	})
 }
 
+// farApart fills with numbers whose deviation is large beside a finite difference.
+func farApart(rng *rand.Rand, x []float32) {
+	apart(rng, x)
+	for i := range x {
+		x[i] *= 10
+	}
+}
+
+func TestNormGradients(t *testing.T) {
+	everyLevel(t, func(t *testing.T) {
+		for _, shape := range [][]int{{1}, {19}, {3, 17}, {2, 1, 3}, {1, 2, 2, 16}, {2, 1, 2, 1, 33}, {1, 2, 1, 2, 1, 5}, {2, 1, 1, 2, 1, 1, 2, 7}} {
+			c := []int{shape[len(shape)-1]}
+			s := gradcheck.Settings{Fill: between(.5, 2)}
+			gradcheck.Check(t, "rms norm", s, func(t tape, x []result) result { return t.RMSNorm(x[0], x[1], .1) }, shape, c)
+			gradcheck.Check(t, "rms norm of a result", s, func(t tape, x []result) result {
+				h := t.Map(tensor.Affine, x[0], 1, 0)
+				return t.Mul(h, t.Keep(t.RMSNorm(h, nil, .1)))
+			}, shape)
+			if c[0] > 1 {
+				gradcheck.Check(t, "layer norm", gradcheck.Settings{Fill: farApart}, layerNorm().op, shape, c, c)
+			}
+			for _, size := range []int{1, 2, 3, 5, 8, 100} {
+				gradcheck.Check(t, "lrn", gradcheck.Settings{}, func(t tape, x []result) result { return t.LRN(x[0], size, .5, .75, 1) }, shape)
+				gradcheck.Check(t, "lrn of a result", gradcheck.Settings{}, func(t tape, x []result) result {
+					h := t.Map(tensor.Affine, x[0], 1, 0)
+					return t.Mul(h, t.Keep(t.LRN(h, size, .5, .5, 2)))
+				}, shape)
+			}
+		}
+		for _, shape := range [][]int{{2, 3, 1}, {1, 7, 16}, {3, 2, 2, 19}, {2, 1, 3, 2, 5}, {2, 2, 1, 1, 2, 4}} {
+			c := []int{shape[len(shape)-1]}
+			gradcheck.Check(t, "instance norm", gradcheck.Settings{Fill: farApart}, groupNorm(c[0]).op, shape, c, c)
+		}
+	})
+}
+
 func TestMatMulGradients(t *testing.T) {
 	everyLevel(t, func(t *testing.T) {
 		for _, shapes := range [][2][]int{
@@ -389,8 +436,8 @@ func newRest() func(tp tape, x []result) result {
 		h = tp.Put(h, puts, tp.SliceStep(x[0], 2, 16, -3, 1), false)
 		h = tp.Add(tp.Max(h, 0), tp.Reshape(tp.Min(h, 0, 2), 2, 1))
 		h = tp.Add(tp.LogSumExp(h, 0), tp.Prod(h, 0))
-		return tp.Sum(h)
+		return tp.Sum(tp.RMSNorm(tp.LRN(tp.LayerNorm(h, nil, nil, 1e-5), 2, .5, .75, 1), x[4], 1e-5))
 	}
 }
 
-var restShapes, condShape = [][]int{{3, 2, 17}, {17}, {1}, {2, 1, 17, 17}}, []int{2, 17}
+var restShapes, condShape = [][]int{{3, 2, 17}, {17}, {1}, {2, 1, 17, 17}, {4}}, []int{2, 17}

@@ -483,6 +483,8 @@ func calls() []call {
 		{"put: index 6 at 0 is not one of 0 to 5, for [2 3]", func(t tape, x func(...int) result) result { return t.Put(x(2, 3), []int32{6}, x(1), true) }},
 		{"max: dimension 2 of [2 3] does not exist", func(t tape, x func(...int) result) result { return t.Max(x(2, 3), 2) }},
 		{"prod: dimension -1 of [2 3] does not exist, or is given twice", func(t tape, x func(...int) result) result { return t.Prod(x(2, 3), 1, -1) }},
+		{"lrn: a window of 0 channels, for [2 3]", func(t tape, x func(...int) result) result { return t.LRN(x(2, 3), 0, 1, 1, 1) }},
+		{"rms norm: weight [2] does not fit input [2 4]", func(t tape, x func(...int) result) result { return t.RMSNorm(x(2, 4), x(2), 1e-5) }},
 		{"square: input 0 is nil", func(t tape, x func(...int) result) result { return t.Apply(square{}, nil) }},
 		{"picky: shape [2 3] is not to my taste", func(t tape, x func(...int) result) result { return t.Apply(picky{}, x(2, 3)) }},
 	}
@@ -529,7 +531,8 @@ func TestLevelsAgree(t *testing.T) {
 		tp := tensor.NewTape()
 		tp.Reset(tensor.Train)
 		h := tp.BatchNormReLU(tp.GELU(x[0]), x[0], x[1], x[2], newRunning(19))
-		h = tp.Softmax(tp.LayerNorm(tp.SiLU(h), x[1], x[2], 1e-5))
+		h = tp.Softmax(tp.LayerNorm(tp.RMSNorm(tp.SiLU(h), x[1], 1e-5), x[1], x[2], 1e-5))
+		h = tp.LogSumExp(tp.Map(tensor.Exp, tp.Map(tensor.Erf, tp.Div(h, x[0]), 0, 0), 0, 0), 0)
 		if err := tp.BackwardFrom(h, numbers(h.Len(), 2)); err != nil {
 			t.Fatal(err)
 		}

@@ -60,23 +60,23 @@ type Tape struct {
 
 // node is one operation, kept flat so that recording it allocates nothing.
 type node struct {
-	back  func(t *Tape, n *node)
-	out   *Tensor
-	in    [4]*Tensor
-	more  []*Tensor // inputs of operations with any number of them
-	buf   []float32 // what forward keeps for backward
-	ints  []int     // likewise, labels for example
-	cond  []bool
-	index []int32
-	lines kernel.Lines
-	f, g  float32
-	flag  bool
-	kind  int
-	at    [MaxRank]int // offsets, or an order of dimensions
-	conv  kernel.Conv
-	norm  *BatchNormState
-	key   uint64
-	op    Operation
+	back    func(t *Tape, n *node)
+	out     *Tensor
+	in      [4]*Tensor
+	more    []*Tensor // inputs of operations with any number of them
+	buf     []float32 // what forward keeps for backward
+	ints    []int     // likewise, labels for example
+	cond    []bool
+	index   []int32
+	lines   kernel.Lines
+	f, g, h float32
+	flag    bool
+	kind    int
+	at      [MaxRank]int // offsets, or an order of dimensions
+	conv    kernel.Conv
+	norm    *BatchNormState
+	key     uint64
+	op      Operation
 
 	block Block
 }

@@ -16,6 +16,7 @@ type nnJob struct {
 	cols    int
 	f       [4]float32
 	add     bool
+	rms     bool
 	key     uint64
 	most    uint32
 	act     Activation

@@ -6,6 +6,15 @@ import "math"
 // y = (x-mean)/sqrt(var+eps)*gamma + beta. stats receives three numbers a row
 // for LayerNormGrad. Statistics are accumulated in float64.
 func LayerNorm(y, x, gamma, beta, stats []float32, eps float64) {
+	layerNorm(y, x, gamma, beta, stats, eps, false)
+}
+
+// RMSNorm is LayerNorm without a mean: y = x/sqrt(mean of x*x + eps)*gamma + beta.
+func RMSNorm(y, x, gamma, beta, stats []float32, eps float64) {
+	layerNorm(y, x, gamma, beta, stats, eps, true)
+}
+
+func layerNorm(y, x, gamma, beta, stats []float32, eps float64, rms bool) {
 	cols := len(gamma)
 	sameLen("LayerNorm", len(y), len(x), len(stats)/3*cols)
 	sameLen("LayerNorm", cols, len(beta))
@@ -14,7 +23,7 @@ func LayerNorm(y, x, gamma, beta, stats []float32, eps float64) {
 			j.normRow(r)
 		}
 	}, len(stats)/3, cols)
-	j.dst, j.x, j.y, j.z, j.w, j.cols = y, x, gamma, beta, stats, cols
+	j.dst, j.x, j.y, j.z, j.w, j.cols, j.rms = y, x, gamma, beta, stats, cols, rms
 	j.partial = append(j.partial[:0], eps)
 	j.run()
 	j.release()
@@ -24,6 +33,9 @@ func (j *nnJob) normRow(r int) {
 	n := j.cols
 	x := j.x[r*n : (r+1)*n]
 	sum, sq := rowPairs(nil, nil, x)
+	if j.rms {
+		sum = 0
+	}
 	mean := sum / float64(n)
 	variance := max(0, sq/float64(n)-mean*mean)
 	if variance != variance || mean != mean {
@@ -45,10 +57,19 @@ func SetMoments(s []float32, mean, inv float64) {
 // LayerNormGrad is the way back from LayerNorm with its stats. dgamma and dbeta
 // are set, accumulated in float64; they may both be nil. dx may be dy, or nil.
 func LayerNormGrad(dx []float32, dgamma, dbeta []float64, dy, x, gamma, stats []float32, add bool) {
+	layerNormGrad(dx, dgamma, dbeta, dy, x, gamma, stats, add, false)
+}
+
+// RMSNormGrad is the same for RMSNorm.
+func RMSNormGrad(dx []float32, dgamma, dbeta []float64, dy, x, gamma, stats []float32, add bool) {
+	layerNormGrad(dx, dgamma, dbeta, dy, x, gamma, stats, add, true)
+}
+
+func layerNormGrad(dx []float32, dgamma, dbeta []float64, dy, x, gamma, stats []float32, add, rms bool) {
 	cols := len(gamma)
 	sameLen("LayerNormGrad", len(x), len(dy), len(stats)/3*cols)
 	j := newNNJob((*nnJob).normRowsGrad, len(stats)/3, cols)
-	j.dst, j.x, j.y, j.z, j.w, j.cols, j.add = dx, x, gamma, dy, stats, cols, add
+	j.dst, j.x, j.y, j.z, j.w, j.cols, j.add, j.rms = dx, x, gamma, dy, stats, cols, add, rms
 	j.size = max(j.size, (j.n+maxPieces-1)/maxPieces)
 	if dgamma != nil {
 		sameLen("LayerNormGrad", cols, len(dgamma), len(dbeta))
@@ -98,6 +119,9 @@ func (j *nnJob) normRowsGrad(piece, lo, hi int) {
 func (j *nnJob) normRowGrad(dx, dy, x, s []float32) {
 	n := float64(j.cols)
 	sum, prod := rowPairs(dy, j.y, x)
+	if j.rms {
+		sum = 0
+	}
 	mean, inv := Moments(s)
 	slope := -inv * inv * inv * (prod - mean*sum) / n
 	offset := -inv*sum/n - slope*(mean-float64(s[0]))

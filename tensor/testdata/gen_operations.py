@@ -33,6 +33,12 @@ def condition(*shape):
     return torch.tensor([i % 3 == 0 for i in range(n)]).reshape(shape)
 
 
+def lrn(x, size, alpha, beta, bias):
+    """PyTorch's window has the channel more of an even size before the middle, ONNX's after it."""
+    y = F.local_response_norm(x.flip(-1).reshape(-1, x.shape[-1], 1), size, alpha, beta, bias)
+    return y.reshape(x.shape).flip(-1)
+
+
 CASES = {
     # A name with "whole" has whole numbers from -3 to 3 as inputs: kinks and ties.
     "exp": (wide(torch.exp), ROW),
@@ -114,6 +120,16 @@ CASES = {
     "log-sum-exp": (lambda x: (40 * x).logsumexp((0, 1)), [[3, 5]]),
     "log-sum-exp of the middle": (lambda x: (4 * x).logsumexp(1), [[2, 3, 17]]),
     "log-sum-exp of the first and last": (lambda x: (4 * x).logsumexp((0, 2)), [[4, 2, 5]]),
+    "lrn": (lambda x: lrn(4 * x, 5, .7, .75, 1), [[2, 3, 9]]),
+    "lrn, even": (lambda x: lrn(4 * x, 4, .7, .6, 2), [[2, 7]]),
+    "lrn, wide": (lambda x: lrn(4 * x, 9, .7, .75, 1), [[3]]),
+    "rms norm": (lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5), [[3, 2, 5], [5]]),
+    "rms norm, not affine": (lambda x: F.rms_norm(4 * x, x.shape[-1:], None, 1e-2), [[3, 37]]),
+    "rms norm of a vector": (lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5), [[19], [19]]),
+    "layer norm of a vector": (lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[19], [19], [19]]),
+    "layer norm of eight dimensions": (lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[2, 1, 2, 1, 1, 1, 2, 7], [7], [7]]),
+    "instance norm": (lambda x, w, b: F.instance_norm(x.permute(0, 3, 1, 2), weight=w, bias=b).permute(0, 2, 3, 1), [[2, 3, 4, 19], [19], [19]]),
+    "instance norm of sequences": (lambda x: F.instance_norm(x.transpose(1, 2)).transpose(1, 2), [[2, 5, 3]]),
     "add of eight dimensions": (torch.add, [[2, 1, 2, 1, 2, 1, 3, 1], [1, 2, 2, 1, 3, 2]]),
     "permute of eight dimensions": (lambda x: x.permute(7, 1, 5, 3, 4, 2, 6, 0), [[2, 1, 2, 2, 1, 3, 1, 2]]),
     "sum over four of eight dimensions": (lambda x: x.sum((0, 2, 5, 7)), [[2, 1, 2, 2, 1, 3, 1, 2]]),

@@ -1,0 +1,309 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/monge-ml/monge/tensor"
+)
+
+func init() {
+	operators["Conv"], operators["ConvTranspose"] = first(conv), first(convTranspose)
+	operators["MaxPool"], operators["AveragePool"] = first(pool), first(pool)
+	operators["GlobalAveragePool"] = first(func(b *builder, _ *node, x *value) (*value, error) {
+		return b.global(x, (*tensor.Tape).Mean)
+	})
+	operators["GlobalMaxPool"] = first(func(b *builder, _ *node, x *value) (*value, error) {
+		return b.global(x, (*tensor.Tape).Max)
+	})
+}
+
+// global reduces all but the first two dimensions.
+func (b *builder) global(x *value, f func(*tensor.Tape, *tensor.Tensor, ...int) *tensor.Tensor) (*value, error) {
+	if len(x.shape) < 3 {
+		return nil, fmt.Errorf("shape %v has no dimensions of space", x.shape)
+	}
+	var over []int
+	for i := 2; i < len(x.shape); i++ {
+		over = append(over, i)
+	}
+	return b.reduced(x, over, true, f)
+}
+
+// A window is what convolutions and poolings slide over an image.
+type window struct {
+	kernel, strides, dilations [2]int
+	pads                       [4]int // top, left, bottom, right
+	auto                       string
+}
+
+// windowOf reads a node's attributes; one dimension of space is taken as images of one row.
+func (n *node) windowOf(kernel []int) (w window, err error) {
+	dims := len(kernel)
+	if dims != 1 && dims != 2 {
+		return w, fmt.Errorf("%d dimensions of space, not one or two, are %w", dims, errUnsupported)
+	}
+	if given := n.Ints("kernel_shape"); given != nil && !slices.Equal(given, kernel) {
+		return w, fmt.Errorf("a kernel of %v, and weights of %v", given, kernel)
+	}
+	w = window{kernel: [2]int{1, 1}, strides: [2]int{1, 1}, dilations: [2]int{1, 1}, auto: n.Text("auto_pad", "NOTSET")}
+	off := 2 - dims
+	for name, to := range map[string]*[2]int{"strides": &w.strides, "dilations": &w.dilations} {
+		list := n.Ints(name)
+		if list == nil {
+			continue
+		}
+		if len(list) != dims || slices.Min(list) < 1 || slices.Max(list) > maxWindow {
+			return w, fmt.Errorf("%s of %v", name, list)
+		}
+		copy(to[off:], list)
+	}
+	if slices.Min(kernel) < 1 || slices.Max(kernel) > maxWindow {
+		return w, fmt.Errorf("a kernel of %v", kernel)
+	}
+	copy(w.kernel[off:], kernel)
+	if pads := n.Ints("pads"); pads != nil && (w.auto == "NOTSET" || w.auto == "") {
+		if len(pads) != 2*dims || slices.Min(pads) < 0 || slices.Max(pads) > maxWindow {
+			return w, fmt.Errorf("pads of %v", pads)
+		}
+		copy(w.pads[off:2], pads[:dims])
+		copy(w.pads[2+off:], pads[dims:])
+	}
+	return w, nil
+}
+
+// maxWindow bounds kernels, strides and pads.
+const maxWindow = 1 << 16
+
+// fit sets the pads that auto_pad means for images of a size, and returns the result's size.
+func (w *window) fit(size [2]int, ceil bool) (out [2]int, err error) {
+	for i := range size {
+		span := w.dilations[i]*(w.kernel[i]-1) + 1
+		if w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER" {
+			n := (size[i] + w.strides[i] - 1) / w.strides[i]
+			all := max(0, (n-1)*w.strides[i]+span-size[i])
+			w.pads[i], w.pads[2+i] = all/2, all-all/2
+			if w.auto == "SAME_LOWER" {
+				w.pads[i], w.pads[2+i] = all-all/2, all/2
+			}
+		}
+		room := size[i] + w.pads[i] + w.pads[2+i] - span
+		if room < 0 {
+			return out, fmt.Errorf("a kernel of %v on images of %v with pads %v", w.kernel, size, w.pads)
+		}
+		out[i] = room/w.strides[i] + 1
+		if ceil && room%w.strides[i] != 0 && out[i]*w.strides[i] < size[i]+w.pads[i] { // the last window begins inside
+			out[i]++
+		}
+	}
+	return out, nil
+}
+
+// images brings a value to N x H x W x C in memory; one dimension of space becomes one row.
+func (b *builder) images(x *value) (*value, error) {
+	rank := len(x.shape)
+	if rank != 3 && rank != 4 {
+		return nil, fmt.Errorf("inputs of shape %v, without one or two dimensions of space, are %w", x.shape, errUnsupported)
+	}
+	x, err := b.as(x, channelsLast(rank))
+	if err != nil || rank == 4 {
+		return x, err
+	}
+	return b.seen(x, []int{x.shape[0], x.shape[1], 1, x.shape[2]}, channelsLast(4))
+}
+
+// fromImages gives a result of images the dimensions that the input had.
+func (b *builder) fromImages(y *value, rank int) (*value, error) {
+	if rank == 4 {
+		return y, nil
+	}
+	return b.seen(y, []int{y.shape[0], y.shape[1], y.shape[3]}, channelsLast(3))
+}
+
+// kernelOrder is that of weights O x I x KH x KW as KH x KW x I x O.
+var kernelOrder = []int{2, 3, 1, 0}
+
+// kernels brings weights to KH x KW x I x O in memory.
+func (b *builder) kernels(w *value) (*value, error) {
+	w, err := b.lively(w)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.shape) == 3 {
+		if w, err = b.as(w, []int{2, 1, 0}); err != nil {
+			return nil, err
+		}
+		return b.seen(w, []int{w.shape[0], w.shape[1], 1, w.shape[2]}, kernelOrder)
+	}
+	return b.as(w, kernelOrder)
+}
+
+func (n *node) weights(x *value) (w, bias *value, err error) {
+	if w, err = n.input(1); err != nil {
+		return nil, nil, err
+	}
+	if len(w.shape) != len(x.shape) || len(w.shape) < 3 {
+		return nil, nil, fmt.Errorf("weights of shape %v for inputs of %v", w.shape, x.shape)
+	}
+	return w, n.optional(2), nil
+}
+
+func conv(b *builder, n *node, x *value) (*value, error) {
+	w, bias, err := n.weights(x)
+	if err != nil {
+		return nil, err
+	}
+	win, err := n.windowOf(w.shape[2:])
+	if err != nil {
+		return nil, err
+	}
+	rank, groups := len(x.shape), n.Int("group", 1)
+	if x, err = b.images(x); err != nil {
+		return nil, err
+	}
+	if w, err = b.kernels(w); err != nil {
+		return nil, err
+	}
+	if groups < 1 || w.shape[1]*groups != x.shape[1] || w.shape[0]%groups != 0 {
+		return nil, fmt.Errorf("weights of shape %v for inputs of %v in %d groups", w.shape, x.shape, groups)
+	}
+	out, err := win.fit([2]int{x.shape[2], x.shape[3]}, false)
+	if err != nil {
+		return nil, err
+	}
+	in, use, err := b.withBias(x, w, bias)
+	if err != nil {
+		return nil, err
+	}
+	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: groups}
+	y, err := b.tensor([]int{x.shape[0], w.shape[0], out[0], out[1]}, channelsLast(4), in, func(m *machine) *tensor.Tensor {
+		return m.tape.Conv2d(m.x[in[0].slot], m.x[in[1].slot], use(m), o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.fromImages(y, rank)
+}
+
+// withBias lists a layer's inputs, and says how a step finds the bias, which may be missing.
+func (b *builder) withBias(x, w, bias *value) (in []*value, use func(m *machine) *tensor.Tensor, err error) {
+	if bias == nil {
+		return []*value{x, w}, func(*machine) *tensor.Tensor { return nil }, nil
+	}
+	if bias, err = b.lively(bias); err != nil {
+		return nil, nil, err
+	}
+	slot := bias.slot
+	return []*value{x, w, bias}, func(m *machine) *tensor.Tensor { return m.x[slot] }, nil
+}
+
+func convTranspose(b *builder, n *node, x *value) (*value, error) {
+	w, bias, err := n.weights(x)
+	if err != nil {
+		return nil, err
+	}
+	win, err := n.windowOf(w.shape[2:])
+	if err != nil {
+		return nil, err
+	}
+	rank, groups := len(x.shape), n.Int("group", 1)
+	if x, err = b.images(x); err != nil {
+		return nil, err
+	}
+	if w, err = b.kernels(w); err != nil {
+		return nil, err
+	}
+	if groups < 1 || w.shape[0] != x.shape[1] || x.shape[1]%groups != 0 {
+		return nil, fmt.Errorf("weights of shape %v for inputs of %v in %d groups", w.shape, x.shape, groups)
+	}
+	out, more, err := n.grown(&win, [2]int{x.shape[2], x.shape[3]}, rank-2)
+	if err != nil {
+		return nil, err
+	}
+	in, use, err := b.withBias(x, w, bias)
+	if err != nil {
+		return nil, err
+	}
+	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: groups}
+	y, err := b.tensor([]int{x.shape[0], w.shape[1] * groups, out[0], out[1]}, channelsLast(4), in, func(m *machine) *tensor.Tensor {
+		return m.tape.ConvTranspose2d(m.x[in[0].slot], m.x[in[1].slot], use(m), o, more)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.fromImages(y, rank)
+}
+
+// grown returns the size that a transposed convolution makes of images of a size, and what it
+// adds at their ends. It sets the pads where those follow from the size that is wanted.
+func (n *node) grown(w *window, size [2]int, dims int) (out, more [2]int, err error) {
+	off := 2 - dims
+	if list := n.Ints("output_padding"); list != nil {
+		if len(list) != dims || slices.Min(list) < 0 || slices.Max(list) > maxWindow {
+			return out, more, fmt.Errorf("output padding of %v", list)
+		}
+		copy(more[off:], list)
+	}
+	wanted := n.Ints("output_shape")
+	if wanted != nil && len(wanted) != dims {
+		return out, more, fmt.Errorf("an output shape of %v", wanted)
+	}
+	for i := range size {
+		span := w.dilations[i]*(w.kernel[i]-1) + 1
+		full := w.strides[i]*(size[i]-1) + more[i] + span
+		same := w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER"
+		if i >= off && (wanted != nil || same) {
+			target := size[i] * w.strides[i]
+			if wanted != nil {
+				target = wanted[i-off]
+			}
+			all := full - target
+			if all < 0 { // more rows at the end
+				more[i] -= all
+				all = 0
+			}
+			w.pads[i], w.pads[2+i] = all-all/2, all/2
+			if w.auto == "SAME_UPPER" {
+				w.pads[i], w.pads[2+i] = all/2, all-all/2
+			}
+			full = w.strides[i]*(size[i]-1) + more[i] + span
+		}
+		if out[i] = full - w.pads[i] - w.pads[2+i]; out[i] < 1 {
+			return out, more, fmt.Errorf("pads of %v for images of %v", w.pads, size)
+		}
+	}
+	return out, more, nil
+}
+
+func pool(b *builder, n *node, x *value) (*value, error) {
+	if len(n.Outputs) > 1 && n.Outputs[1] != "" {
+		return nil, fmt.Errorf("the places of the largest elements are %w", errUnsupported)
+	}
+	if !x.dtype.IsFloat() {
+		return nil, fmt.Errorf("pooling of %v is %w", x.dtype, errUnsupported)
+	}
+	win, err := n.windowOf(n.Ints("kernel_shape"))
+	if err != nil {
+		return nil, err
+	}
+	rank, ceil := len(x.shape), n.Int("ceil_mode", 0) != 0
+	if x, err = b.images(x); err != nil {
+		return nil, err
+	}
+	out, err := win.fit([2]int{x.shape[2], x.shape[3]}, ceil)
+	if err != nil {
+		return nil, err
+	}
+	o := tensor.PoolOptions{Kernels: win.kernel, Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Ceil: ceil, SkipZero: n.Int("count_include_pad", 0) == 0}
+	from, mean := x.slot, n.Op == "AveragePool"
+	y, err := b.tensor([]int{x.shape[0], x.shape[1], out[0], out[1]}, channelsLast(4), []*value{x}, func(m *machine) *tensor.Tensor {
+		if mean {
+			return m.tape.AvgPool2d(m.x[from], o)
+		}
+		return m.tape.MaxPool2d(m.x[from], o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.fromImages(y, rank)
+}

@@ -1,0 +1,318 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/onnx"
+)
+
+// A File is a graph that was looked through: what it takes and gives, what is trained.
+type File struct {
+	*onnx.Model
+	Path string
+
+	Images *Images // what images it takes, nil if none
+	Texts  *Texts  // what texts it takes, nil if none
+	Vector string  // name of the input of a network of plain numbers, "" if it is none
+	Head   *Head   // nil if none was found
+	// Softmax is what closes the graph behind the outputs that are trained: Softmax, LogSoftmax,
+	// or "".
+	Softmax string
+
+	output     string // name of what is trained
+	width      int    // numbers of a plain input, 0 if not known
+	madeFor    int    // the batch that the file is made for, 0 for any
+	nodes      []*onnx.Node
+	needed     map[*onnx.Node]bool
+	readers    map[string]int
+	parameters []*parameter
+	constants  map[string]*onnx.Tensor
+	tensors    map[string]*onnx.Tensor // initializers, constants, and copies of them under other names
+	normalized []*onnx.Node            // batch normalisations with statistics of the file
+	behind     map[string]bool         // results of the nodes between the head and the output
+}
+
+// A parameter is a tensor of the file that is trained.
+type parameter struct {
+	name   string
+	tensor *onnx.Tensor
+	kernel bool // the weight of convolutions alone
+}
+
+// Images are what a network of images takes.
+type Images struct {
+	name          string
+	Height, Width int // 0 if any
+	channels      int // 0 if not known
+	last          bool
+}
+
+// Texts are the inputs of a network of texts.
+type Texts struct {
+	ids    string
+	masks  []string // 1 for tokens, 0 for padding
+	zeros  []string // kinds of sentences
+	places []string // positions
+	dtypes map[string]onnx.DType
+	Tokens int // of a text, 0 if any
+}
+
+// Open reads a file and looks its graph through. Errors name the file.
+func Open(path string) (*File, error) {
+	m, err := onnx.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Of(m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f.Path = path
+	return f, nil
+}
+
+// Of looks a model's graph through.
+func Of(m *onnx.Model) (*File, error) {
+	f := &File{Model: m}
+	if err := f.findInputs(); err != nil {
+		return nil, err
+	}
+	f.output = m.Graph.Outputs[0].Name
+	for _, v := range m.Graph.Outputs {
+		if strings.EqualFold(v.Name, "logits") {
+			f.output = v.Name
+		}
+	}
+	f.openEnd()
+	f.findTensors()
+	f.nodes = fused(m.Graph, f.tensors, f.output)
+	f.countReaders()
+	f.findNeeded()
+	if len(m.Functions) > 0 {
+		for _, n := range f.nodes {
+			if f.needed[n] && slices.Contains(m.Functions, n.Domain+"."+n.Op) {
+				return nil, fmt.Errorf("node %s is a function that the file defines itself: save it with functions inlined (onnx.inliner)", n.Label())
+			}
+		}
+	}
+	if err := f.findParameters(); err != nil {
+		return nil, err
+	}
+	f.findHead()
+	return f, nil
+}
+
+// Unsupported returns the nodes that can't be run here, each with its operator.
+func (f *File) Unsupported() (list []string) {
+	for _, n := range f.nodes {
+		if f.needed[n] && !Has(n.FullOp()) {
+			list = append(list, n.Label())
+		}
+	}
+	return list
+}
+
+// given are the inputs that are not initializers.
+func (f *File) given() (list []*onnx.Value) {
+	for _, v := range f.Graph.Inputs {
+		if f.Graph.Initializer(v.Name) == nil {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// findInputs tells what kind of inputs the graph takes.
+func (f *File) findInputs() error {
+	in := f.given()
+	if len(in) == 0 {
+		return errors.New("the graph has no input")
+	}
+	if d := in[0].Shape; len(d) > 0 && d[0].Size > 0 {
+		f.madeFor = int(d[0].Size)
+	}
+	v := in[0]
+	switch {
+	case v.Other != "":
+		return fmt.Errorf("input %s is %s, which is not supported", onnx.Show(v.Name), v.Other)
+	case len(in) == 1 && v.DType.IsFloat() && len(v.Shape) == 4:
+		f.Images = imagesOf(v)
+	case len(in) == 1 && v.DType.IsFloat() && len(v.Shape) == 2:
+		f.Vector, f.width = v.Name, int(v.Shape[1].Size)
+	case !v.DType.IsFloat() && len(v.Shape) == 2:
+		return f.findTexts(in)
+	default:
+		var list []string
+		for _, v := range in {
+			list = append(list, Describe(v))
+		}
+		return fmt.Errorf("its inputs are %s: there may be one of images (four dimensions), one of numbers (two), or those of texts (whole numbers)", strings.Join(list, ", "))
+	}
+	return nil
+}
+
+// imagesOf tells N x C x H x W from N x H x W x C by where the channels are.
+func imagesOf(v *onnx.Value) *Images {
+	colours := func(d onnx.Dim) bool { return d.Size == 1 || d.Size == 3 || d.Size == 4 }
+	i := &Images{name: v.Name, last: colours(v.Shape[3]) && !colours(v.Shape[1])}
+	c, h, w := v.Shape[1], v.Shape[2], v.Shape[3]
+	if i.last {
+		h, w, c = v.Shape[1], v.Shape[2], v.Shape[3]
+	}
+	i.channels, i.Height, i.Width = int(max(c.Size, 0)), int(max(h.Size, 0)), int(max(w.Size, 0))
+	return i
+}
+
+func (f *File) findTexts(in []*onnx.Value) error {
+	t := &Texts{dtypes: map[string]onnx.DType{}}
+	for _, v := range in {
+		t.dtypes[v.Name] = v.DType
+		name := strings.ToLower(v.Name)
+		if v.DType.IsFloat() || len(v.Shape) != 2 {
+			return fmt.Errorf("input %s is no row of tokens", Describe(v))
+		}
+		switch {
+		case strings.Contains(name, "mask"):
+			t.masks = append(t.masks, v.Name)
+		case strings.Contains(name, "type") || strings.Contains(name, "segment"):
+			t.zeros = append(t.zeros, v.Name)
+		case strings.Contains(name, "position"):
+			t.places = append(t.places, v.Name)
+		case t.ids == "":
+			t.ids = v.Name
+			t.Tokens = int(max(v.Shape[1].Size, 0))
+		default:
+			return fmt.Errorf("it is not known what input %s is", Describe(v))
+		}
+	}
+	if t.ids == "" {
+		return errors.New("none of the inputs is known to be that of tokens")
+	}
+	f.Texts = t
+	return nil
+}
+
+// Describe spells an input or output: its name, type and shape.
+func Describe(v *onnx.Value) string {
+	if v.Other != "" {
+		return onnx.Show(v.Name) + " " + v.Other
+	}
+	var dims []string
+	for _, d := range v.Shape {
+		switch {
+		case d.Name != "":
+			dims = append(dims, onnx.Printable(d.Name))
+		case d.Set || d.Size != 0:
+			dims = append(dims, fmt.Sprint(d.Size))
+		default:
+			dims = append(dims, "?")
+		}
+	}
+	s := fmt.Sprintf("%s %v", onnx.Show(v.Name), v.DType)
+	if v.HasShape {
+		s += " [" + strings.Join(dims, " ") + "]"
+	}
+	return s
+}
+
+// maker returns the node that writes a name, nil for none.
+func maker(nodes []*onnx.Node, name string) *onnx.Node {
+	for _, n := range nodes {
+		if slices.Contains(n.Outputs, name) {
+			return n
+		}
+	}
+	return nil
+}
+
+// openEnd moves the output before a closing softmax, which is no part of what is trained.
+func (f *File) openEnd() {
+	for name := f.output; ; {
+		n := maker(f.Graph.Nodes, name)
+		if n == nil || len(n.Inputs) == 0 {
+			return
+		}
+		switch n.Op {
+		case "Softmax", "LogSoftmax":
+			f.Softmax, f.output = n.Op, n.Inputs[0]
+			return
+		case "Identity", "Cast":
+			name = n.Inputs[0]
+		default:
+			return
+		}
+	}
+}
+
+func (f *File) countReaders() {
+	f.readers = map[string]int{f.output: 1}
+	for _, n := range f.nodes {
+		for _, name := range n.Inputs {
+			f.readers[name]++
+		}
+	}
+}
+
+// reads reports whether anything reads a name.
+func (f *File) reads(name string) bool { return f.readers[name] > 0 }
+
+// findNeeded marks the nodes that the output depends on.
+func (f *File) findNeeded() {
+	f.needed = map[*onnx.Node]bool{}
+	wanted := map[string]bool{f.output: true}
+	for _, n := range slices.Backward(f.nodes) {
+		if slices.ContainsFunc(n.Outputs, func(s string) bool { return s != "" && wanted[s] }) {
+			f.needed[n] = true
+			for _, name := range n.Inputs {
+				wanted[name] = true
+			}
+		}
+	}
+}
+
+// findTensors lists the tensors of the file by name. Exporters write equal ones once, and an
+// Identity for each other place that has them: those are tensors of their own, which happen to be
+// equal before training.
+func (f *File) findTensors() {
+	f.tensors = map[string]*onnx.Tensor{}
+	for _, t := range f.Graph.Initializers {
+		f.tensors[t.Name] = t
+	}
+	for _, n := range f.Graph.Nodes {
+		if len(n.Outputs) != 1 {
+			continue
+		}
+		switch a := n.Attr("value"); {
+		case n.Op == "Constant" && a != nil && a.Tensor != nil:
+			f.tensors[n.Outputs[0]] = a.Tensor
+		case n.Op == "Identity" && len(n.Inputs) == 1 && f.tensors[n.Inputs[0]] != nil:
+			f.tensors[n.Outputs[0]] = f.tensors[n.Inputs[0]]
+		}
+	}
+}
+
+// Params returns the number of numbers that are trained.
+func (f *File) Params() (n int) {
+	for _, p := range f.parameters {
+		n += p.tensor.Len()
+	}
+	return n
+}
+
+// Folded reports whether the network has convolutions and no batch normalisation: exporters fold
+// that into them.
+func (f *File) Folded() bool {
+	conv := false
+	for _, n := range f.nodes {
+		switch n.Op {
+		case "Conv":
+			conv = conv || f.needed[n]
+		case "BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization", "BatchNormReLU":
+			return false
+		}
+	}
+	return conv
+}

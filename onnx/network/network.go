@@ -1,0 +1,380 @@
+// Package network makes networks of ONNX graphs: layers with gradients on a tape, for any size of
+// minibatch.
+//
+// Parameters are the initializers and constants of floating point that convolutions, products,
+// normalisations, embeddings and elementwise operators read, under their ONNX names. All that
+// follows from shapes is computed once for each size of minibatch, so that a step does what a
+// network written by hand would do: images are channels-last whatever the graph says, transposes
+// move nothing until something needs another order, and what the engine has fused is found.
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/onnx/array"
+	"github.com/monge-ml/monge/tensor"
+)
+
+// Options say how a graph becomes a network.
+type Options struct {
+	// Input is the shape of one input: height, width, channels of images, tokens of texts. What
+	// is missing is what the file says.
+	Input []int
+	// Classes replaces the layer that makes the outputs by a new one for so many, unless 0.
+	Classes int
+	// BGR says that the file's images have their channels in the order blue, green, red.
+	BGR bool
+	// BatchNorm is "" to train batch normalisation by the minibatch's statistics, or "frozen" to
+	// leave it as it is.
+	BatchNorm string
+}
+
+// A Network is a graph as a layer of an [nn.Model].
+type Network struct {
+	*File
+	options Options
+
+	params  map[string]*nn.Param
+	states  map[string]*statistics
+	plans   map[int]*plan
+	machine machine
+}
+
+// Layer makes the graph's layer, whose parameters b gets. Errors are b's.
+func (f *File) Layer(b nn.Builder, o Options) *Network {
+	n := &Network{File: f, options: o, params: map[string]*nn.Param{}, states: map[string]*statistics{}, plans: map[int]*plan{}}
+	if o.BGR && (f.Images == nil || f.Images.channels != 3) {
+		b.Fail("channels of images can't be exchanged: the network takes no images of three channels")
+	}
+	for _, p := range f.parameters {
+		if err := n.addParam(b, p); err != nil {
+			b.Fail("%v", err)
+			return n
+		}
+	}
+	for _, s := range f.normalized {
+		if err := n.addStatistics(b, s); err != nil {
+			b.Fail("%v", err)
+			return n
+		}
+	}
+	return n
+}
+
+// addParam makes a parameter of a tensor of the file.
+func (n *Network) addParam(b nn.Builder, p *parameter) error {
+	if n.options.Classes > 0 && n.Head != nil && slices.Contains(n.Head.names(), p.name) {
+		n.params[p.name] = n.Head.param(b, p, n.options.Classes)
+		return nil
+	}
+	values, err := p.tensor.Floats()
+	if err != nil {
+		return err
+	}
+	shape := slices.Clone(p.tensor.Dims)
+	scalar := len(shape) == 0
+	if scalar {
+		shape = []int{1}
+	}
+	if p.kernel {
+		shape = []int{shape[2], shape[3], shape[1], shape[0]}
+	}
+	param := b.Param(p.name, copied(values, p.kernel, shape), shape...)
+	param.Kernel, param.Scalar = p.kernel, scalar
+	n.params[p.name] = param
+	return nil
+}
+
+// Forward computes the outputs of a minibatch.
+func (n *Network) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	if t.Err() != nil {
+		return nil
+	}
+	batch := x.Dim(0)
+	p := n.plans[batch]
+	if p == nil {
+		var err error
+		if p, err = n.plan(batch, x.Shape()[1:]); err != nil {
+			return t.Fail("onnx", "%v", err)
+		}
+		const most = 8 // sizes of minibatches
+		if len(n.plans) >= most {
+			clear(n.plans)
+		}
+		n.plans[batch] = p
+	}
+	m := &n.machine
+	m.tape = t
+	m.grow(p)
+	m.x[0] = x
+	for i, q := range n.parameters {
+		m.x[1+i] = n.params[q.name].Tensor()
+	}
+	p.run(m)
+	if t.Err() != nil {
+		return nil
+	}
+	return m.x[p.outputs[0].slot]
+}
+
+func (m *machine) grow(p *plan) {
+	for len(m.x) < p.tensors {
+		m.x = append(m.x, nil)
+	}
+	for len(m.a) < p.arrays {
+		m.a = append(m.a, nil)
+	}
+}
+
+// plan makes that of a minibatch of inputs of a shape, to rows of outputs.
+func (n *Network) plan(batch int, shape []int) (*plan, error) {
+	b := &builder{net: n, opset: int(n.Opset()), plan: &plan{tensors: 1 + len(n.parameters)}, values: map[string]*value{}, batch: batch}
+	if err := b.begin(batch, shape); err != nil {
+		return nil, err
+	}
+	for _, node := range n.nodes {
+		if !n.needed[node] {
+			continue
+		}
+		if err := b.take(node); err != nil {
+			return nil, fmt.Errorf("node %s: %w", node.Label(), err)
+		}
+	}
+	b.node = nil
+	out, err := b.lively(b.values[n.output])
+	if err != nil {
+		return nil, err
+	}
+	if len(out.shape) > 2 { // N x K x 1 x 1
+		flat, err := array.FlattenTo(out.shape, 1)
+		if err != nil {
+			return nil, err
+		}
+		if product(out.shape) != out.shape[0]*slices.Max(out.shape[1:]) {
+			return nil, fmt.Errorf("the output %s has shape %v: a classifier's is a row of numbers for each input", onnx.Show(n.output), out.shape)
+		}
+		if out, err = b.reshape(out, flat); err != nil {
+			return nil, err
+		}
+	}
+	if len(out.shape) != 2 || out.shape[0] != batch {
+		return nil, fmt.Errorf("the output %s has shape %v for %d inputs: a classifier's is a row of numbers for each", onnx.Show(n.output), out.shape, batch)
+	}
+	if out, err = b.as(out, []int{0, 1}); err != nil {
+		return nil, err
+	}
+	b.plan.outputs = []*value{out}
+	b.plan.finish(1 + len(n.parameters))
+	return b.plan, nil
+}
+
+// begin sets the values that are there before the first node: inputs, parameters, constants.
+func (b *builder) begin(batch int, shape []int) error {
+	n := b.net
+	for i, p := range n.parameters {
+		q := n.params[p.name]
+		v := &value{dtype: p.tensor.DType, live: true, slot: 1 + i, param: p.name, shape: q.TorchShape()}
+		v.order = inOrder(len(v.shape))
+		if q.Kernel {
+			v.order = kernelOrder
+		}
+		b.values[p.name] = v
+	}
+	for name, t := range n.constants {
+		a, err := array.Of(t)
+		if err != nil {
+			return fmt.Errorf("tensor %s: %w", onnx.Show(name), err)
+		}
+		b.values[name] = fixed(a)
+	}
+	return b.inputs(batch, shape)
+}
+
+// take computes a node: what is known now, the rest by steps.
+func (b *builder) take(n *onnx.Node) error {
+	b.node = n
+	c := &node{Node: n, opset: b.opset}
+	any, live := false, false
+	for _, name := range n.Inputs {
+		v := b.values[name]
+		if v == nil && name != "" {
+			return fmt.Errorf("input %s is not there", onnx.Show(name))
+		}
+		c.in = append(c.in, v)
+		if v != nil {
+			any = any || v.live || v.host
+			live = live || v.live
+		}
+	}
+	out, err := b.compute(c, any, live)
+	if err != nil {
+		return err
+	}
+	for i, name := range n.Outputs {
+		if name == "" {
+			continue
+		}
+		if i >= len(out) || out[i] == nil {
+			if b.net.reads(name) {
+				return fmt.Errorf("output %d is %w", i, errUnsupported)
+			}
+			continue
+		}
+		b.values[name] = out[i]
+	}
+	return nil
+}
+
+func (b *builder) compute(c *node, any, live bool) ([]*value, error) {
+	if !any && array.Has(c.FullOp()) {
+		in := make([]*array.Array, len(c.in))
+		for i, v := range c.in {
+			if v != nil {
+				in[i] = v.known
+			}
+		}
+		out, err := array.Eval(c.Node, c.opset, in)
+		if err == nil {
+			return b.fixedAll(out)
+		}
+		if err != array.ErrUnsupported {
+			return nil, err
+		}
+	}
+	op := operators[c.FullOp()]
+	if op != nil && (live || !array.Has(c.FullOp())) {
+		return op(b, c)
+	}
+	if !array.Has(c.FullOp()) {
+		return nil, errUnsupported
+	}
+	return b.onHost(c)
+}
+
+func (b *builder) fixedAll(list []*array.Array) (out []*value, err error) {
+	for _, a := range list {
+		if err := b.spend(a.Len()); err != nil {
+			return nil, err
+		}
+		out = append(out, fixed(a))
+	}
+	return out, nil
+}
+
+// spend bounds the memory of what is folded.
+func (b *builder) spend(n int) error {
+	if b.spent += n; b.spent > maxSpent {
+		return fmt.Errorf("the constants of the graph have more than %d elements", maxSpent)
+	}
+	return nil
+}
+
+// onHost computes a node on arrays in every pass.
+func (b *builder) onHost(c *node) ([]*value, error) {
+	in, stand := make([]*value, len(c.in)), make([]*array.Array, len(c.in))
+	for i, v := range c.in {
+		if v == nil {
+			continue
+		}
+		h, err := b.hosted(v)
+		if err != nil {
+			return nil, err
+		}
+		in[i], stand[i] = h, h.known
+	}
+	out, err := array.Eval(c.Node, c.opset, stand)
+	if err != nil {
+		return nil, err
+	}
+	args := make([]*array.Array, len(in))
+	run := func(m *machine) ([]*array.Array, error) {
+		for i, v := range in {
+			switch {
+			case v == nil:
+			case v.host:
+				args[i] = m.a[v.id]
+			default:
+				args[i] = v.known
+			}
+		}
+		return array.Eval(c.Node, c.opset, args)
+	}
+	var values []*value
+	for k, a := range out {
+		if err := b.spend(a.Len()); err != nil {
+			return nil, err
+		}
+		values = append(values, b.computed(a, nil, func(m *machine) (*array.Array, error) {
+			all, err := run(m)
+			if err != nil {
+				return nil, err
+			}
+			return all[k], nil
+		}))
+	}
+	return values, nil
+}
+
+// finish finds out after which step no other reads a tensor. The first ones, and the outputs,
+// stay.
+func (p *plan) finish(first int) {
+	last := make([]int, p.tensors)
+	for i, s := range p.steps {
+		for _, k := range s.reads {
+			last[k] = i
+		}
+	}
+	for _, v := range p.outputs {
+		last[v.slot] = -1
+	}
+	for k := first; k < p.tensors; k++ {
+		if i := last[k]; i > 0 {
+			p.steps[i].free = append(p.steps[i].free, k)
+		}
+	}
+}
+
+// A node is an operator with its inputs; one that is left out is nil.
+type node struct {
+	*onnx.Node
+	opset int
+	in    []*value
+}
+
+func (n *node) input(i int) (*value, error) {
+	if i >= len(n.in) || n.in[i] == nil {
+		return nil, fmt.Errorf("input %d is missing", i)
+	}
+	return n.in[i], nil
+}
+
+func (n *node) optional(i int) *value {
+	if i >= len(n.in) {
+		return nil
+	}
+	return n.in[i]
+}
+
+// operators are those that a tape computes, by name.
+var operators = map[string]func(b *builder, n *node) ([]*value, error){}
+
+// first is an operator of one main input, which it gets as a live one, and one output.
+func first(f func(b *builder, n *node, x *value) (*value, error)) func(b *builder, n *node) ([]*value, error) {
+	return func(b *builder, n *node) ([]*value, error) {
+		x, err := n.input(0)
+		if err == nil {
+			x, err = b.lively(x)
+		}
+		if err != nil {
+			return nil, err
+		}
+		v, err := f(b, n, x)
+		return []*value{v}, err
+	}
+}
+
+// Has reports whether an operator can be run.
+func Has(op string) bool { return operators[op] != nil || array.Has(op) }

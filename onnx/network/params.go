@@ -1,0 +1,173 @@
+package network
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/monge-ml/monge/onnx"
+)
+
+// trained says which inputs of an operator are parameters where they are constants; the second
+// list says it of those that may be a table or a mask as well.
+var trained = map[string][]int{
+	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "Einsum": {0, 1}, "PRelu": {1},
+	"BatchNormalization": {1, 2}, opNormReLU: {1, 2}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2},
+	"GroupNormalization": {1, 2}, "RMSNormalization": {1}, "Gather": {0},
+}
+
+// elementwise are operators whose constants are parameters, if they have several elements and
+// look like it.
+var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where"}
+
+// passing are operators through which a parameter may go on its way to where it is read.
+var passing = []string{"Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice", "Split",
+	"Gather", "Concat", "Mul", "Add", "Sub", "Div", "Sqrt", "Pow", "ReduceSum", "ReduceMean", "ReduceL2", "Reciprocal", "Tile", "Pad", "Neg"}
+
+// still are operators whose results do not depend on values.
+var still = []string{"Shape", "Size", "ConstantOfShape", "Range"}
+
+// preparing are operators that images go through before the network proper: what is added and
+// multiplied there is a normalisation of pixels.
+var preparing = []string{"Identity", "Cast", "Transpose", "Reshape", "Sub", "Div", "Mul", "Add", "Slice", "Gather", "Concat", "Split", "Unsqueeze", "Squeeze", "Resize", "Pad", "Clip"}
+
+// findParameters tells which tensors are trained, and which are constants.
+func (f *File) findParameters() error {
+	tensors := f.tensors
+	origins := map[string][]string{} // of what is computed from constants alone
+	moving := map[string]bool{}      // depends on the input
+	raw := map[string]bool{}         // is the input, brought into form
+	for _, v := range f.given() {
+		moving[v.Name], raw[v.Name] = true, true
+	}
+	for name := range tensors {
+		origins[name] = []string{name}
+	}
+	chosen := map[string]bool{}
+	var order []string
+	choose := func(name string, strong bool) {
+		for _, o := range origins[name] {
+			t := tensors[o]
+			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t)) || len(t.Dims) > 8 {
+				continue
+			}
+			chosen[o] = true
+			order = append(order, o)
+		}
+	}
+	for _, n := range f.nodes {
+		if len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil {
+			continue
+		}
+		move, unformed := false, true
+		for _, name := range n.Inputs {
+			if moving[name] {
+				move = true
+				unformed = unformed && raw[name]
+			}
+		}
+		if slices.Contains(still, n.Op) {
+			continue
+		}
+		if !move {
+			f.pass(n, origins)
+			continue
+		}
+		unformed = unformed && slices.Contains(preparing, n.Op)
+		for _, name := range n.Outputs {
+			moving[name], raw[name] = true, unformed
+		}
+		if !f.needed[n] || unformed {
+			continue
+		}
+		for i, name := range n.Inputs {
+			switch {
+			case moving[name] || name == "":
+			case slices.Contains(trained[n.FullOp()], i):
+				choose(name, true)
+			case slices.Contains(elementwise, n.Op):
+				choose(name, false)
+			}
+		}
+		if isBatchNorm(n) && f.hasStatistics(n) {
+			f.normalized = append(f.normalized, n)
+		}
+	}
+	for _, name := range order {
+		f.parameters = append(f.parameters, &parameter{name: name, tensor: tensors[name], kernel: f.isKernel(name, tensors[name])})
+	}
+	f.constants = map[string]*onnx.Tensor{}
+	for name, t := range tensors {
+		if !chosen[name] && f.reads(name) {
+			f.constants[name] = t
+		}
+	}
+	f.nodes = slices.DeleteFunc(f.nodes, func(n *onnx.Node) bool { return len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil })
+	return nil
+}
+
+// pass notes what a result of constants is made of.
+func (f *File) pass(n *onnx.Node, origins map[string][]string) {
+	if !slices.Contains(passing, n.Op) {
+		return
+	}
+	var from []string
+	const most = 64
+	for i, name := range n.Inputs {
+		if i > 0 && (n.Op == "Gather" || n.Op == "Reshape" || n.Op == "Expand" || n.Op == "Slice" || n.Op == "Pad") {
+			break
+		}
+		for _, o := range origins[name] {
+			if !slices.Contains(from, o) && len(from) < most {
+				from = append(from, o)
+			}
+		}
+	}
+	for _, name := range n.Outputs {
+		origins[name] = from
+	}
+}
+
+// isMask tells masks of attention, which are 0 and one very negative number, from parameters.
+func isMask(t *onnx.Tensor) bool {
+	v, err := t.Floats()
+	if err != nil {
+		return true
+	}
+	low := slices.Min(v)
+	return low <= -50 && !slices.ContainsFunc(v, func(x float32) bool { return x != 0 && x != low }) || math.IsInf(float64(low), -1)
+}
+
+// isKernel reports whether a tensor is read as the weight of convolutions alone.
+func (f *File) isKernel(name string, t *onnx.Tensor) bool {
+	if len(t.Dims) != 4 {
+		return false
+	}
+	for _, n := range f.nodes {
+		for i, in := range n.Inputs {
+			if in == name && !(i == 1 && (n.Op == "Conv" || n.Op == "ConvTranspose")) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// copied is an initialisation by the file's values.
+func copied(values []float32, kernel bool, shape []int) func(*rand.Rand, []float32) {
+	return func(_ *rand.Rand, dst []float32) {
+		if !kernel {
+			copy(dst, values)
+			return
+		}
+		window, in, out := shape[0]*shape[1], shape[2], shape[3]
+		for o := range out {
+			for i := range in {
+				row := values[(o*in+i)*window:]
+				for k := range window {
+					dst[(k*in+i)*out+o] = row[k]
+				}
+			}
+		}
+	}
+}
