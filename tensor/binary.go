@@ -35,7 +35,7 @@ func (t *Tape) binary(op string, f kernel.Binary, a, b *Tensor) *Tensor {
 }
 
 // maxElements bounds what an operation may make larger than its inputs.
-const maxElements = 1 << 34
+const maxElements = 1 << 31
 
 // fits reports whether a shape has a number of elements that there can be memory for, and
 // records an error if not.

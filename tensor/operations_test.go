@@ -1,6 +1,7 @@
 package tensor_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -410,6 +411,95 @@ func TestMatMulGradients(t *testing.T) {
 			}, []int{2, 5, 5})
 		}
 	})
+}
+
+// Whatever shapes and numbers operations are given, they work or record an error; what works
+// has a gradient.
+func TestNothingPanics(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	number := func() int {
+		if rng.IntN(20) == 0 {
+			return []int{math.MinInt, math.MaxInt, -1000, 100}[rng.IntN(4)]
+		}
+		return rng.IntN(8) - 3
+	}
+	some := func() []int {
+		s := make([]int, rng.IntN(5))
+		for i := range s {
+			s[i] = number()
+		}
+		return s
+	}
+	some32 := func(n int) []int32 {
+		s := make([]int32, n)
+		for i := range s {
+			s[i] = int32(rng.IntN(8) - 1)
+		}
+		return s
+	}
+	flip := func() bool { return rng.IntN(2) == 0 }
+	ops := []func(t tape, x, y result) result{
+		func(t tape, x, y result) result { return t.Map(tensor.Function(number()), x, float32(number()), 0) },
+		func(t tape, x, y result) result { return t.Sub(x, y) },
+		func(t tape, x, y result) result { return t.Div(x, y) },
+		func(t tape, x, y result) result { return t.Pow(x, y) },
+		func(t tape, x, y result) result { return t.Minimum(x, y) },
+		func(t tape, x, y result) result { return t.Where(make([]bool, rng.IntN(5)), some(), x, y) },
+		func(t tape, x, y result) result { return t.MatMul(x, y, flip(), flip()) },
+		func(t tape, x, y result) result { return t.Take(x, some32(rng.IntN(7)), some()...) },
+		func(t tape, x, y result) result { return t.Gather(x, number(), some()) },
+		func(t tape, x, y result) result { return t.Put(x, some32(y.Len()), y, flip()) },
+		func(t tape, x, y result) result { return t.SliceStep(x, number(), number(), number(), number()) },
+		func(t tape, x, y result) result { return t.Expand(x, some()...) },
+		func(t tape, x, y result) result { return t.CumSum(x, number(), flip(), flip()) },
+		func(t tape, x, y result) result {
+			n := rng.IntN(6)
+			return t.Interpolate(x, number(), some32(n), make([]float32, n), number())
+		},
+		func(t tape, x, y result) result { return t.Max(x, some()...) },
+		func(t tape, x, y result) result { return t.Prod(x, some()...) },
+		func(t tape, x, y result) result { return t.LogSumExp(x, some()...) },
+		func(t tape, x, y result) result {
+			return t.LRN(x, number(), float32(number()), float32(number()), float32(number()))
+		},
+		func(t tape, x, y result) result { return t.RMSNorm(x, y, 0) },
+	}
+	worked := make([]int, len(ops))
+	for range 30000 {
+		var c torchCase
+		for range 2 {
+			shape := make([]int, 1+rng.IntN(tensor.MaxRank))
+			for i := range shape {
+				shape[i] = 1 + rng.IntN(4)*rng.IntN(2)
+			}
+			c.shapes = append(c.shapes, shape)
+		}
+		if size := rng.IntN(4); size == 0 {
+			c.shapes[1] = c.shapes[0]
+		} else if size == 1 {
+			c.shapes[1] = c.shapes[0][len(c.shapes[0])-1:]
+		}
+		x, _ := c.parameters(t, "")
+		tp := tensor.NewTape()
+		tp.Reset(tensor.Mode(rng.IntN(2)))
+		k := rng.IntN(len(ops))
+		y := ops[k](tp, x[0], x[1])
+		if (y == nil) != (tp.Err() != nil) {
+			t.Fatalf("operation %d of %v: result %v, error %v", k, c.shapes, y, tp.Err())
+		}
+		if y == nil {
+			continue
+		}
+		worked[k]++
+		if err := tp.BackwardFrom(y, make([]float32, y.Len())); err != nil && tp.Mode() == tensor.Train {
+			t.Fatalf("operation %d of %v: %v", k, c.shapes, err)
+		}
+	}
+	for k, n := range worked {
+		if n < 10 {
+			t.Errorf("operation %d worked %d times only", k, n)
+		}
+	}
 }
 
 // newRest is a step with every operation that everything lacks; its lists are made once.
