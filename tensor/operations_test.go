@@ -126,6 +126,7 @@ var operationCases = map[string]torchCase{
 	"max of the middle whole":           of(func(t tape, x []result) result { return t.Max(x[0], 1) }, []int{2, 7, 3}),
 	"max of the last whole":             of(func(t tape, x []result) result { return t.Max(x[0], -1) }, []int{2, 3, 7}),
 	"max of the first and last whole":   of(func(t tape, x []result) result { return t.Max(x[0], 0, 2) }, []int{4, 2, 5}),
+	"max of the second and last whole":  of(func(t tape, x []result) result { return t.Max(x[0], 1, 3) }, []int{2, 3, 2, 4}),
 	"min of the first whole":            of(func(t tape, x []result) result { return t.Min(x[0], 0) }, []int{7, 2, 3}),
 	"min of three whole":                of(func(t tape, x []result) result { return t.Min(x[0], 4, 0, 2) }, []int{2, 2, 2, 2, 2}),
 	"prod":                              of(func(t tape, x []result) result { return t.Prod(x[0]) }, []int{2, 3}),

@@ -112,6 +112,7 @@ CASES = {
     "max of the middle whole": (lambda x: x.amax(1), [[2, 7, 3]]),
     "max of the last whole": (lambda x: x.amax(-1), [[2, 3, 7]]),
     "max of the first and last whole": (lambda x: x.amax((0, 2)), [[4, 2, 5]]),
+    "max of the second and last whole": (lambda x: x.amax((1, 3)), [[2, 3, 2, 4]]),
     "min of the first whole": (lambda x: x.amin(0), [[7, 2, 3]]),
     "min of three whole": (lambda x: x.amin((0, 2, 4)), [[2, 2, 2, 2, 2]]),
     "prod": (torch.prod, [[2, 3]]),
