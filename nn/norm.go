@@ -40,6 +40,7 @@ func (b Builder) BatchNorm(name string, channels int) Norm {
 	}
 	n.tracked = p.Buffer("num_batches_tracked", 1, 0)
 	n.tracked.Count = true
+	b.AddBatchNorm(&n.stats)
 	return n
 }
 
@@ -55,7 +56,7 @@ func (n *batchNorm) ReLU(t *tensor.Tape, x, residual *tensor.Tensor) *tensor.Ten
 
 func (n *batchNorm) count(t *tensor.Tape) {
 	t.Scope(n.name)
-	if t.Mode() == tensor.Train {
+	if t.Mode() == tensor.Train && !n.stats.Frozen {
 		n.tracked.Data[0]++
 	}
 }

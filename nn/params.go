@@ -77,6 +77,8 @@ type paramSet struct {
 	params  []*Param
 	buffers []*Buffer
 	names   map[string]bool
+	norms   []*tensor.BatchNormState
+	head    []*Param
 	lora    *LoRA
 	size    int
 	err     error
@@ -130,6 +132,13 @@ func (b Builder) Buffer(name string, n int, value float32) *Buffer {
 	b.set.buffers = append(b.set.buffers, buf)
 	return buf
 }
+
+// AddBatchNorm tells of a batch normalisation that a layer has, for [Network.FreezeBatchNorm].
+func (b Builder) AddBatchNorm(s *tensor.BatchNormState) { b.set.norms = append(b.set.norms, s) }
+
+// SetHead says which parameters make the outputs, the weight first, for [Model.Head], where that
+// is not the last linear layer.
+func (b Builder) SetHead(params ...*Param) { b.set.head = params }
 
 // scope is the builder's prefix as a layer's name.
 func (b Builder) scope() string { return b.prefix[:max(0, len(b.prefix)-1)] }

@@ -132,9 +132,12 @@ func (n *Network) splitCounts(tensors []weights.Tensor) (counts map[string]int64
 }
 
 // Head returns the parameters of the layer that makes the logits: those of the last
-// linear layer, its weight [classes, features] first. A model that ends otherwise has
-// none.
+// linear layer, its weight [classes, features] first, unless a layer has said others with
+// [Builder.SetHead]. A model that ends otherwise has none.
 func (m *Model) Head() []*Param {
+	if m.head != nil {
+		return m.head
+	}
 	i := len(m.Params) - 1
 	for i >= 0 && (len(m.Params[i].Shape) != 2 || m.Params[i].Shape[0] != m.classes) {
 		i--

@@ -260,3 +260,10 @@ func ParseTensor(b []byte) (*Tensor, error) {
 	}
 	return t, nil
 }
+
+// With returns the tensor with the values, type and shape of another.
+func (t *Tensor) With(v *Tensor) *Tensor {
+	c := *t
+	c.DType, c.Dims, c.raw, c.external = v.DType, v.Dims, v.raw, nil
+	return &c
+}

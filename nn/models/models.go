@@ -5,6 +5,8 @@ package models
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/registry"
 	"github.com/monge-ml/monge/nn"
@@ -17,6 +19,13 @@ type Options struct {
 	// Regression says that the outputs are numbers to predict, of which one is enough.
 	Regression bool
 	Norm       string // of residual networks: batch (default) or group
+	// NewHead begins the layer that makes the outputs anew in a network that comes with its
+	// weights, as those of files do.
+	NewHead bool
+	// BGR says that the channels of images are to be exchanged for a network of a file.
+	BGR bool
+	// Restore puts batch normalisation back into a network of a file that had it folded away.
+	Restore bool
 }
 
 // An Entry is a network of the list.
@@ -36,6 +45,17 @@ type Entry struct {
 	Build func(b nn.Builder, o Options) nn.Layer
 	// Start sets how parameters start where that is not as their layers say; nil for none.
 	Start func(params []*nn.Param)
+	// File is set for a network that a file holds, with its weights: the outputs that it has.
+	File *FileInfo
+}
+
+// FileInfo is what a file says of the network that it holds.
+type FileInfo struct {
+	Outputs int  // 0 if that is not known
+	Head    bool // there is a layer that can be made anew for other outputs
+	Notes   []string
+	// Properties are what the file says of itself, under the keys of a file of weights.
+	Properties map[string]string
 }
 
 // Shapes of images, and of texts.
@@ -61,8 +81,24 @@ func All() []Entry { return entries.All() }
 // Names returns the names of all networks.
 func Names() []string { return entries.Names() }
 
-// Find returns a network of the list; the error for an unknown one lists the names.
-func Find(name string) (Entry, error) { return entries.Find(name) }
+// files open networks that files hold, by the ends of their names.
+var files = map[string]func(path string) (Entry, error){}
+
+// RegisterFile adds a format of files that hold networks, by the end of their names with its dot:
+// [Find] and [Build] then take a path in place of a name.
+func RegisterFile(end string, open func(path string) (Entry, error)) { files[end] = open }
+
+// IsFile reports whether a name is a path of a file that holds a network.
+func IsFile(name string) bool { return files[strings.ToLower(filepath.Ext(name))] != nil }
+
+// Find returns a network of the list, or that of a file; the error for an unknown one lists the
+// names.
+func Find(name string) (Entry, error) {
+	if open := files[strings.ToLower(filepath.Ext(name))]; open != nil {
+		return open(name)
+	}
+	return entries.Find(name)
+}
 
 func init() {
 	for _, e := range []Entry{
@@ -120,6 +156,10 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 		return nil, fmt.Errorf("%s: %d targets; there must be at least one", e.Name, o.Classes)
 	case !o.Regression && o.Classes < 2:
 		return nil, fmt.Errorf("%s: %d classes; there must be at least two", e.Name, o.Classes)
+	case e.File != nil && (o.Norm != "" && o.Norm != "batch"):
+		return nil, fmt.Errorf("%s: its normalisation is what the file has, not %q", e.Name, o.Norm)
+	case e.File == nil && (o.BGR || o.Restore):
+		return nil, fmt.Errorf("%s: exchanged channels and restored batch normalisation are for networks of files", e.Name)
 	case o.Norm != "" && o.Norm != "batch" && o.Norm != "group":
 		return nil, fmt.Errorf("%s: unknown normalisation %q; there are batch, group", e.Name, o.Norm)
 	}

@@ -54,7 +54,7 @@ func (n *Network) addStatistics(b nn.Builder, node *onnx.Node) error {
 		*to = buf.Data
 	}
 	s.Eps, s.Momentum = node.Float("epsilon", 1e-5), 1-node.Float("momentum", .9)
-	s.Frozen = n.options.BatchNorm == "frozen"
+	b.AddBatchNorm(&s.BatchNormState)
 	n.states[node.Outputs[0]] = s
 	return nil
 }

@@ -182,7 +182,10 @@ func conv(b *builder, n *node, x *value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.fromImages(y, rank)
+	if y, err = b.fromImages(y, rank); err != nil {
+		return nil, err
+	}
+	return b.behindConv(n, y)
 }
 
 // withBias lists a layer's inputs, and says how a step finds the bias, which may be missing.

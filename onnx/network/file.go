@@ -77,6 +77,7 @@ func Open(path string) (*File, error) {
 // Of looks a model's graph through.
 func Of(m *onnx.Model) (*File, error) {
 	f := &File{Model: m}
+	untie(m)
 	if err := f.findInputs(); err != nil {
 		return nil, err
 	}

@@ -27,9 +27,8 @@ type Options struct {
 	Classes int
 	// BGR says that the file's images have their channels in the order blue, green, red.
 	BGR bool
-	// BatchNorm is "" to train batch normalisation by the minibatch's statistics, or "frozen" to
-	// leave it as it is.
-	BatchNorm string
+	// Restore puts batch normalisation back behind the convolutions that it was folded into.
+	Restore bool
 }
 
 // A Network is a graph as a layer of an [nn.Model].
@@ -37,15 +36,17 @@ type Network struct {
 	*File
 	options Options
 
-	params  map[string]*nn.Param
-	states  map[string]*statistics
-	plans   map[int]*plan
-	machine machine
+	params    map[string]*nn.Param
+	states    map[string]*statistics
+	restored  map[string]*restored // by the result of the convolution
+	measuring bool                 // the restored normalisations look on
+	plans     map[int]*plan
+	machine   machine
 }
 
 // Layer makes the graph's layer, whose parameters b gets. Errors are b's.
 func (f *File) Layer(b nn.Builder, o Options) *Network {
-	n := &Network{File: f, options: o, params: map[string]*nn.Param{}, states: map[string]*statistics{}, plans: map[int]*plan{}}
+	n := &Network{File: f, options: o, params: map[string]*nn.Param{}, states: map[string]*statistics{}, restored: map[string]*restored{}, plans: map[int]*plan{}}
 	if o.BGR && (f.Images == nil || f.Images.channels != 3) {
 		b.Fail("channels of images can't be exchanged: the network takes no images of three channels")
 	}
@@ -60,6 +61,16 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 			b.Fail("%v", err)
 			return n
 		}
+	}
+	if o.Restore {
+		n.addRestored(b)
+	}
+	if h := f.Head; h != nil {
+		head := []*nn.Param{n.params[h.Weight]}
+		if h.Bias != "" {
+			head = append(head, n.params[h.Bias])
+		}
+		b.SetHead(head...)
 	}
 	return n
 }

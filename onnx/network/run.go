@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/array"
 	"github.com/monge-ml/monge/tensor"
@@ -115,5 +114,3 @@ func (m *machine) result(v *value) *array.Array {
 
 // ErrUnsupported is that of an operator, or a use of one, which can't be run here.
 var ErrUnsupported = errUnsupported
-
-var _ nn.Layer = (*Network)(nil)

@@ -46,12 +46,13 @@ func TestZoo(t *testing.T) {
 				}
 			}
 			bld := nn.NewBuilder()
-			net := f.Layer(bld, network.Options{BatchNorm: "frozen"})
+			net := f.Layer(bld, network.Options{})
 			m, err := nn.NewModel(bld, net, []int{h, w, 3})
 			if err != nil {
 				t.Fatal(err)
 			}
 			theta := m.NewTheta(1)
+			m.FreezeBatchNorm()
 			y, err := m.Logits(theta, x)
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,154 @@
+package network
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/onnx"
+)
+
+// End is the end of the names of ONNX files.
+const End = ".onnx"
+
+func init() { models.RegisterFile(End, entry) }
+
+// entry is a file's network as one of the list.
+func entry(path string) (models.Entry, error) {
+	f, err := last.open(path)
+	if err != nil {
+		return models.Entry{}, err
+	}
+	info := &models.FileInfo{Head: f.Head != nil, Properties: map[string]string{}}
+	for _, p := range f.Metadata {
+		info.Properties[p.Key] = p.Value
+	}
+	if f.Head != nil {
+		info.Outputs = f.Head.Classes
+	}
+	if f.Folded() {
+		info.Notes = append(info.Notes, "batch normalisation was folded into the convolutions: train with a small learning rate, "+
+			"or put it back with --batch-norm restore")
+	}
+	e := models.Entry{Name: path, Info: "network of an ONNX file", Input: f.Input(), File: info}
+	if f.Texts != nil {
+		e.Vocabulary = f.vocabulary()
+	}
+	e.Build = func(b nn.Builder, o models.Options) nn.Layer { return f.build(b, o) }
+	return e, nil
+}
+
+// build makes the network for as many outputs as are wanted.
+func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
+	n := Options{Input: o.Input, BGR: o.BGR, Restore: o.Restore}
+	switch {
+	case o.NewHead && f.Head == nil:
+		b.Fail("no layer of the file is known to make the outputs, so that none can begin anew: the last Gemm, MatMul or 1x1 convolution before the output would be")
+	case o.NewHead:
+		n.Classes = o.Classes
+	case f.Head != nil && o.Classes != f.Head.Classes:
+		b.Fail("the file tells %d classes apart, not %d; 'head new' begins its last layer anew in training", f.Head.Classes, o.Classes)
+	}
+	if un := f.Unsupported(); len(un) > 0 {
+		b.Fail("it has operators that are not supported: %s", listed(un))
+	}
+	return f.Layer(b, n)
+}
+
+// listed names the first of some things.
+func listed(list []string) string {
+	const most = 5
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Input returns the shape of one input as the file says it: height, width and channels of images,
+// tokens of texts, 1 x 1 x n of n numbers. Nil is what the file leaves open.
+func (f *File) Input() []int {
+	switch {
+	case f.Images != nil && f.Images.Height > 0 && f.Images.Width > 0 && f.Images.channels > 0:
+		return []int{f.Images.Height, f.Images.Width, f.Images.channels}
+	case f.Texts != nil && f.Texts.Tokens > 0:
+		return []int{f.Texts.Tokens}
+	case f.Vector != "" && f.width > 0:
+		return []int{1, 1, f.width}
+	}
+	return nil
+}
+
+// Channels returns those of images, 0 if the network takes none, or the file does not say.
+func (f *File) Channels() int {
+	if f.Images == nil {
+		return 0
+	}
+	return f.Images.channels
+}
+
+// vocabulary returns how many tokens there are: the rows of the table that they are looked up in.
+func (f *File) vocabulary() int {
+	for _, n := range f.nodes {
+		if n.Op == "Gather" && len(n.Inputs) == 2 && n.Inputs[1] == f.Texts.ids {
+			if t := f.tensors[n.Inputs[0]]; t != nil && len(t.Dims) == 2 {
+				return t.Dims[0]
+			}
+		}
+	}
+	return 1 << 31
+}
+
+// last keeps the file that was opened last: commands ask for it several times.
+var last cache
+
+type cache struct {
+	sync.Mutex
+	path string
+	size int64
+	time time.Time
+	file *File
+}
+
+func (c *cache) open(path string) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	c.Lock()
+	defer c.Unlock()
+	if c.file != nil && c.path == path && c.size == info.Size() && c.time.Equal(info.ModTime()) {
+		return c.file, nil
+	}
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	c.path, c.size, c.time, c.file = path, info.Size(), info.ModTime(), f
+	return f, nil
+}
+
+// Find returns the network of a file, which may have been opened before.
+func Find(path string) (*File, error) { return last.open(path) }
+
+// OperatorCounts returns the operators of the graph with their numbers.
+func (f *File) OperatorCounts() map[string]int {
+	list := map[string]int{}
+	for _, n := range f.Graph.Nodes {
+		list[n.FullOp()]++
+	}
+	return list
+}
+
+// ParameterTensors returns the tensors that are trained: names and shapes of the file.
+func (f *File) ParameterTensors() (list []*onnx.Tensor) {
+	for _, p := range f.parameters {
+		t := *p.tensor
+		t.Name = p.name
+		list = append(list, &t)
+	}
+	return list
+}

@@ -1,0 +1,88 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/monge-ml/monge/onnx"
+)
+
+// untie gives each reader a tensor of its own where an exporter has written several that were
+// equal at the moment once: scales of 1, biases of 0, fresh statistics. They would be trained as
+// one otherwise. Layers that are applied several times share their weights as well, and stay
+// shared.
+func untie(m *onnx.Model) {
+	g := m.Graph
+	readers := map[string]int{}
+	names := map[string]bool{}
+	for _, n := range g.Nodes {
+		for _, name := range n.Inputs {
+			readers[name]++
+		}
+		for _, name := range n.Outputs {
+			names[name] = true
+		}
+	}
+	tensors := map[string]*onnx.Tensor{}
+	for _, t := range g.Initializers {
+		tensors[t.Name], names[t.Name] = t, true
+	}
+	seen := map[string]int{}
+	for k, n := range g.Nodes {
+		c := *n
+		c.Inputs = slices.Clone(n.Inputs)
+		changed := false
+		for i, name := range n.Inputs {
+			t := tensors[name]
+			if t == nil || readers[name] < 2 || !vectorAt(n, i) || !isUniform(t) || sharedLayer(n, i, readers, tensors) {
+				continue
+			}
+			if seen[name]++; seen[name] == 1 {
+				continue // the first keeps it
+			}
+			own := fmt.Sprintf("%s.%d", name, seen[name])
+			for names[own] {
+				own += "_"
+			}
+			names[own] = true
+			copied := *t
+			copied.Name = own
+			g.Initializers = append(g.Initializers, &copied)
+			c.Inputs[i], changed = own, true
+		}
+		if changed {
+			g.Nodes[k] = &c
+		}
+	}
+}
+
+// vectorAt reports whether an input is where layers have a scale, a bias or statistics.
+func vectorAt(n *onnx.Node, i int) bool {
+	switch n.Op {
+	case "Conv", "ConvTranspose", "Gemm":
+		return i == 2
+	case "BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization":
+		return i >= 1
+	case "Add", "Mul", "PRelu":
+		return true
+	}
+	return false
+}
+
+// isUniform reports whether a tensor is one number for each of several elements.
+func isUniform(t *onnx.Tensor) bool {
+	const most = 1 << 16
+	if !t.DType.IsFloat() || t.Len() < 2 || t.Len() > most || len(t.Dims) > 4 {
+		return false
+	}
+	v, err := t.Floats()
+	return err == nil && !slices.ContainsFunc(v, func(x float32) bool { return x != v[0] })
+}
+
+// sharedLayer reports whether the weight beside a vector is read by several nodes as well.
+func sharedLayer(n *onnx.Node, i int, readers map[string]int, tensors map[string]*onnx.Tensor) bool {
+	if n.Op != "Conv" && n.Op != "ConvTranspose" && n.Op != "Gemm" {
+		return false
+	}
+	return i == 2 && tensors[n.Inputs[1]] != nil && readers[n.Inputs[1]] > 1
+}
