@@ -115,10 +115,11 @@ const (
 	ConvMatrix                        // one matrix product, for 1x1 kernels without stride
 	ConvDirect                        // the direct sum over the image itself
 	ConvWinograd                      // F(4x4, 3x3), for 3x3 kernels without stride
+	ConvLanes                         // a lane for each channel, for depthwise kernels and small groups
 )
 
 func (a ConvAlgorithm) String() string {
-	return [...]string{"general", "matrix", "direct", "winograd"}[a]
+	return [...]string{"general", "matrix", "direct", "winograd", "lanes"}[a]
 }
 
 // Algorithm returns which algorithm a convolution takes, in all three passes.
@@ -130,6 +131,8 @@ func (s *Conv) Algorithm() ConvAlgorithm {
 		return ConvMatrix
 	case s.canDirect() && s.KH*s.KW > 1:
 		return ConvDirect
+	case s.canLanes():
+		return ConvLanes
 	}
 	return ConvGeneral
 }
@@ -203,6 +206,10 @@ func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool
 		convWeightJobs.get().run(s, w, x, y, add)
 	case a == ConvDirect:
 		convDirects.get().run(s, pass, x, w, y, add)
+	case a == ConvLanes && pass == passWeights:
+		convLanesWeightJobs.get().run(s, w, x, y, add)
+	case a == ConvLanes:
+		convLanesJobs.get().run(s, pass, x, w, y, add)
 	default:
 		convGenerals.get().run(s, pass, x, w, y, add)
 	}

@@ -149,6 +149,17 @@ var convShapes = []Conv{
 	{N: 2, H: 7, W: 9, C: 17, KH: 2, KW: 3, O: 33, Strides: [2]int{1, 3}, Pads: [4]int{1, 0, 0, 2}},
 	{N: 1, H: 4, W: 6, C: 16, KH: 5, KW: 1, O: 7, Strides: [2]int{4, 2}, Pads: [4]int{3, 1, 4, 0}},
 	{N: 2, H: 3, W: 8, C: 40, KH: 3, KW: 3, O: 10, Strides: [2]int{3, 2}, Pads: [4]int{0, 2, 1, 0}},
+	{N: 2, H: 7, W: 7, C: 24, KH: 5, KW: 5, O: 24, Pads: Around(2), Groups: 24},
+	{N: 2, H: 9, W: 17, C: 19, KH: 3, KW: 3, O: 19, Pads: Around(1), Strides: Both(2), Groups: 19},
+	{N: 3, H: 6, W: 30, C: 17, KH: 7, KW: 7, O: 17, Pads: Around(3), Groups: 17},
+	{N: 2, H: 6, W: 9, C: 5, KH: 3, KW: 2, O: 5, Pads: [4]int{0, 1, 3, 2}, Strides: [2]int{1, 3}, Dilations: [2]int{2, 3}, Groups: 5},
+	{N: 2, H: 5, W: 6, C: 33, KH: 1, KW: 1, O: 33, Pads: Around(2), Strides: Both(3), Groups: 33},
+	{N: 1, H: 70, W: 60, C: 2, KH: 3, KW: 5, O: 2, Pads: Around(1), Strides: [2]int{2, 1}, Groups: 2}, // several blocks of rows
+	{N: 2, H: 6, W: 5, C: 9, KH: 3, KW: 3, O: 18, Pads: Around(1), Groups: 9},
+	{N: 2, H: 6, W: 5, C: 24, KH: 3, KW: 3, O: 8, Pads: Around(1), Strides: Both(2), Groups: 8},
+	{N: 2, H: 6, W: 7, C: 20, KH: 3, KW: 3, O: 20, Pads: Around(1), Groups: 5},
+	{N: 2, H: 6, W: 7, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 5, Strides: Both(2)},
+	{N: 1, H: 5, W: 7, C: 35, KH: 2, KW: 3, O: 21, Pads: Around(1), Groups: 7},
 	{N: 2, H: 8, W: 9, C: 4, KH: 3, KW: 2, O: 6, Dilations: [2]int{1, 3}, Strides: [2]int{2, 1}, Pads: [4]int{2, 0, 0, 1}},
 }
 
@@ -169,7 +180,7 @@ func TestConv(t *testing.T) {
 // possible returns the algorithms that can do the shape.
 func (s *Conv) possible() []ConvAlgorithm {
 	all := []ConvAlgorithm{ConvGeneral}
-	for a, can := range map[ConvAlgorithm]bool{ConvMatrix: s.canMatrix(), ConvDirect: s.canDirect(), ConvWinograd: s.canWinograd()} {
+	for a, can := range map[ConvAlgorithm]bool{ConvMatrix: s.canMatrix(), ConvDirect: s.canDirect(), ConvWinograd: s.canWinograd(), ConvLanes: s.canLanes()} {
 		if can {
 			all = append(all, a)
 		}
@@ -245,6 +256,34 @@ func TestConvSameBitsForThreads(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Small groups are the same bits at both assembly levels, whatever lanes these have.
+func TestConvLanesSameBits(t *testing.T) {
+	for _, s := range convShapes {
+		if s.Algorithm() != ConvLanes {
+			continue
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		x, w := random(r, s.N*s.H*s.W*s.C), random(r, s.KH*s.KW*s.C/s.Groups*s.O)
+		y := random(r, s.N*s.OutH()*s.OutW()*s.O)
+		var want []float32
+		for _, l := range []Level{AVX2, AVX512} {
+			t.Run(l.String(), func(t *testing.T) {
+				useLevel(t, l)
+				z, dx, dw := make([]float32, len(y)), make([]float32, len(x)), make([]float32, len(w))
+				ConvForward(&s, z, x, w)
+				ConvBackwardData(&s, dx, y, w, false)
+				ConvBackwardWeights(&s, dw, x, y, false)
+				got := slices.Concat(z, dx, dw)
+				if want == nil {
+					want = got
+				} else if e := firstDifference(got, want); e >= 0 {
+					t.Errorf("%+v: element %d is %v, want %v", s, e, got[e], want[e])
+				}
+			})
+		}
+	}
 }
 
 func TestConvWrongArguments(t *testing.T) {
@@ -332,6 +371,9 @@ func FuzzConv(f *testing.F) {
 		case 0:
 			s.Groups = 2
 			s.C, s.O = 2*s.C, 2*s.O
+		case 2: // small groups
+			s.Groups = 1 + s.C%40
+			s.C, s.O = s.Groups*(1+at(sizes, 6, 8)), s.Groups*(1+at(sizes, 6, 70)%8)
 		}
 		if s.OutH() < 1 || s.OutW() < 1 || s.Flops() > 1<<23 {
 			t.Skip("impossible or large")
@@ -351,5 +393,5 @@ func FuzzConv(f *testing.F) {
 }
 
 func (c Conv) name() string {
-	return fmt.Sprintf("%dx%d@%dx%d-%d-k%ds%d", c.N, c.C, c.H, c.W, c.O, c.KH, max1(c.Strides[0]))
+	return fmt.Sprintf("%dx%d@%dx%d-%d-k%ds%dg%d", c.N, c.C, c.H, c.W, c.O, c.KH, max1(c.Strides[0]), max1(c.Groups))
 }

@@ -83,4 +83,8 @@ type target struct {
 	convWide, convNarrow []func(tile **float32)
 
 	winograd [numWinogradKinds]func(src *[]float32)
+
+	// All or none: by pixels of a row, and by offsets.
+	lanesTiles, lanesSums  []func(tile **float32)
+	lanesCopy, lanesSpread func(tile **float32)
 }

@@ -27,6 +27,10 @@ var avx2 = operations{
 			winogradGather:    winogradGatherAVX2,
 			winogradGatherAdd: winogradGatherAddAVX2,
 		},
+		lanesTiles:  []func(**float32){nil, lanes1AVX2, lanes2AVX2, lanes3AVX2, lanes4AVX2, lanes5AVX2, lanes6AVX2, lanes7AVX2, lanes8AVX2, lanes9AVX2, lanes10AVX2, lanes11AVX2, lanes12AVX2, lanes13AVX2, lanes14AVX2},
+		lanesSums:   []func(**float32){nil, lanesSums1AVX2, lanesSums2AVX2, lanesSums3AVX2, lanesSums4AVX2, lanesSums5AVX2, lanesSums6AVX2, lanesSums7AVX2, lanesSums8AVX2, lanesSums9AVX2},
+		lanesCopy:   lanesCopyAVX2,
+		lanesSpread: lanesSpreadAVX2,
 	},
 
 	dot: func(x, y []float32) float64 {

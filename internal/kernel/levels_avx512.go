@@ -36,6 +36,9 @@ var avx512 = func() operations {
 		winogradGather:    winogradGatherAVX512,
 		winogradGatherAdd: winogradGatherAddAVX512,
 	}
+	o.lanesTiles = []func(**float32){nil, lanes1AVX512, lanes2AVX512, lanes3AVX512, lanes4AVX512, lanes5AVX512, lanes6AVX512, lanes7AVX512, lanes8AVX512, lanes9AVX512, lanes10AVX512, lanes11AVX512, lanes12AVX512, lanes13AVX512, lanes14AVX512}
+	o.lanesSums = []func(**float32){nil, lanesSums1AVX512, lanesSums2AVX512, lanesSums3AVX512, lanesSums4AVX512, lanesSums5AVX512, lanesSums6AVX512, lanesSums7AVX512, lanesSums8AVX512, lanesSums9AVX512}
+	o.lanesCopy, o.lanesSpread = lanesCopyAVX512, lanesSpreadAVX512
 
 	o.dot = func(x, y []float32) float64 {
 		var lanes [32]float64

@@ -59,6 +59,7 @@ var together = map[string]string{
 	"moments": "pairs", "products": "pairs", "maskedProducts": "pairs",
 	"normalize": "passes", "normalizeRes": "passes", "normalizeGrad": "passes",
 	"packRows": "packing", "packTranspose": "packing",
+	"lanesTiles": "lanes", "lanesSums": "lanes", "lanesCopy": "lanes", "lanesSpread": "lanes",
 }
 
 // What a level lacks the twins do: the same bits, or for products the same within rounding.
@@ -96,6 +97,8 @@ func TestMissingOperations(t *testing.T) {
 			for _, s := range []Conv{
 				{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 48, Pads: Around(1)},
 				{N: 2, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pads: Around(1)},
+				{N: 2, H: 6, W: 5, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 40},
+				{N: 2, H: 6, W: 5, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 10},
 			} {
 				c := newConvCase(s)
 				for _, a := range s.possible() {

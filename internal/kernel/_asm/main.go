@@ -40,6 +40,7 @@ func generate(dir string) error {
 		{"nn", nnKernels},
 		{"conv", convKernels},
 		{"winograd", winogradKernels},
+		{"lanes", lanesKernels},
 	} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64,!purego") // the old syntax: comma is "and"

@@ -163,7 +163,7 @@ func (s isa) addProduct(a, b, v reg.VecVirtual) {
 
 // when runs body if the flag's bit is set; the branch never changes within a
 // call, so it is predicted.
-func (s isa) when(flags reg.Register, bit int, label string, body func()) {
+func (s isa) when(flags operand.Op, bit int, label string, body func()) {
 	s.TESTQ(operand.U32(bit), flags)
 	s.JEQ(operand.LabelRef(label))
 	body()
