@@ -22,6 +22,41 @@ func (t *Tape) GELU(x *Tensor) *Tensor { return t.activate("gelu", kernel.GELU, 
 // approximate='tanh'.
 func (t *Tape) GELUTanh(x *Tensor) *Tensor { return t.activate("gelu", kernel.GELUTanh, x) }
 
+// HardSwish returns x*min(max(x+3, 0), 6)/6, elementwise.
+func (t *Tape) HardSwish(x *Tensor) *Tensor { return t.bent("hard swish", kernel.HardSwish, x, 0, 0) }
+
+// HardSigmoid returns min(max(alpha*x+beta, 0), 1), elementwise: PyTorch's hardsigmoid with
+// alpha 1/6 and beta .5.
+func (t *Tape) HardSigmoid(x *Tensor, alpha, beta float32) *Tensor {
+	return t.bent("hard sigmoid", kernel.HardSigmoid, x, alpha, beta)
+}
+
+// Clamp returns min(max(x, lo), hi), elementwise; the bounds may be infinite. At a bound it
+// passes no gradient, as PyTorch 2 and ReLU6 (lo 0, hi 6).
+func (t *Tape) Clamp(x *Tensor, lo, hi float32) *Tensor {
+	return t.bent("clamp", kernel.Clamp, x, lo, hi)
+}
+
+// LeakyReLU returns x, times alpha where x is not above 0, elementwise.
+func (t *Tape) LeakyReLU(x *Tensor, alpha float32) *Tensor {
+	return t.bent("leaky relu", kernel.LeakyReLU, x, alpha, 0)
+}
+
+func (t *Tape) bent(op string, f kernel.Bend, x *Tensor, a, b float32) *Tensor {
+	if t.stop(op, x) {
+		return nil
+	}
+	y := t.result(x.Shape()...)
+	kernel.Bent(f, y.Data, x.Data, a, b)
+	return t.record(node{back: bentBack, out: y, in: [4]*Tensor{x}, kind: int(f), f: a, g: b})
+}
+
+func bentBack(t *Tape, n *node) {
+	dy := n.out.Grad
+	dx, add := t.take(n.in[0], n.out)
+	kernel.BentGrad(kernel.Bend(n.kind), dx, dy, n.in[0].Data, n.f, n.g, add)
+}
+
 func (t *Tape) activate(op string, a kernel.Activation, x *Tensor) *Tensor {
 	if t.stop(op, x) {
 		return nil

@@ -1,6 +1,7 @@
 package tensor_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -68,6 +69,9 @@ func gradientCases() map[string]torchCase {
 	for name, c := range torchCases {
 		cases[name] = c
 	}
+	for name := range hardCases {
+		delete(cases, name)
+	}
 	for name, shape := range map[string][]int{"sigmoid": {2, 37}, "tanh": {1}, "silu": {33}, "gelu": {2, 17}, "gelu tanh": {31}, "softmax": {2, 37}, "log softmax": {3, 17}} {
 		cases[name+" of more"] = with(torchCases[name], shape)
 	}
@@ -106,6 +110,73 @@ func TestAllGradients(t *testing.T) {
 			gradcheck.Check(t, name, s, gradcheck.Op(c.op), c.shapes...)
 		}
 	})
+}
+
+// Operations with kinks, of numbers away from these, which lie at multiples of a half.
+func TestHardGradients(t *testing.T) {
+	inf := float32(math.Inf(1))
+	everyLevel(t, func(t *testing.T) {
+		for name, op := range map[string]func(tape, result) result{
+			"hard swish":   tape.HardSwish,
+			"hard sigmoid": func(t tape, x result) result { return t.HardSigmoid(x, .25, .5) },
+			"clamp":        func(t tape, x result) result { return t.Clamp(x, -1, 1.5) },
+			"clamp below":  func(t tape, x result) result { return t.Clamp(x, 0, inf) },
+			"leaky relu":   func(t tape, x result) result { return t.LeakyReLU(x, -.3) },
+		} {
+			for _, n := range []int{1, 17, 48} {
+				gradcheck.Check(t, name, gradcheck.Settings{Fill: func(rng *rand.Rand, x []float32) {
+					for i := range x {
+						x[i] = float32(rng.IntN(20)-10)/2 + .1 + .3*rng.Float32()
+					}
+				}}, func(t tape, x []result) result { return t.Add(op(t, t.Add(x[0], x[0])), op(t, x[0])) }, []int{n})
+			}
+		}
+	})
+}
+
+// What PyTorch 2.15 gives at the kinks.
+func TestKinks(t *testing.T) {
+	nan := float32(math.NaN())
+	x := []float32{-3, 3, 0, 6, nan, -4, 4, -3, 3, 0, 6, nan, -4, 4, -3, 3, 0, 6} // vectors and a rest
+	for _, c := range []struct {
+		name    string
+		op      func(tape, result) result
+		y, grad [7]float32
+	}{
+		{"hard swish", tape.HardSwish, [7]float32{0, 3, 0, 6, nan, 0, 4}, [7]float32{0, 1, .5, 1, 1, 0, 1}},
+		{"hard sigmoid", func(t tape, x result) result { return t.HardSigmoid(x, 1./6, .5) },
+			[7]float32{0, 1, .5, 1, nan, 0, 1}, [7]float32{0, 0, 1. / 6, 0, 0, 0, 0}},
+		{"clamp", func(t tape, x result) result { return t.Clamp(x, -3, 3) }, [7]float32{-3, 3, 0, 3, nan, -3, 3}, [7]float32{0, 0, 1, 0, 0, 0, 0}},
+		{"crossed", func(t tape, x result) result { return t.Clamp(x, 2, 1) }, [7]float32{1, 1, 1, 1, nan, 1, 1}, [7]float32{}},
+		{"relu6", func(t tape, x result) result { return t.Clamp(x, 0, 6) }, [7]float32{0, 3, 0, 6, nan, 0, 4}, [7]float32{0, 1, 0, 0, 0, 0, 1}},
+		{"leaky relu", func(t tape, x result) result { return t.LeakyReLU(x, .5) },
+			[7]float32{-1.5, 3, 0, 6, nan, -2, 4}, [7]float32{.5, 1, .5, 1, .5, .5, 1}},
+	} {
+		everyLevel(t, func(t *testing.T) {
+			tp := tensor.NewTape()
+			tp.Reset(tensor.Train)
+			p, err := tensor.Parameter(len(x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			grad := make([]float32, len(x))
+			p.Bind(x, grad, false)
+			y := c.op(tp, p)
+			ones := make([]float32, len(x))
+			for i := range ones {
+				ones[i] = 1
+			}
+			got := append([]float32(nil), y.Data...)
+			if err := tp.BackwardFrom(y, ones); err != nil {
+				t.Fatal(err)
+			}
+			for i := range x {
+				if y, g := c.y[i%7], c.grad[i%7]; got[i] != y && (got[i] == got[i] || y == y) || math.Abs(float64(grad[i]-g)) > 1e-7 {
+					t.Errorf("%s of %g is %g with derivative %g, want %g and %g", c.name, x[i], got[i], grad[i], y, g)
+				}
+			}
+		})
+	}
 }
 
 // The inputs keep what is rectified away from 0, where there is no derivative.

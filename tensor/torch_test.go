@@ -47,6 +47,28 @@ func classWeights() []float32 {
 	return w
 }
 
+// hard is an operation with kinks, of f*x.
+func hard(f float32, op func(tape, result) result) torchCase {
+	return torchCase{func(t tape, x []result) result { return op(t, t.Mul(x[0], t.Input([]float32{f}, 1))) }, row}
+}
+
+// hardCases are the operations with kinks.
+var hardCases = map[string]torchCase{
+	"hard swish":              hard(4, tape.HardSwish),
+	"hard sigmoid":            hard(4, func(t tape, x result) result { return t.HardSigmoid(x, 1./6, .5) }),
+	"hard sigmoid of its own": hard(4, func(t tape, x result) result { return t.HardSigmoid(x, .2, .4) }),
+	"relu6":                   hard(8, func(t tape, x result) result { return t.Clamp(x, 0, 6) }),
+	"clamp":                   hard(4, func(t tape, x result) result { return t.Clamp(x, -1.5, 2) }),
+	"clamp above":             hard(4, func(t tape, x result) result { return t.Clamp(x, float32(math.Inf(-1)), .7) }),
+	"leaky relu":              hard(1, func(t tape, x result) result { return t.LeakyReLU(x, .1) }),
+}
+
+func init() {
+	for name, c := range hardCases {
+		torchCases[name] = c
+	}
+}
+
 // unary is an operation of 4*x.
 func unary(f func(tape, result) result) torchCase {
 	return torchCase{func(t tape, x []result) result { return f(t, four(t, x[0])) }, row}

@@ -34,6 +34,8 @@ type operations struct {
 	reluBackwardAdd func(dx, dy, y *float32, n int)
 	activate        [numActivations]func(dst, x *float32, n int)
 	activateGrad    [numActivations]func(dx, dy, x *float32, add, n int)
+	bend            [numBends]func(dst, x *float32, a, b float32, n int)
+	bendGrad        [numBends]func(dx, dy, x *float32, a, b float32, add, n int)
 
 	// Columns of matrices.
 	sumCols32, sumCols8 func(sums *float64, x *float32, rows, ld int)

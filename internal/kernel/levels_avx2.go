@@ -70,6 +70,18 @@ var avx2 = operations{
 		GELUTanh:  geluTanhGradAVX2,
 		QuickGELU: quickGELUGradAVX2,
 	},
+	bend: [numBends]func(dst, x *float32, a, b float32, n int){
+		HardSwish:   hardSwishAVX2,
+		HardSigmoid: hardSigmoidAVX2,
+		Clamp:       clampAVX2,
+		LeakyReLU:   leakyReluAVX2,
+	},
+	bendGrad: [numBends]func(dx, dy, x *float32, a, b float32, add, n int){
+		HardSwish:   hardSwishGradAVX2,
+		HardSigmoid: hardSigmoidGradAVX2,
+		Clamp:       clampGradAVX2,
+		LeakyReLU:   leakyReluGradAVX2,
+	},
 	sumCols32:      sumCols32AVX2,
 	sumCols8:       sumCols8AVX2,
 	moments:        momentsAVX2,

@@ -77,6 +77,18 @@ var avx512 = func() operations {
 		GELUTanh:  geluTanhGradAVX512,
 		QuickGELU: quickGELUGradAVX512,
 	}
+	o.bend = [numBends]func(dst, x *float32, a, b float32, n int){
+		HardSwish:   hardSwishAVX512,
+		HardSigmoid: hardSigmoidAVX512,
+		Clamp:       clampAVX512,
+		LeakyReLU:   leakyReluAVX512,
+	}
+	o.bendGrad = [numBends]func(dx, dy, x *float32, a, b float32, add, n int){
+		HardSwish:   hardSwishGradAVX512,
+		HardSigmoid: hardSigmoidGradAVX512,
+		Clamp:       clampGradAVX512,
+		LeakyReLU:   leakyReluGradAVX512,
+	}
 	o.sumCols32 = sumCols32AVX512
 	o.sumCols8 = sumCols8AVX512
 	o.moments = momentsAVX512

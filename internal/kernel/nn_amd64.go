@@ -129,6 +129,46 @@ func geluGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
 //go:noescape
 func geluTanhGradAVX2(dx *float32, dy *float32, x *float32, add int, n int)
 
+// hardSwishAVX2 is dst = x*min(max(x+3, 0), 6)/6.
+//
+//go:noescape
+func hardSwishAVX2(dst *float32, x *float32, a float32, b float32, n int)
+
+// hardSigmoidAVX2 is dst = min(max(a*x+b, 0), 1).
+//
+//go:noescape
+func hardSigmoidAVX2(dst *float32, x *float32, a float32, b float32, n int)
+
+// clampAVX2 is dst = min(max(x, a), b).
+//
+//go:noescape
+func clampAVX2(dst *float32, x *float32, a float32, b float32, n int)
+
+// leakyReluAVX2 is dst = x, times a where x <= 0.
+//
+//go:noescape
+func leakyReluAVX2(dst *float32, x *float32, a float32, b float32, n int)
+
+// hardSwishGradAVX2 is dx = dy times the derivative of hardSwish, or adds that.
+//
+//go:noescape
+func hardSwishGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// hardSigmoidGradAVX2 is dx = dy times the derivative of hardSigmoid, or adds that.
+//
+//go:noescape
+func hardSigmoidGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// clampGradAVX2 is dx = dy times 1 where a < x < b, else 0, or adds that.
+//
+//go:noescape
+func clampGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// leakyReluGradAVX2 is dx = dy times 1, or a where x <= 0, or adds that.
+//
+//go:noescape
+func leakyReluGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
 // maxPoolAVX2 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 //
 //go:noescape
@@ -263,6 +303,46 @@ func geluGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
 //
 //go:noescape
 func geluTanhGradAVX512(dx *float32, dy *float32, x *float32, add int, n int)
+
+// hardSwishAVX512 is dst = x*min(max(x+3, 0), 6)/6.
+//
+//go:noescape
+func hardSwishAVX512(dst *float32, x *float32, a float32, b float32, n int)
+
+// hardSigmoidAVX512 is dst = min(max(a*x+b, 0), 1).
+//
+//go:noescape
+func hardSigmoidAVX512(dst *float32, x *float32, a float32, b float32, n int)
+
+// clampAVX512 is dst = min(max(x, a), b).
+//
+//go:noescape
+func clampAVX512(dst *float32, x *float32, a float32, b float32, n int)
+
+// leakyReluAVX512 is dst = x, times a where x <= 0.
+//
+//go:noescape
+func leakyReluAVX512(dst *float32, x *float32, a float32, b float32, n int)
+
+// hardSwishGradAVX512 is dx = dy times the derivative of hardSwish, or adds that.
+//
+//go:noescape
+func hardSwishGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// hardSigmoidGradAVX512 is dx = dy times the derivative of hardSigmoid, or adds that.
+//
+//go:noescape
+func hardSigmoidGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// clampGradAVX512 is dx = dy times 1 where a < x < b, else 0, or adds that.
+//
+//go:noescape
+func clampGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// leakyReluGradAVX512 is dx = dy times 1, or a where x <= 0, or adds that.
+//
+//go:noescape
+func leakyReluGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
 
 // maxPoolAVX512 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 //

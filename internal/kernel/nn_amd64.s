@@ -2538,6 +2538,378 @@ done16:
 DATA nnConst3e095d4f<>+0(SB)/4, $0x3e095d4f
 GLOBL nnConst3e095d4f<>(SB), RODATA|NOPTR, $4
 
+// func hardSwishAVX2(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX
+TEXT ·hardSwishAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Y0
+	VBROADCASTSS b+20(FP), Y0
+	XORQ         BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Y0
+	VBROADCASTSS nnConst40400000<>+0(SB), Y1
+	VADDPS       Y0, Y1, Y1
+	VBROADCASTSS nnConst00000000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS nnConst40c00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VBROADCASTSS nnConst3e2aaaab<>+0(SB), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      32(CX)(BX*4), Y0
+	VBROADCASTSS nnConst40400000<>+0(SB), Y1
+	VADDPS       Y0, Y1, Y1
+	VBROADCASTSS nnConst00000000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS nnConst40c00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VBROADCASTSS nnConst3e2aaaab<>+0(SB), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 32(AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+DATA nnConst40400000<>+0(SB)/4, $0x40400000
+GLOBL nnConst40400000<>(SB), RODATA|NOPTR, $4
+
+DATA nnConst00000000<>+0(SB)/4, $0x00000000
+GLOBL nnConst00000000<>(SB), RODATA|NOPTR, $4
+
+DATA nnConst40c00000<>+0(SB)/4, $0x40c00000
+GLOBL nnConst40c00000<>(SB), RODATA|NOPTR, $4
+
+DATA nnConst3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL nnConst3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+// func hardSigmoidAVX2(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX
+TEXT ·hardSigmoidAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Y0
+	VBROADCASTSS b+20(FP), Y1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VBROADCASTSS nnConst00000000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (AX)(BX*4)
+	VMOVUPS      32(CX)(BX*4), Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VBROADCASTSS nnConst00000000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      Y2, 32(AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func clampAVX2(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX
+TEXT ·clampAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Y0
+	VBROADCASTSS b+20(FP), Y1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ    $0x00000010, DX
+	JLT     done16
+	VMOVUPS (CX)(BX*4), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 32(AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func leakyReluAVX2(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX
+TEXT ·leakyReluAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Y0
+	VBROADCASTSS b+20(FP), Y1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ      $0x00000010, DX
+	JLT       done16
+	VMOVUPS   (CX)(BX*4), Y1
+	VMULPS    Y0, Y1, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x01, Y1, Y3, Y3
+	VBLENDVPS Y3, Y1, Y2, Y2
+	VMOVUPS   Y2, (AX)(BX*4)
+	VMOVUPS   32(CX)(BX*4), Y1
+	VMULPS    Y0, Y1, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x01, Y1, Y3, Y3
+	VBLENDVPS Y3, Y1, Y2, Y2
+	VMOVUPS   Y2, 32(AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	JMP       loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func hardSwishGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX
+TEXT ·hardSwishGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y0
+	XORQ         DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (CX)(DI*4), Y0
+	VMOVUPS      (DX)(DI*4), Y1
+	VBROADCASTSS nnConst3eaaaaab<>+0(SB), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y3
+	VADDPS       Y2, Y3, Y2
+	VMULPS       Y0, Y2, Y2
+	VBROADCASTSS nnConstc0400000<>+0(SB), Y3
+	VCMPPS       $0x06, Y3, Y1, Y3
+	VANDPS       Y3, Y2, Y2
+	VBROADCASTSS nnConst40400000<>+0(SB), Y3
+	VCMPPS       $0x02, Y1, Y3, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Y2, Y2
+
+added0:
+	VMOVUPS      Y2, (AX)(DI*4)
+	VMOVUPS      32(CX)(DI*4), Y0
+	VMOVUPS      32(DX)(DI*4), Y1
+	VBROADCASTSS nnConst3eaaaaab<>+0(SB), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS nnConst3f000000<>+0(SB), Y3
+	VADDPS       Y2, Y3, Y2
+	VMULPS       Y0, Y2, Y2
+	VBROADCASTSS nnConstc0400000<>+0(SB), Y3
+	VCMPPS       $0x06, Y3, Y1, Y3
+	VANDPS       Y3, Y2, Y2
+	VBROADCASTSS nnConst40400000<>+0(SB), Y3
+	VCMPPS       $0x02, Y1, Y3, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000001, BX
+	JEQ          added8
+	VADDPS       32(AX)(DI*4), Y2, Y2
+
+added8:
+	VMOVUPS Y2, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+DATA nnConst3eaaaaab<>+0(SB)/4, $0x3eaaaaab
+GLOBL nnConst3eaaaaab<>(SB), RODATA|NOPTR, $4
+
+DATA nnConstc0400000<>+0(SB)/4, $0xc0400000
+GLOBL nnConstc0400000<>(SB), RODATA|NOPTR, $4
+
+// func hardSigmoidGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX
+TEXT ·hardSigmoidGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (CX)(DI*4), Y2
+	VMOVUPS      (DX)(DI*4), Y3
+	VMULPS       Y2, Y0, Y2
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y3, Y1, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VCMPPS       $0x01, Y3, Y4, Y4
+	VANDPS       Y4, Y2, Y2
+	VCMPPS       $0x01, Y5, Y3, Y3
+	VANDPS       Y3, Y2, Y2
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Y2, Y2
+
+added0:
+	VMOVUPS      Y2, (AX)(DI*4)
+	VMOVUPS      32(CX)(DI*4), Y2
+	VMOVUPS      32(DX)(DI*4), Y3
+	VMULPS       Y2, Y0, Y2
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y3, Y1, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Y5
+	VCMPPS       $0x01, Y3, Y4, Y4
+	VANDPS       Y4, Y2, Y2
+	VCMPPS       $0x01, Y5, Y3, Y3
+	VANDPS       Y3, Y2, Y2
+	TESTQ        $0x00000001, BX
+	JEQ          added8
+	VADDPS       32(AX)(DI*4), Y2, Y2
+
+added8:
+	VMOVUPS Y2, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func clampGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX
+TEXT ·clampGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ    $0x00000010, SI
+	JLT     done16
+	VMOVUPS (CX)(DI*4), Y2
+	VMOVUPS (DX)(DI*4), Y3
+	VCMPPS  $0x01, Y3, Y0, Y4
+	VANDPS  Y4, Y2, Y2
+	VCMPPS  $0x01, Y1, Y3, Y3
+	VANDPS  Y3, Y2, Y2
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(DI*4), Y2, Y2
+
+added0:
+	VMOVUPS Y2, (AX)(DI*4)
+	VMOVUPS 32(CX)(DI*4), Y2
+	VMOVUPS 32(DX)(DI*4), Y3
+	VCMPPS  $0x01, Y3, Y0, Y4
+	VANDPS  Y4, Y2, Y2
+	VCMPPS  $0x01, Y1, Y3, Y3
+	VANDPS  Y3, Y2, Y2
+	TESTQ   $0x00000001, BX
+	JEQ     added8
+	VADDPS  32(AX)(DI*4), Y2, Y2
+
+added8:
+	VMOVUPS Y2, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func leakyReluGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX
+TEXT ·leakyReluGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ      $0x00000010, SI
+	JLT       done16
+	VMOVUPS   (CX)(DI*4), Y1
+	VMOVUPS   (DX)(DI*4), Y2
+	VMULPS    Y0, Y1, Y3
+	VXORPS    Y4, Y4, Y4
+	VCMPPS    $0x01, Y2, Y4, Y2
+	VBLENDVPS Y2, Y1, Y3, Y3
+	TESTQ     $0x00000001, BX
+	JEQ       added0
+	VADDPS    (AX)(DI*4), Y3, Y3
+
+added0:
+	VMOVUPS   Y3, (AX)(DI*4)
+	VMOVUPS   32(CX)(DI*4), Y1
+	VMOVUPS   32(DX)(DI*4), Y2
+	VMULPS    Y0, Y1, Y3
+	VXORPS    Y4, Y4, Y4
+	VCMPPS    $0x01, Y2, Y4, Y2
+	VBLENDVPS Y2, Y1, Y3, Y3
+	TESTQ     $0x00000001, BX
+	JEQ       added8
+	VADDPS    32(AX)(DI*4), Y3, Y3
+
+added8:
+	VMOVUPS Y3, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
 // func maxPoolAVX2(y *float32, x *float32, n int, kh int, kw int, pixel int, line int)
 // Requires: AVX
 TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-56
@@ -4238,6 +4610,271 @@ loop16:
 
 added0:
 	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func hardSwishAVX512(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·hardSwishAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Z0
+	VBROADCASTSS b+20(FP), Z0
+	XORQ         BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Z0
+	VBROADCASTSS nnConst40400000<>+0(SB), Z1
+	VADDPS       Z0, Z1, Z1
+	VBROADCASTSS nnConst00000000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS nnConst40c00000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMULPS       Z0, Z1, Z0
+	VBROADCASTSS nnConst3e2aaaab<>+0(SB), Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func hardSigmoidAVX512(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·hardSigmoidAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Z0
+	VBROADCASTSS b+20(FP), Z1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ         $0x00000010, DX
+	JLT          done16
+	VMOVUPS      (CX)(BX*4), Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS       Z2, Z1, Z2
+	VBROADCASTSS nnConst00000000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VMOVUPS      Z2, (AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	JMP          loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func clampAVX512(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·clampAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Z0
+	VBROADCASTSS b+20(FP), Z1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ    $0x00000010, DX
+	JLT     done16
+	VMOVUPS (CX)(BX*4), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func leakyReluAVX512(dst *float32, x *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·leakyReluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS a+16(FP), Z0
+	VBROADCASTSS b+20(FP), Z1
+	XORQ         BX, BX
+
+loop16:
+	SUBQ    $0x00000010, DX
+	JLT     done16
+	VMOVUPS (CX)(BX*4), Z1
+	VMULPS  Z0, Z1, Z3
+	VPXORD  Z2, Z2, Z2
+	VCMPPS  $0x01, Z1, Z2, K1
+	VMOVAPS Z1, K1, Z3
+	VMOVUPS Z3, (AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func hardSwishGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX, AVX512F
+TEXT ·hardSwishGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z0
+	XORQ         DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (CX)(DI*4), Z0
+	VMOVUPS      (DX)(DI*4), Z1
+	VBROADCASTSS nnConst3eaaaaab<>+0(SB), Z2
+	VMULPS       Z1, Z2, Z2
+	VBROADCASTSS nnConst3f000000<>+0(SB), Z3
+	VADDPS       Z2, Z3, Z2
+	VMULPS       Z0, Z2, Z2
+	VBROADCASTSS nnConstc0400000<>+0(SB), Z3
+	VCMPPS       $0x06, Z3, Z1, K1
+	VMOVUPS.Z    Z2, K1, Z2
+	VBROADCASTSS nnConst40400000<>+0(SB), Z3
+	VCMPPS       $0x02, Z1, Z3, K1
+	VMOVAPS      Z0, K1, Z2
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Z2, Z2
+
+added0:
+	VMOVUPS Z2, (AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func hardSigmoidGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX, AVX512F
+TEXT ·hardSigmoidGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ         $0x00000010, SI
+	JLT          done16
+	VMOVUPS      (CX)(DI*4), Z2
+	VMOVUPS      (DX)(DI*4), Z3
+	VMULPS       Z2, Z0, Z2
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z3, Z1, Z3
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS nnConst3f800000<>+0(SB), Z5
+	VCMPPS       $0x01, Z3, Z4, K1
+	VMOVUPS.Z    Z2, K1, Z2
+	VCMPPS       $0x01, Z5, Z3, K1
+	VMOVUPS.Z    Z2, K1, Z2
+	TESTQ        $0x00000001, BX
+	JEQ          added0
+	VADDPS       (AX)(DI*4), Z2, Z2
+
+added0:
+	VMOVUPS Z2, (AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func clampGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX, AVX512F
+TEXT ·clampGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ      $0x00000010, SI
+	JLT       done16
+	VMOVUPS   (CX)(DI*4), Z2
+	VMOVUPS   (DX)(DI*4), Z3
+	VCMPPS    $0x01, Z3, Z0, K1
+	VMOVUPS.Z Z2, K1, Z2
+	VCMPPS    $0x01, Z1, Z3, K1
+	VMOVUPS.Z Z2, K1, Z2
+	TESTQ     $0x00000001, BX
+	JEQ       added0
+	VADDPS    (AX)(DI*4), Z2, Z2
+
+added0:
+	VMOVUPS Z2, (AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	JMP     loop16
+
+done16:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func leakyReluGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+// Requires: AVX, AVX512F
+TEXT ·leakyReluGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         add+32(FP), BX
+	MOVQ         n+40(FP), SI
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	XORQ         DI, DI
+
+loop16:
+	SUBQ    $0x00000010, SI
+	JLT     done16
+	VMOVUPS (CX)(DI*4), Z1
+	VMOVUPS (DX)(DI*4), Z3
+	VMULPS  Z0, Z1, Z4
+	VPXORD  Z2, Z2, Z2
+	VCMPPS  $0x01, Z3, Z2, K1
+	VMOVAPS Z1, K1, Z4
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(DI*4), Z4, Z4
+
+added0:
+	VMOVUPS Z4, (AX)(DI*4)
 	ADDQ    $0x00000010, DI
 	JMP     loop16
 

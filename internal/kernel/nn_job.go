@@ -20,6 +20,7 @@ type nnJob struct {
 	key     uint64
 	most    uint32
 	act     Activation
+	bend    Bend
 	fn      Function
 	index   []int32
 	pool    Conv

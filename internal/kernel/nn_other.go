@@ -97,6 +97,38 @@ func geluGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(
 // geluTanhGradAVX2 is dx = dy times the derivative of geluTanh, or adds that.
 func geluTanhGradAVX2(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
 
+// hardSwishAVX2 is dst = x*min(max(x+3, 0), 6)/6.
+func hardSwishAVX2(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// hardSigmoidAVX2 is dst = min(max(a*x+b, 0), 1).
+func hardSigmoidAVX2(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// clampAVX2 is dst = min(max(x, a), b).
+func clampAVX2(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// leakyReluAVX2 is dst = x, times a where x <= 0.
+func leakyReluAVX2(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// hardSwishGradAVX2 is dx = dy times the derivative of hardSwish, or adds that.
+func hardSwishGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// hardSigmoidGradAVX2 is dx = dy times the derivative of hardSigmoid, or adds that.
+func hardSigmoidGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// clampGradAVX2 is dx = dy times 1 where a < x < b, else 0, or adds that.
+func clampGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// leakyReluGradAVX2 is dx = dy times 1, or a where x <= 0, or adds that.
+func leakyReluGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
 // maxPoolAVX2 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 func maxPoolAVX2(y *float32, x *float32, n int, kh int, kw int, pixel int, line int) {
 	panic(noAssembly)
@@ -199,6 +231,38 @@ func geluGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { pani
 
 // geluTanhGradAVX512 is dx = dy times the derivative of geluTanh, or adds that.
 func geluTanhGradAVX512(dx *float32, dy *float32, x *float32, add int, n int) { panic(noAssembly) }
+
+// hardSwishAVX512 is dst = x*min(max(x+3, 0), 6)/6.
+func hardSwishAVX512(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// hardSigmoidAVX512 is dst = min(max(a*x+b, 0), 1).
+func hardSigmoidAVX512(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// clampAVX512 is dst = min(max(x, a), b).
+func clampAVX512(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// leakyReluAVX512 is dst = x, times a where x <= 0.
+func leakyReluAVX512(dst *float32, x *float32, a float32, b float32, n int) { panic(noAssembly) }
+
+// hardSwishGradAVX512 is dx = dy times the derivative of hardSwish, or adds that.
+func hardSwishGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// hardSigmoidGradAVX512 is dx = dy times the derivative of hardSigmoid, or adds that.
+func hardSigmoidGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// clampGradAVX512 is dx = dy times 1 where a < x < b, else 0, or adds that.
+func clampGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// leakyReluGradAVX512 is dx = dy times 1, or a where x <= 0, or adds that.
+func leakyReluGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
 
 // maxPoolAVX512 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 func maxPoolAVX512(y *float32, x *float32, n int, kh int, kw int, pixel int, line int) {

@@ -27,6 +27,18 @@ func nnCases() (cases []nnCase) {
 				run: func(v [][]float32, n int) { ActivateGrad(act, v[0], v[1], v[2], add) }})
 		}
 	}
+	for f, name := range []string{"HardSwish", "HardSigmoid", "Clamp", "LeakyReLU"} {
+		bend := Bend(f)
+		a, b := [...]float32{0, .3, -.7, .1}[f], [...]float32{0, .4, 1.2, 0}[f]
+		cases = append(cases,
+			nnCase{name: name, ins: 2, outs: 1, run: func(v [][]float32, n int) { Bent(bend, v[0], v[1], a, b) }},
+			nnCase{name: name + "/inplace", ins: 1, outs: 1, run: func(v [][]float32, n int) { Bent(bend, v[0], v[0], a, b) }},
+			nnCase{name: name + "Grad/inplace", ins: 2, outs: 1, run: func(v [][]float32, n int) { BentGrad(bend, v[0], v[0], v[1], a, b, false) }})
+		for _, add := range []bool{false, true} {
+			cases = append(cases, nnCase{name: fmt.Sprint(name, "Grad/add=", add), ins: 3, outs: 1,
+				run: func(v [][]float32, n int) { BentGrad(bend, v[0], v[1], v[2], a, b, add) }})
+		}
+	}
 	for _, add := range []bool{false, true} {
 		cases = append(cases,
 			nnCase{name: fmt.Sprint("Softmax/log=", add), ins: 2, outs: 1, run: func(v [][]float32, n int) { Softmax(v[0], v[1], max(n, 1), add) }},

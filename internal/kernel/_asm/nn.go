@@ -28,6 +28,7 @@ func nnKernels(c *build.Context) {
 		s.expShift()
 		s.softmaxGrad()
 		s.activations()
+		s.bends()
 		s.maxPool()
 		s.maxPoolGrad()
 	})
@@ -74,10 +75,12 @@ func (s isa) where(relation int, a, b reg.VecVirtual, v reg.VecVirtual) {
 
 // Relations of VCMPPS.
 const (
-	equal       = 0
-	lessThan    = 1 // signalling, as everywhere here
-	isUnordered = 3
-	notLessThan = 5 // true for NaNs
+	equal        = 0
+	lessThan     = 1 // signalling, as everywhere here
+	lessEqual    = 2
+	isUnordered  = 3
+	notLessThan  = 5 // true for NaNs
+	notLessEqual = 6 // likewise
 )
 
 // columnPairs adds two sums for each column to float64 values in memory, strip after
