@@ -33,6 +33,7 @@ type Info struct {
 	Targets   []string              // names of the numbers, in the order of the outputs; nil of one with classes
 	Features  []string              // names of the columns of a table that an input is, in their order; nil of other inputs
 	Normalize picture.Normalization // of pixels in [0, 1]
+	BGR       bool                  // the network of a file takes channels in the order blue, green, red
 }
 
 // A Classifier is a network with its weights.
@@ -52,6 +53,7 @@ const (
 	keyTargets   = "targets"
 	keyFeatures  = "features"
 	keyNormalize = "normalize"
+	keyChannels  = "channels" // "bgr", or nothing
 )
 
 // Save writes a classifier as safetensors, whole or not at all: PyTorch's names and
@@ -93,6 +95,9 @@ func (i *Info) metadata() (map[string]string, error) {
 		key = keyTargets
 	}
 	m := map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), key: string(names), keyNormalize: i.Normalize.String()}
+	if i.BGR {
+		m[keyChannels] = "bgr"
+	}
 	if i.Features != nil {
 		features, err := json.Marshal(i.Features)
 		if err != nil {

@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,6 +30,8 @@ type Options struct {
 	// NewHead lets the last linear layer start anew where the file's is for another number
 	// of classes than Classes.
 	NewHead bool
+	// BGR says that a network of a file takes its channels in the order blue, green, red.
+	BGR bool
 }
 
 // SourceUnknown is the source of a normalization that is none for want of knowledge.
@@ -49,8 +53,17 @@ type File struct {
 	Info   Info
 	Source string // where Info is from; "" if there is none
 
-	weights *weights.File
+	weights *weights.File // nil of a file that holds the network itself
 	notes   []string
+}
+
+// Network is the path of the file that holds the network itself, "" if it is one of
+// models.Names.
+func (f *File) Network() string {
+	if models.IsFile(f.Info.Model) {
+		return f.Info.Model
+	}
+	return ""
 }
 
 // Notes says what was done to make the file's weights fit the network, and what was left out:
@@ -62,6 +75,9 @@ func Open(path string) (*File, error) { return OpenWith(path, weights.Options{})
 
 // OpenWith is [Open] with options, which choose one of several networks in the file.
 func OpenWith(path string, o weights.Options) (*File, error) {
+	if models.IsFile(path) {
+		return openNetwork(path, o)
+	}
 	file, err := weights.ReadWith(path, o)
 	if err != nil {
 		return nil, err
@@ -72,6 +88,9 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f.Source = sourceOwn
+		if m := f.Info.Model; models.IsFile(m) && !filepath.IsAbs(m) { // the graph lies beside it
+			f.Info.Model = filepath.Join(filepath.Dir(path), m)
+		}
 		return f, nil
 	}
 	sum, err := hashFile(path)
@@ -79,6 +98,32 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 		return nil, err
 	}
 	f.Info, f.Source, _ = known(path, sum)
+	return f, nil
+}
+
+// openNetwork opens a file that holds a network with its weights. What it does not say is empty.
+func openNetwork(path string, o weights.Options) (*File, error) {
+	e, err := models.Find(path)
+	if err != nil {
+		return nil, err
+	}
+	if o.Key != "" {
+		return nil, fmt.Errorf("%s: it holds one network, so that no key chooses one", path)
+	}
+	f := &File{Path: path, notes: e.File.Notes}
+	if f.Info, err = parseInfo(e.File.Properties); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if f.Info.Classes != nil && len(f.Info.Classes) != e.File.Outputs && e.File.Outputs != 0 {
+		return nil, fmt.Errorf("%s: metadata %s names %d classes, the network has %d outputs", path, keyClasses, len(f.Info.Classes), e.File.Outputs)
+	}
+	if e.File.Properties[keyNormalize] != "" {
+		f.Source = sourceOwn
+	}
+	if f.Info.Input == nil || len(e.Input) > 0 {
+		f.Info.Input = e.Input
+	}
+	f.Info.Model, f.Info.Norm = path, ""
 	return f, nil
 }
 
@@ -98,7 +143,7 @@ func hashFile(path string) (string, error) {
 
 // parseInfo reads the metadata that [Save] writes; what is missing is empty.
 func parseInfo(metadata map[string]string) (Info, error) {
-	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm]}
+	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm], BGR: metadata[keyChannels] == "bgr"}
 	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes, keyTargets: &i.Targets, keyFeatures: &i.Features} {
 		if s := metadata[key]; s != "" {
 			if err := json.Unmarshal([]byte(s), to); err != nil {
@@ -142,6 +187,9 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if o.Norm != "" {
 		c.Norm = o.Norm
 	}
+	if o.BGR {
+		c.BGR = true
+	}
 	if c.Model == "" {
 		return nil, errors.New("the file does not say which model it is of: choose one of " + strings.Join(models.Names(), ", "))
 	}
@@ -162,7 +210,10 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	trial, err := c.build(2)
+	if f.weights == nil {
+		return c, f.loadNetwork(c, o)
+	}
+	trial, err := c.build(cmp.Or(f.fileOutputs(), 2))
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +234,41 @@ func (f *File) load(o Options) (*Classifier, error) {
 	c.Net.Init(c.Theta, 1)
 	_, err = f.set(c.Net, c.Theta, o.NewHead)
 	return c, err
+}
+
+// loadNetwork builds the network of a file that holds it, whose parameters start with its weights.
+func (f *File) loadNetwork(c *Classifier, o Options) error {
+	n := f.fileOutputs()
+	if n == 0 && c.outputs() == nil {
+		return errors.New("no layer of the file is known to make the outputs: say which classes they are")
+	}
+	if err := c.nameClasses(n, o.NewHead); err != nil {
+		return err
+	}
+	if c.Input == nil {
+		return errors.New("the file leaves the size of its inputs open: say it")
+	}
+	var err error
+	if c.Net, err = c.build(len(c.outputs())); err != nil {
+		return err
+	}
+	if c.Net.HashedWords && f.Source != sourceOwn {
+		return errWords
+	}
+	c.Theta = c.Net.NewTheta(1)
+	return nil
+}
+
+// fileOutputs is how many outputs the network of a file has, 0 if that is not known.
+func (f *File) fileOutputs() int {
+	if f.Network() == "" {
+		return 0
+	}
+	e, err := models.Find(f.Info.Model)
+	if err != nil {
+		return 0 // building it is an error
+	}
+	return e.File.Outputs
 }
 
 // outputs returns for how many classes or targets the file's head is, 0 if it has none. The
@@ -218,6 +304,12 @@ func headNames(m *nn.Model) (names []string) {
 
 // set sets a network's weights, see [Init].
 func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
+	if f.weights == nil { // its parameters have started with the file's weights
+		if newHead {
+			kept = headNames(m)
+		}
+		return kept, nil
+	}
 	if m.HashedWords && f.Source != sourceOwn {
 		return nil, errWords
 	}
@@ -303,8 +395,15 @@ func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 }
 
 func (c *Classifier) build(classes int) (*nn.Model, error) {
-	return models.Build(c.Model, models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil, Norm: c.Norm})
+	o := models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil, Norm: c.Norm}
+	if models.IsFile(c.Model) {
+		o.Norm, o.Restore, o.BGR = "", c.Norm == NormRestored, c.BGR
+	}
+	return models.Build(c.Model, o)
 }
+
+// NormRestored is the Norm of networks of files whose batch normalisation was put back.
+const NormRestored = "restored"
 
 // Bounds on what a file's metadata may ask for.
 const (

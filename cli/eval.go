@@ -21,17 +21,19 @@ import (
 
 // weightsFlags choose the weights to use, and say what the file does not.
 type weightsFlags struct {
-	path, key string
+	path, key, channels string
 	classifier.Options
 }
 
 func (w *weightsFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint or safetensors")
+	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint, safetensors, or a network with its weights (ONNX)")
 	addWeightsKey(cmd, &w.key)
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
 	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
+	f.StringVar(&w.channels, "channels", "", "order of the channels that the network of an ONNX file takes (default what the file says, or rgb): rgb, bgr")
+	complete(cmd, "channels", "rgb", "bgr")
 	complete(cmd, "model", models.Names()...)
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "normalize", picture.NormalizationNames...)
@@ -65,7 +67,16 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 			return nil, usage("--normalize: %v", err)
 		}
 	}
+	if w.channels != "" && w.channels != "rgb" && w.channels != "bgr" {
+		return nil, usage("--channels %q; there are rgb, bgr", w.channels)
+	}
+	w.BGR = w.channels == "bgr"
 	f, err := classifier.OpenWith(w.path, weights.Options{Key: w.key})
+	if err == nil && f.Network() != "" && (w.Model != "" || w.Norm != "") {
+		err = usage("%s holds its own network: leave --model and --norm off", w.path)
+	} else if err == nil && f.Network() == "" && w.channels != "" {
+		err = usage("--channels is for networks of ONNX files")
+	}
 	if err == nil && f.Info.Model == "" && w.Model == "" {
 		err = usage("%s does not say which model it is of: give --model, one of %s", w.path, strings.Join(models.Names(), ", "))
 	}

@@ -113,7 +113,7 @@ MONGE_LEVEL=portable|avx2|avx512 forces a lower instruction level.`,
 	}
 	root.Flags().BoolVar(&version, "version", false, "print version, commit, Go and the level of the kernels")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand(), newVersionCommand())
+	root.AddCommand(newCompareCommand(), newStudyCommand(), newTrainCommand(), newRunsCommand(), newReportCommand(), newToyCommand(), newPaperCommand(), newBenchCommand(), newModelsCommand(), newWeightsCommand(), newONNXCommand(), newDataCommand(), newEvalCommand(), newPredictCommand(), newAlignCommand(), newVersionCommand())
 	return root
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -75,10 +76,14 @@ func newWeightsShow() *cobra.Command {
 		Short: "List the tensors of a file",
 		Long: `List the tensors of a file, of a network in it with --weights-key. Of a PyTorch checkpoint also
 say which of its networks the commands take, and which Python objects were passed over: they are
-never made, and nothing of the file is run.`,
-		Example: "  monge weights show resnet20.th",
+never made, and nothing of the file is run. Of an ONNX file say what it takes and gives, its
+operators, what is trained, which layer makes the outputs, and what can't be run here.`,
+		Example: "  monge weights show resnet20.th\n  monge weights show mobilenet.onnx",
 		Args:    files(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if models.IsFile(args[0]) {
+				return showGraph(cmd, args[0], asJSON)
+			}
 			f, err := weights.ReadWith(args[0], weights.Options{Key: key})
 			if err != nil {
 				return err

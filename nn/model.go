@@ -61,6 +61,9 @@ func (m *Model) InputLen() int {
 // forward pass of one input, done directly.
 func (m *Model) FLOPs() int { return m.flops }
 
+// Layer returns the network's layer.
+func (m *Model) Layer() Layer { return m.net }
+
 // Tape returns the tape that the model computes on, for profiles.
 func (m *Model) Tape() *tensor.Tape { return m.tape }
 

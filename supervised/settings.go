@@ -3,10 +3,13 @@
 package supervised
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -40,19 +43,21 @@ type Settings struct {
 	Cutout int     `json:"cutout,omitempty" help:"augment by blanking a square of this side"`
 	Mixup  float64 `json:"mixup,omitempty" help:"augment by mixing examples, by a share drawn from Beta(mixup, mixup)"`
 
-	Model  string   `json:"model" help:"model, see 'monge models'"`
-	Norm   string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
-	Init   string   `json:"init,omitempty" help:"file of weights to start from (safetensors or a PyTorch checkpoint); of clip its directory" is:"free,path"`
-	Head   string   `json:"head,omitempty" help:"'new' leaves a classifier layer of another class count at its random start" is:"free"`
-	Key    string   `json:"weights_key,omitempty" help:"which network of the --init file to start from, where it has several: the key that it lies under, as state_dict_ema" is:"free"`
-	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+	Model     string   `json:"model" help:"model, see 'monge models'"`
+	Norm      string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
+	Init      string   `json:"init,omitempty" help:"file to start from: weights (safetensors or a PyTorch checkpoint), or a network with its weights (ONNX); of clip its directory" is:"free,path"`
+	Head      string   `json:"head,omitempty" help:"'new' begins the last layer anew: that of an ONNX file, or a classifier layer of another class count" is:"free"`
+	Key       string   `json:"weights_key,omitempty" help:"which network of the --init file to start from, where it has several: the key that it lies under, as state_dict_ema" is:"free"`
+	BatchNorm string   `json:"batch_norm,omitempty" help:"batch normalisation in training: by the minibatch's statistics (default), 'frozen' as it is, or for an ONNX file that had it folded away 'restore'"`
+	Channels  string   `json:"channels,omitempty" help:"order of the channels that an ONNX file's network takes: rgb (default), bgr" is:"free"`
+	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
 
 	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
 }
 
 func init() {
 	train.Register(train.Kind{
-		Name: Name, Info: "data with classes or targets", Settings: Settings{Data: "digits", Val: .1, Model: "mlp"}, Rest: true,
+		Name: Name, Info: "data with classes or targets", Settings: Settings{Data: "digits", Val: .1, Model: defaultModel}, Rest: true,
 		Check: check, Open: open, Weights: WeightsFile, Measurable: measurable, Lost: lost,
 	})
 }
@@ -88,9 +93,37 @@ func check(c *train.Config) error {
 		return errors.New("head is for a network that starts from a file: give init as well")
 	case s.Key != "" && s.Init == "":
 		return errors.New("weights-key is for a network that starts from a file: give init as well")
+	case !slices.Contains([]string{"", "frozen", "restore"}, s.BatchNorm):
+		return fmt.Errorf("unknown batch-norm %q; there are frozen, restore", s.BatchNorm)
+	case !slices.Contains([]string{"", "rgb", "bgr"}, s.Channels):
+		return fmt.Errorf("unknown channels %q; there are rgb, bgr", s.Channels)
+	case models.IsFile(s.Model):
+		return fmt.Errorf("model is a file, %s: give it as init, which takes the network and its weights", s.Model)
+	case s.file() != "" && s.Model != defaultModel:
+		return fmt.Errorf("model is %s, and init a file that holds its own network: leave model off", s.Model)
+	case s.file() != "" && s.Norm != "":
+		return errors.New("norm chooses the normalisation of networks of the list; that of a file has its own")
+	case s.file() == "" && s.Channels != "":
+		return errors.New("channels is for a network of a file: give init as well")
+	case s.file() == "" && s.BatchNorm == "restore":
+		return errors.New("batch-norm restore is for a network of a file: give init as well")
 	}
 	return nil
 }
+
+// defaultModel is what the setting is unless given.
+const defaultModel = "mlp"
+
+// file is the path of the file that holds the network, "" if there is none such.
+func (s *Settings) file() string {
+	if models.IsFile(s.Init) {
+		return s.Init
+	}
+	return ""
+}
+
+// network is the name of the network, or the path of the file that holds it.
+func (s *Settings) network() string { return cmp.Or(s.file(), s.Model) }
 
 // options are those to open the data with.
 func (s *Settings) options() data.Options {
@@ -102,6 +135,10 @@ func (s *Settings) options() data.Options {
 
 // measurable starts from no file: a network costs the same whatever its weights are.
 func measurable(c train.Config, _ *train.Config) train.Config {
-	Change(&c, func(s *Settings) { s.Init, s.Head, s.Key = "", "", "" })
+	Change(&c, func(s *Settings) {
+		if s.file() == "" {
+			s.Init, s.Head, s.Key = "", "", ""
+		}
+	})
 	return c
 }

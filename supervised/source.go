@@ -19,7 +19,7 @@ type source struct {
 
 // openSource opens the data that settings name, or takes them from shared.
 func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source, error) {
-	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.Model), ""
+	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.network()), ""
 	if tokenizer != nil {
 		reader = s.Model // which reads texts in its own way
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/train"
-	"github.com/monge-ml/monge/weights"
 )
 
 // A Task trains a network to tell classes apart, or to predict numbers.
@@ -45,6 +43,10 @@ type Task struct {
 // open makes the task of a config, and notes there how pixels are normalized.
 func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Task, error) {
 	s := Of(c)
+	start, err := s.start()
+	if err != nil {
+		return nil, err
+	}
 	src, err := openSource(ctx, &s, shared)
 	if err != nil {
 		return nil, err
@@ -58,16 +60,6 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	t := &Task{source: src}
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
-	}
-	var start *classifier.File
-	if s.Init != "" {
-		start, err = classifier.OpenWith(s.Init, weights.Options{Key: s.Key})
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w; --init says where the weights to start from are", err)
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	if t.Normalize, err = s.normalization(start); err != nil {
 		return nil, err
@@ -89,6 +81,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err := t.fitBatch(c.Batch); err != nil {
 		return nil, err
 	}
+	if err := t.calibrate(ctx); err != nil {
+		return nil, err
+	}
 	t.loader, err = data.NewLoader(t.Data.Train, data.LoaderSettings{
 		Batch: c.Batch, Shuffle: true, DropLast: t.dropLast, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
 		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout, Mixup: s.Mixup},
@@ -96,6 +91,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err != nil {
 		return nil, err
 	}
+	t.Net.FitBatchNorm(c.Epochs * t.loader.PerEpoch())
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
 }
@@ -166,12 +162,19 @@ func (s *Settings) normalization(start *classifier.File) (picture.Normalization,
 // for none), or random ones.
 func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	s := &t.settings
-	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm}
+	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm,
+		NewHead: s.file() != "" && s.Head == "new", BGR: s.Channels == "bgr", Restore: s.BatchNorm == "restore"}
 	if t.predicts() {
 		o.Classes, o.Regression = len(t.Data.Targets), true
 	}
-	if t.Net, err = models.Build(s.Model, o); err != nil {
+	if t.Net, err = models.Build(s.network(), o); err != nil {
 		return err
+	}
+	if s.BatchNorm == "frozen" {
+		if t.Net.BatchNorms() == 0 {
+			return errors.New("batch-norm frozen: the network has no batch normalisation")
+		}
+		t.Net.FreezeBatchNorm()
 	}
 	if len(s.Freeze) > 0 {
 		if err := t.Net.Freeze(s.Freeze...); err != nil {
@@ -397,15 +400,19 @@ const evaluated = 128
 
 // Save writes the network at theta with what it takes to use it.
 func (t *Task) Save(dir string, best bool, theta []float32) error {
-	name := WeightsFile
+	name, graph := WeightsFile, NetworkFile
 	if best {
-		name = BestFile
+		name, graph = BestFile, BestNetworkFile
 	}
 	s := &t.settings
 	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: classifier.Info{
 		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Features: t.Data.Features, Normalize: t.Normalize,
 	}}
-	return classifier.Save(filepath.Join(dir, name), c, map[string]string{"sha256": train.Digest(theta)})
+	extra := map[string]string{"sha256": train.Digest(theta)}
+	if s.file() != "" {
+		return t.saveNetwork(dir, name, graph, c, extra)
+	}
+	return classifier.Save(filepath.Join(dir, name), c, extra)
 }
 
 // lost reports whether a run ended at the constant predictor: a validation accuracy near

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -89,6 +90,37 @@ func (f *File) Channels() int {
 	}
 	return f.Images.channels
 }
+
+// Check builds the network for a minibatch of two and of the file's own size of inputs, which is
+// usual if the file leaves it open, and returns why that can't be done.
+func (f *File) Check() error {
+	input := f.Input()
+	if input == nil {
+		switch {
+		case f.Images != nil:
+			input = []int{cmp.Or(f.Images.Height, usualSide), cmp.Or(f.Images.Width, usualSide), cmp.Or(f.Images.channels, 3)}
+		case f.Texts != nil:
+			input = []int{usualTokens}
+		default:
+			return nil
+		}
+	}
+	if un := f.Unsupported(); len(un) > 0 {
+		return fmt.Errorf("operators that are not supported: %s", listed(un))
+	}
+	b := nn.NewBuilder()
+	n := f.Layer(b, Options{Input: input})
+	if _, err := b.Network(); err != nil {
+		return err
+	}
+	_, err := n.plan(2, input)
+	return err
+}
+
+const (
+	usualSide   = 224 // of images
+	usualTokens = 64  // of texts
+)
 
 // vocabulary returns how many tokens there are: the rows of the table that they are looked up in.
 func (f *File) vocabulary() int {

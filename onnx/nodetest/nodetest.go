@@ -3,6 +3,7 @@
 package nodetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,10 +55,14 @@ func Find(dir string) (list []string, err error) {
 	return list, err
 }
 
-// Run runs the tests in directories. After each, told, which may be nil, gets it.
-func Run(dirs []string, told func(Result)) Report {
-	r := Report{Tests: []Result{}}
+// Run runs the tests in directories. After each, told, which may be nil, gets it. The only error
+// is that ctx has ended.
+func Run(ctx context.Context, dirs []string, told func(Result)) (*Report, error) {
+	r := &Report{Tests: []Result{}}
 	for _, dir := range dirs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		t := Result{Name: filepath.Base(dir), State: Passed}
 		if err := runOne(dir); err != nil {
 			t.State, t.Why = Failed, err.Error()
@@ -78,7 +83,7 @@ func Run(dirs []string, told func(Result)) Report {
 			told(t)
 		}
 	}
-	return r
+	return r, nil
 }
 
 func runOne(dir string) error {

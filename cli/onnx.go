@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/onnx/network"
+	"github.com/monge-ml/monge/onnx/nodetest"
+	"github.com/monge-ml/monge/weights"
+)
+
+func newONNXCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "onnx",
+		Short:   "Test how ONNX files are run here",
+		Long:    "Run tests in the layout of ONNX's own. 'monge weights show FILE.onnx' shows what is in a file.",
+		Example: "  monge onnx test /usr/share/libonnx-testdata/data/node",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newONNXTest())
+	return cmd
+}
+
+// errTestsFailed makes onnx test exit with 1.
+var errTestsFailed = errors.New("tests failed")
+
+func newONNXTest() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "test DIR...",
+		Short: "Run tests in ONNX's layout: model.onnx and test_data_set_*; exit code 1 if one fails",
+		Long: `Run the tests in directories, and below them: each has a model.onnx and, in test_data_set_0
+and so on, its inputs and outputs as input_0.pb, output_0.pb, ... Numbers of float32 go the way
+that they go in training. A test of an operator that is not supported is no failure; its line
+names the operator.`,
+		Example: "  monge onnx test /usr/share/libonnx-testdata/data\n  monge onnx test --json mynetwork",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("%s takes one directory or more", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var dirs []string
+			for _, dir := range args {
+				found, err := nodetest.Find(dir)
+				if err != nil {
+					return err
+				}
+				if len(found) == 0 {
+					return fmt.Errorf("%s: no model.onnx in it or below it", dir)
+				}
+				dirs = append(dirs, found...)
+			}
+			bar := newBar(cmd.ErrOrStderr(), "onnx test", len(dirs), asJSON)
+			done := 0
+			r, err := nodetest.Run(cmd.Context(), dirs, func(nodetest.Result) {
+				done++
+				bar.set(done)
+			})
+			bar.close()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = printJSON(cmd.OutOrStdout(), r)
+			} else {
+				printTests(cmd.OutOrStdout(), r)
+			}
+			if err == nil && r.Failed > 0 {
+				err = errTestsFailed
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
+	return cmd
+}
+
+func printTests(w io.Writer, r *nodetest.Report) {
+	for _, t := range r.Tests {
+		if t.State != nodetest.Passed {
+			fmt.Fprintf(w, "%s  %s: %s\n", t.State, t.Name, t.Why)
+		}
+	}
+	fmt.Fprintf(w, "%d passed, %d failed, %d unsupported\n", r.Passed, r.Failed, r.Unsupported)
+}
+
+// graphInfo is what weights show --json prints of an ONNX file.
+type graphInfo struct {
+	File        string            `json:"file"`
+	Format      string            `json:"format"`
+	Opset       int64             `json:"opset"`
+	Producer    string            `json:"producer,omitempty"`
+	Metadata    map[string]string `json:"metadata"`
+	Inputs      []string          `json:"inputs"`
+	Outputs     []string          `json:"outputs"`
+	Operators   map[string]int    `json:"operators"`
+	Parameters  []tensorInfo      `json:"parameters"`
+	Elements    int               `json:"elements"` // of the parameters
+	Head        *headInfo         `json:"head,omitempty"`
+	Closing     string            `json:"closing,omitempty"`
+	Folded      bool              `json:"batch_norm_folded"`
+	Unsupported []string          `json:"unsupported"`
+	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
+}
+
+// headInfo is the layer that makes the outputs.
+type headInfo struct {
+	Node    string `json:"node"`
+	Weight  string `json:"weight"`
+	Bias    string `json:"bias,omitempty"`
+	Classes int    `json:"classes"`
+}
+
+// showGraph shows an ONNX file. One that can't be trained is shown all the same, with the reason.
+func showGraph(cmd *cobra.Command, path string, asJSON bool) error {
+	m, err := onnx.Read(path)
+	if err != nil {
+		return err
+	}
+	info := &graphInfo{File: path, Format: "onnx", Opset: m.Opset(), Producer: strings.TrimSpace(m.Producer + " " + m.ProducerVersion),
+		Metadata: map[string]string{}, Operators: map[string]int{}, Parameters: []tensorInfo{}, Unsupported: []string{}}
+	for _, p := range m.Metadata {
+		info.Metadata[p.Key] = p.Value
+	}
+	for _, v := range m.Graph.Inputs {
+		if m.Graph.Initializer(v.Name) == nil {
+			info.Inputs = append(info.Inputs, network.Describe(v))
+		}
+	}
+	for _, v := range m.Graph.Outputs {
+		info.Outputs = append(info.Outputs, network.Describe(v))
+	}
+	for _, n := range m.Graph.Nodes {
+		info.Operators[n.FullOp()]++
+		if !network.Has(n.FullOp()) {
+			info.Unsupported = append(info.Unsupported, n.Label())
+		}
+	}
+	f, err := network.Of(m)
+	if err != nil {
+		info.Trainable = err.Error()
+	} else {
+		info.describe(f)
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), info)
+	}
+	info.print(cmd.OutOrStdout())
+	return nil
+}
+
+func (i *graphInfo) describe(f *network.File) {
+	for _, t := range f.ParameterTensors() {
+		i.Parameters = append(i.Parameters, tensorInfo{Name: t.Name, DType: weightsType(t.DType), Shape: append([]int{}, t.Dims...)})
+		i.Elements += t.Len()
+	}
+	i.Closing, i.Folded = f.Softmax, f.Folded()
+	if h := f.Head; h != nil {
+		i.Head = &headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes}
+	}
+	if err := f.Check(); err != nil {
+		i.Trainable = err.Error()
+	}
+}
+
+func (i *graphInfo) print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range i.Parameters {
+		fmt.Fprintf(t, "%s\t%s\t%v\n", printable(p.Name), p.DType, p.Shape)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "%d parameters, %d numbers, onnx, opset %d, %s\n", len(i.Parameters), i.Elements, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
+	fmt.Fprintf(w, "inputs: %s\noutputs: %s\n", strings.Join(i.Inputs, ", "), strings.Join(i.Outputs, ", "))
+	var ops []string
+	names := slices.SortedFunc(maps.Keys(i.Operators), func(a, b string) int {
+		return cmp.Or(i.Operators[b]-i.Operators[a], strings.Compare(a, b))
+	})
+	for _, name := range names {
+		ops = append(ops, fmt.Sprintf("%d %s", i.Operators[name], printable(name)))
+	}
+	fmt.Fprintf(w, "operators: %s\n", strings.Join(ops, ", "))
+	if h := i.Head; h != nil {
+		fmt.Fprintf(w, "head: %s, %d classes (weight %s, bias %s)\n", h.Node, h.Classes, printable(h.Weight), cmp.Or(printable(h.Bias), "none"))
+	} else if i.Trainable == "" {
+		fmt.Fprintln(w, "head: none was found, so that --head new has nothing to begin anew")
+	}
+	if i.Closing != "" {
+		fmt.Fprintf(w, "closing: %s, which is no part of what is trained\n", i.Closing)
+	}
+	if i.Folded {
+		fmt.Fprintln(w, "batch normalisation: folded into the convolutions, or never there; --batch-norm restore puts it back")
+	}
+	for _, k := range slices.Sorted(maps.Keys(i.Metadata)) {
+		fmt.Fprintf(w, "metadata %s: %.200s\n", printable(k), printable(i.Metadata[k]))
+	}
+	for _, u := range i.Unsupported {
+		fmt.Fprintf(w, "not supported: %s\n", u)
+	}
+	if i.Trainable != "" {
+		fmt.Fprintf(w, "can't be run or trained here: %s\n", i.Trainable)
+	}
+}
+
+// weightsType is a type by the name that weights show has for it.
+func weightsType(d onnx.DType) weights.DType {
+	return map[onnx.DType]weights.DType{onnx.Float: weights.F32, onnx.Double: weights.F64, onnx.Float16: weights.F16, onnx.BFloat16: weights.BF16}[d]
+}

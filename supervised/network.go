@@ -1,0 +1,82 @@
+package supervised
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/onnx/network"
+	"github.com/monge-ml/monge/weights"
+)
+
+// start opens the file to start from, nil for none. The images are brought to the size that its
+// network takes, where it holds one of one size and the settings say none.
+func (s *Settings) start() (*classifier.File, error) {
+	if s.Init == "" {
+		return nil, nil
+	}
+	f, err := classifier.OpenWith(s.Init, weights.Options{Key: s.Key})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; --init says where the weights to start from are", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if format, ok := data.FormatOf(s.Data); ok && format.Sized && s.file() != "" && s.Size == (data.Size{}) {
+		s.Size = data.SizeOf(f.Info.Input)
+	}
+	return f, nil
+}
+
+// The networks of ONNX files that a run leaves beside its weights.
+const (
+	NetworkFile     = "model.onnx"
+	BestNetworkFile = "best.onnx"
+)
+
+// saveNetwork writes the network of a file beside the weights, which name it.
+func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier, extra map[string]string) error {
+	c.BGR, c.Model = t.settings.Channels == "bgr", graph
+	if t.settings.BatchNorm == "restore" {
+		c.Norm = classifier.NormRestored
+	}
+	if err := classifier.SaveNetwork(filepath.Join(dir, graph), c, extra); err != nil {
+		return err
+	}
+	return classifier.Save(filepath.Join(dir, weights), c, extra)
+}
+
+// calibrated is how many examples set the restored normalisations.
+const calibrated = 512
+
+// calibrate shows the first examples to a network that has to see some before it is trained.
+func (t *Task) calibrate(ctx context.Context) error {
+	n, ok := t.Net.Layer().(*network.Network)
+	if !ok || !n.Calibrates() {
+		return nil
+	}
+	first := make([]int, min(calibrated, t.Data.Train.Len()))
+	for i := range first {
+		first[i] = i * t.Data.Train.Len() / len(first)
+	}
+	loader, err := data.NewLoader(t.Data.Train.Select(first), data.LoaderSettings{Batch: min(32, len(first)), Normalize: t.Normalize})
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	return n.Calibrate(t.theta, func() error {
+		for {
+			b, err := loader.Next(ctx)
+			if err != nil || b == nil {
+				return err
+			}
+			if _, err := t.Net.Logits(t.theta, b.X); err != nil {
+				return err
+			}
+		}
+	})
+}
