@@ -192,38 +192,40 @@ func TestLayers(t *testing.T) {
 
 // PyTorch's side prints what ours reads, for every workload's model.
 func TestPyTorchScript(t *testing.T) {
-	if err := FindPyTorch(); err != nil {
+	if err := FindPyTorch(DefaultPython); err != nil {
 		t.Skip(err)
 	}
 	for _, w := range Workloads {
-		if w.Method == "sgd" || w.Model == "resnet18" || slices.Contains(large, w.Model) {
+		if w.Method == "sgd" || w.Model == "resnet18" || slices.Contains(large, w.Model) || slices.Contains(exported, w.Model) {
 			continue
 		}
-		r, err := pytorchOnce(context.Background(), variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
+		r, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
 		if err != nil || len(r.Times) != 1 || !(r.Times[0] > 0) || r.PeakRSSBytes == 0 {
 			t.Errorf("%s: %+v, %v", w.Model, r, err)
 		}
 	}
-	r, err := pytorchOnce(context.Background(), variant{}, 1, "layers", "resnet20", "2", "-", "1")
+	r, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, "layers", "resnet20", "2", "-", "1")
 	if err != nil || len(r.Layers) != 20 {
 		t.Errorf("%d layers, %v", len(r.Layers), err)
 	}
-	if _, err := pytorchOnce(context.Background(), variant{}, 1, "step", "vgg", "2", "sgd", "1"); err == nil || !strings.Contains(err.Error(), "vgg") {
+	if _, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, "step", "vgg", "2", "sgd", "1"); err == nil || !strings.Contains(err.Error(), "vgg") {
 		t.Errorf("an unknown model: %v", err)
 	}
 }
 
 // The two sides have the same number of parameters.
 func TestSameModels(t *testing.T) {
-	if err := FindPyTorch(); err != nil {
+	if err := FindPyTorch(DefaultPython); err != nil {
 		t.Skip(err)
 	}
 	script := strings.Replace(pytorchScript, "\nmain()\n", "\nprint(json.dumps({n: sum(p.numel() for p in build(n)[0].parameters()) for n in sys.argv[1:]}))\n", 1)
 	args := []string{"-"}
 	for _, w := range Workloads {
-		args = append(args, w.Model)
+		if !slices.Contains(exported, w.Model) {
+			args = append(args, w.Model)
+		}
 	}
-	cmd := exec.Command(python, args...)
+	cmd := exec.Command(DefaultPython, args...)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(script), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -249,7 +251,7 @@ func parameters(name string) (int, error) {
 		m, err := clip.New(c)
 		return m.Size(), err
 	}
-	m, _, err := build(name)
+	m, _, err := build(Workload{Model: name})
 	if err != nil {
 		return 0, err
 	}

@@ -90,7 +90,7 @@ func Layers(ctx context.Context, w Workload, repeats int) (*LayerTable, error) {
 // besidePyTorch fills in PyTorch's times of the convolutions and linear layers, which
 // both models have in the same order.
 func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
-	if !hasModel(t.Model) || FindPyTorch() != nil {
+	if !hasModel(t.Model) || FindPyTorch(DefaultPython) != nil {
 		return nil
 	}
 	var ours []*Layer
@@ -99,7 +99,7 @@ func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
 			ours = append(ours, &t.Layers[i])
 		}
 	}
-	r, err := pytorchOnce(ctx, variant{Name: "channels_last", args: []string{"channels_last"}}, t.Threads, "layers", t.Model, strconv.Itoa(t.Batch), "-", strconv.Itoa(repeats))
+	r, err := pytorchOnce(ctx, DefaultPython, variant{Name: "channels_last", args: []string{"channels_last"}}, t.Threads, "layers", t.Model, strconv.Itoa(t.Batch), "-", strconv.Itoa(repeats))
 	if err != nil {
 		return err
 	}

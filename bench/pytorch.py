@@ -4,11 +4,14 @@
     python3 pytorch.py eval MODEL BATCH - THREADS REPEATS [channels_last]
     python3 pytorch.py layers MODEL BATCH - THREADS REPEATS [channels_last]
     python3 pytorch.py gemm N - - THREADS REPEATS
+    python3 pytorch.py export MODEL BATCH - THREADS REPEATS FILE.onnx
 
 Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision, the CIFAR ResNets
 of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021), CLIP (Radford et al. 2021) and BERT (Devlin
 et al. 2019) define them.
 """
+import contextlib
+import io
 import json
 import math
 import resource
@@ -140,8 +143,64 @@ class BERT(nn.Module):
         return self.fc(torch.tanh(self.pooler(self.encoder(self.norm(x))[:, 0])))
 
 
+class Lite(nn.Module):
+    """EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation, ReLU6, padding SAME)."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, inp = self.conv(3, 32, 3, 2, 1), 32
+        blocks = []
+        for t, c, n, s, k in [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5),
+                              (6, 192, 4, 2, 5), (6, 320, 1, 1, 3)]:
+            for i in range(n):
+                stride, mid = s if i == 0 else 1, inp * t
+                body = [] if t == 1 else [self.conv(inp, mid, 1, 1, 1)]
+                body += [self.conv(mid, mid, k, stride, mid), nn.Conv2d(mid, c, 1, bias=False), nn.BatchNorm2d(c, 1e-3, .01)]
+                blocks.append((nn.Sequential(*body), stride == 1 and inp == c))
+                inp = c
+        self.blocks, self.skip = nn.ModuleList([b for b, _ in blocks]), [s for _, s in blocks]
+        self.head, self.fc = self.conv(inp, 1280, 1, 1, 1), nn.Linear(1280, 1000)
+
+    @staticmethod
+    def conv(inp, out, k, stride, groups):
+        pad = [nn.ZeroPad2d((k // 2 - 1, k // 2, k // 2 - 1, k // 2))] if stride == 2 else []
+        return nn.Sequential(*pad, nn.Conv2d(inp, out, k, stride, 0 if pad else k // 2, groups=groups, bias=False),
+                             nn.BatchNorm2d(out, 1e-3, .01), nn.ReLU6(inplace=True))
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block, skip in zip(self.blocks, self.skip):
+            x = x + block(x) if skip else block(x)
+        return self.fc(self.head(x).mean((2, 3)))
+
+
+def published(name):
+    """A network of torchvision, without dropout, which would make the steps differ."""
+    from torchvision import models
+    model = getattr(models, {"resnet18-imagenet": "resnet18"}.get(name, name))()
+    for m in model.modules():
+        if isinstance(m, nn.Dropout) or type(m).__name__ == "StochasticDepth":
+            m.p = 0.
+    return model
+
+
+def export(model, shape, path):
+    """Writes the network with its batch normalisation, which exporters fold away otherwise."""
+    options = {"dynamo": False} if int(torch.__version__.split(".")[0]) >= 2 else {}
+    for m in model.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.momentum = 0.
+    torch.onnx.export(model.train(), torch.randn(2, *shape), path, opset_version=16, input_names=["input"], output_names=["logits"],
+                      dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}}, do_constant_folding=False,
+                      training=torch.onnx.TrainingMode.TRAINING, **options)
+
+
 def build(name):
     """The model and the shape of one input."""
+    if name == "efficientnet_lite0":
+        return Lite(), (3, 224, 224)
+    if name in ("mobilenet_v3_small", "efficientnet_b0", "resnet18-imagenet"):
+        return published(name), (3, 224, 224)
     if name == "resnet18":
         return ResNet((64, 128, 256, 512), (2, 2, 2, 2), False), (3, 32, 32)
     if name == "resnet20":
@@ -246,6 +305,11 @@ def main():
         model, shape = build(name)
         n = int(batch)
         x = torch.randn(n, *shape)
+        if what == "export":
+            with contextlib.redirect_stdout(io.StringIO()):
+                export(model, shape, sys.argv[7])
+            print(json.dumps(result))
+            return
         if "channels_last" in sys.argv[7:] and len(shape) == 3:
             model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
         if isinstance(model, CLIP):

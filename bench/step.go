@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -118,7 +119,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 	if c, ok := clips[w.Model]; ok {
 		return newPairs(c, w)
 	}
-	if !slices.Contains(ModelNames(), w.Model) {
+	if !models.IsFile(w.Model) && !slices.Contains(ModelNames(), w.Model) {
 		return nil, fmt.Errorf("unknown model %q; there are %s", w.Model, strings.Join(ModelNames(), ", "))
 	}
 	if w.Microbatch != 0 {
@@ -133,7 +134,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 
 // newExamples returns a classifier with inputs and labels, and its initial parameters.
 func newExamples(w Workload) (b nn.Minibatch, theta []float32, err error) {
-	m, vocabulary, err := build(w.Model)
+	m, vocabulary, err := build(w)
 	if err != nil {
 		return b, nil, err
 	}
@@ -168,11 +169,24 @@ func checkBatch(batch, numbers int) error {
 }
 
 // build returns a model of the list at its usual input, with ten classes, or two of texts,
-// and the vocabulary of those.
-func build(name string) (m *nn.Model, vocabulary int, err error) {
+// and the vocabulary of those; or that of a file, with the outputs that it has.
+func build(w Workload) (m *nn.Model, vocabulary int, err error) {
 	o := models.Options{Input: []int{1, 1, 1}, Classes: 10} // of an error that names the models
-	if e, err := models.Find(name); err == nil {
+	name := w.Model
+	e, err := models.Find(name)
+	if err == nil {
 		o.Input, vocabulary = e.Input, e.Vocabulary
+	}
+	if err == nil && e.File != nil {
+		if side := cmp.Or(w.Size, usualSide); o.Input == nil || w.Size > 0 {
+			o.Input = []int{side, side, 3}
+		}
+		o.Classes = e.File.Outputs
+		m, err = models.Build(name, o)
+		return m, vocabulary, err
+	}
+	if w.Size > 0 {
+		return nil, 0, fmt.Errorf("%s: sizes are for networks of files", name)
 	}
 	if vocabulary > 0 {
 		o.Classes = 2
@@ -180,6 +194,9 @@ func build(name string) (m *nn.Model, vocabulary int, err error) {
 	m, err = models.Build(name, o)
 	return m, vocabulary, err
 }
+
+// usualSide is that of the images of networks whose files leave it open.
+const usualSide = 224
 
 // Step measures training steps of a model on one minibatch.
 func Step(w Workload, repeats int) (StepResult, error) {

@@ -18,8 +18,8 @@ import (
 //go:embed pytorch.py
 var pytorchScript string
 
-// python is the interpreter that Debian's python3-torch serves.
-const python = "/usr/bin/python3"
+// DefaultPython is the interpreter that Debian's python3-torch serves.
+const DefaultPython = "/usr/bin/python3"
 
 // A Workload is a training step to compare, or with method "eval" the logits of a
 // minibatch without gradients.
@@ -29,6 +29,8 @@ type Workload struct {
 	Method     string `json:"method"`
 	Microbatch int    `json:"microbatch,omitempty"`  // pairs at a time, of a CLIP model; 0 means all
 	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
+	// Size is the side of the images of a file's network whose size is open; 0 means 224.
+	Size int `json:"size,omitempty"`
 }
 
 // methodEval is the method of a workload that does not train.
@@ -43,7 +45,15 @@ var Workloads = []Workload{
 	{Model: "clip-vit-base-patch32", Batch: 16, Method: "m-sam"}, {Model: "clip-vit-base-patch32", Batch: 16, Method: "sgd"},
 	{Model: "bert-base", Batch: 16, Method: "m-sam"}, {Model: "bert-base", Batch: 16, Method: "sgd"},
 	{Model: "resnet18", Batch: 128, Method: methodEval}, {Model: "resnet20", Batch: 128, Method: methodEval},
+	{Model: "mobilenet_v3_small", Batch: 16, Method: "m-sam"},
+	{Model: "efficientnet_b0", Batch: 16, Method: "m-sam"},
+	{Model: "efficientnet_lite0", Batch: 16, Method: "m-sam"},
+	{Model: "resnet18-imagenet", Batch: 16, Method: "m-sam"},
 }
+
+// exported are the models of a comparison that PyTorch has and writes as an ONNX file, with its
+// batch normalisation kept, which is what is run here.
+var exported = []string{"mobilenet_v3_small", "efficientnet_b0", "efficientnet_lite0", "resnet18-imagenet"}
 
 // large are the models whose steps take seconds.
 var large = []string{"clip-vit-base-patch32", "bert-base"}
@@ -107,7 +117,7 @@ type Versus struct {
 
 // FindPyTorch returns an error that says what is missing if PyTorch can't be run at its
 // best.
-func FindPyTorch() error {
+func FindPyTorch(python string) error {
 	out, err := exec.Command(python, "-c", "import torch; torch.randn(8, 8) @ torch.randn(8, 8); print(open('/proc/self/maps').read())").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s can't import torch (on Debian: apt-get install python3-torch libopenblas0-pthread): %v %s", python, err, lastLine(out))
@@ -119,12 +129,17 @@ func FindPyTorch() error {
 }
 
 // VersusPyTorch runs every workload in turn on both sides, rounds times, each time in a
-// fresh process, PyTorch in every variant. Report is told of each workload when it is
-// done.
-func VersusPyTorch(ctx context.Context, workloads []Workload, rounds, threads int, progress func(done, all int, what string)) (*Versus, error) {
-	if err := FindPyTorch(); err != nil {
+// fresh process, PyTorch in every variant, as an interpreter of Python has it. Progress is told
+// of each measurement when it is done.
+func VersusPyTorch(ctx context.Context, python string, workloads []Workload, rounds, threads int, progress func(done, all int, what string)) (*Versus, error) {
+	if err := FindPyTorch(python); err != nil {
 		return nil, err
 	}
+	dir, err := os.MkdirTemp("", "monge-versus")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -144,15 +159,22 @@ func VersusPyTorch(ctx context.Context, workloads []Workload, rounds, threads in
 		for _, way := range ways {
 			c.PyTorch = append(c.PyTorch, Side{Name: way.Name})
 		}
+		mine := w
+		if slices.Contains(exported, w.Model) {
+			mine.Model = filepath.Join(dir, w.Model+".onnx")
+			if _, err := pytorchOnce(ctx, python, variant{args: []string{mine.Model}}, threads, "export", w.Model, "2", "-", "1"); err != nil {
+				return v, fmt.Errorf("%s as an ONNX file (torchvision, and from PyTorch 2 on onnx, are needed beside torch): %w", w.Model, err)
+			}
+		}
 		for range rounds {
-			times, rss, err := oursOnce(ctx, self, w, threads, repeatsFor(w))
+			times, rss, err := oursOnce(ctx, self, mine, threads, repeatsFor(w))
 			if err != nil {
 				return v, err
 			}
 			c.Ours.add(times, rss)
 			tell(w.Model + " monge")
 			for i, way := range ways {
-				out, err := pytorchOnce(ctx, way, threads, w.what(), w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
+				out, err := pytorchOnce(ctx, python, way, threads, w.what(), w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
 				if err != nil {
 					return v, err
 				}
@@ -230,7 +252,7 @@ type pytorchResult struct {
 
 // pytorchOnce runs the script once. PyTorch gets its best: variables that choose a
 // slower BLAS are removed.
-func pytorchOnce(ctx context.Context, way variant, threads int, what, model, batch, method, repeats string) (r pytorchResult, err error) {
+func pytorchOnce(ctx context.Context, python string, way variant, threads int, what, model, batch, method, repeats string) (r pytorchResult, err error) {
 	args := append([]string{"-", what, model, batch, method, strconv.Itoa(threads), repeats}, way.args...)
 	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.Stdin = strings.NewReader(pytorchScript)

@@ -169,7 +169,8 @@ func printConv(w io.Writer, all []bench.ConvRate) {
 // addWorkload adds the flags of what a step is taken on.
 func addWorkload(cmd *cobra.Command, w *bench.Workload) {
 	f := cmd.Flags()
-	f.StringVar(&w.Model, "model", "resnet20", "model: "+strings.Join(bench.ModelNames(), ", "))
+	f.StringVar(&w.Model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(bench.ModelNames(), ", "))
+	f.IntVar(&w.Size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&w.Batch, "batch", 128, "minibatch size; pairs of an image and a text for CLIP models")
 	f.IntVar(&w.Microbatch, "microbatch", 0, "pairs that a CLIP model's gradient takes at a time (default all)")
 	complete(cmd, "model", bench.ModelNames()...)
@@ -209,7 +210,7 @@ func newBenchStep() *cobra.Command {
 func newBenchEval() *cobra.Command {
 	var b benchFlags
 	var model string
-	var batch int
+	var batch, size int
 	cmd := &cobra.Command{
 		Use:     "eval",
 		Short:   "The logits of a minibatch, without gradients",
@@ -219,7 +220,7 @@ func newBenchEval() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			r, err := bench.Eval(bench.Workload{Model: model, Batch: batch, Direct: !b.winograd}, b.repeats)
+			r, err := bench.Eval(bench.Workload{Model: model, Batch: batch, Size: size, Direct: !b.winograd}, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -230,7 +231,8 @@ func newBenchEval() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.StringVar(&model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(models.Names(), ", "))
+	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
 	complete(cmd, "model", models.Names()...)
@@ -284,7 +286,7 @@ func printCosts(w io.Writer, table *bench.CostTable) {
 func newBenchLayers() *cobra.Command {
 	var b benchFlags
 	var model string
-	var batch int
+	var batch, size int
 	cmd := &cobra.Command{
 		Use:   "layers",
 		Short: "Where a model's gradient spends its time, operation by operation",
@@ -297,7 +299,7 @@ beside it where PyTorch is there.`,
 			if err := b.begin(); err != nil {
 				return err
 			}
-			all, err := bench.Layers(cmd.Context(), bench.Workload{Model: model, Batch: batch, Direct: !b.winograd}, b.repeats)
+			all, err := bench.Layers(cmd.Context(), bench.Workload{Model: model, Batch: batch, Size: size, Direct: !b.winograd}, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -305,7 +307,8 @@ beside it where PyTorch is there.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "resnet20", "model: "+strings.Join(models.Names(), ", "))
+	f.StringVar(&model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(models.Names(), ", "))
+	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
 	complete(cmd, "model", models.Names()...)
@@ -313,19 +316,22 @@ beside it where PyTorch is there.`,
 }
 
 // versusModels are the models of versus-pytorch.
-var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32", "bert-base"}
+var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32", "bert-base",
+	"mobilenet_v3_small", "efficientnet_b0", "efficientnet_lite0", "resnet18-imagenet"}
 
 func newBenchVersus() *cobra.Command {
 	var b benchFlags
 	var only []string
+	var python string
 	cmd := &cobra.Command{
 		Use:   "versus-pytorch",
 		Short: "Training steps and evaluation beside PyTorch's on the same processors, in turn",
 		Long: `Run training steps, and evaluation without gradients, here and in PyTorch 1.13 or
 later, in turn, each time in a fresh process, and compare medians. PyTorch runs plain,
 with channels_last, and with channels_last and jemalloc preloaded (libjemalloc2); the
-ratio is to its best.
-On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
+ratio is to its best. Networks for images of 224 pixels are torchvision's: PyTorch writes them as
+ONNX files, with batch normalisation, and those are run here.
+On Debian: apt-get install python3-torch python3-torchvision libopenblas0-pthread libjemalloc2`,
 		Example: "  monge bench versus-pytorch\n  monge bench versus-pytorch --only resnet20 --repeats 3",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -348,7 +354,7 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 				}
 			}
 			var line *bar
-			v, err := bench.VersusPyTorch(cmd.Context(), workloads, b.repeats, b.threads, func(done, all int, what string) {
+			v, err := bench.VersusPyTorch(cmd.Context(), python, workloads, b.repeats, b.threads, func(done, all int, what string) {
 				if line == nil {
 					line = newBar(cmd.ErrOrStderr(), "versus-pytorch", all, b.asJSON)
 				}
@@ -364,6 +370,7 @@ On Debian: apt-get install python3-torch libopenblas0-pthread libjemalloc2`,
 			return b.print(cmd, v, func(w io.Writer) { printVersus(w, v) })
 		},
 	}
+	cmd.Flags().StringVar(&python, "python", bench.DefaultPython, "python3 that has PyTorch, and torchvision and onnx for networks that are exported")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "models to compare: "+strings.Join(versusModels, ", ")+" (default all)")
 	b.add(cmd, 5)
 	complete(cmd, "only", versusModels...)
