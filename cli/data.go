@@ -17,12 +17,12 @@ import (
 func newDataCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "data",
-		Short:   "Describe and download data sets",
+		Short:   "Describe, download and draw data sets",
 		Example: "  monge data info digits\n  monge data get cifar10 --out cifar10",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDataInfo(), newDataGetCommand())
+	cmd.AddCommand(newDataInfo(), newDataGetCommand(), newDataMakeCommand())
 	return cmd
 }
 
