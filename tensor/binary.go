@@ -3,22 +3,26 @@ package tensor
 import "github.com/monge-ml/monge/internal/kernel"
 
 // Sub returns a - b, broadcast as in [Tape.Add].
-func (t *Tape) Sub(a, b *Tensor) *Tensor { return t.binary("sub", kernel.Sub, a, b) }
+func (t *Tape) Sub(a, b *Tensor) *Tensor { return t.binary("sub", kernel.Sub, a, b, subBack) }
 
 // Div returns a / b elementwise, broadcast as in [Tape.Add].
-func (t *Tape) Div(a, b *Tensor) *Tensor { return t.binary("div", kernel.Div, a, b) }
+func (t *Tape) Div(a, b *Tensor) *Tensor { return t.binary("div", kernel.Div, a, b, binaryBack) }
 
 // Pow returns a to the power of b elementwise, broadcast as in [Tape.Add].
-func (t *Tape) Pow(a, b *Tensor) *Tensor { return t.binary("pow", kernel.Pow, a, b) }
+func (t *Tape) Pow(a, b *Tensor) *Tensor { return t.binary("pow", kernel.Pow, a, b, binaryBack) }
 
 // Minimum returns the smaller of a and b elementwise, broadcast as in [Tape.Add]; NaN where
 // either is. Equal ones have half of the gradient each.
-func (t *Tape) Minimum(a, b *Tensor) *Tensor { return t.binary("minimum", kernel.Minimum, a, b) }
+func (t *Tape) Minimum(a, b *Tensor) *Tensor {
+	return t.binary("minimum", kernel.Minimum, a, b, binaryBack)
+}
 
 // Maximum is [Tape.Minimum] with the larger one.
-func (t *Tape) Maximum(a, b *Tensor) *Tensor { return t.binary("maximum", kernel.Maximum, a, b) }
+func (t *Tape) Maximum(a, b *Tensor) *Tensor {
+	return t.binary("maximum", kernel.Maximum, a, b, binaryBack)
+}
 
-func (t *Tape) binary(op string, f kernel.Binary, a, b *Tensor) *Tensor {
+func (t *Tape) binary(op string, f kernel.Binary, a, b *Tensor, back func(*Tape, *node)) *Tensor {
 	if t.stop(op, a, b) {
 		return nil
 	}
@@ -31,7 +35,7 @@ func (t *Tape) binary(op string, f kernel.Binary, a, b *Tensor) *Tensor {
 	}
 	y := t.result(s.Dims[:s.Rank]...)
 	kernel.Combine(f, &s, y.Data, a.Data, b.Data)
-	return t.record(node{back: binaryBack, out: y, in: [4]*Tensor{a, b}, kind: int(f)})
+	return t.record(node{back: back, out: y, in: [4]*Tensor{a, b}, kind: int(f)})
 }
 
 // maxElements bounds what an operation may make larger than its inputs.
@@ -78,6 +82,36 @@ func together(shapes ...[]int) (s kernel.Broadcast, ok bool) {
 		}
 	}
 	return s, true
+}
+
+// subBack takes a last: its gradient may be the memory of the result's.
+func subBack(t *Tape, n *node) {
+	a, b, y := n.in[0], n.in[1], n.out
+	if dx, add := t.into(b); dx != nil {
+		t.sumOver(dx, b, y, -1, add)
+	}
+	switch {
+	case !a.needs:
+	case len(a.Data) == len(y.Data):
+		t.pass(a, y)
+	default:
+		dx, add := t.into(a)
+		t.sumOver(dx, a, y, 1, add)
+	}
+}
+
+// sumOver sets dx, the gradient of x, to f times the sums of y's over the dimensions along
+// which x was repeated, or adds them.
+func (t *Tape) sumOver(dx []float32, x, y *Tensor, f float64, add bool) {
+	if len(dx) == len(y.Data) {
+		scaleInto(dx, float32(f), y.Grad, add)
+		return
+	}
+	var over [MaxRank]bool
+	for i := 1; i <= y.rank; i++ {
+		over[y.rank-i] = i > x.rank || x.Dim(-i) != y.Dim(-i)
+	}
+	t.reduce(dx, y.Grad, y, &over, f, add)
 }
 
 func binaryBack(t *Tape, n *node) {

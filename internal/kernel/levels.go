@@ -37,6 +37,15 @@ type operations struct {
 	bend            [numBends]func(dst, x *float32, a, b float32, n int)
 	bendGrad        [numBends]func(dx, dy, x *float32, a, b float32, add, n int)
 
+	// Functions of one number and of two, and dy times their slopes.
+	maps                       [numQuick]func(dst, x *float32, n int)
+	mapsGrad                   [numQuick]func(dx, dy, x *float32, add, n int)
+	affine                     func(dst, x *float32, a, b float32, n int)
+	elu                        func(dst, x *float32, p, q, r float32, n int)
+	eluGrad                    func(dx, dy, x *float32, p, q, r float32, add, n int)
+	mul, div, maximum, minimum func(dst, a, b *float32, n int)
+	divSlope, lessSlope        func(dst, dy, a, b *float32, n int)
+
 	// Columns of matrices.
 	sumCols32, sumCols8 func(sums *float64, x *float32, rows, ld int)
 

@@ -122,5 +122,24 @@ var avx512 = func() operations {
 	o.maxPool = maxPoolAVX512
 	o.maxPoolGrad = maxPoolGradAVX512
 	o.peak = peakAVX512
+	o.maps = [numQuick]func(dst, x *float32, n int){
+		Sqrt:       sqrtAVX512,
+		Reciprocal: reciprocalAVX512,
+		Log:        logAVX512,
+		Erf:        erfAVX512,
+		Softplus:   softplusAVX512,
+		Mish:       mishAVX512,
+	}
+	o.mapsGrad = [numQuick]func(dx, dy, x *float32, add, n int){
+		Sqrt:       sqrtGradAVX512,
+		Reciprocal: reciprocalGradAVX512,
+		Log:        logGradAVX512,
+		Erf:        erfGradAVX512,
+		Softplus:   softplusGradAVX512,
+		Mish:       mishGradAVX512,
+	}
+	o.affine, o.elu, o.eluGrad = affineAVX512, eluAVX512, eluGradAVX512
+	o.mul, o.div, o.maximum, o.minimum = mulAVX512, divAVX512, maximumAVX512, minimumAVX512
+	o.divSlope, o.lessSlope = divSlopeAVX512, lessSlopeAVX512
 	return o
 }()

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -87,7 +88,7 @@ func TestMissingOperations(t *testing.T) {
 			for _, c := range vecCases {
 				testVec(t, c, 70, true)
 			}
-			for _, c := range append(nnCases(), normCases(6, 100)...) {
+			for _, c := range slices.Concat(nnCases(), normCases(6, 100), mapCases()) {
 				compareNN(t, c, 70, false)
 			}
 			for _, p := range variants(30, 33, 70) {

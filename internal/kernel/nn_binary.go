@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/monge-ml/monge/internal/par"
 )
@@ -31,8 +30,8 @@ var binaries = [...]binary{
 	Sub:     {subRow, subSlopeA, subSlopeB, 1},
 	Div:     {divRow, divSlopeA, divSlopeB, 1},
 	Pow:     {powRow, powSlopeA, powSlopeB, 2 * mapCost},
-	Minimum: {minRow, func(dst, dy, a, b []float32) { lessSlope(dst, dy, a, b) }, func(dst, dy, a, b []float32) { lessSlope(dst, dy, b, a) }, 1},
-	Maximum: {maxRow, func(dst, dy, a, b []float32) { lessSlope(dst, dy, b, a) }, func(dst, dy, a, b []float32) { lessSlope(dst, dy, a, b) }, 1},
+	Minimum: {minRow, lessSlope, moreSlope, 1},
+	Maximum: {maxRow, moreSlope, lessSlope, 1},
 }
 
 // A Broadcast says how sources repeat to fill a result of shape Dims, whose elements lie
@@ -226,9 +225,9 @@ func (j *broadcastJob) source(s *broadcastScratch, w *walk, k, n int) []float32 
 		return j.x[k][lo : lo+n] // step is 1: nothing lies further in
 	}
 	row := s.filled[k][:n]
-	v := j.x[k][w.at[k]]
-	for i := range row {
-		row[i] = v
+	row[0] = j.x[k][w.at[k]]
+	for done := 1; done < n; done *= 2 {
+		copy(row[done:], row[:done])
 	}
 	return row
 }
@@ -295,80 +294,6 @@ func (j *broadcastJob) keep(w *walk, dst, dy []float32) {
 		v := float32(0)
 		if c[i] == j.want {
 			v = dy[i]
-		}
-		dst[i] = v
-	}
-}
-
-func subRow(dst, a, b []float32)        { addScaled(dst, a, -1, b) }
-func subSlopeA(dst, dy, _, _ []float32) { copy(dst, dy) }
-func subSlopeB(dst, dy, _, _ []float32) { scale(dst, -1, dy) }
-func divSlopeA(dst, dy, _, b []float32) { divRow(dst, dy, b) }
-
-func divRow(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] / b[i]
-	}
-}
-
-func divSlopeB(dst, dy, a, b []float32) {
-	dy, a, b = dy[:len(dst)], a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = -dy[i] * (a[i] / b[i] / b[i])
-	}
-}
-
-func powRow(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(power(float64(a[i]), float64(b[i])))
-	}
-}
-
-func powSlopeA(dst, dy, a, b []float32) {
-	dy, a, b = dy[:len(dst)], a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = dy[i] * float32(powSlope(float64(a[i]), float64(b[i]), 0))
-	}
-}
-
-func powSlopeB(dst, dy, a, b []float32) {
-	dy, a, b = dy[:len(dst)], a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		x, e := float64(a[i]), float64(b[i])
-		slope := 0.
-		if x != 0 || !(e >= 0) {
-			slope = power(x, e) * math.Log(x)
-		}
-		dst[i] = dy[i] * float32(slope)
-	}
-}
-
-func minRow(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = min(a[i], b[i])
-	}
-}
-
-func maxRow(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = max(a[i], b[i])
-	}
-}
-
-// lessSlope is dy where a < b, half of it where they are equal.
-func lessSlope(dst, dy, a, b []float32) {
-	dy, a, b = dy[:len(dst)], a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		v := dy[i]
-		switch {
-		case a[i] > b[i]:
-			v = 0
-		case a[i] == b[i]:
-			v /= 2
 		}
 		dst[i] = v
 	}

@@ -191,10 +191,20 @@ func (j *lineJob) mix(y, x []float32, r int) {
 func (j *lineJob) gatherGrad(outer, lo, hi int) {
 	n := j.Inner
 	dx, dy := j.x[outer*j.From*n:(outer+1)*j.From*n], j.y[outer*j.To*n:(outer+1)*j.To*n]
-	if !j.add {
+	switch {
+	case j.add:
+	case hi-lo == n:
+		clear(dx)
+	default:
 		for r := range j.From {
 			clear(dx[r*n+lo : r*n+hi])
 		}
+	}
+	if n == 1 && j.Taps == 0 {
+		for r, v := range dy {
+			dx[j.source(r)] += v
+		}
+		return
 	}
 	for r := range j.To {
 		row := dy[r*n+lo : r*n+hi]

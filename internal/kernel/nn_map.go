@@ -5,12 +5,16 @@ import "math"
 // A Function is a function of one number and up to two settings, a and b.
 type Function int
 
-// The functions. Those without a comment are what their names say.
+// The functions. Those without a comment are what their names say; the first have vector
+// kernels of their own.
 const (
-	Exp Function = iota
-	Log
-	Sqrt
+	Sqrt Function = iota
 	Reciprocal
+	Log
+	Erf
+	Softplus // log(1+exp(x))
+	Mish     // x*tanh(softplus(x))
+	Exp
 	Neg
 	Abs
 	Sin
@@ -24,14 +28,11 @@ const (
 	Asinh
 	Acosh
 	Atanh
-	Erf
 	Floor
 	Ceil
 	Round // to the nearest integer, halves to the even one
 	Sign
-	Softplus            // log(1+exp(x))
 	Softsign            // x/(1+|x|)
-	Mish                // x*tanh(softplus(x))
 	Affine              // a*x + b
 	ELU                 // x where x > 0, else a*(exp(x)-1)
 	SELU                // b times ELU
@@ -43,8 +44,12 @@ const (
 	numFunctions    int = iota
 )
 
+// numQuick functions have vector kernels.
+const numQuick = int(Mish) + 1
+
 // A function is what there is to know of a Function. Values and slopes are computed in
-// float64, where the functions of package math are, and rounded once.
+// float64, where the functions of package math are, and rounded once; those of the first
+// numQuick are float32's own, see quicks.
 type function struct {
 	name  string
 	value func(x, a, b float64) float64
@@ -71,17 +76,20 @@ func (f Function) String() string {
 	return functions[f].name
 }
 
-// mapCost is how much longer than a multiplication most functions take.
+// mapCost is how much longer than a multiplication a function takes in float64.
 const mapCost = 8
+
+func (f Function) cost() int {
+	if int(f) < numQuick || functions[f].values != nil || functions[f].slope == nil {
+		return 1
+	}
+	return mapCost
+}
 
 // Map sets dst = f(x) with the settings a and b. They must not overlap.
 func Map(f Function, dst, x []float32, a, b float32) {
 	sameLen("Map", len(dst), len(x))
-	cost := mapCost
-	if functions[f].values != nil {
-		cost = 1
-	}
-	j := newNNJob(func(j *nnJob, _, lo, hi int) { j.fn.forward(j.dst[lo:hi], j.x[lo:hi], j.f[0], j.f[1]) }, len(x), cost)
+	j := newNNJob(func(j *nnJob, _, lo, hi int) { j.fn.forward(j.dst[lo:hi], j.x[lo:hi], j.f[0], j.f[1]) }, len(x), f.cost())
 	j.dst, j.x, j.fn, j.f = dst, x, f, [4]float32{a, b}
 	j.run()
 	j.release()
@@ -90,13 +98,9 @@ func Map(f Function, dst, x []float32, a, b float32) {
 // MapGrad sets dx = dy*f'(x), or adds it, given x, or f(x) if f.OfResult(). dx may be dy.
 func MapGrad(f Function, dx, dy, x []float32, a, b float32, add bool) {
 	sameLen("MapGrad", len(dx), len(dy), len(x))
-	cost := mapCost
-	if functions[f].slopes != nil || functions[f].slope == nil {
-		cost = 1
-	}
 	j := newNNJob(func(j *nnJob, _, lo, hi int) {
 		j.fn.backward(j.dst[lo:hi], j.x[lo:hi], j.y[lo:hi], j.f[0], j.f[1], j.add)
-	}, len(x), cost)
+	}, len(x), f.cost())
 	j.dst, j.x, j.y, j.fn, j.f, j.add = dx, dy, x, f, [4]float32{a, b}, add
 	j.run()
 	j.release()
@@ -104,18 +108,44 @@ func MapGrad(f Function, dx, dy, x []float32, a, b float32, add bool) {
 
 func (f Function) forward(dst, x []float32, a, b float32) {
 	fn := &functions[f]
-	if fn.values != nil {
+	switch {
+	case int(f) < numQuick:
+		f.quick(dst, x)
+	case fn.values != nil:
 		fn.values(dst, x, a, b)
-		return
-	}
-	for i, v := range x {
-		dst[i] = float32(fn.value(float64(v), float64(a), float64(b)))
+	default:
+		for i, v := range x {
+			dst[i] = float32(fn.value(float64(v), float64(a), float64(b)))
+		}
 	}
 }
+
+func (f Function) quick(dst, x []float32) {
+	op := ops().maps[f]
+	n := whole(len(x), op != nil)
+	if n > 0 {
+		op(&dst[0], &x[0], n)
+	}
+	value := quicks[f].value
+	for i, v := range x[n:] {
+		dst[n+i] = value(v)
+	}
+	if f == Log {
+		for i, v := range x { // what is not a normal number above 0
+			if !(v >= minNormal && v <= math.MaxFloat32) {
+				dst[i] = float32(math.Log(float64(v)))
+			}
+		}
+	}
+}
+
+const minNormal = 1. / (1 << 126)
 
 func (f Function) backward(dx, dy, x []float32, a, b float32, add bool) {
 	fn := &functions[f]
 	switch {
+	case int(f) < numQuick:
+		f.quickSlope(dx, dy, x, add)
 	case fn.slope == nil:
 		if !add {
 			clear(dx)
@@ -143,6 +173,22 @@ func (f Function) backward(dx, dy, x []float32, a, b float32, add bool) {
 	}
 }
 
+func (f Function) quickSlope(dx, dy, x []float32, add bool) {
+	op := ops().mapsGrad[f]
+	n := whole(len(x), op != nil)
+	if n > 0 {
+		op(&dx[0], &dy[0], &x[0], flag(add), n)
+	}
+	slope := quicks[f].slope
+	for i, v := range x[n:] {
+		g := float32(dy[n+i] * slope(v))
+		if add {
+			g += dx[n+i]
+		}
+		dx[n+i] = g
+	}
+}
+
 // expValues is exp by vectors, but for arguments so large that these are not exact.
 func expValues(dst, x []float32, _, _ float32) {
 	expShift(dst, x, 0)
@@ -153,55 +199,49 @@ func expValues(dst, x []float32, _, _ float32) {
 	}
 }
 
-func timesSlopes(dx, dy, slope []float32, _, _ float32) {
-	dy, slope = dy[:len(dx)], slope[:len(dx)]
-	for i := range dx {
-		dx[i] = dy[i] * slope[i]
-	}
-}
+func expSlopes(dx, dy, y []float32, _, _ float32) { mulRow(dx, dy, y) }
 
 func negValues(dst, x []float32, _, _ float32)       { scale(dst, -1, x) }
 func negSlopes(dx, dy, _ []float32, _, _ float32)    { scale(dx, -1, dy) }
 func affineSlopes(dx, dy, _ []float32, a, _ float32) { scale(dx, a, dy) }
 func affineValues(dst, x []float32, a, b float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(a*x[i]) + b
+	f := ops().affine
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], a, b, n)
+	}
+	for i, v := range x[n:] {
+		dst[n+i] = float32(a*v) + b
 	}
 }
 
-func sqrtValues(dst, x []float32, _, _ float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(math.Sqrt(float64(x[i])))
+func eluValues(dst, x []float32, a, _ float32)     { eluRow(dst, x, 1, a, 1) }
+func eluSlopes(dx, dy, x []float32, a, _ float32)  { eluSlopeRow(dx, dy, x, 1, a, 1) }
+func seluValues(dst, x []float32, a, b float32)    { eluRow(dst, x, b, a*b, 1) }
+func seluSlopes(dx, dy, x []float32, a, b float32) { eluSlopeRow(dx, dy, x, b, a*b, 1) }
+func celuValues(dst, x []float32, a, _ float32)    { eluRow(dst, x, 1, a, 1/a) }
+func celuSlopes(dx, dy, x []float32, a, _ float32) { eluSlopeRow(dx, dy, x, 1, a, 1/a) }
+
+// eluRow sets dst to p*x where x > 0, else to q*(exp(r*x)-1).
+func eluRow(dst, x []float32, p, q, r float32) {
+	f := ops().elu
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&dst[0], &x[0], p, q, r, n)
+	}
+	for i, v := range x[n:] {
+		dst[n+i] = eluGo(v, p, q, r)
 	}
 }
 
-func sqrtSlopes(dx, dy, y []float32, _, _ float32) {
-	dy, y = dy[:len(dx)], y[:len(dx)]
-	for i := range dx {
-		dx[i] = dy[i] / (2 * y[i])
+func eluSlopeRow(dx, dy, x []float32, p, q, r float32) {
+	f := ops().eluGrad
+	n := whole(len(x), f != nil)
+	if n > 0 {
+		f(&dx[0], &dy[0], &x[0], p, q, r, 0, n)
 	}
-}
-
-func reciprocalValues(dst, x []float32, _, _ float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = 1 / x[i]
-	}
-}
-
-func reciprocalSlopes(dx, dy, y []float32, _, _ float32) {
-	dy, y = dy[:len(dx)], y[:len(dx)]
-	for i := range dx {
-		dx[i] = -dy[i] * (y[i] * y[i])
-	}
-}
-
-func erfValues(dst, x []float32, _, _ float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = erfGo(x[i])
+	for i, v := range x[n:] {
+		dx[n+i] = dy[n+i] * eluSlopeGo(v, p, q, r)
 	}
 }
 
@@ -216,13 +256,10 @@ func powValues(dst, x []float32, a, _ float32) {
 	x = x[:len(dst)]
 	switch a {
 	case 2:
-		for i, v := range x {
-			dst[i] = v * v
-		}
+		mulRow(dst, x, x)
 	case 3:
-		for i, v := range x {
-			dst[i] = v * v * v
-		}
+		mulRow(dst, x, x)
+		mulRow(dst, dst, x)
 	default:
 		for i, v := range x {
 			dst[i] = float32(power(float64(v), float64(a)))
@@ -236,9 +273,8 @@ func powSlopes(dx, dy, x []float32, a, _ float32) {
 	case 0:
 		clear(dx)
 	case 2:
-		for i := range dx {
-			dx[i] = dy[i] * (2 * x[i])
-		}
+		mulRow(dx, dy, x)
+		scale(dx, 2, dx)
 	default:
 		for i := range dx {
 			dx[i] = dy[i] * float32(float64(a)*power(float64(x[i]), float64(a)-1))

@@ -4,10 +4,10 @@ import "math"
 
 // functions are the table of all. Slopes at kinks are PyTorch's.
 var functions = [numFunctions]function{
-	Exp:        {name: "exp", value: of(math.Exp), slope: of(identity), ofResult: true, values: expValues, slopes: timesSlopes},
+	Exp:        {name: "exp", value: of(math.Exp), slope: of(identity), ofResult: true, values: expValues, slopes: expSlopes},
 	Log:        {name: "log", value: of(math.Log), slope: of(inverse)},
-	Sqrt:       {name: "sqrt", value: of(math.Sqrt), slope: of(sqrtSlope), ofResult: true, values: sqrtValues, slopes: sqrtSlopes},
-	Reciprocal: {name: "reciprocal", value: of(inverse), slope: of(inverseSlope), ofResult: true, values: reciprocalValues, slopes: reciprocalSlopes},
+	Sqrt:       {name: "sqrt", value: of(math.Sqrt), slope: of(sqrtSlope), ofResult: true},
+	Reciprocal: {name: "reciprocal", value: of(inverse), slope: of(inverseSlope), ofResult: true},
 	Neg:        {name: "neg", value: of(negative), slope: constant(-1), values: negValues, slopes: negSlopes},
 	Abs:        {name: "abs", value: of(math.Abs), slope: of(signOf), values: absValues},
 
@@ -22,7 +22,7 @@ var functions = [numFunctions]function{
 	Asinh: {name: "asinh", value: of(math.Asinh), slope: of(asinhSlope)},
 	Acosh: {name: "acosh", value: of(math.Acosh), slope: of(acoshSlope)},
 	Atanh: {name: "atanh", value: of(math.Atanh), slope: of(atanhSlope)},
-	Erf:   {name: "erf", value: of(math.Erf), slope: of(erfSlope), values: erfValues},
+	Erf:   {name: "erf", value: of(math.Erf), slope: of(erfSlope)},
 
 	Floor: {name: "floor", value: of(math.Floor)},
 	Ceil:  {name: "ceil", value: of(math.Ceil)},
@@ -33,9 +33,9 @@ var functions = [numFunctions]function{
 	Softsign:        {name: "softsign", value: of(softsign), slope: of(softsignSlope)},
 	Mish:            {name: "mish", value: of(mish), slope: of(mishSlope)},
 	Affine:          {name: "affine", value: affine, slope: affineSlope, values: affineValues, slopes: affineSlopes},
-	ELU:             {name: "elu", value: elu, slope: eluSlope},
-	SELU:            {name: "selu", value: selu, slope: seluSlope},
-	CELU:            {name: "celu", value: celu, slope: celuSlope},
+	ELU:             {name: "elu", value: elu, slope: eluSlope, values: eluValues, slopes: eluSlopes},
+	SELU:            {name: "selu", value: selu, slope: seluSlope, values: seluValues, slopes: seluSlopes},
+	CELU:            {name: "celu", value: celu, slope: celuSlope, values: celuValues, slopes: celuSlopes},
 	ThresholdedReLU: {name: "thresholded relu", value: thresholded, slope: thresholdedSlope},
 	Shrink:          {name: "shrink", value: shrink, slope: shrinkSlope},
 	PowScalar:       {name: "pow", value: pow, slope: powSlope, values: powValues, slopes: powSlopes},
@@ -190,4 +190,97 @@ func power(x, a float64) float64 {
 		return math.Exp(a * math.Log(x))
 	}
 	return math.Pow(x, a)
+}
+
+// quicks are the twins of the vector kernels, rounded operation by operation like these. log is
+// Cephes's logf.
+var quicks = [numQuick]struct{ value, slope func(float32) float32 }{
+	Sqrt:       {sqrtGo, func(y float32) float32 { return 1 / (y + y) }},
+	Reciprocal: {func(x float32) float32 { return 1 / x }, func(y float32) float32 { return 0 - float32(y*y) }},
+	Log:        {logGo, func(x float32) float32 { return 1 / x }},
+	Erf:        {erfGo, func(x float32) float32 { return float32(2 / math.SqrtPi * expGo(0-float32(x*x))) }},
+	Softplus:   {softplusGo, sigmoidGo},
+	Mish:       {mishGo, mishSlopeGo},
+}
+
+func sqrtGo(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+
+// logGo is log(x) for normal numbers above 0.
+func logGo(x float32) float32 {
+	bits := int32(math.Float32bits(x))
+	e := (bits - 0x3f3504f3) >> 23 // of sqrt(.5): x is m*2^e with m from there to twice that
+	f := math.Float32frombits(uint32(bits-e<<23)) - 1
+	k := float32(e)
+	z := f * f
+	p := polyGo(f, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
+	p = float32(float32(p*f) * z)
+	p += float32(k * -2.12194440e-4)
+	p -= float32(.5 * z)
+	return f + p + float32(k*0.693359375)
+}
+
+// softplusGo is max(x, 0) + log1p(exp(-|x|)).
+func softplusGo(x float32) float32 {
+	low, high := x, x
+	if 0-x < x {
+		low = 0 - x
+	}
+	if 0 > x {
+		high = 0
+	}
+	u := expGo(low)
+	w := 1 + u
+	lost := (w - 1) - u
+	return high + (logGo(w) - lost/w)
+}
+
+// mishParts are e = exp(x) and e*(e+2): tanh(softplus(x)) is that over two more.
+func mishParts(x float32) (e, w float32) {
+	e = expGo(clampGo(x, -100, 20))
+	return e, e * (e + 2)
+}
+
+func mishGo(x float32) float32 {
+	_, w := mishParts(x)
+	return x * (w / (w + 2))
+}
+
+func mishSlopeGo(x float32) float32 {
+	e, w := mishParts(x)
+	w2 := w + 2
+	v := clampGo(x, -100, 20)
+	rise := float32(float32(4*e)*(1+e)) / float32(w2*w2)
+	return w/w2 + float32(v*rise)
+}
+
+// expm1Go is exp(x)-1 for x below 0.
+func expm1Go(x float32) float32 {
+	const (
+		magic   = 3 << 22
+		oneBits = 0x3f800000
+	)
+	v := clampGo(x, -87, 88.37)
+	t := float32(v*float32(math.Log2E)) + magic
+	n := t - magic
+	r := v - float32(n*0.693359375)
+	r -= float32(n * -2.12194440e-4)
+	p := polyGo(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	p = float32(float32(r*r)*p) + r
+	f := math.Float32frombits(math.Float32bits(t)<<23 + oneBits)
+	return float32(f*p) + (f - 1)
+}
+
+func eluGo(x, p, q, r float32) float32 {
+	if x > 0 {
+		return float32(p*x) + 0
+	}
+	return float32(q*expm1Go(float32(r*x))) + 0
+}
+
+func eluSlopeGo(x, p, q, r float32) float32 {
+	if x > 0 {
+		return p + 0
+	}
+	return float32(float32(q*r)*expGo(float32(r*x))) + 0
 }

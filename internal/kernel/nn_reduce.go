@@ -71,37 +71,39 @@ func (j *lineJob) extreme(outer, lo, hi int, least bool) {
 
 // extremeRow sets y to the larger of x and y, or the smaller, or NaN if either is.
 func extremeRow(y, x []float32, least bool) {
-	x = x[:len(y)]
 	if least {
-		for c, v := range x {
-			if v < y[c] || v != v {
-				y[c] = v
-			}
-		}
-		return
-	}
-	for c, v := range x {
-		if v > y[c] || v != v {
-			y[c] = v
-		}
+		minRow(y, x, y)
+	} else {
+		maxRow(y, x, y)
 	}
 }
 
-// extremeOf is the largest of x, or the smallest, or NaN if any is.
+// extremeOf is the largest of x, or the smallest, or NaN if any is. It folds x in half until
+// there is little left.
 func extremeOf(x []float32, least bool) float32 {
-	m := x[0]
-	if least {
-		for _, v := range x {
-			if v < m || v != v {
-				m = v
-			}
+	s := scratches.get()
+	s.resize(len(x)/2 + 1)
+	m := x[len(x)-1]
+	for len(x) >= 32 {
+		m = moreExtreme(m, x[len(x)-1], least) // left over of an odd number
+		half := len(x) / 2
+		if to := s.row[:half]; least {
+			minRow(to, x[:half], x[half:2*half])
+		} else {
+			maxRow(to, x[:half], x[half:2*half])
 		}
-		return m
+		x = s.row[:half]
 	}
 	for _, v := range x {
-		if v > m || v != v {
-			m = v
-		}
+		m = moreExtreme(m, v, least)
+	}
+	scratches.put(s)
+	return m
+}
+
+func moreExtreme(m, v float32, least bool) float32 {
+	if v < m && least || v > m && !least || v != v {
+		return v
 	}
 	return m
 }

@@ -41,6 +41,7 @@ func generate(dir string) error {
 		{"conv", convKernels},
 		{"winograd", winogradKernels},
 		{"lanes", lanesKernels},
+		{"map", mapKernels},
 	} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64,!purego") // the old syntax: comma is "and"
