@@ -5,8 +5,18 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/onnx/network"
 )
+
+// Resize says which size of images the network of an ONNX file is to take, whatever the file says.
+func (f *File) Resize(s data.Size) {
+	channels := 3
+	if n, err := network.Find(f.Network()); err == nil && n.Channels() > 0 {
+		channels = n.Channels()
+	}
+	f.Info.Input = []int{s.Height, s.Width, channels}
+}
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's
 // parameters, and what it takes to use them as metadata properties. It is written whole or not at

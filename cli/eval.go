@@ -22,6 +22,7 @@ import (
 // weightsFlags choose the weights to use, and say what the file does not.
 type weightsFlags struct {
 	path, key, channels string
+	size                data.Size
 	classifier.Options
 }
 
@@ -32,6 +33,7 @@ func (w *weightsFlags) add(cmd *cobra.Command) {
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
 	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
+	f.Var(sizeFlag{&w.size}, "size", "height and width that the network of an ONNX file takes, as in 48x192, or one number for both (default what the file says)")
 	f.StringVar(&w.channels, "channels", "", "order of the channels that the network of an ONNX file takes (default what the file says, or rgb): rgb, bgr")
 	complete(cmd, "channels", "rgb", "bgr")
 	complete(cmd, "model", models.Names()...)
@@ -76,6 +78,10 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 		err = usage("%s holds its own network: leave --model and --norm off", w.path)
 	} else if err == nil && f.Network() == "" && w.channels != "" {
 		err = usage("--channels is for networks of ONNX files")
+	} else if err == nil && f.Network() == "" && w.size != (data.Size{}) {
+		err = usage("--size is for networks of ONNX files: others say theirs")
+	} else if err == nil && w.size != (data.Size{}) {
+		f.Resize(w.size)
 	}
 	if err == nil && f.Info.Model == "" && w.Model == "" {
 		err = usage("%s does not say which model it is of: give --model, one of %s", w.path, strings.Join(models.Names(), ", "))

@@ -63,6 +63,9 @@ func (w *writer) model() *onnx.Model {
 			g.Initializers = append(g.Initializers, v)
 		}
 	}
+	if w.resize(&g) {
+		g.Values = nil // of the size before
+	}
 	if w.options.Classes > 0 {
 		g.Outputs = w.otherClasses(g.Outputs)
 		g.Values = w.otherClasses(g.Values)
@@ -74,6 +77,27 @@ func (w *writer) model() *onnx.Model {
 		}
 	}
 	return &m
+}
+
+// resize says which size of images the network was trained for, where the file says another.
+func (w *writer) resize(g *onnx.Graph) bool {
+	in := w.options.Input
+	if w.Images == nil || len(in) != 3 || w.Images.Height == 0 || w.Images.Width == 0 || w.Images.Height == in[0] && w.Images.Width == in[1] {
+		return false
+	}
+	at := 2
+	if w.Images.last {
+		at = 1
+	}
+	for i, v := range g.Inputs {
+		if v.Name == w.Images.name {
+			c := *v
+			c.Shape = slices.Clone(v.Shape)
+			c.Shape[at], c.Shape[at+1] = onnx.Dim{Size: int64(in[0]), Set: true}, onnx.Dim{Size: int64(in[1]), Set: true}
+			g.Inputs[i] = &c
+		}
+	}
+	return true
 }
 
 // serving returns a node that was exported for training as one that computes what the network
