@@ -246,7 +246,7 @@ func (f *File) loadNetwork(c *Classifier, o Options) error {
 		return err
 	}
 	if c.Input == nil {
-		return errors.New("the file leaves the size of its inputs open: say it")
+		return errors.New("the file leaves the size of its images open: say it with --size HEIGHTxWIDTH")
 	}
 	var err error
 	if c.Net, err = c.build(len(c.outputs())); err != nil {
