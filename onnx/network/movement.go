@@ -15,10 +15,6 @@ func init() {
 		"Slice": slice, "Gather": gather, "Expand": expand, "Pad": pad, "CumSum": cumSum,
 		"DepthToSpace": depthToSpace, "SpaceToDepth": spaceToDepth,
 		"ScatterND": scatter, "ScatterElements": scatter, "Scatter": scatter,
-		"Shape": func(_ *builder, n *node, x *value) (*value, error) { return shapeOf(n, x.shape) },
-		"Size": func(_ *builder, _ *node, x *value) (*value, error) {
-			return fixed(array.Ints([]int64{int64(product(x.shape))})), nil
-		},
 	} {
 		operators[name] = first(f)
 	}
@@ -28,7 +24,15 @@ func init() {
 	operators["Concat"], operators["Split"] = concat, split
 }
 
-// shapeOf is known whatever the values are.
+// ofShapes are operators that look at an input's shape alone, and so are known whatever its
+// values are.
+var ofShapes = map[string]func(n *node, shape []int) (*value, error){
+	"Shape": shapeOf,
+	"Size": func(_ *node, shape []int) (*value, error) {
+		return fixed(array.Ints([]int64{int64(product(shape))})), nil
+	},
+}
+
 func shapeOf(n *node, shape []int) (*value, error) {
 	a := &array.Array{DType: onnx.Uint8, Shape: shape} // of which no element is looked at
 	out, err := array.Eval(n.Node, n.opset, []*array.Array{a})

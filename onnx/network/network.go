@@ -255,6 +255,10 @@ func (b *builder) compute(c *node, any, live bool) ([]*value, error) {
 			return nil, err
 		}
 	}
+	if f := ofShapes[c.FullOp()]; f != nil && len(c.in) > 0 && c.in[0] != nil {
+		v, err := f(c, c.in[0].shape)
+		return []*value{v}, err
+	}
 	op := operators[c.FullOp()]
 	if op != nil && (live || !array.Has(c.FullOp())) {
 		return op(b, c)

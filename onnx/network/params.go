@@ -36,9 +36,9 @@ func (f *File) findParameters() error {
 	tensors := f.tensors
 	origins := map[string][]string{} // of what is computed from constants alone
 	moving := map[string]bool{}      // depends on the input
-	raw := map[string]bool{}         // is the input, brought into form
+	raw := map[string]bool{}         // is the images of the input, brought into form
 	for _, v := range f.given() {
-		moving[v.Name], raw[v.Name] = true, true
+		moving[v.Name], raw[v.Name] = true, f.Images != nil
 	}
 	for name := range tensors {
 		origins[name] = []string{name}
