@@ -22,7 +22,11 @@ var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where"}
 
 // passing are operators through which a parameter may go on its way to where it is read.
 var passing = []string{"Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice", "Split",
-	"Gather", "Concat", "Mul", "Add", "Sub", "Div", "Sqrt", "Pow", "ReduceSum", "ReduceMean", "ReduceL2", "Reciprocal", "Tile", "Pad", "Neg"}
+	"Gather", "GatherElements", "GatherND", "Concat", "Tile", "Pad", "Resize", "Upsample", "Mul", "Add", "Sub", "Div", "Neg", "Sqrt", "Pow", "Reciprocal", "ReduceSum", "ReduceMean", "ReduceL2",
+	"Relu", "Gelu", "Sigmoid", "Tanh", "Softmax", "Softplus", "Einsum", "MatMul", "Gemm", "Conv", "LayerNormalization", "BatchNormalization"}
+
+// settled are operators whose first input alone is looked at for its numbers.
+var settled = []string{"Gather", "GatherElements", "GatherND", "Reshape", "Expand", "Slice", "Tile", "Pad", "Resize", "Upsample"}
 
 // still are operators whose results do not depend on values.
 var still = []string{"Shape", "Size", "ConstantOfShape", "Range"}
@@ -114,7 +118,7 @@ func (f *File) pass(n *onnx.Node, origins map[string][]string) {
 	var from []string
 	const most = 64
 	for i, name := range n.Inputs {
-		if i > 0 && (n.Op == "Gather" || n.Op == "Reshape" || n.Op == "Expand" || n.Op == "Slice" || n.Op == "Pad") {
+		if i > 0 && slices.Contains(settled, n.Op) {
 			break
 		}
 		for _, o := range origins[name] {

@@ -1,0 +1,89 @@
+package network_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/onnx/network"
+)
+
+// op is a node of one output.
+func op(name string, out string, in []string, attrs ...*onnx.Attr) *onnx.Node {
+	return &onnx.Node{Op: name, Inputs: in, Outputs: []string{out}, Attrs: attrs}
+}
+
+// normal returns a tensor of normal numbers.
+func normal(name string, dims ...int) *onnx.Tensor {
+	rng := rand.New(rand.NewPCG(1, uint64(len(name))))
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	data := make([]float32, n)
+	for i := range data {
+		data[i] = float32(rng.NormFloat64())
+	}
+	return onnx.NewFloats(name, data, dims...)
+}
+
+// value describes an input or output; a size of -1 is open.
+func valueOf(name string, d onnx.DType, dims ...int) *onnx.Value {
+	v := &onnx.Value{Name: name, DType: d, HasShape: true}
+	for _, n := range dims {
+		v.Shape = append(v.Shape, onnx.Dim{Size: int64(max(n, 0)), Set: n >= 0})
+	}
+	return v
+}
+
+// model puts a graph together, whose output is the last node's.
+func modelOf(in []*onnx.Value, tensors []*onnx.Tensor, nodes ...*onnx.Node) *onnx.Model {
+	last := nodes[len(nodes)-1].Outputs[0]
+	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 18}}, Graph: &onnx.Graph{
+		Nodes: nodes, Initializers: tensors, Inputs: in, Outputs: []*onnx.Value{{Name: last, DType: onnx.Float}}}}
+}
+
+// Which tensors of a file are parameters.
+func TestParameters(t *testing.T) {
+	tokens := []*onnx.Value{valueOf("input_ids", onnx.Int64, -1, 4)}
+	images := []*onnx.Value{valueOf("x", onnx.Float, -1, 3, 4, 4)}
+	flat := func(in string) []*onnx.Node {
+		return []*onnx.Node{op("Flatten", "flat", []string{in}), op("Gemm", "y", []string{"flat", "w"}, onnx.IntAttr("transB", 1))}
+	}
+	for _, c := range []struct {
+		name    string
+		in      []*onnx.Value
+		tensors []*onnx.Tensor
+		nodes   []*onnx.Node
+		want    []string
+	}{
+		{"tokens are looked up", tokens, []*onnx.Tensor{normal("table", 9, 2), normal("w", 5, 8)},
+			append([]*onnx.Node{op("Gather", "e", []string{"table", "input_ids"})}, flat("e")...), []string{"table", "w"}},
+		{"positions are added", tokens, []*onnx.Tensor{normal("table", 9, 2), normal("places", 6, 2), normal("w", 5, 8), onnx.NewInts("at", []int64{0, 1, 2, 3}, 1, 4)},
+			append([]*onnx.Node{op("Gather", "p", []string{"places", "at"}), op("Gather", "e", []string{"table", "input_ids"}), op("Add", "s", []string{"e", "p"})}, flat("s")...),
+			[]string{"places", "table", "w"}},
+		{"pixels are normalized", images, []*onnx.Tensor{normal("mean", 3, 1, 1), normal("w", 5, 48)},
+			append([]*onnx.Node{op("Sub", "s", []string{"x", "mean"})}, flat("s")...), []string{"w"}},
+		{"places of another size", images, []*onnx.Tensor{normal("small", 1, 3, 2, 2), normal("w", 5, 48), normal("k", 3, 3, 1, 1), onnx.NewFloats("scales", []float32{1, 1, 2, 2}, 4)},
+			append([]*onnx.Node{op("Conv", "c", []string{"x", "k"}), op("Resize", "r", []string{"small", "", "scales"}), op("Add", "s", []string{"c", "r"})}, flat("s")...),
+			[]string{"k", "small", "w"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := network.Of(modelOf(c.in, c.tensors, c.nodes...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range f.ParameterTensors() {
+				got = append(got, p.Name)
+			}
+			if slices.Sort(got); !slices.Equal(got, c.want) {
+				t.Errorf("parameters %v, want %v", got, c.want)
+			}
+			if err := f.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
