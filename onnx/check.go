@@ -27,6 +27,9 @@ func (m *Model) check() error {
 	}
 	made := map[string]bool{}
 	for _, n := range g.Nodes {
+		if n.Op == "" || len(n.Outputs) == 0 {
+			return fmt.Errorf("node %s has no operator, or no output", n.Label())
+		}
 		for _, name := range n.Outputs {
 			if name != "" && (made[name] || known[name]) {
 				return fmt.Errorf("node %s writes %s, which is there already", n.Label(), Show(name))
@@ -62,14 +65,18 @@ func (m *Model) check() error {
 // Show makes a name from a file fit for an error.
 func Show(name string) string {
 	const most = 80
+	long := len(name) > most
+	if long {
+		name = strings.ToValidUTF8(name[:most], "")
+	}
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return '?'
 	}, name)
-	if len(name) > most {
-		name = strings.ToValidUTF8(name[:most], "") + "..."
+	if long {
+		name += "..."
 	}
 	return `"` + name + `"`
 }

@@ -43,6 +43,7 @@ type external struct {
 	dir   string
 	root  *os.Root
 	files map[string]*os.File
+	there int64 // bytes of all files
 	taken int64 // bytes so far
 }
 
@@ -75,15 +76,31 @@ func (e *external) open(name string) (*os.File, error) {
 		}
 		e.root = root
 	}
-	f, err := e.root.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
+	info, err := e.root.Stat(name) // before it is opened, as a pipe would wait for its writer
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("there is no file %s beside the model: it belongs to it, download it as well", Show(name))
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", Show(name))
+	}
+	var f *os.File
+	if err == nil {
+		f, err = e.root.Open(name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the file %s can't be opened in the model's directory: %w", Show(name), err)
+		return nil, fmt.Errorf("the file %s can't be opened in the model's directory (a link out of it is not followed: copy the file there): %w", Show(name), cause(err))
 	}
 	e.files[name] = f
+	e.there += info.Size()
 	return f, nil
+}
+
+// cause is an error of the system without the name that it repeats.
+func cause(err error) error {
+	if p := (*os.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 func (e *external) read(t *Tensor) error {
@@ -98,9 +115,11 @@ func (e *external) read(t *Tensor) error {
 			offset, err = strconv.ParseInt(p.Value, 10, 64)
 		case "length":
 			length, err = strconv.ParseInt(p.Value, 10, 64)
+		default:
+			continue
 		}
-		if err != nil || offset < 0 {
-			return fmt.Errorf("%s is %s; it must be a number", p.Key, Show(p.Value))
+		if err != nil || offset < 0 || p.Key == "length" && length < 0 {
+			return fmt.Errorf("%s is %s; it must be a number of bytes", p.Key, Show(p.Value))
 		}
 	}
 	if name == "" {
@@ -116,8 +135,6 @@ func (e *external) read(t *Tensor) error {
 	}
 	need := int64(t.Len()) * int64(t.DType.Size())
 	switch size := info.Size(); {
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", Show(name))
 	case t.DType.Size() == 0:
 		return fmt.Errorf("it is of %v, which is not read", t.DType)
 	case length >= 0 && length != need:
@@ -127,7 +144,7 @@ func (e *external) read(t *Tensor) error {
 	}
 	// Tensors may share their data, but not for ever: a small file can't ask for any memory.
 	const least = 64 << 20
-	if e.taken += need; e.taken > 4*info.Size()+least && e.taken > maxExternal {
+	if e.taken += need; e.taken > 4*e.there+least {
 		return errors.New("the tensors ask for many times the data that there are")
 	}
 	raw := make([]byte, need)
@@ -137,6 +154,3 @@ func (e *external) read(t *Tensor) error {
 	t.raw, t.external = raw, nil
 	return nil
 }
-
-// maxExternal is what all data in other files may take where they overlap.
-const maxExternal = 1 << 30

@@ -30,10 +30,16 @@ type Model struct {
 type Opset struct {
 	Domain  string
 	Version int64
+
+	extra []byte
 }
 
 // A Property is a metadata property.
-type Property struct{ Key, Value string }
+type Property struct {
+	Key, Value string
+
+	extra []byte
+}
 
 // Opset returns the version of ONNX's own operators, 0 if the file names none.
 func (m *Model) Opset() int64 {
@@ -63,7 +69,7 @@ func (m *Model) SetProperty(key, value string) {
 			return
 		}
 	}
-	m.Metadata = append(m.Metadata, Property{key, value})
+	m.Metadata = append(m.Metadata, Property{Key: key, Value: value})
 }
 
 // A Graph is a list of nodes, each after those whose results it reads.
@@ -105,7 +111,7 @@ func (n *Node) Label() string {
 	if name == "" && len(n.Outputs) > 0 {
 		name = n.Outputs[0]
 	}
-	return n.FullOp() + " " + Show(name)
+	return Printable(n.FullOp()) + " " + Show(name)
 }
 
 // FullOp is the operator with its domain, if that is not ONNX's own.
@@ -227,7 +233,7 @@ type Value struct {
 	// Other says what it is where it is no tensor: "a sequence", "a map", "optional".
 	Other string
 
-	extra, typeExtra []byte
+	extra, typeExtra, tensorExtra, shapeExtra []byte
 }
 
 // A Dim is a dimension: a size, or a name that stands for one. Both are empty where the file says

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -13,8 +14,9 @@ import (
 // Limits on what a file may hold.
 const (
 	maxFile  = 1 << 31 // bytes, those of the format
-	maxNodes = 1 << 20
-	maxRank  = 64 // dimensions of a tensor in the file
+	maxNodes = 1 << 18 // and as many inputs, outputs, initializers
+	maxAttrs = 1 << 10 // of a node
+	maxRank  = 64      // dimensions of a tensor in the file
 )
 
 // Read reads a file, and the data that it has in other files of its directory. Errors name the
@@ -105,6 +107,15 @@ func fields(b []byte, extra *[]byte, f func(num protowire.Number, v uint64, b []
 	return nil
 }
 
+// text sets a name, which is UTF-8 in the format.
+func text(to *string, b []byte) (known bool, err error) {
+	if !utf8.Valid(b) {
+		return true, fmt.Errorf("the name %s is not UTF-8", Show(string(b)))
+	}
+	*to = string(b)
+	return true, nil
+}
+
 func (m *Model) parse(b []byte) error {
 	return fields(b, &m.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
 		switch {
@@ -121,12 +132,14 @@ func (m *Model) parse(b []byte) error {
 			return true, m.Graph.parse(b)
 		case num == 8 && b != nil:
 			var o Opset
-			err := fields(b, new([]byte), func(num protowire.Number, v uint64, b []byte) (bool, error) {
-				switch num {
-				case 1:
-					o.Domain = string(b)
-				case 2:
+			err := fields(b, &o.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
+				switch {
+				case num == 1 && b != nil:
+					return text(&o.Domain, b)
+				case num == 2 && b == nil:
 					o.Version = int64(v)
+				default:
+					return false, nil
 				}
 				return true, nil
 			})
@@ -153,9 +166,9 @@ func parseFunction(b []byte) (string, error) {
 	err := fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
 		switch num {
 		case 1:
-			name = string(b)
+			return text(&name, b)
 		case 10:
-			domain = string(b)
+			return text(&domain, b)
 		}
 		return true, nil
 	})
@@ -163,16 +176,29 @@ func parseFunction(b []byte) (string, error) {
 }
 
 func parseProperty(b []byte) (p Property, err error) {
-	err = fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
-		switch num {
-		case 1:
+	err = fields(b, &p.extra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		switch {
+		case num == 1 && b != nil:
 			p.Key = string(b)
-		case 2:
+		case num == 2 && b != nil:
 			p.Value = string(b)
+		default:
+			return false, nil
 		}
 		return true, nil
 	})
 	return p, err
+}
+
+// one appends to a list of a graph, which is bounded: an empty message of a file takes two bytes,
+// and a hundred times that in memory.
+func one[T any](list *[]*T) (*T, error) {
+	if len(*list) >= maxNodes {
+		return nil, fmt.Errorf("more than %d nodes, tensors or values", maxNodes)
+	}
+	v := new(T)
+	*list = append(*list, v)
+	return v, nil
 }
 
 func (g *Graph) parse(b []byte) error {
@@ -182,29 +208,30 @@ func (g *Graph) parse(b []byte) error {
 		}
 		switch num {
 		case 1:
-			if len(g.Nodes) >= maxNodes {
-				return true, fmt.Errorf("more than %d nodes", maxNodes)
+			n, err := one(&g.Nodes)
+			if err == nil {
+				err = n.parse(b)
 			}
-			n := &Node{}
-			g.Nodes = append(g.Nodes, n)
-			return true, n.parse(b)
+			return true, err
 		case 2:
-			g.Name = string(b)
+			return text(&g.Name, b)
 		case 5:
-			t := &Tensor{}
-			g.Initializers = append(g.Initializers, t)
-			return true, t.parse(b)
+			t, err := one(&g.Initializers)
+			if err == nil {
+				err = t.parse(b)
+			}
+			return true, err
 		case 11, 12, 13:
-			v := &Value{}
-			list := map[protowire.Number]*[]*Value{11: &g.Inputs, 12: &g.Outputs, 13: &g.Values}[num]
-			*list = append(*list, v)
-			return true, v.parse(b)
+			v, err := one([]*[]*Value{&g.Inputs, &g.Outputs, &g.Values}[num-11])
+			if err == nil {
+				err = v.parse(b)
+			}
+			return true, err
 		case 15:
 			return true, errors.New("it has sparse weights, which are not read: save it with dense ones")
 		default:
 			return false, nil
 		}
-		return true, nil
 	})
 }
 
@@ -215,21 +242,26 @@ func (n *Node) parse(b []byte) error {
 		}
 		switch num {
 		case 1:
-			n.Inputs = append(n.Inputs, string(b))
+			n.Inputs = append(n.Inputs, "")
+			return text(&n.Inputs[len(n.Inputs)-1], b)
 		case 2:
-			n.Outputs = append(n.Outputs, string(b))
+			n.Outputs = append(n.Outputs, "")
+			return text(&n.Outputs[len(n.Outputs)-1], b)
 		case 3:
-			n.Name = string(b)
+			return text(&n.Name, b)
 		case 4:
-			n.Op = string(b)
+			return text(&n.Op, b)
 		case 5:
+			if len(n.Attrs) >= maxAttrs {
+				return true, fmt.Errorf("node %s has more than %d attributes", n.Label(), maxAttrs)
+			}
 			a := &Attr{}
 			n.Attrs = append(n.Attrs, a)
 			if err := a.parse(b); err != nil {
-				return true, fmt.Errorf("node %s: %w", Show(n.Name), err)
+				return true, fmt.Errorf("node %s: %w", n.Label(), err)
 			}
 		case 7:
-			n.Domain = string(b)
+			return text(&n.Domain, b)
 		default:
 			return false, nil
 		}
@@ -238,10 +270,14 @@ func (n *Node) parse(b []byte) error {
 }
 
 func (a *Attr) parse(b []byte) error {
-	return fields(b, &a.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
+	var seen AttrType // of the last value; early files say no type
+	err := fields(b, &a.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
+		if t, ok := attrFields[num]; ok {
+			seen = t
+		}
 		switch {
 		case num == 1 && b != nil:
-			a.Name = string(b)
+			return text(&a.Name, b)
 		case num == 2 && b == nil:
 			a.Float = math.Float32frombits(uint32(v))
 		case num == 3 && b == nil:
@@ -274,7 +310,14 @@ func (a *Attr) parse(b []byte) error {
 		}
 		return true, nil
 	})
+	if a.Type == 0 {
+		a.Type = seen
+	}
+	return err
 }
+
+// attrFields are the fields that hold an attribute's value, by its kind.
+var attrFields = map[protowire.Number]AttrType{2: AttrFloat, 3: AttrInt, 4: AttrString, 5: AttrTensor, 6: AttrGraph, 7: AttrFloats, 8: AttrInts, 9: AttrStrings}
 
 // varints calls f for each of packed numbers.
 func varints(b []byte, f func(v uint64)) error {
@@ -293,13 +336,12 @@ func (v *Value) parse(b []byte) error {
 	return fields(b, &v.extra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
 		switch {
 		case num == 1 && b != nil:
-			v.Name = string(b)
+			return text(&v.Name, b)
 		case num == 2 && b != nil:
 			return true, v.parseType(b)
 		default:
 			return false, nil
 		}
-		return true, nil
 	})
 }
 
@@ -325,15 +367,15 @@ func (v *Value) parseType(b []byte) error {
 }
 
 func (v *Value) parseTensorType(b []byte) error {
-	return fields(b, new([]byte), func(num protowire.Number, n uint64, b []byte) (bool, error) {
+	return fields(b, &v.tensorExtra, func(num protowire.Number, n uint64, b []byte) (bool, error) {
 		switch {
 		case num == 1 && b == nil:
 			v.DType = DType(n)
 		case num == 2 && b != nil:
 			v.HasShape = true
-			return true, fields(b, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+			return true, fields(b, &v.shapeExtra, func(num protowire.Number, _ uint64, b []byte) (bool, error) {
 				if num != 1 || b == nil {
-					return true, nil
+					return false, nil
 				}
 				if len(v.Shape) >= maxRank {
 					return true, fmt.Errorf("%s has more than %d dimensions", Show(v.Name), maxRank)
@@ -353,6 +395,8 @@ func (v *Value) parseTensorType(b []byte) error {
 				v.Shape = append(v.Shape, d)
 				return true, err
 			})
+		default:
+			return false, nil
 		}
 		return true, nil
 	})

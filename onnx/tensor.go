@@ -15,9 +15,9 @@ type Tensor struct {
 	Dims  []int
 
 	raw      []byte // little endian; shared with the file
-	text     bool   // values are strings, which are not read
 	external []Property
 	extra    []byte
+	unread   []byte // the whole message, of a type whose values are not read
 }
 
 // NewFloats returns a float32 tensor.
@@ -116,7 +116,7 @@ func (t *Tensor) SetFloats(data []float32) {
 func (t *Tensor) parse(b []byte) error {
 	var typed []byte // values in fields of their type, as raw bytes
 	var floats, doubles, ints []byte
-	located := false
+	located, whole := false, b
 	err := fields(b, &t.extra, func(num protowire.Number, v uint64, b []byte) (bool, error) {
 		switch {
 		case num == 1 && b == nil:
@@ -141,11 +141,8 @@ func (t *Tensor) parse(b []byte) error {
 				return true, nil
 			}
 			return true, varints(b, func(v uint64) { ints = Int64.put(ints, 0, int64(v)) })
-		case num == 6: // string_data
-			t.text = true
-			return false, nil
 		case num == 8 && b != nil:
-			t.Name = string(b)
+			return text(&t.Name, b)
 		case num == 9 && b != nil:
 			t.raw = b
 		case num == 10: // double_data
@@ -170,15 +167,18 @@ func (t *Tensor) parse(b []byte) error {
 		t.external = []Property{}
 	}
 	switch {
-	case floats != nil:
+	case t.DType == Float:
 		typed = floats
-	case doubles != nil:
+	case t.DType == Double:
 		typed = doubles
 	case ints != nil:
 		typed = t.narrowed(ints)
 	}
 	if typed != nil && len(t.raw) == 0 {
 		t.raw = typed
+	}
+	if t.DType.Size() == 0 {
+		t.unread = whole
 	}
 	return t.checkSize()
 }
@@ -202,8 +202,8 @@ func (t *Tensor) narrowed(ints []byte) []byte {
 	if d == Float16 || d == BFloat16 {
 		d = Uint16
 	}
-	if d.Size() == 0 || d.IsFloat() {
-		return []byte{} // the wrong length is an error
+	if d.Size() == 0 {
+		return nil
 	}
 	out := make([]byte, 0, len(ints)/8*d.Size())
 	for i := range len(ints) / 8 {
@@ -231,7 +231,7 @@ func (t *Tensor) checkSize() error {
 	if t.DType == 0 {
 		return fmt.Errorf("tensor %s has no type", Show(t.Name))
 	}
-	if size == 0 || t.text {
+	if size == 0 {
 		return nil // an error when it is read
 	}
 	n := 1
@@ -264,6 +264,6 @@ func ParseTensor(b []byte) (*Tensor, error) {
 // With returns the tensor with the values, type and shape of another.
 func (t *Tensor) With(v *Tensor) *Tensor {
 	c := *t
-	c.DType, c.Dims, c.raw, c.external = v.DType, v.Dims, v.raw, nil
+	c.DType, c.Dims, c.raw, c.external, c.unread = v.DType, v.Dims, v.raw, nil, nil
 	return &c
 }

@@ -37,11 +37,11 @@ func (m *Model) Marshal() ([]byte, error) {
 	}
 	b := make([]byte, 0, size+size/8+1<<16)
 	b = number(b, 1, m.IRVersion)
-	b = text(b, 2, m.Producer)
-	b = text(b, 3, m.ProducerVersion)
+	b = str(b, 2, m.Producer)
+	b = str(b, 3, m.ProducerVersion)
 	b = message(b, 7, m.Graph.append)
 	for _, o := range m.Opsets {
-		b = message(b, 8, func(b []byte) []byte { return number(text(b, 1, o.Domain), 2, o.Version) })
+		b = message(b, 8, func(b []byte) []byte { return append(number(str(b, 1, o.Domain), 2, o.Version), o.extra...) })
 	}
 	for _, p := range m.Metadata {
 		b = message(b, 14, p.append)
@@ -56,7 +56,7 @@ func number(b []byte, num protowire.Number, v int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
 }
 
-func text(b []byte, num protowire.Number, s string) []byte {
+func str(b []byte, num protowire.Number, s string) []byte {
 	if s == "" {
 		return b
 	}
@@ -77,13 +77,15 @@ func message(b []byte, num protowire.Number, appendTo func(b []byte) []byte) []b
 	return b
 }
 
-func (p Property) append(b []byte) []byte { return text(text(b, 1, p.Key), 2, p.Value) }
+func (p Property) append(b []byte) []byte {
+	return append(str(str(b, 1, p.Key), 2, p.Value), p.extra...)
+}
 
 func (g *Graph) append(b []byte) []byte {
 	for _, n := range g.Nodes {
 		b = message(b, 1, n.append)
 	}
-	b = text(b, 2, g.Name)
+	b = str(b, 2, g.Name)
 	for _, t := range g.Initializers {
 		b = message(b, 5, t.append)
 	}
@@ -101,15 +103,15 @@ func (n *Node) append(b []byte) []byte {
 			b = protowire.AppendString(protowire.AppendTag(b, protowire.Number(1+i), protowire.BytesType), s)
 		}
 	}
-	b = text(text(b, 3, n.Name), 4, n.Op)
+	b = str(str(b, 3, n.Name), 4, n.Op)
 	for _, a := range n.Attrs {
 		b = message(b, 5, a.append)
 	}
-	return append(text(b, 7, n.Domain), n.extra...)
+	return append(str(b, 7, n.Domain), n.extra...)
 }
 
 func (a *Attr) append(b []byte) []byte {
-	b = text(b, 1, a.Name)
+	b = str(b, 1, a.Name)
 	switch a.Type {
 	case AttrFloat:
 		b = protowire.AppendFixed32(protowire.AppendTag(b, 2, protowire.Fixed32Type), math.Float32bits(a.Float))
@@ -135,15 +137,20 @@ func (a *Attr) append(b []byte) []byte {
 }
 
 func (v *Value) append(b []byte) []byte {
-	b = text(b, 1, v.Name)
+	b = str(b, 1, v.Name)
+	shaped := v.HasShape || v.Shape != nil
+	tensor := v.DType != 0 || shaped || v.tensorExtra != nil
+	if !tensor && v.typeExtra == nil { // nothing is known of it
+		return append(b, v.extra...)
+	}
 	b = message(b, 2, func(b []byte) []byte {
-		if v.DType != 0 {
+		if tensor {
 			b = message(b, 1, func(b []byte) []byte {
 				b = number(b, 1, int64(v.DType))
-				if v.HasShape || v.Shape != nil {
+				if shaped {
 					b = message(b, 2, v.appendShape)
 				}
-				return b
+				return append(b, v.tensorExtra...)
 			})
 		}
 		return append(b, v.typeExtra...)
@@ -157,18 +164,21 @@ func (v *Value) appendShape(b []byte) []byte {
 			if d.Set || d.Size != 0 {
 				b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(d.Size))
 			}
-			return append(text(b, 2, d.Name), d.extra...)
+			return append(str(b, 2, d.Name), d.extra...)
 		})
 	}
-	return b
+	return append(b, v.shapeExtra...)
 }
 
 func (t *Tensor) append(b []byte) []byte {
+	if t.unread != nil {
+		return append(b, t.unread...)
+	}
 	for _, d := range t.Dims {
 		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(d))
 	}
-	b = text(number(b, 2, int64(t.DType)), 8, t.Name)
-	if t.DType.Size() != 0 && !t.text {
+	b = str(number(b, 2, int64(t.DType)), 8, t.Name)
+	if t.DType.Size() != 0 {
 		b = protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), t.raw)
 	}
 	return append(b, t.extra...)

@@ -22,23 +22,36 @@ type Array struct {
 	I     []int64
 }
 
-// MaxLen bounds the elements of an array.
-const MaxLen = 1 << 24
+// Bounds on arrays: what a file's shapes may ask for.
+const (
+	MaxLen  = 1 << 24 // elements
+	MaxRank = 64      // dimensions
+)
 
 // ErrUnsupported is that of an operator which the package does not have.
 var ErrUnsupported = errors.New("not supported")
 
-// Size returns the elements of a shape; more than MaxLen, or a negative dimension, are an error.
+// Size returns the elements of a shape. More than MaxLen are an error, those that dimensions of 0
+// leave out included, and so are a negative dimension and more than MaxRank of them.
 func Size(shape []int) (int, error) {
-	n := 1
+	if len(shape) > MaxRank {
+		return 0, fmt.Errorf("%d dimensions; there may be %d", len(shape), MaxRank)
+	}
+	n, empty := 1, false
 	for _, d := range shape {
-		if d < 0 {
+		switch {
+		case d < 0:
 			return 0, fmt.Errorf("shape %v has a negative dimension", shape)
-		}
-		if d != 0 && n > MaxLen/d {
+		case d == 0:
+			empty = true
+		case n > MaxLen/d:
 			return 0, fmt.Errorf("an array of shape %v; there may be %d elements", shape, MaxLen)
+		default:
+			n *= d
 		}
-		n *= d
+	}
+	if empty {
+		n = 0
 	}
 	return n, nil
 }
@@ -231,6 +244,9 @@ func Broadcast(shapes ...[]int) ([]int, error) {
 	rank := 0
 	for _, s := range shapes {
 		rank = max(rank, len(s))
+	}
+	if rank > MaxRank {
+		return nil, fmt.Errorf("%d dimensions; there may be %d", rank, MaxRank)
 	}
 	out := make([]int, rank)
 	for i := range out {

@@ -295,8 +295,11 @@ func clip(c *call, a *Array) (*Array, error) {
 	if c.opset < 11 {
 		lo, hi := float64(c.Float("min", -math.MaxFloat32)), float64(c.Float("max", math.MaxFloat32))
 		out, err := New(a.DType, a.Shape...)
-		if err != nil || !a.IsFloat() {
-			return out, err
+		if err != nil {
+			return nil, err
+		}
+		if !a.IsFloat() {
+			return nil, fmt.Errorf("%v is no type of it", a.DType)
 		}
 		for i, v := range a.F {
 			out.F[i] = min(hi, max(lo, v))

@@ -171,8 +171,12 @@ func concat(c *call) ([]*Array, error) {
 	for _, d := range shape[:axis] {
 		outer *= d
 	}
+	parts := slices.DeleteFunc(slices.Clone(c.in), func(a *Array) bool { return a.Len() == 0 })
 	for o := range outer {
-		for _, a := range c.in {
+		if len(parts) == 0 {
+			break
+		}
+		for _, a := range parts {
 			n := a.Len() / outer
 			if a.IsFloat() {
 				copy(out.F[to:], a.F[o*n:(o+1)*n])
@@ -280,7 +284,7 @@ func gatherElements(c *call, a *Array) (*Array, error) {
 // elementPlaces are the places in an array of a shape that the indices b along an axis mean.
 func elementPlaces(shape []int, b *Array, axis int) ([]int, error) {
 	axis, err := Axis(axis, len(shape))
-	if err != nil || len(b.Shape) != len(shape) {
+	if err != nil || len(b.Shape) != len(shape) || b.IsFloat() {
 		return nil, fmt.Errorf("indices of shape %v, axis %d, for %v", b.Shape, axis, shape)
 	}
 	for i, d := range b.Shape {
@@ -308,7 +312,7 @@ func elementPlaces(shape []int, b *Array, axis int) ([]int, error) {
 // tuplePlaces are where the slices begin that the tuples in b's last dimension mean, of inner
 // elements each; the first batch dimensions are walked together.
 func tuplePlaces(shape []int, b *Array, batch int) (places []int, inner int, err error) {
-	if len(b.Shape) == 0 || batch < 0 || batch >= len(b.Shape) || batch > len(shape) {
+	if b.IsFloat() || len(b.Shape) == 0 || batch < 0 || batch >= len(b.Shape) || batch > len(shape) {
 		return nil, 0, fmt.Errorf("indices of shape %v for %v", b.Shape, shape)
 	}
 	k := b.Shape[len(b.Shape)-1]
@@ -644,7 +648,7 @@ func compress(c *call, a *Array) (*Array, error) {
 
 func (c *call) blocks(a *Array) (b int, err error) {
 	b = c.Int("blocksize", 0)
-	if b < 1 || len(a.Shape) != 4 {
+	if b < 1 || b > 1<<10 || len(a.Shape) != 4 {
 		return 0, fmt.Errorf("blocks of %d of shape %v", b, a.Shape)
 	}
 	return b, nil
@@ -684,7 +688,7 @@ func spaceToDepth(c *call, a *Array) (*Array, error) {
 func reverseSequence(c *call, a *Array) (*Array, error) {
 	lens, err := c.input(1)
 	batch, time := c.Int("batch_axis", 1), c.Int("time_axis", 0)
-	if err != nil || len(a.Shape) < 2 || batch+time != 1 || len(lens.Shape) != 1 || lens.Len() != a.Shape[batch] {
+	if err != nil || len(a.Shape) < 2 || batch+time != 1 || batch*time != 0 || len(lens.Shape) != 1 || lens.Len() != a.Shape[batch] {
 		return nil, fmt.Errorf("lengths for shape %v, batch axis %d", a.Shape, batch)
 	}
 	n := lens.Whole()

@@ -146,9 +146,12 @@ func topK(c *call) ([]*Array, error) {
 		return nil, err
 	}
 	largest := c.Int("largest", 1) != 0
-	var chosen [][]int
+	var chosen []int64
+	order := make([]int, a.Shape[axis])
 	a.columns(axis, func(places []int) {
-		order := iota(len(places))
+		for i := range order {
+			order[i] = i
+		}
 		slices.SortStableFunc(order, func(i, j int) int {
 			x, y := a.at(places[i]), a.at(places[j])
 			if largest {
@@ -162,14 +165,15 @@ func topK(c *call) ([]*Array, error) {
 			}
 			return 0
 		})
-		chosen = append(chosen, order[:k])
+		for _, i := range order[:k] {
+			chosen = append(chosen, int64(i))
+		}
 	})
-	n := 0
 	index.columns(axis, func(places []int) {
 		for i, p := range places {
-			index.I[p] = int64(chosen[n][i])
+			index.I[p] = chosen[i]
 		}
-		n++
+		chosen = chosen[k:]
 	})
 	places, err := elementPlaces(a.Shape, index, axis)
 	if err != nil {
@@ -231,6 +235,9 @@ func matMul(c *call, a *Array) (*Array, error) {
 	out, err := New(a.DType, a.Shape[0], b.Shape[1])
 	if err != nil {
 		return nil, err
+	}
+	if most := 1 << 28; a.Shape[1] > most/max(out.Len(), 1) {
+		return nil, ErrUnsupported // a product of this size is a tape's
 	}
 	for i := range a.Shape[0] {
 		for j := range b.Shape[1] {

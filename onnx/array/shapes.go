@@ -11,6 +11,9 @@ import (
 // ReshapeTo returns the shape that elements of a shape get by Reshape: 0 keeps a dimension unless
 // allowZero, and one -1 is what is left.
 func ReshapeTo(shape, target []int, allowZero bool) ([]int, error) {
+	if len(target) > MaxRank {
+		return nil, fmt.Errorf("%d dimensions; there may be %d", len(target), MaxRank)
+	}
 	out := slices.Clone(target)
 	n, known, open := 1, 1, -1
 	for _, d := range shape {
@@ -146,6 +149,7 @@ func Ranges(shape, starts, ends, axes, steps []int) ([]Range, error) {
 			return nil, errors.New("a step of 0")
 		}
 		d := shape[k]
+		step = min(max(step, -d-1), d+1) // one element, however long
 		lo, hi, low, high := starts[i], ends[i], 0, d
 		if step < 0 {
 			low, high = -1, d-1
@@ -153,9 +157,9 @@ func Ranges(shape, starts, ends, axes, steps []int) ([]Range, error) {
 		lo, hi = bounded(lo, d, max(low, 0), high), bounded(hi, d, low, high)
 		n := 0
 		if step > 0 && hi > lo {
-			n = (hi - lo + step - 1) / step
+			n = (hi-lo-1)/step + 1
 		} else if step < 0 && lo > hi {
-			n = (lo - hi - step - 1) / -step
+			n = (lo-hi-1)/-step + 1
 		}
 		out[k] = Range{lo, step, n}
 	}
@@ -181,10 +185,8 @@ func Order(perm []int, rank int) ([]int, error) {
 		}
 	}
 	sorted := slices.Sorted(slices.Values(perm))
-	for i, d := range sorted {
-		if i != d || len(sorted) != rank {
-			return nil, fmt.Errorf("%v is no order of %d dimensions", perm, rank)
-		}
+	if !slices.Equal(sorted, iota(rank)) {
+		return nil, fmt.Errorf("%v is no order of %d dimensions", perm, rank)
 	}
 	return perm, nil
 }
@@ -221,8 +223,8 @@ func Parts(d int, sizes []int, n int) ([]int, error) {
 	if sizes != nil {
 		sum := 0
 		for _, s := range sizes {
-			if s < 0 {
-				return nil, fmt.Errorf("parts of %v", sizes)
+			if s < 0 || s > d-sum {
+				return nil, fmt.Errorf("parts of %v do not make %d", sizes, d)
 			}
 			sum += s
 		}
@@ -260,6 +262,9 @@ func Pads(rank int, pads, axes []int) ([][2]int, error) {
 			}
 		}
 		out[k] = [2]int{pads[i], pads[n+i]}
+		if least, most := slices.Min(out[k][:]), slices.Max(out[k][:]); least < -MaxLen || most > MaxLen {
+			return nil, fmt.Errorf("pads of %v", out[k])
+		}
 	}
 	return out, nil
 }
