@@ -127,12 +127,12 @@ func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
 	case !s.Direct && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
-	case s.canMatrix():
-		return ConvMatrix
-	case s.canDirect() && s.KH*s.KW > 1:
-		return ConvDirect
 	case s.canLanes():
 		return ConvLanes
+	case s.canMatrix():
+		return ConvMatrix
+	case s.canDirect() && (s.KH*s.KW > 1 || s.Groups > 1):
+		return ConvDirect
 	}
 	return ConvGeneral
 }
@@ -216,19 +216,22 @@ func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool
 }
 
 // canMatrix reports whether each output pixel sees one input pixel, and no other
-// does: then the images are the matrices.
+// does: then the images are the matrices, or their groups of channels are.
 func (s *Conv) canMatrix() bool {
-	return s.KH == 1 && s.KW == 1 && s.Pads == [4]int{} && max(s.stride(), s.Groups) <= 1
+	return s.KH == 1 && s.KW == 1 && s.Pads == [4]int{} && s.stride() <= 1
 }
 
 func (s *Conv) multiply(pass convPass, x, w, y []float32, add bool) {
-	n, c, o := s.N*s.H*s.W, s.C, s.O
-	switch pass {
-	case passForward:
-		Gemm(false, false, n, o, c, x, c, w, o, y, o, false)
-	case passData:
-		Gemm(false, true, n, c, o, y, o, w, o, x, c, add)
-	case passWeights:
-		Gemm(true, false, c, o, n, x, c, y, o, w, o, add)
+	n, c, o := s.N*s.H*s.W, s.C/s.Groups, s.O/s.Groups
+	for g := range s.Groups {
+		x, w, y := x[g*c:], w[g*o:], y[g*o:]
+		switch pass {
+		case passForward:
+			Gemm(false, false, n, o, c, x, s.C, w, s.O, y, s.O, false)
+		case passData:
+			Gemm(false, true, n, c, o, y, s.O, w, s.O, x, s.C, add)
+		case passWeights:
+			Gemm(true, false, c, o, n, x, s.C, y, s.O, w, s.O, add)
+		}
 	}
 }

@@ -34,6 +34,7 @@ var convLayers = []Conv{
 	{N: 16, H: 28, W: 28, C: 192, KH: 7, KW: 7, O: 192, Pads: Around(3), Groups: 192},
 	{N: 16, H: 56, W: 56, C: 128, KH: 3, KW: 3, O: 128, Pads: Around(1), Groups: 32},
 	{N: 16, H: 28, W: 28, C: 128, KH: 3, KW: 3, O: 128, Pads: Around(1), Groups: 8},
+	{N: 16, H: 14, W: 14, C: 240, KH: 1, KW: 1, O: 480, Groups: 3},
 }
 
 // Rates are in operations of the direct algorithm, whichever is used.

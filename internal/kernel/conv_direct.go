@@ -15,16 +15,17 @@ type convDirect struct {
 	images            int
 	inH, inW, inC     int // of src
 	strideH, strideW  int // in src
+	groups            int
+	inPer, outPer     int // channels of a group
 	outImage          int // strides of dst
 	outRow, outPixel  int
-	outC              int
 	add               bool
-	kw, rowsW, colsW  int // of the kernel, and of the matrix for each of its pixels
+	kw, colsW         int // of the kernel, and of the matrix for each of its pixels
 	phases            [maxStride * maxStride]convPhase
 	used              int // phases
 	group             int // images in a unit
 	packing, clearing bool
-	panels            int // of outC
+	panels            int // of the output's channels
 	packed            []float32
 	buf               []float32
 }
@@ -62,13 +63,13 @@ var (
 
 // canDirect reports whether the direct kernels can do the shape.
 func (s *Conv) canDirect() bool {
-	return max(s.dilation(), s.Groups) <= 1 && s.stride() <= maxStride
+	return s.dilation() <= 1 && s.stride() <= maxStride
 }
 
 func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &ops().target
 	j.images, j.w, j.add = s.N, w, add
-	j.kw, j.rowsW, j.colsW = s.KW, s.C, s.O
+	j.kw, j.colsW, j.groups = s.KW, s.O, s.Groups
 	if pass == passForward {
 		j.forward(s, x, y)
 	} else {
@@ -93,7 +94,8 @@ func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 func (j *convDirect) forward(s *Conv, x, y []float32) {
 	j.src, j.dst = x, y
 	j.inH, j.inW, j.inC, j.strideH, j.strideW = s.H, s.W, s.C, s.Strides[0], s.Strides[1]
-	j.outC, j.outPixel, j.outRow, j.outImage = s.O, s.O, s.OutW()*s.O, s.OutH()*s.OutW()*s.O
+	j.inPer, j.outPer = s.C/s.Groups, s.O/s.Groups
+	j.outPixel, j.outRow, j.outImage = s.O, s.OutW()*s.O, s.OutH()*s.OutW()*s.O
 	j.phases[0] = convPhase{kh: s.KH, kw: s.KW, turnH: 1, turnW: 1, top: s.Pads[0], left: s.Pads[1], h: s.OutH(), w: s.OutW()}
 	j.used = 1
 }
@@ -104,7 +106,8 @@ func (j *convDirect) backward(s *Conv, dy, dx []float32) {
 	j.src, j.dst = dy, dx
 	down, across := s.Strides[0], s.Strides[1]
 	j.inH, j.inW, j.inC, j.strideH, j.strideW = s.OutH(), s.OutW(), s.O, 1, 1
-	j.outC, j.outPixel, j.outRow, j.outImage = s.C, across*s.C, down*s.W*s.C, s.H*s.W*s.C
+	j.inPer, j.outPer = s.O/s.Groups, s.C/s.Groups
+	j.outPixel, j.outRow, j.outImage = across*s.C, down*s.W*s.C, s.H*s.W*s.C
 	j.used = 0
 	for a := range min(down, s.H) {
 		for b := range min(across, s.W) {
@@ -132,13 +135,13 @@ func phaseTaps(phase, k, pad, stride int) (taps, last, before int) {
 
 // cut divides the work into units.
 func (j *convDirect) cut() {
-	j.panels = ceilDiv(j.outC, j.nr)
+	j.panels = j.groups * ceilDiv(j.outPer, j.nr)
 	j.group = 1
 	size, units := 0, 0
 	for i := range j.phases[:j.used] {
 		p := &j.phases[i]
 		p.packed = size
-		size += p.kh * p.kw * j.inC * j.padded(j.outC)
+		size += j.groups * j.packedSize(p)
 		p.copies = p.top > 0 || p.left > 0 || (p.h-1)*j.strideH+p.kh-p.top > j.inH || (p.w-1)*j.strideW+p.kw-p.left > j.inW
 		row := p.pitch(j) * j.strideH
 		p.rows = min(p.h, max(1, blockElems/row))
@@ -157,6 +160,9 @@ func (j *convDirect) cut() {
 	j.packed = aligned(&j.buf, size)
 }
 
+// packedSize is the size of a group's packed weights.
+func (j *convDirect) packedSize(p *convPhase) int { return p.kh * p.kw * j.inPer * j.padded(j.outPer) }
+
 // pitch is the length of a row of the padded input.
 func (p *convPhase) pitch(j *convDirect) int {
 	if !p.copies {
@@ -169,7 +175,8 @@ func (p *convPhase) pitch(j *convDirect) int {
 func (j *convDirect) Do(seat, i int) {
 	switch {
 	case j.packing:
-		j.pack(&j.phases[i/j.panels], i%j.panels*j.nr)
+		n := j.panels / j.groups
+		j.pack(&j.phases[i/j.panels], i%j.panels/n, i%n*j.nr)
 	case j.clearing:
 		clear(j.dst[i*j.outImage : (i+1)*j.outImage])
 	default:
@@ -181,22 +188,23 @@ func (j *convDirect) Do(seat, i int) {
 	}
 }
 
-// pack stores the columns from j0 on of a phase's weights.
-func (j *convDirect) pack(p *convPhase, j0 int) {
-	k := p.kh * p.kw * j.inC
-	width := j.panelWidth(j.outC - j0)
-	to := j.packed[p.packed+j0*k:]
-	cols := min(width, j.outC-j0)
+// pack stores the columns from j0 on of a group's weights for a phase.
+func (j *convDirect) pack(p *convPhase, group, j0 int) {
+	k := p.kh * p.kw * j.inPer
+	width := j.panelWidth(j.outPer - j0)
+	to := j.packed[p.packed+group*j.packedSize(p)+j0*k:]
+	cols := min(width, j.outPer-j0)
 	for a := range p.kh {
 		for b := range p.kw {
 			tap := (p.tapH+a*p.turnH)*j.kw + p.tapW + b*p.turnW
-			from := j.w[tap*j.rowsW*j.colsW:]
 			if p.turnH > 0 {
-				j.packPanel(to, width, from[j0:], j.colsW, cols, j.inC, true)
+				from := j.w[tap*j.inPer*j.colsW+group*j.outPer+j0:]
+				j.packPanel(to, width, from, j.colsW, cols, j.inPer, true)
 			} else {
-				j.packPanel(to, width, from[j0*j.colsW:], j.colsW, cols, j.inC, false)
+				from := j.w[(tap*j.outPer+j0)*j.colsW+group*j.inPer:]
+				j.packPanel(to, width, from, j.colsW, cols, j.inPer, false)
 			}
-			to = to[j.inC*width:]
+			to = to[j.inPer*width:]
 		}
 	}
 }
@@ -209,18 +217,25 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	rows := min(p.rows, p.h-row0)
 	s := convScratchs.get(seat)
 	src, image, pitch := j.input(s, p, first, images, row0, rows)
-	s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
-	s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
+	if j.groups == 1 {
+		s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
+		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
+	} else {
+		s.tile.images, s.tile.outer, s.tile.inner = p.kh, p.kw, j.inPer
+		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(j.inC-j.inPer), 4*(pitch-p.kw*j.inC)
+	}
 	s.tile.rs = 4 * j.strideW * j.inC
 	s.tile.ldc, s.tile.add = 4*j.outPixel, 0
 	if j.add {
 		s.tile.add = 1
 	}
-	for j0 := 0; j0 < j.outC; j0 += j.nr {
-		b := j.packed[p.packed+j0*p.kh*p.kw*j.inC:]
-		for n := range images {
-			dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+j0:]
-			j.panel(s, p, rows, src[n*image:], j.strideH*pitch, b, dst, j.outC-j0)
+	for g := range j.groups {
+		for j0 := 0; j0 < j.outPer; j0 += j.nr {
+			b := j.packed[p.packed+g*j.packedSize(p)+j0*p.kh*p.kw*j.inPer:]
+			for n := range images {
+				dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+g*j.outPer+j0:]
+				j.panel(s, p, rows, src[n*image+g*j.inPer:], j.strideH*pitch, b, dst, j.outPer-j0)
+			}
 		}
 	}
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil

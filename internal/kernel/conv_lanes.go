@@ -46,6 +46,8 @@ type lanesGrid struct {
 const (
 	// lanesElems is how much padded input of a block is copied at one time.
 	lanesElems = 24 << 10
+	// groupElems is the same for groups, in which each element is used more often.
+	groupElems = 64 << 10
 	// lanesUnits is about how many pieces there should be.
 	lanesUnits = 64
 )
@@ -61,8 +63,11 @@ func (g *lanesGrid) cut(kernel int) {
 	g.weights = kernel * g.inPer
 	g.planes = g.strides[0] * g.strides[1]
 	g.planeW = ceilDiv((g.outW-1)*g.strides[1]+g.span[1]+1, g.strides[1])
-	line := g.inPer * g.planes * g.planeW * 16
-	g.rows = min(g.outH, max(1, lanesElems/line-g.span[0]/g.strides[0]))
+	line, most := g.inPer*g.planes*g.planeW*16, lanesElems
+	if g.inPer > 1 {
+		most = groupElems
+	}
+	g.rows = min(g.outH, max(1, most/line-g.span[0]/g.strides[0]))
 	g.rows = ceilDiv(g.outH, ceilDiv(g.outH, g.rows))
 	g.rowBlocks = ceilDiv(g.outH, g.rows)
 	g.planeH = g.rows + ceilDiv(g.span[0]+1, g.strides[0]) - 1

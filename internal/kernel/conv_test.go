@@ -160,6 +160,11 @@ var convShapes = []Conv{
 	{N: 2, H: 6, W: 7, C: 20, KH: 3, KW: 3, O: 20, Pads: Around(1), Groups: 5},
 	{N: 2, H: 6, W: 7, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 5, Strides: Both(2)},
 	{N: 1, H: 5, W: 7, C: 35, KH: 2, KW: 3, O: 21, Pads: Around(1), Groups: 7},
+	{N: 2, H: 6, W: 4, C: 48, KH: 3, KW: 3, O: 48, Pads: Around(1), Groups: 3},
+	{N: 3, H: 7, W: 9, C: 72, KH: 3, KW: 3, O: 120, Pads: Around(1), Strides: Both(2), Groups: 3},
+	{N: 2, H: 7, W: 5, C: 40, KH: 2, KW: 3, O: 22, Strides: [2]int{3, 1}, Groups: 2},
+	{N: 2, H: 6, W: 5, C: 34, KH: 1, KW: 1, O: 66, Groups: 2},
+	{N: 2, H: 6, W: 5, C: 34, KH: 1, KW: 1, O: 20, Strides: Both(2), Groups: 2},
 	{N: 2, H: 8, W: 9, C: 4, KH: 3, KW: 2, O: 6, Dilations: [2]int{1, 3}, Strides: [2]int{2, 1}, Pads: [4]int{2, 0, 0, 1}},
 }
 

@@ -16,6 +16,7 @@ type convWeights struct {
 	add             bool
 	h, w            int // of the output
 	blocks, perPart int // blocks of channels, and in a part
+	perGroup        int // blocks of the channels of a group
 	parts, slices   int
 	group, rows     int // images and rows of output that are copied at one time
 	partial         []float32
@@ -59,7 +60,8 @@ func (j *convWeights) cut() {
 	}
 	size := len(j.dw)
 	j.slices = max(1, min(maxDWSlices, ceilDiv(j.N, j.group), maxDWPartial/size))
-	j.blocks = ceilDiv(j.C, blockC)
+	j.perGroup = ceilDiv(j.C/j.Groups, blockC)
+	j.blocks = j.Groups * j.perGroup
 	j.perPart = max(1, j.blocks*j.slices/16)
 	if size < 64<<10 {
 		j.perPart = j.blocks
@@ -146,41 +148,49 @@ func (u *convUnit) block(image, row int) {
 		for kh := range u.KH {
 			x := u.x[(b-u.first)*size+kh*u.pitch:]
 			if u.blocks == 1 {
-				u.tiles(x, kh*u.KW*u.C, u.KW*u.C)
+				u.tiles(x, 0, kh*u.KW*u.C, u.KW*u.C)
 				continue
 			}
+			group, c0 := b/u.perGroup, b%u.perGroup*blockC
+			per := u.C / u.Groups
 			for kw := range u.KW {
-				u.tiles(x[kw*u.chans:], (kh*u.KW+kw)*u.C+b*blockC, min(blockC, u.C-b*blockC))
+				u.tiles(x[kw*u.chans:], group, (kh*u.KW+kw)*per+c0, min(blockC, per-c0))
 			}
 		}
 	}
 }
 
-// tiles does n rows of dw.
-func (u *convUnit) tiles(x []float32, row, n int) {
+// tiles does n rows of dw, the columns of a group.
+func (u *convUnit) tiles(x []float32, group, row, n int) {
 	pixels := u.images * u.rows * u.w
-	for j0 := 0; j0 < u.O; j0 += u.nr {
-		width := u.panelWidth(u.O - j0)
+	per := u.O / u.Groups
+	y := u.y[group*u.padded(per)*pixels:]
+	for j0 := 0; j0 < per; j0 += u.nr {
+		width := u.panelWidth(per - j0)
 		most := u.panelRows(width)
 		tiles := ceilDiv(n, most)
 		u.tile.bs = 4 * width
 		for q := range tiles {
 			lo, hi := q*n/tiles, (q+1)*n/tiles
-			u.convRun(&u.tile, hi-lo, width, min(width, u.O-j0), x[lo:], u.y[j0*pixels:], u.dw[(row+lo)*u.O+j0:])
+			u.convRun(&u.tile, hi-lo, width, min(width, per-j0), x[lo:], y[j0*pixels:], u.dw[(row+lo)*u.O+group*per+j0:])
 		}
 	}
 }
 
-// copyY copies dy into panels.
+// copyY copies dy into panels, of the groups that the unit's blocks are in.
 func (u *convUnit) copyY(image, row int) {
 	n := u.rows * u.w
-	u.y = aligned(&u.bufY, u.images*n*u.padded(u.O))
-	for j0 := 0; j0 < u.O; j0 += u.nr {
-		width := u.panelWidth(u.O - j0)
-		to := u.y[j0*u.images*n:]
-		for i := range u.images {
-			from := u.dy[((image+i)*u.h+row)*u.w*u.O+j0:]
-			u.packPanel(to[i*n*width:], width, from, u.O, min(width, u.O-j0), n, true)
+	per := u.O / u.Groups
+	size := u.images * n * u.padded(per)
+	u.y = aligned(&u.bufY, u.Groups*size)
+	for g := u.first / u.perGroup; g <= (u.last-1)/u.perGroup; g++ {
+		for j0 := 0; j0 < per; j0 += u.nr {
+			width := u.panelWidth(per - j0)
+			to := u.y[g*size+j0*u.images*n:]
+			for i := range u.images {
+				from := u.dy[((image+i)*u.h+row)*u.w*u.O+g*per+j0:]
+				u.packPanel(to[i*n*width:], width, from, u.O, min(width, per-j0), n, true)
+			}
 		}
 	}
 }
@@ -222,7 +232,9 @@ func (u *convUnit) copyRow(to, from []float32, b int) {
 	n := min(u.W, (len(to)-before)/blockC)
 	clear(to[:before])
 	if n > 0 {
-		u.packPanel(to[before:], blockC, from[b*blockC:], u.C, min(blockC, u.C-b*blockC), n, true)
+		per := u.C / u.Groups
+		group, c0 := b/u.perGroup, b%u.perGroup*blockC
+		u.packPanel(to[before:], blockC, from[group*per+c0:], u.C, min(blockC, per-c0), n, true)
 	}
 	clear(to[before+n*blockC:])
 }

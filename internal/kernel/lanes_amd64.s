@@ -2473,33 +2473,32 @@ TEXT ·lanesSpreadAVX2(SB), NOSPLIT, $0-8
 	MOVQ    16(AX), SI
 
 row:
-	MOVQ 24(AX), R9
-	MOVQ CX, DI
-	MOVQ DX, R8
-
-pixel:
-	VMASKMOVPS (R8), Y0, Y1
-	MOVQ       64(AX), R10
-	MOVQ       80(AX), R11
-	MOVQ       DI, R12
-	MOVQ       72(AX), R13
+	MOVQ 64(AX), DI
+	MOVQ CX, R8
+	MOVQ 72(AX), R9
 
 plane:
-	VMOVUPS (R10), Y2
-	VPERMPS Y1, Y2, Y2
-	VMOVUPS Y2, (R12)
-	ADDQ    $0x00000020, R10
-	ADDQ    R11, R12
-	DECQ    R13
-	JNE     plane
-	ADDQ    BX, R8
-	ADDQ    $0x00000020, DI
-	DECQ    R9
-	JNE     pixel
-	ADDQ    32(AX), CX
-	ADDQ    40(AX), DX
-	DECQ    SI
-	JNE     row
+	VMOVUPS (DI), Y1
+	MOVQ    24(AX), R12
+	MOVQ    R8, R10
+	MOVQ    DX, R11
+
+pixel:
+	VMASKMOVPS (R11), Y0, Y2
+	VPERMPS    Y2, Y1, Y2
+	VMOVUPS    Y2, (R10)
+	ADDQ       BX, R11
+	ADDQ       $0x00000020, R10
+	DECQ       R12
+	JNE        pixel
+	ADDQ       $0x00000020, DI
+	ADDQ       80(AX), R8
+	DECQ       R9
+	JNE        plane
+	ADDQ       32(AX), CX
+	ADDQ       40(AX), DX
+	DECQ       SI
+	JNE        row
 	VZEROUPPER
 	RET
 
@@ -4380,32 +4379,31 @@ TEXT ·lanesSpreadAVX512(SB), NOSPLIT, $0-8
 	MOVQ  16(AX), SI
 
 row:
-	MOVQ 24(AX), R9
-	MOVQ CX, DI
-	MOVQ DX, R8
-
-pixel:
-	VMOVUPS.Z (R8), K1, Z0
-	MOVQ      64(AX), R10
-	MOVQ      80(AX), R11
-	MOVQ      DI, R12
-	MOVQ      72(AX), R13
+	MOVQ 64(AX), DI
+	MOVQ CX, R8
+	MOVQ 72(AX), R9
 
 plane:
-	VMOVUPS (R10), Z1
-	VPERMPS Z0, Z1, Z1
-	VMOVUPS Z1, (R12)
-	ADDQ    $0x00000040, R10
-	ADDQ    R11, R12
-	DECQ    R13
-	JNE     plane
-	ADDQ    BX, R8
-	ADDQ    $0x00000040, DI
-	DECQ    R9
-	JNE     pixel
-	ADDQ    32(AX), CX
-	ADDQ    40(AX), DX
-	DECQ    SI
-	JNE     row
+	VMOVUPS (DI), Z0
+	MOVQ    24(AX), R12
+	MOVQ    R8, R10
+	MOVQ    DX, R11
+
+pixel:
+	VMOVUPS.Z (R11), K1, Z1
+	VPERMPS   Z1, Z0, Z1
+	VMOVUPS   Z1, (R10)
+	ADDQ      BX, R11
+	ADDQ      $0x00000040, R10
+	DECQ      R12
+	JNE       pixel
+	ADDQ      $0x00000040, DI
+	ADDQ      80(AX), R8
+	DECQ      R9
+	JNE       plane
+	ADDQ      32(AX), CX
+	ADDQ      40(AX), DX
+	DECQ      SI
+	JNE       row
 	VZEROUPPER
 	RET

@@ -218,36 +218,35 @@ func (l lanes) copy(spread bool) {
 	mask := l.maskOf(l.masks, l.get(copyTail))
 	dst, src, step, rows := l.get(copyDst), l.get(copySrc), l.get(copySrcPixel), l.get(copyRows)
 	l.loop("row", rows, func() {
-		to, from, n := l.GP64(), l.GP64(), l.get(copyPixels)
-		l.MOVQ(dst, to)
-		l.MOVQ(src, from)
-		l.loop("pixel", n, func() {
-			v := l.vec()
-			l.loadTail(operand.Mem{Base: from}, mask, v)
-			if spread {
-				l.spread(v, to)
-			} else {
-				l.VMOVUPS(v, operand.Mem{Base: to})
-			}
-			l.ADDQ(step, from)
-			l.ADDQ(operand.U32(4*l.lanes), to)
-		})
+		if spread {
+			index, to := l.get(copyIndex), l.GP64()
+			l.MOVQ(dst, to)
+			l.loop("plane", l.get(copyCount), func() {
+				order := l.load(operand.Mem{Base: index})
+				l.pixelsOf(to, src, step, mask, func(v reg.VecVirtual) { l.VPERMPS(v, order, v) })
+				l.ADDQ(operand.U32(4*l.lanes), index)
+				l.ADDQ(l.field(copyPlane), to)
+			})
+		} else {
+			l.pixelsOf(dst, src, step, mask, func(reg.VecVirtual) {})
+		}
 		l.ADDQ(l.field(copyDstRow), dst)
 		l.ADDQ(l.field(copySrcRow), src)
 	})
 	l.end()
 }
 
-// spread stores v with its lanes in another order for each plane.
-func (l *lanes) spread(v reg.VecVirtual, to reg.Register) {
-	index, plane, at := l.get(copyIndex), l.get(copyPlane), l.GP64()
-	l.MOVQ(to, at)
-	l.loop("plane", l.get(copyCount), func() {
-		order, out := l.vec(), l.vec()
-		l.VMOVUPS(operand.Mem{Base: index}, order)
-		l.VPERMPS(v, order, out)
-		l.VMOVUPS(out, operand.Mem{Base: at})
-		l.ADDQ(operand.U32(4*l.lanes), index)
-		l.ADDQ(plane, at)
+// pixelsOf copies a row, with something done to each pixel.
+func (l *lanes) pixelsOf(dst, src, step, mask reg.Register, f func(v reg.VecVirtual)) {
+	to, from, n := l.GP64(), l.GP64(), l.get(copyPixels)
+	l.MOVQ(dst, to)
+	l.MOVQ(src, from)
+	l.loop("pixel", n, func() {
+		v := l.vec()
+		l.loadTail(operand.Mem{Base: from}, mask, v)
+		f(v)
+		l.VMOVUPS(v, operand.Mem{Base: to})
+		l.ADDQ(step, from)
+		l.ADDQ(operand.U32(4*l.lanes), to)
 	})
 }
