@@ -197,8 +197,8 @@ func (t *Tape) Expand(x *Tensor, shape ...int) *Tensor {
 		return t.Reshape(x, b.Dims[:b.Rank]...)
 	}
 	y := t.result(b.Dims[:b.Rank]...)
-	s := kernel.Strides{Rank: b.Rank, Dims: b.Dims, Dst: strides(y), A: b.Steps[0]}
-	kernel.CopyStrided(&s, y.Data, x.Data, 1, false)
+	b.Steps[1] = [MaxRank]int{} // of shape, which has no memory
+	kernel.Repeat(&b, y.Data, x.Data)
 	return t.record(node{back: expandBack, out: y, in: [4]*Tensor{x}})
 }
 

@@ -394,6 +394,17 @@ func TestNormGradients(t *testing.T) {
 	})
 }
 
+func TestPermuteGradients(t *testing.T) {
+	everyLevel(t, func(t *testing.T) {
+		for _, order := range [][]int{{0, 1, 3, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {3, 2, 1, 0}, {1, 0, 2, 3}} {
+			gradcheck.Check(t, "permute", gradcheck.Settings{}, func(t tape, x []result) result {
+				h := t.Permute(x[0], order...)
+				return t.Add(h, t.Permute(x[0], order...))
+			}, []int{2, 9, 3, 17})
+		}
+	})
+}
+
 func TestMatMulGradients(t *testing.T) {
 	everyLevel(t, func(t *testing.T) {
 		for _, shapes := range [][2][]int{

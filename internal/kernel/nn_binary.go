@@ -63,6 +63,11 @@ func CombineGrad(op Binary, ofB bool, s *Broadcast, dst, dy, a, b []float32, add
 	j.run()
 }
 
+// Repeat sets dst to a, source 0.
+func Repeat(s *Broadcast, dst, a []float32) {
+	s.start("Repeat", dst, a, a, nil, 1).run()
+}
+
 // Select sets dst to a where c, source 2, is true and to b elsewhere.
 func Select(s *Broadcast, dst []float32, c []bool, a, b []float32) {
 	s.start("Select", dst, a, b, c, 1).run()
@@ -220,16 +225,25 @@ func (w *walk) advance(s *Broadcast, n int) {
 
 // source is n elements of source k, repeated if they are one.
 func (j *broadcastJob) source(s *broadcastScratch, w *walk, k, n int) []float32 {
-	if step := j.Steps[k][j.Rank-1]; step != 0 {
-		lo := w.at[k] + w.col*step
-		return j.x[k][lo : lo+n] // step is 1: nothing lies further in
+	if j.Steps[k][j.Rank-1] == 0 {
+		row := s.filled[k][:n]
+		j.fill(row, w, k)
+		return row
 	}
-	row := s.filled[k][:n]
+	lo := w.at[k] + w.col // the step is 1: nothing lies further in
+	return j.x[k][lo : lo+n]
+}
+
+// fill copies source k.
+func (j *broadcastJob) fill(row []float32, w *walk, k int) {
+	if j.Steps[k][j.Rank-1] != 0 {
+		copy(row, j.x[k][w.at[k]+w.col:])
+		return
+	}
 	row[0] = j.x[k][w.at[k]]
-	for done := 1; done < n; done *= 2 {
+	for done := 1; done < len(row); done *= 2 {
 		copy(row[done:], row[:done])
 	}
-	return row
 }
 
 func (j *broadcastJob) row(s *broadcastScratch, w *walk, at, n int) {
@@ -245,6 +259,8 @@ func (j *broadcastJob) row(s *broadcastScratch, w *walk, at, n int) {
 		j.choose(w, to, j.source(s, w, 0, n), j.source(s, w, 1, n))
 	case j.dy != nil:
 		j.slope(to, j.dy[at:at+n], j.source(s, w, 0, n), j.source(s, w, 1, n))
+	case j.op == nil:
+		j.fill(to, w, 0)
 	default:
 		j.op(to, j.source(s, w, 0, n), j.source(s, w, 1, n))
 	}

@@ -145,6 +145,8 @@ func (j *lineJob) gather(outer, lo, hi int) {
 	n := j.Inner
 	x, y := j.x[outer*j.From*n:(outer+1)*j.From*n], j.y[outer*j.To*n:(outer+1)*j.To*n]
 	switch {
+	case j.Taps > 0 && n == 1:
+		j.mixLine(y, x, lo, hi)
 	case j.Taps > 0:
 		for r := lo; r < hi; r++ {
 			j.mix(y[r*n:(r+1)*n], x, r)
@@ -158,6 +160,25 @@ func (j *lineJob) gather(outer, lo, hi int) {
 			at := j.source(r) * n
 			copy(y[r*n:(r+1)*n], x[at:at+n])
 		}
+	}
+}
+
+// mixLine sets elements lo to hi of the only column.
+func (j *lineJob) mixLine(y, x []float32, lo, hi int) {
+	taps := j.Taps
+	if taps == 2 {
+		for r := lo; r < hi; r++ {
+			t, w := j.Taken[2*r:2*r+2], j.Weight[2*r:2*r+2]
+			y[r] = float32(w[0]*x[t[0]]) + float32(w[1]*x[t[1]])
+		}
+		return
+	}
+	for r := lo; r < hi; r++ {
+		w, sum := j.Weight[r*taps:(r+1)*taps], float32(0)
+		for k, at := range j.Taken[r*taps : (r+1)*taps] {
+			sum += float32(w[k] * x[at])
+		}
+		y[r] = sum
 	}
 }
 
@@ -200,10 +221,8 @@ func (j *lineJob) gatherGrad(outer, lo, hi int) {
 			clear(dx[r*n+lo : r*n+hi])
 		}
 	}
-	if n == 1 && j.Taps == 0 {
-		for r, v := range dy {
-			dx[j.source(r)] += v
-		}
+	if n == 1 {
+		j.scatterLine(dx, dy)
 		return
 	}
 	for r := range j.To {
@@ -216,6 +235,22 @@ func (j *lineJob) gatherGrad(outer, lo, hi int) {
 		for k := r * j.Taps; k < (r+1)*j.Taps; k++ {
 			at := int(j.Taken[k]) * n
 			addRow(dx[at+lo:at+hi], j.Weight[k], row)
+		}
+	}
+}
+
+// scatterLine adds the only column.
+func (j *lineJob) scatterLine(dx, dy []float32) {
+	if j.Taps == 0 {
+		for r, v := range dy {
+			dx[j.source(r)] += v
+		}
+		return
+	}
+	for r, v := range dy {
+		w := j.Weight[r*j.Taps : (r+1)*j.Taps]
+		for k, at := range j.Taken[r*j.Taps : (r+1)*j.Taps] {
+			dx[at] += float32(w[k] * v)
 		}
 	}
 }

@@ -110,6 +110,10 @@ func moreExtreme(m, v float32, least bool) float32 {
 
 // extremeGrad counts the elements that are the result, and gives each its part.
 func (j *lineJob) extremeGrad(outer, lo, hi int) {
+	if j.Inner == 1 {
+		extremeLineGrad(j.line(j.dx, outer), j.line(j.x, outer), j.y[outer], j.dy[outer], j.add)
+		return
+	}
 	y, dy := j.total(j.y, outer, lo, hi), j.total(j.dy, outer, lo, hi)
 	s := scratches64.get()
 	counts := s.zeroed(len(y))
@@ -142,8 +146,33 @@ func (j *lineJob) extremeGrad(outer, lo, hi int) {
 	scratches64.put(s)
 }
 
+func extremeLineGrad(dx, x []float32, y, dy float32, add bool) {
+	count := 0
+	for _, v := range x {
+		if v == y {
+			count++
+		}
+	}
+	if !add {
+		clear(dx)
+	}
+	g := float32(float64(dy) / float64(count))
+	if count == 0 { // y is NaN
+		g = float32(math.NaN())
+	}
+	for i, v := range x {
+		if v == y || count == 0 {
+			dx[i] += g
+		}
+	}
+}
+
 func (j *lineJob) prod(outer, lo, hi int) {
 	y := j.total(j.y, outer, lo, hi)
+	if j.Inner == 1 {
+		y[0] = float32(prodOf(j.line(j.x, outer)))
+		return
+	}
 	s := scratches64.get()
 	p := s.zeroed(len(y))
 	for c := range p {
@@ -160,11 +189,50 @@ func (j *lineJob) prod(outer, lo, hi int) {
 	scratches64.put(s)
 }
 
+// prodOf multiplies in four lanes, as one product would wait for the other.
+func prodOf(x []float32) float64 {
+	a, b, c, d := 1., 1., 1., 1.
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = a*float64(x[0]), b*float64(x[1]), c*float64(x[2]), d*float64(x[3])
+	}
+	for _, v := range x {
+		a *= float64(v)
+	}
+	return (a * b) * (c * d)
+}
+
+// prodLineGrad is prodGrad of the only column.
+func prodLineGrad(dx, x []float32, dy float32, add bool) {
+	zeros, where := 0, 0
+	for i, v := range x {
+		if v == 0 {
+			zeros++
+			where = i
+		}
+	}
+	if !add {
+		clear(dx)
+	}
+	switch zeros {
+	case 0:
+		p := float64(dy) * prodOf(x)
+		for i, v := range x {
+			dx[i] += float32(p / float64(v))
+		}
+	case 1:
+		dx[where] += float32(float64(dy) * prodOf(x[:where]) * prodOf(x[where+1:]))
+	}
+}
+
 // prodGrad multiplies the numbers that are not 0: with one 0 among them, that alone has a
 // gradient.
 func (j *lineJob) prodGrad(outer, lo, hi int) {
 	n := hi - lo
 	dy := j.total(j.dy, outer, lo, hi)
+	if j.Inner == 1 {
+		prodLineGrad(j.line(j.dx, outer), j.line(j.x, outer), dy[0], j.add)
+		return
+	}
 	s := scratches64.get()
 	buf := s.zeroed(2 * n)
 	p, zeros := buf[:n], buf[n:]
