@@ -25,7 +25,8 @@ type Traced struct {
 
 	More [2]int // of a transposed convolution: rows and columns beyond
 
-	A, B    float32         // of [Tape.Map]
+	A, B, C float32         // of [Tape.Map]; of LRN alpha, beta and the bias
+	Size    int             // of LRN's window
 	Groups  int             // of convolutions and of group norm
 	Epsilon float32         // of norms
 	Stats   *BatchNormState // of batch norm
@@ -108,9 +109,13 @@ func (n *node) traced(layer string) Traced {
 	case "groupNorm":
 		o.Groups, o.Epsilon = n.kind, n.f
 	case "layerNorm":
-		o.Epsilon = n.f
+		if o.Epsilon = n.f; n.flag {
+			o.Op = "rmsNorm"
+		}
 	case "linear":
 		o.ReLU = n.flag
+	case "lrn":
+		o.Size, o.A, o.B, o.C = n.kind, n.f, n.g, n.h
 	case "map":
 		o.A, o.B = n.f, n.g
 		switch f := Function(n.kind); f {

@@ -72,6 +72,7 @@ func TestTraceOptions(t *testing.T) {
 		"Epsilon:0.5 Stats:true ReLU:true":   func(tp tape, x result) result { return tp.BatchNormReLU(x, nil, nil, nil, state) },
 		"Groups:2 Epsilon:0.25":              func(tp tape, x result) result { return tp.GroupNorm(x, nil, nil, 2, .25) },
 		"Epsilon:0.125":                      func(tp tape, x result) result { return tp.LayerNorm(x, nil, nil, .125) },
+		"A:2 B:3 C:4 Size:5":                 func(tp tape, x result) result { return tp.LRN(x, 5, 2, 3, 4) },
 		"Dims:[3 0 2 1]":                     func(tp tape, x result) result { return tp.Permute(x, 3, 0, 2, 1) },
 		"Dims:[0 1 0 0]":                     func(tp tape, x result) result { return tp.Slice(x, 1, 1, 3) },
 		"Dims:[0 2 0 0]":                     func(tp tape, x result) result { return tp.Pad(x, [2]int{}, [2]int{2, 1}) },

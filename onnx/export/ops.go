@@ -29,6 +29,8 @@ func init() {
 		"interpolate":   (*graph).interpolate,
 		"layerNorm":     (*graph).layerNorm,
 		"linear":        (*graph).linear,
+		"lrn":           (*graph).lrn,
+		"rmsNorm":       (*graph).rmsNorm,
 		"logSoftmax":    func(g *graph, o *operation) { g.softmax(o, "LogSoftmax") },
 		"matmul":        (*graph).matmul,
 		"maxPool":       (*graph).maxPool,
@@ -220,6 +222,24 @@ func (g *graph) layerNorm(o *operation) {
 		in = append(in, g.plainly(o.in[2]))
 	}
 	g.add(o.out, g.node("LayerNormalization", in, onnx.IntAttr("axis", -1), onnx.FloatAttr("epsilon", o.Epsilon)), plain(rank))
+}
+
+// rmsNorm is x over the root of the mean of its squares; there is no operator of its own in opset 17.
+func (g *graph) rmsNorm(o *operation) {
+	x := g.plainly(o.in[0])
+	rank := len(g.dims(o.in[0]))
+	mean := g.node("ReduceMean", []string{g.node("Mul", []string{x, x})}, onnx.IntsAttr("axes", rank-1))
+	y := g.node("Div", []string{x, g.node("Sqrt", []string{g.of("Add", mean, float64(o.Epsilon))})})
+	if o.in[1] >= 0 {
+		y = g.node("Mul", []string{y, g.plainly(o.in[1])})
+	}
+	g.add(o.out, y, plain(rank))
+}
+
+// lrn is a normalisation across channels.
+func (g *graph) lrn(o *operation) {
+	y := g.node("LRN", []string{g.first(o.in[0])}, onnx.FloatAttr("alpha", o.A), onnx.FloatAttr("beta", o.B), onnx.FloatAttr("bias", o.C), onnx.IntAttr("size", o.Size))
+	g.add(o.out, y, channelsFirst(len(g.dims(o.in[0]))))
 }
 
 // groupNorm is a normalisation of rows, a group each; there is no operator of its own in opset 17.

@@ -116,6 +116,10 @@ var layers = map[string]layer{
 	"layer norm": {[][]int{{6}, {6}}, func(tp tape, x result, p []result) result {
 		return tp.Add(tp.LayerNorm(x, p[0], p[1], 1e-3), tp.LayerNorm(x, nil, nil, 1e-5))
 	}},
+	"root mean square norm": {[][]int{{6}}, func(tp tape, x result, p []result) result {
+		return tp.Add(tp.RMSNorm(x, p[0], 1e-2), tp.RMSNorm(x, nil, 1e-5))
+	}},
+	"across channels": {nil, func(tp tape, x result, _ []result) result { return tp.LRN(tp.LRN(x, 3, .5, .75, 1), 5, 2, .6, .3) }},
 	"group norm": {[][]int{{6}, {6}}, func(tp tape, x result, p []result) result {
 		y := tp.GroupNorm(tp.Reshape(x, -1, 16, 6), nil, p[1], 2, 1e-3)
 		return tp.Add(tp.Mean(tp.GroupNorm(x, p[0], p[1], 3, 1e-5), 1, 2), tp.Mean(y, 1))
