@@ -27,8 +27,13 @@ type weightsFlags struct {
 }
 
 func (w *weightsFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint, safetensors, or a network with its weights (ONNX)")
+	w.addOptions(cmd)
+}
+
+// addOptions adds the flags that say what the file does not.
+func (w *weightsFlags) addOptions(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint, safetensors, or a network with its weights (ONNX)")
 	addWeightsKey(cmd, &w.key)
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")

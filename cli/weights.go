@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/weights"
@@ -149,48 +151,154 @@ func printable(s string) string {
 }
 
 func newWeightsConvert() *cobra.Command {
-	var dtype, key string
+	var dtype string
+	var x toONNX
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Write the state dict of a file as safetensors",
-		Long: `Write the tensors of IN's state dict, without the wrapper's keys and without a common
-"module." or "_orig_mod." before the names, to OUT as safetensors. Of several networks in IN
---weights-key chooses.`,
-		Example: "  monge weights convert resnet20.th resnet20.safetensors --dtype bf16",
+		Short: "Write the weights of a file as safetensors, or with their network as ONNX",
+		Long: `OUT.safetensors: the tensors of IN's state dict, without the wrapper's keys and without a common
+"module." or "_orig_mod." before the names. Of several networks in IN --weights-key chooses.
+
+OUT.onnx: the network of IN as an ONNX model (opset 17, the size of the minibatch symbolic), with
+its classes, normalization and size as metadata. It is the model that IN says it is of, or that
+--model does. Images are N x C x H x W there, in RGB, normalized as the metadata say; with --onnx
+the graph does that, or ends with a softmax.`,
+		Example: "  monge weights convert resnet20.th resnet20.safetensors --dtype bf16\n  monge weights convert runs/a/best.safetensors pets.onnx --onnx normalize,softmax",
 		Args:    files(2, "two files"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			to, known := map[string]weights.DType{"": "", "f32": weights.F32, "f16": weights.F16, "bf16": weights.BF16}[dtype]
-			switch {
-			case !known:
-				return usage("--dtype %q; there are f32, f16, bf16", dtype)
-			case !strings.HasSuffix(args[1], ".safetensors"):
-				return usage("OUT is %q; only .safetensors files are written", args[1])
-			case sameFile(args[0], args[1]):
+			if sameFile(args[0], args[1]) {
 				return usage("IN and OUT are the same file")
 			}
-			f, err := weights.ReadWith(args[0], weights.Options{Key: key})
-			if err != nil {
-				return err
+			if strings.HasSuffix(args[1], ".onnx") {
+				if dtype != "" {
+					return usage("--dtype is for .safetensors; ONNX models have float32")
+				}
+				return x.convert(cmd, args[0], args[1])
 			}
-			tellNetworks(cmd.ErrOrStderr(), args[0], f)
-			tensors := f.StateDict()
-			for i := range tensors {
-				if to != "" && tensors[i].Data != nil {
-					tensors[i].DType = to
+			for _, name := range []string{"model", "norm", "normalize", "channels", "classes", "size", "onnx"} {
+				if cmd.Flags().Changed(name) {
+					return usage("--%s is for .onnx files", name)
 				}
 			}
-			err = atomicfile.Write(args[1], func(w io.Writer) error { return weights.WriteSafetensors(w, tensors, f.Metadata) })
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[1], err)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "wrote %d tensors to %s\n", len(tensors), args[1])
-			return nil
+			return convertWeights(cmd, args[0], args[1], dtype, x.key)
 		},
 	}
-	addWeightsKey(cmd, &key)
-	cmd.Flags().StringVar(&dtype, "dtype", "", "type of the float tensors: f32, f16, bf16 (default as they are)")
+	x.addOptions(cmd)
+	f := cmd.Flags()
+	f.StringVar(&dtype, "dtype", "", "type of the float tensors of .safetensors: f32, f16, bf16 (default as they are)")
+	f.StringVar(&x.classes, "classes", "", "of .onnx: names of the classes in the order of the outputs, with commas, or a file with one a line (default what the file says)")
+	f.Var(sizeFlag{&x.size}, "size", "of .onnx: height and width of images, as in 48x192, or one number for both, or tokens of a text (default what the file says, or is usual)")
+	f.StringSliceVar(&x.inGraph, "onnx", nil, "of .onnx: what is in the graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities)")
 	complete(cmd, "dtype", "f32", "f16", "bf16")
+	complete(cmd, "onnx", classifier.InGraphNames...)
 	return cmd
+}
+
+// convertWeights writes a state dict as safetensors.
+func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
+	to, known := map[string]weights.DType{"": "", "f32": weights.F32, "f16": weights.F16, "bf16": weights.BF16}[dtype]
+	switch {
+	case !known:
+		return usage("--dtype %q; there are f32, f16, bf16", dtype)
+	case !strings.HasSuffix(out, ".safetensors"):
+		return usage("OUT is %q; only .safetensors and .onnx files are written", out)
+	}
+	f, err := weights.ReadWith(in, weights.Options{Key: key})
+	if err != nil {
+		return err
+	}
+	tellNetworks(cmd.ErrOrStderr(), in, f)
+	tensors := f.StateDict()
+	for i := range tensors {
+		if to != "" && tensors[i].Data != nil {
+			tensors[i].DType = to
+		}
+	}
+	err = atomicfile.Write(out, func(w io.Writer) error { return weights.WriteSafetensors(w, tensors, f.Metadata) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", out, err)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %d tensors to %s\n", len(tensors), out)
+	return nil
+}
+
+// toONNX is what a conversion to ONNX was asked for.
+type toONNX struct {
+	weightsFlags
+	classes string
+	size    data.Size
+	inGraph []string
+}
+
+func (x *toONNX) convert(cmd *cobra.Command, in, out string) error {
+	graph, err := classifier.ParseInGraph(x.inGraph)
+	if err != nil {
+		return usage("--onnx: %v", err)
+	}
+	if x.Classes, err = classNames(x.classes); err != nil {
+		return err
+	}
+	x.path = in
+	f, err := x.open()
+	if err != nil {
+		return err
+	}
+	if x.Input, err = x.input(f); err != nil {
+		return err
+	}
+	c, err := f.Load(x.Options)
+	if err != nil {
+		return err
+	}
+	tellNotes(cmd.ErrOrStderr(), f.Path, f.Notes())
+	if len(c.Input) == 3 {
+		tellNormalization(cmd.ErrOrStderr(), c)
+	}
+	if err := graph.Check(&c.Info); err != nil {
+		return usage("--onnx: %v", err)
+	}
+	if f.Network() != "" {
+		return convertNetwork(cmd, c, out, graph)
+	}
+	m, err := c.ONNX(nil, graph, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", out, err)
+	}
+	if err := m.WriteFile(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s as %d nodes and %d tensors to %s\n", c.Model, len(m.Graph.Nodes), len(m.Graph.Initializers), out)
+	return nil
+}
+
+// convertNetwork writes the network of a file as one.
+func convertNetwork(cmd *cobra.Command, c *classifier.Classifier, out string, graph classifier.InGraph) error {
+	if graph != (classifier.InGraph{}) {
+		return usage("--onnx is for networks of the list; %s is written as it has its graph", c.Model)
+	}
+	if err := classifier.SaveNetwork(out, c, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote the network of %s to %s\n", c.Model, out)
+	return nil
+}
+
+// input is the shape of inputs that --size asks for, nil without it.
+func (x *toONNX) input(f *classifier.File) ([]int, error) {
+	if x.size == (data.Size{}) {
+		return nil, nil
+	}
+	shape := f.Info.Input
+	if e, err := models.Find(cmp.Or(x.Model, f.Info.Model)); err == nil && shape == nil {
+		shape = e.Input
+	}
+	switch {
+	case len(shape) == 1 && x.size.Height == x.size.Width:
+		return []int{x.size.Height}, nil
+	case len(shape) == 3:
+		return []int{x.size.Height, x.size.Width, shape[2]}, nil
+	}
+	return nil, usage("--size %s is none of inputs of shape %v", x.size, shape)
 }
 
 // tellNetworks says which of several networks is taken.

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -79,7 +82,14 @@ func TestWeightsErrors(t *testing.T) {
 		want string
 	}{
 		{"weights show", exitUsage, "takes one file, got 0"},
-		{"weights convert " + a + " out.pt", exitUsage, "only .safetensors files are written"},
+		{"weights convert " + a + " out.pt", exitUsage, "only .safetensors and .onnx files are written"},
+		{"weights convert " + a + " o.onnx", exitUsage, "does not say which model it is of: give --model"},
+		{"weights convert " + a + " o.onnx --dtype f16", exitUsage, "--dtype is for .safetensors"},
+		{"weights convert " + a + " o.onnx --onnx argmax", exitUsage, `unknown part "argmax"`},
+		{"weights convert " + a + " o.onnx --model mlp --size 9", exitFailed, "layers.0.weight"},
+		{"weights convert " + a + " o.onnx --model bert-tiny --size 9x8", exitUsage, "--size 9x8 is none of inputs of shape [64]"},
+		{"weights convert " + a + " o.safetensors --onnx softmax", exitUsage, "--onnx is for .onnx files"},
+		{"weights convert " + a + " o.safetensors --model mlp", exitUsage, "--model is for .onnx files"},
 		{"weights convert " + a + " " + a, exitUsage, "the same file"},
 		{"weights convert " + a + " o.safetensors --dtype f8", exitUsage, "there are f32, f16, bf16"},
 		{"weights convert " + a + " " + dir + "/o.safetensors --dtype f16", exitFailed, "tensor w"},
@@ -94,6 +104,43 @@ func TestWeightsErrors(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "o.safetensors")); err == nil {
 		t.Error("a failed conversion left a file")
+	}
+}
+
+// A trained network becomes an ONNX model, with what its file says and with what flags say instead.
+func TestConvertToONNX(t *testing.T) {
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	mustCall(t, "train", "--epochs", "1", "--max-steps", "2", "--out", run)
+	in, out := filepath.Join(run, "weights.safetensors"), filepath.Join(dir, "a.onnx")
+	if said := mustCall(t, "weights", "convert", in, out); !strings.Contains(said, "wrote mlp as 6 nodes and 7 tensors to "+out) {
+		t.Errorf("it says %q", said)
+	}
+	m, err := onnx.Read(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := onnx.Read(filepath.Join(run, "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own.Metadata = slices.DeleteFunc(own.Metadata, func(p onnx.Property) bool { return p.Key == "sha256" })
+	a, errA := m.Marshal()
+	b, errB := own.Marshal()
+	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+		t.Errorf("it is not what the run left: %v, %v", errA, errB)
+	}
+	mustCall(t, "weights", "convert", in, out, "--onnx", "normalize,softmax", "--normalize", "mean=.5:std=.25", "--classes", "a,b,c,d,e,f,g,h,i,j")
+	if m, err = onnx.Read(out); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"classes": `["a","b","c","d","e","f","g","h","i","j"]`, "normalize": "none", "normalize_in_graph": "mean=0.5:std=0.25"} {
+		if got, _ := m.Property(key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if first, last := m.Graph.Nodes[0].Op, m.Graph.Outputs[0].Name; first != "Sub" || last != "probabilities" {
+		t.Errorf("from %s to %s", first, last)
 	}
 }
 

@@ -32,7 +32,7 @@ func (s *Settings) start() (*classifier.File, error) {
 	return f, nil
 }
 
-// The networks of ONNX files that a run leaves beside its weights.
+// The networks that a run leaves beside its weights, as ONNX.
 const (
 	NetworkFile     = "model.onnx"
 	BestNetworkFile = "best.onnx"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/train"
@@ -51,6 +52,8 @@ type Settings struct {
 	BatchNorm string   `json:"batch_norm,omitempty" help:"batch normalisation in training: by the minibatch's statistics (default), 'frozen' as it is, or for an ONNX file that had it folded away 'restore'"`
 	Channels  string   `json:"channels,omitempty" help:"order of the channels that an ONNX file's network takes: rgb (default), bgr" is:"free"`
 	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+
+	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities); or none, to write no such file" is:"idle"`
 
 	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
 }
@@ -107,8 +110,23 @@ func check(c *train.Config) error {
 		return errors.New("channels is for a network of a file: give init as well")
 	case s.file() == "" && s.BatchNorm == "restore":
 		return errors.New("batch-norm restore is for a network of a file: give init as well")
+	case s.file() != "" && len(s.Onnx) > 0:
+		return errors.New("onnx is for networks of the list; that of a file is written as its file has it")
+	default:
+		_, _, err := s.inGraph()
+		return err
 	}
-	return nil
+}
+
+// inGraph reads what an ONNX model has in its graph, and whether one is to be written.
+func (s *Settings) inGraph() (in classifier.InGraph, write bool, err error) {
+	if slices.Equal(s.Onnx, []string{"none"}) {
+		return in, false, nil
+	}
+	if in, err = classifier.ParseInGraph(s.Onnx); err != nil {
+		err = fmt.Errorf("onnx: %w, or none alone", err)
+	}
+	return in, true, err
 }
 
 // defaultModel is what the setting is unless given.

@@ -16,6 +16,7 @@ import (
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/onnx/export"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -38,6 +39,9 @@ type Task struct {
 	dropLast bool  // the last minibatch of an epoch, which has fewer
 	classes  classified
 	numbers  predicted
+
+	program *export.Program // the network as others run it, once it is asked for
+	foreign error           // why others can't run it
 }
 
 // open makes the task of a config, and notes there how pixels are normalized.
@@ -76,6 +80,11 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		if t.start, err = t.digestOf(start); err != nil {
 			return nil, err
 		}
+	}
+	if in, _, err := s.inGraph(); err != nil {
+		return nil, err
+	} else if info := t.info(); in.Check(&info) != nil {
+		return nil, fmt.Errorf("onnx: %w", in.Check(&info))
 	}
 	t.Net.SetDirectConv(c.DirectConv)
 	if err := t.fitBatch(c.Batch); err != nil {
@@ -261,6 +270,9 @@ func (t *Task) Notes() (notes []string) {
 	if t.dropLast {
 		notes = append(notes, fmt.Sprintf("the last minibatch of each epoch, of %d, is left out: %v", t.Data.Train.Len()%t.batch, t.why))
 	}
+	if _, write, _ := t.settings.inGraph(); t.settings.file() == "" && write && t.exportable() != nil {
+		notes = append(notes, fmt.Sprintf("no %s is written: %v", NetworkFile, t.foreign))
+	}
 	if t.settings.Init == "" {
 		return notes
 	}
@@ -404,15 +416,50 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	if best {
 		name, graph = BestFile, BestNetworkFile
 	}
-	s := &t.settings
-	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: classifier.Info{
-		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Features: t.Data.Features, Normalize: t.Normalize,
-	}}
+	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: t.info()}
 	extra := map[string]string{"sha256": train.Digest(theta)}
-	if s.file() != "" {
+	if t.settings.file() != "" {
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
-	return classifier.Save(filepath.Join(dir, name), c, extra)
+	if err := classifier.Save(filepath.Join(dir, name), c, extra); err != nil {
+		return err
+	}
+	return t.saveONNX(filepath.Join(dir, graph), c, extra)
+}
+
+// info says what the network is.
+func (t *Task) info() classifier.Info {
+	s := &t.settings
+	return classifier.Info{
+		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Features: t.Data.Features, Normalize: t.Normalize,
+	}
+}
+
+// saveONNX writes the network as an ONNX model, if it can be one.
+func (t *Task) saveONNX(path string, c *classifier.Classifier, extra map[string]string) error {
+	in, write, err := t.settings.inGraph()
+	if err != nil || !write || t.exportable() != nil {
+		return err
+	}
+	return classifier.SaveONNX(path, c, t.program, in, extra)
+}
+
+// Copies is how often Save writes the network: the ONNX model has the same numbers again.
+func (t *Task) Copies() int {
+	if _, write, _ := t.settings.inGraph(); t.settings.file() != "" || write && t.exportable() == nil {
+		return 2
+	}
+	return 1
+}
+
+// exportable returns why the network can be no ONNX model, nil if it can.
+func (t *Task) exportable() error {
+	if t.program == nil && t.foreign == nil {
+		if t.program, t.foreign = export.Trace(t.Net); t.foreign == nil {
+			t.foreign = t.program.Check()
+		}
+	}
+	return t.foreign
 }
 
 // lost reports whether a run ended at the constant predictor: a validation accuracy near

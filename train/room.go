@@ -27,6 +27,9 @@ func (r *Run) checkRoom(d *Dir) error {
 		each += weights
 		weights *= 2
 	}
+	if t, ok := r.Task.(Copied); ok {
+		weights *= uint64(t.Copies())
+	}
 	need := uint64(d.keep+1)*each + weights
 	room, known := free(d.path)
 	if !known {

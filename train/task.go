@@ -7,7 +7,7 @@ import (
 )
 
 // A Task is what a run trains. A run asks it for nothing but this and, where a task has them,
-// for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful],
+// for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful], [Copied],
 // [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Warner]. Schedules, accumulation, early stopping, the best
 // weights, rolling back, resuming, records, forecasts, studies and pages follow from it.
 //
@@ -80,6 +80,10 @@ type Stateful interface {
 	MarshalBinary() ([]byte, error)
 	UnmarshalBinary([]byte) error
 }
+
+// Copied is a task whose Save writes the network more than once, in several formats: how many times.
+// That much room must be on the disk before the first step.
+type Copied interface{ Copies() int }
 
 // Identified is a task that tells its data from others by their content, whatever place they are
 // read from: a run is not resumed on other ones, unless the user says so.

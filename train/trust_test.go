@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/monge-ml/monge/objective"
@@ -161,6 +162,24 @@ func TestNoRoom(t *testing.T) {
 		if _, err = r.DoIn(context.Background(), path, DirOptions{}, Watch{}); (err == nil) != want {
 			t.Errorf("%d bytes free: error %v", room, err)
 		}
+	}
+}
+
+// copied is a task that writes its network in many formats.
+type copied struct{ failing }
+
+func (*copied) Copies() int { return 1000 }
+
+// Room is needed for what is written once more.
+func TestNoRoomForCopies(t *testing.T) {
+	defer func(was func(string) (uint64, bool)) { free = was }(free)
+	free = func(string) (uint64, bool) { return 1000, true }
+	r, err := NewTask(&copied{failing{step: -1}}, Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.DoIn(context.Background(), filepath.Join(t.TempDir(), "run"), DirOptions{}, Watch{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v", err)
 	}
 }
 

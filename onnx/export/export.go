@@ -59,9 +59,31 @@ func (p *Program) Model(theta []float32, o Options) (*onnx.Model, error) {
 	if len(theta) != p.model.Size() {
 		return nil, fmt.Errorf("the model has %d parameters, got %d", p.model.Size(), len(theta))
 	}
+	return p.build(p.parameters(theta), o)
+}
+
+// maxNumbers bounds the parameters of a file of one piece, which is below 2 GB.
+const maxNumbers = (1<<31 - 1<<24) / 4
+
+// Check returns the error that [Program.Model] would return because of the network: what of it has no
+// form in ONNX, or that it is too large for a file.
+func (p *Program) Check() error {
+	n := 0
+	for _, param := range p.model.Params {
+		n += param.Len()
+	}
+	if n > maxNumbers {
+		return fmt.Errorf("%d parameters; an ONNX file of one piece has at most %d", n, maxNumbers)
+	}
+	_, err := p.build(func(*nn.Param) []float32 { return nil }, Options{})
+	return err
+}
+
+// build makes the model with the given values of parameters.
+func (p *Program) build(params func(*nn.Param) []float32, o Options) (*onnx.Model, error) {
 	g := &graph{
 		Graph: &onnx.Graph{Name: o.Name}, program: p, vars: slices.Clone(p.vars), values: make([]value, len(p.vars)),
-		params: p.parameters(theta), names: map[string]bool{Input: true}, masks: map[int]string{}, at: &tensor.Traced{},
+		params: params, names: map[string]bool{Input: true}, masks: map[int]string{}, at: &tensor.Traced{},
 	}
 	for _, param := range p.model.Params {
 		g.names[param.Name] = true

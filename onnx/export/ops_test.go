@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/monge-ml/monge/internal/onnxruntime"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx/export"
 	"github.com/monge-ml/monge/tensor"
@@ -180,7 +181,7 @@ var layers = map[string]layer{
 
 // Every operation computes in ONNX Runtime what it does on the tape.
 func TestLayersServed(t *testing.T) {
-	runtime(t)
+	onnxruntime.Need(t)
 	for name, l := range layers {
 		t.Run(name, func(t *testing.T) {
 			b := nn.NewBuilder()
@@ -210,19 +211,18 @@ func TestLayersServed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var batches, want [][]float32
-			var dims [][]int
+			var batches []onnxruntime.Batch
+			var want [][]float32
 			for _, n := range []int{4, 1} {
 				x, first, d := minibatch([]int{4, 4, 3}, 0, n)
 				y, err := m.Logits(theta, x)
 				if err != nil {
 					t.Fatal(err)
 				}
-				batches, dims, want = append(batches, first), append(dims, d), append(want, slices.Clone(y))
+				batches, want = append(batches, onnxruntime.Batch{Dims: d, Data: first}), append(want, slices.Clone(y))
 			}
-			_, got := serve(t, f, false, batches, dims)
-			for i := range got {
-				near(t, got[i], want[i])
+			for i, y := range serve(t, f, false, batches).Results {
+				onnxruntime.Near(t, y.Data, want[i])
 			}
 		})
 	}

@@ -1,19 +1,15 @@
 package export_test
 
 import (
-	"bytes"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/internal/onnxruntime"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
@@ -79,94 +75,14 @@ func minibatch(input []int, vocabulary, n int) (x, first []float32, dims []int) 
 	return x, first, []int{n, c, h, w}
 }
 
-// runtime returns the directory of ONNX Runtime, or skips the test.
-func runtime(t *testing.T) string {
+// serve runs ONNX Runtime on a model.
+func serve(t *testing.T, m *onnx.Model, whole bool, batches []onnxruntime.Batch) onnxruntime.Served {
 	t.Helper()
-	modules := os.Getenv("MONGE_TEST_ONNXRUNTIME")
-	if modules == "" {
-		t.Skip("MONGE_TEST_ONNXRUNTIME is not set to a directory with node_modules/onnxruntime-node")
-	}
-	return modules
-}
-
-// served is what ONNX Runtime says of a model.
-type served struct {
-	Inputs, Outputs []string
-	Type            string
-	Input, Output   []any
-	Dims            [][]int
-}
-
-// serve runs ONNX Runtime on minibatches and returns its outputs for each.
-func serve(t *testing.T, m *onnx.Model, whole bool, batches [][]float32, dims [][]int) (s served, outputs [][]float32) {
-	t.Helper()
-	modules := runtime(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, "model.onnx")
+	path := filepath.Join(t.TempDir(), "model.onnx")
 	if err := m.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"testdata/serve.cjs", modules, path}
-	for i, x := range batches {
-		var b []byte
-		for _, v := range x {
-			if whole {
-				b = binary.LittleEndian.AppendUint64(b, uint64(v))
-			} else {
-				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-			}
-		}
-		in := filepath.Join(dir, fmt.Sprintf("%d.in", i))
-		if err := os.WriteFile(in, b, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, strings.Trim(strings.ReplaceAll(fmt.Sprint(dims[i]), " ", ","), "[]"), in, filepath.Join(dir, fmt.Sprintf("%d.out", i)))
-	}
-	var stderr bytes.Buffer
-	cmd := exec.Command("node", args...)
-	cmd.Stderr = &stderr
-	said, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.Bytes())
-	}
-	if stderr.Len() > 0 {
-		t.Errorf("ONNX Runtime warns: %s", stderr.Bytes())
-	}
-	if err := json.Unmarshal(said, &s); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	for i := range batches {
-		b, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%d.out", i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := make([]float32, len(b)/4)
-		for i := range y {
-			y[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-		outputs = append(outputs, y)
-	}
-	return s, outputs
-}
-
-// near compares outputs, relative to the largest.
-func near(t *testing.T, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d outputs, want %d", len(got), len(want))
-	}
-	var worst, top float64
-	for i, v := range want {
-		d := math.Abs(float64(got[i]) - float64(v))
-		if !(d < math.Inf(1)) {
-			t.Fatalf("output %d is %g, want %g", i, got[i], v)
-		}
-		worst, top = max(worst, d), max(top, math.Abs(float64(v)))
-	}
-	t.Logf("differ by up to %.2g of %.3g", worst, top)
-	if worst > 1e-4*top {
-		t.Errorf("outputs differ by %g of %g:\n%v\n%v", worst, top, got[:min(len(got), 10)], want[:min(len(got), 10)])
-	}
+	return onnxruntime.Serve(t, path, whole, batches...)
 }
 
 // distance is the largest difference of two lists, the second of zeros if it is nil.
@@ -185,7 +101,7 @@ var quick = []string{"mlp", "cnn", "resnet8", "resnet20", "vit-tiny", "bert-tiny
 
 // What is written computes what the network does, served by ONNX Runtime, for every model.
 func TestServed(t *testing.T) {
-	runtime(t)
+	onnxruntime.Need(t)
 	for _, e := range models.All() {
 		for _, norm := range []string{"", "group"} {
 			name := e.Name
@@ -214,24 +130,24 @@ func served1(t *testing.T, m *nn.Model, theta []float32, e models.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var batches, want [][]float32
-	var dims [][]int
+	var batches []onnxruntime.Batch
+	var want [][]float32
 	for _, n := range []int{4, 1} {
 		x, first, d := minibatch(e.Input, e.Vocabulary, n)
 		y, err := m.Logits(theta, x)
 		if err != nil {
 			t.Fatal(err)
 		}
-		batches, dims, want = append(batches, first), append(dims, d), append(want, slices.Clone(y))
+		batches, want = append(batches, onnxruntime.Batch{Dims: d, Data: first}), append(want, slices.Clone(y))
 	}
-	s, got := serve(t, f, e.Vocabulary > 0, batches, dims)
+	s := serve(t, f, e.Vocabulary > 0, batches)
 	if rows := want[0]; distance(rows[:7], rows[7:14]) < 2e-3*distance(rows, nil) {
 		t.Errorf("the test shows little: inputs make no difference: %v", rows)
 	}
-	for i := range got {
-		near(t, got[i], want[i])
-		if !slices.Equal(s.Dims[i], []int{dims[i][0], m.Classes()}) {
-			t.Errorf("outputs of shape %v for inputs of %v", s.Dims[i], dims[i])
+	for i, y := range s.Results {
+		onnxruntime.Near(t, y.Data, want[i])
+		if !slices.Equal(y.Dims, []int{batches[i].Dims[0], m.Classes()}) {
+			t.Errorf("outputs of shape %v for inputs of %v", y.Dims, batches[i].Dims)
 		}
 	}
 	if fmt.Sprint(s.Inputs, s.Outputs) != "[input] [logits]" || s.Input[0] != "batch" || s.Output[0] != "batch" {

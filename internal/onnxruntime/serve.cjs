@@ -1,5 +1,4 @@
-// Runs ONNX Runtime for served_test.go: node serve.cjs NODE_MODULES MODEL.onnx DIMS IN OUT [DIMS IN OUT]...
-// IN and OUT are the numbers of a minibatch, little endian; of DIMS the first is its size.
+// Runs ONNX Runtime: node serve.cjs NODE_MODULES MODEL.onnx DIMS IN OUT [DIMS IN OUT]...
 const fs = require('node:fs');
 const [modules, model, ...rest] = process.argv.slice(2);
 const ort = require(require.resolve('onnxruntime-node', { paths: [modules] }));
@@ -7,7 +6,7 @@ const ort = require(require.resolve('onnxruntime-node', { paths: [modules] }));
 async function main() {
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 2, logSeverityLevel: 2 });
   const of = session.inputMetadata[0];
-  const said = { inputs: session.inputNames, outputs: session.outputNames, type: of.type, input: of.shape, output: session.outputMetadata[0].shape, dims: [] };
+  const said = { inputs: session.inputNames, outputs: session.outputNames, type: of.type, input: of.shape, output: session.outputMetadata[0].shape, results: [] };
   for (let i = 0; i < rest.length; i += 3) {
     const dims = rest[i].split(',').map(Number);
     const bytes = fs.readFileSync(rest[i + 1]);
@@ -15,7 +14,7 @@ async function main() {
     const data = of.type === 'int64' ? new BigInt64Array(all) : new Float32Array(all);
     const y = (await session.run({ [session.inputNames[0]]: new ort.Tensor(of.type, data, dims) }))[session.outputNames[0]];
     fs.writeFileSync(rest[i + 2], Buffer.from(y.data.buffer, y.data.byteOffset, y.data.byteLength));
-    said.dims.push(y.dims);
+    said.results.push({ dims: y.dims });
   }
   console.log(JSON.stringify(said));
 }

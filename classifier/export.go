@@ -1,0 +1,145 @@
+package classifier
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/onnx/export"
+)
+
+// InGraph says what an ONNX model has in its graph beside the network.
+type InGraph struct {
+	Normalize bool // of pixels: the graph takes them in [0, 1]
+	Softmax   bool // the outputs are probabilities
+}
+
+// InGraphNames are what [ParseInGraph] knows.
+var InGraphNames = []string{"normalize", "softmax"}
+
+// ParseInGraph reads a list of [InGraphNames].
+func ParseInGraph(list []string) (in InGraph, err error) {
+	for _, name := range list {
+		switch name {
+		case "normalize":
+			in.Normalize = true
+		case "softmax":
+			in.Softmax = true
+		default:
+			return in, fmt.Errorf("unknown part %q of an ONNX model's graph; there are %s", name, strings.Join(InGraphNames, ", "))
+		}
+	}
+	return in, nil
+}
+
+// Keys of an ONNX model's metadata beside those of [Save].
+const (
+	keyInGraph   = "normalize_in_graph" // that of the pixels that the graph begins with
+	keyTokenizer = "tokenizer"          // how texts become tokens
+	keyMean      = "mean"               // numbers by channel of what normalize names
+	keyStd       = "std"
+)
+
+// hashedWords are data.HashedWords in words, so that others can make tokens.
+const hashedWords = "hashed words: 1, then for each word 2 + FNV-1a (64 bits, of its UTF-8) mod 8190, then 0; " +
+	"a word is a run of letters, marks and digits in lower case, or one character of a script without spaces, or an emoji"
+
+// Check returns an error for a network that can't have this in its graph.
+func (in InGraph) Check(i *Info) error {
+	switch {
+	case in.Softmax && i.Targets != nil:
+		return fmt.Errorf("softmax is for networks that tell classes apart; this one predicts numbers (%s)", quoted(i.Targets))
+	case in.Normalize && len(i.Input) != 3:
+		return errors.New("normalize is for networks of images; this one takes texts")
+	}
+	return nil
+}
+
+// ONNX returns a classifier as an ONNX model: opset 17, the size of the minibatch symbolic. Images
+// are N x C x H x W, rows of a table N x C, tokens whole numbers N x T. The output is logits,
+// probabilities, or outputs where numbers are predicted. Metadata are those of [Save], of which normalize is
+// what is left to do for who calls it, with the numbers mean and std; normalize_in_graph; and tokenizer. p is the network's program,
+// made if it is nil.
+func (c *Classifier) ONNX(p *export.Program, in InGraph, extra map[string]string) (*onnx.Model, error) {
+	if err := in.Check(&c.Info); err != nil {
+		return nil, err
+	}
+	metadata, err := c.onnxMetadata(in)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		if p, err = export.Trace(c.Net); err != nil {
+			return nil, err
+		}
+	}
+	maps.Copy(metadata, extra)
+	o := export.Options{Name: c.Model, Output: c.outputName(in), Softmax: in.Softmax}
+	if in.Normalize {
+		o.Mean, o.Std = c.Normalize.Mean, c.Normalize.Std
+	}
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		o.Metadata = append(o.Metadata, onnx.Property{Key: key, Value: metadata[key]})
+	}
+	return p.Model(c.Theta, o)
+}
+
+func (i *Info) onnxMetadata(in InGraph) (map[string]string, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	m, err := i.metadata()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Normalize:
+		m[keyInGraph], m[keyNormalize] = m[keyNormalize], "none"
+	case len(i.Normalize.Mean) > 0: // others don't know our names
+		for key, list := range map[string][]float32{keyMean: i.Normalize.Mean, keyStd: i.Normalize.Std} {
+			b, err := json.Marshal(list)
+			if err != nil {
+				return nil, err
+			}
+			m[key] = string(b)
+		}
+	}
+	if models.IsFile(i.Model) { // whose graph this one is, with its channels in our order
+		delete(m, keyModel)
+		delete(m, keyNorm)
+		delete(m, keyChannels)
+		return m, nil
+	}
+	if e, _ := models.Find(i.Model); e.Vocabulary != 0 {
+		m[keyTokenizer] = hashedWords
+		if e.Tokenizer != nil {
+			m[keyTokenizer] = "that of the program which registered " + i.Model
+		}
+	}
+	return m, nil
+}
+
+// outputName names what the graph computes.
+func (i *Info) outputName(in InGraph) string {
+	switch {
+	case i.Targets != nil:
+		return "outputs"
+	case in.Softmax:
+		return "probabilities"
+	}
+	return "logits"
+}
+
+// SaveONNX writes a classifier as an ONNX model, see [Classifier.ONNX], whole or not at all.
+func SaveONNX(path string, c *Classifier, p *export.Program, in InGraph, extra map[string]string) error {
+	m, err := c.ONNX(p, in, extra)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return m.WriteFile(path)
+}
