@@ -25,7 +25,7 @@ type Traced struct {
 
 	More [2]int // of a transposed convolution: rows and columns beyond
 
-	A, B, C float32         // of [Tape.Map]; of LRN alpha, beta and the bias
+	A, B, C float32         // of functions of one number their settings; of LRN alpha, beta and the bias
 	Size    int             // of LRN's window
 	Groups  int             // of convolutions and of group norm
 	Epsilon float32         // of norms
@@ -63,6 +63,10 @@ var activationNames = map[kernel.Activation]string{
 	kernel.GELU: "gelu", kernel.GELUTanh: "geluTanh", kernel.QuickGELU: "quickGELU",
 }
 
+var bendNames = map[kernel.Bend]string{
+	kernel.HardSwish: "hardSwish", kernel.HardSigmoid: "hardSigmoid", kernel.Clamp: "clamp", kernel.LeakyReLU: "leakyReLU",
+}
+
 var binaryNames = map[kernel.Binary]string{
 	kernel.Sub: "sub", kernel.Div: "div", kernel.Pow: "pow", kernel.Minimum: "minimum", kernel.Maximum: "maximum",
 }
@@ -83,6 +87,8 @@ func (n *node) traced(layer string) Traced {
 		o.Op = activationNames[kernel.Activation(n.kind)]
 	case "apply":
 		o.Op, o.Own = n.op.Name(), true
+	case "bent":
+		o.Op, o.A, o.B = bendNames[kernel.Bend(n.kind)], n.f, n.g
 	case "binary":
 		o.Op = binaryNames[kernel.Binary(n.kind)]
 	case "attention":

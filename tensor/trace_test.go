@@ -86,6 +86,7 @@ func TestTraceOptions(t *testing.T) {
 		"Axis:1 Reverse:true":                func(tp tape, x result) result { return tp.CumSum(x, 1, false, true) },
 		"Numbers:[1 0] Weights:[2 3] Taps:2": func(tp tape, x result) result { return tp.Interpolate(x, 0, []int32{1, 0}, []float32{2, 3}, 2) },
 		"A:2 B:3":                            func(tp tape, x result) result { return tp.Map(tensor.Affine, x, 2, 3) },
+		"A:-1 B:6":                           func(tp tape, x result) result { return tp.Clamp(x, -1, 6) },
 		"TransA:true":                        func(tp tape, x result) result { return tp.MatMul(x, x, true, false) },
 		"TransB:true":                        func(tp tape, x result) result { return tp.MatMul(x, x, false, true) },
 		"Heads:2 Causal:true Numbers:[1 2 3 4]": func(tp tape, x result) result {

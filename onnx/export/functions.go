@@ -20,6 +20,10 @@ var functions = map[string]function{
 	"softsign": one("Softsign"), "sqrt": one("Sqrt"), "tan": one("Tan"), "tanh": one("Tanh"),
 
 	"celu":             with("Celu", "alpha", ""),
+	"hardSigmoid":      with("HardSigmoid", "alpha", "beta"),
+	"hardSwish":        one("HardSwish"),
+	"leakyReLU":        with("LeakyRelu", "alpha", ""),
+	"clamp":            clamp,
 	"elu":              with("Elu", "alpha", ""),
 	"selu":             with("Selu", "alpha", "gamma"),
 	"shrink":           with("Shrink", "lambd", "bias"),
@@ -60,6 +64,20 @@ func with(op, a, b string) function {
 		}
 		return g.node(op, []string{x}, attrs...)
 	}
+}
+
+// clamp has bounds, either of which may be infinite.
+func clamp(g *graph, o *operation, x string) string {
+	in := []string{x, "", ""}
+	for i, v := range []float64{float64(o.A), float64(o.B)} {
+		if !math.IsInf(v, 0) {
+			in[1+i] = g.scalar(v)
+		}
+	}
+	if in[2] == "" {
+		in = in[:2]
+	}
+	return g.node("Clip", in)
 }
 
 // of is a node on an element and a constant.

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -33,6 +34,13 @@ var layers = map[string]layer{
 			sum = tp.Add(tp.Mul(sum, tp.Input([]float32{.7}, 1)), tp.Map(f, x, 0, 0))
 		}
 		return sum
+	}},
+	"bent lines": {nil, func(tp tape, x result, _ []result) result {
+		x = tp.Map(tensor.Affine, x, 4, 0)
+		y := tp.Add(tp.HardSwish(x), tp.Mul(tp.HardSigmoid(x, .3, .4), tp.LeakyReLU(x, .2)))
+		inf := float32(math.Inf(1))
+		y = tp.Add(tp.Clamp(y, -.5, 3), tp.Clamp(x, -inf, .5))
+		return tp.Add(tp.Mul(y, y), tp.Add(tp.Clamp(x, 1, inf), tp.Clamp(x, -inf, inf)))
 	}},
 	"functions of positive numbers": {nil, func(tp tape, x result, _ []result) result {
 		x = tp.Sigmoid(x)
