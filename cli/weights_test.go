@@ -139,6 +139,12 @@ func TestConvertToONNX(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}
 	}
+	if code, _, stderr := call("weights", "convert", out, filepath.Join(dir, "b.onnx"), "--onnx", "softmax"); code != exitUsage || !strings.Contains(stderr, "written as it has its graph") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if said := mustCall(t, "weights", "convert", filepath.Join(run, "model.onnx"), filepath.Join(dir, "b.onnx")); !strings.Contains(said, "wrote the network of") {
+		t.Errorf("it says %q", said)
+	}
 	if first, last := m.Graph.Nodes[0].Op, m.Graph.Outputs[0].Name; first != "Sub" || last != "probabilities" {
 		t.Errorf("from %s to %s", first, last)
 	}
