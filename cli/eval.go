@@ -28,6 +28,7 @@ type weightsFlags struct {
 
 func (w *weightsFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint, safetensors, or a network with its weights (ONNX)")
+	cmd.Flags().Var(sizeFlag{&w.size}, "size", "height and width that the network of an ONNX file takes, as in 48x192, or one number for both (default what the file says)")
 	w.addOptions(cmd)
 }
 
@@ -38,7 +39,6 @@ func (w *weightsFlags) addOptions(cmd *cobra.Command) {
 	f.StringVar(&w.Model, "model", "", "model (default what the file says): "+strings.Join(models.Names(), ", "))
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
 	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
-	f.Var(sizeFlag{&w.size}, "size", "height and width that the network of an ONNX file takes, as in 48x192, or one number for both (default what the file says)")
 	f.StringVar(&w.channels, "channels", "", "order of the channels that the network of an ONNX file takes (default what the file says, or rgb): rgb, bgr")
 	complete(cmd, "channels", "rgb", "bgr")
 	complete(cmd, "model", models.Names()...)

@@ -187,7 +187,7 @@ the graph does that, or ends with a softmax.`,
 	f := cmd.Flags()
 	f.StringVar(&dtype, "dtype", "", "type of the float tensors of .safetensors: f32, f16, bf16 (default as they are)")
 	f.StringVar(&x.classes, "classes", "", "of .onnx: names of the classes in the order of the outputs, with commas, or a file with one a line (default what the file says)")
-	f.Var(sizeFlag{&x.size}, "size", "of .onnx: height and width of images, as in 48x192, or one number for both, or tokens of a text (default what the file says, or is usual)")
+	f.Var(sizeFlag{&x.inputs}, "size", "of .onnx: height and width of images, as in 48x192, or one number for both, or tokens of a text (default what the file says, or is usual)")
 	f.StringSliceVar(&x.inGraph, "onnx", nil, "of .onnx: what is in the graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities)")
 	complete(cmd, "dtype", "f32", "f16", "bf16")
 	complete(cmd, "onnx", classifier.InGraphNames...)
@@ -226,7 +226,7 @@ func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
 type toONNX struct {
 	weightsFlags
 	classes string
-	size    data.Size
+	inputs  data.Size
 	inGraph []string
 }
 
@@ -243,7 +243,9 @@ func (x *toONNX) convert(cmd *cobra.Command, in, out string) error {
 	if err != nil {
 		return err
 	}
-	if x.Input, err = x.input(f); err != nil {
+	if f.Network() != "" && x.inputs != (data.Size{}) {
+		f.Resize(x.inputs)
+	} else if x.Input, err = x.input(f); err != nil {
 		return err
 	}
 	c, err := f.Load(x.Options)
@@ -285,7 +287,7 @@ func convertNetwork(cmd *cobra.Command, c *classifier.Classifier, out string, gr
 
 // input is the shape of inputs that --size asks for, nil without it.
 func (x *toONNX) input(f *classifier.File) ([]int, error) {
-	if x.size == (data.Size{}) {
+	if x.inputs == (data.Size{}) {
 		return nil, nil
 	}
 	shape := f.Info.Input
@@ -293,12 +295,12 @@ func (x *toONNX) input(f *classifier.File) ([]int, error) {
 		shape = e.Input
 	}
 	switch {
-	case len(shape) == 1 && x.size.Height == x.size.Width:
-		return []int{x.size.Height}, nil
+	case len(shape) == 1 && x.inputs.Height == x.inputs.Width:
+		return []int{x.inputs.Height}, nil
 	case len(shape) == 3:
-		return []int{x.size.Height, x.size.Width, shape[2]}, nil
+		return []int{x.inputs.Height, x.inputs.Width, shape[2]}, nil
 	}
-	return nil, usage("--size %s is none of inputs of shape %v", x.size, shape)
+	return nil, usage("--size %s is none of inputs of shape %v", x.inputs, shape)
 }
 
 // tellNetworks says which of several networks is taken.
