@@ -17,6 +17,7 @@ import (
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -203,7 +204,7 @@ func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
 	case !strings.HasSuffix(out, ".safetensors"):
 		return usage("OUT is %q; only .safetensors and .onnx files are written", out)
 	}
-	f, err := weights.ReadWith(in, weights.Options{Key: key})
+	f, err := readWeights(in, key)
 	if err != nil {
 		return err
 	}
@@ -220,6 +221,29 @@ func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %d tensors to %s\n", len(tensors), out)
 	return nil
+}
+
+// readWeights reads a file of weights, or what is trained of an ONNX file's network with its running
+// statistics.
+func readWeights(path, key string) (*weights.File, error) {
+	if !models.IsFile(path) {
+		return weights.ReadWith(path, weights.Options{Key: key})
+	}
+	n, err := network.Find(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &weights.File{Format: "onnx", Metadata: map[string]string{}}
+	if key != "" {
+		return nil, fmt.Errorf("%s: %w %s: an ONNX file holds one network", path, weights.ErrKey, key)
+	}
+	for _, p := range n.Metadata {
+		f.Metadata[p.Key] = p.Value
+	}
+	if f.Tensors, err = n.StateDict(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
 }
 
 // toONNX is what a conversion to ONNX was asked for.
@@ -333,10 +357,10 @@ other behind a prefix, that is taken away and said. Exit code 1 if they differ.`
 			var states [2][]weights.Tensor
 			lacking := 0
 			for i, path := range args {
-				f, err := weights.ReadWith(path, weights.Options{Key: key})
+				f, err := readWeights(path, key)
 				if errors.Is(err, weights.ErrKey) && lacking == 0 { // one of them may be of one network alone
 					lacking++
-					f, err = weights.Read(path)
+					f, err = readWeights(path, "")
 				}
 				if err != nil {
 					return err

@@ -11,6 +11,7 @@ import (
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/weights"
 )
 
 // End is the end of the names of ONNX files.
@@ -173,6 +174,29 @@ func (f *File) OperatorCounts() map[string]int {
 		list[n.FullOp()]++
 	}
 	return list
+}
+
+// StateDict returns what is trained, and the running statistics, under the file's names and in its
+// shapes.
+func (f *File) StateDict() (list []weights.Tensor, err error) {
+	add := func(name string, t *onnx.Tensor) error {
+		v, err := t.Floats()
+		list = append(list, weights.Tensor{Name: name, Shape: append([]int{}, t.Dims...), Data: v})
+		return err
+	}
+	for _, p := range f.parameters {
+		if err := add(p.name, p.tensor); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range f.normalized {
+		for _, name := range n.Inputs[3:5] {
+			if err := add(name, f.tensors[name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
 }
 
 // ParameterTensors returns the tensors that are trained: names and shapes of the file.
