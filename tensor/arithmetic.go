@@ -101,11 +101,37 @@ func mulBack(t *Tape, n *node) {
 			kernel.MulStrided(&s, dx, n.out.Grad, other.Data, add)
 			continue
 		}
+		if outer, middle, inner, ok := repeated(x, n.out); ok && len(other.Data) == len(n.out.Data) {
+			kernel.SumProducts(dx, n.out.Grad, other.Data, outer, middle, inner, add)
+			continue
+		}
 		g := t.arena.get(len(n.out.Data))
 		kernel.MulStrided(&s, g, n.out.Grad, other.Data, false)
 		t.sumTo(dx, x, g, n.out, add)
 		t.arena.put(g)
 	}
+}
+
+// repeated returns the sizes of y's dimensions before, within and after those along which x
+// was repeated, and whether these follow one another.
+func repeated(x, y *Tensor) (outer, middle, inner int, ok bool) {
+	outer, middle, inner = 1, 1, 1
+	for i := range y.rank {
+		k := i + x.rank - y.rank
+		switch d := y.dims[i]; {
+		case d == 1:
+		case k < 0 || x.dims[k] != d:
+			if inner > 1 {
+				return 0, 0, 0, false
+			}
+			middle *= d
+		case middle == 1:
+			outer *= d
+		default:
+			inner *= d
+		}
+	}
+	return outer, middle, inner, true
 }
 
 // sumTo sums g, of y's shape, over the dimensions along which x was repeated.

@@ -54,7 +54,14 @@ func gradientCases() map[string]torchCase {
 		}, []int{3, 5}, []int{4, 5}),
 		"one value from many": of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{1}, []int{2, 3, 17}),
 		"bias of 37":          of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{5, 37}, []int{37}),
-		"outer product":       of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{7, 1}, []int{1, 5}),
+		"squeeze and excitation": of(func(t tape, x []result) result {
+			return t.Mul(x[0], t.HardSigmoid(t.Reshape(t.GlobalAvgPool(x[0]), 2, 1, 1, 19), 1./6, .5))
+		}, []int{2, 3, 3, 19}),
+		"x and its pixel, twice": of(func(t tape, x []result) result {
+			h := t.Mul(x[0], x[1])
+			return t.Mul(t.Mul(h, x[1]), h)
+		}, []int{2, 2, 2, 17}, []int{2, 1, 1, 17}),
+		"outer product": of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{7, 1}, []int{1, 5}),
 		"residual twice": of(func(t tape, x []result) result {
 			h := t.Add(x[0], x[0])
 			y := t.BatchNorm(h, x[1], nil, &tensor.BatchNormState{})

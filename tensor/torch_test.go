@@ -47,6 +47,10 @@ func classWeights() []float32 {
 	return w
 }
 
+func product(shapes ...[]int) torchCase {
+	return of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, shapes...)
+}
+
 // hard is an operation with kinks, of f*x.
 func hard(f float32, op func(tape, result) result) torchCase {
 	return torchCase{func(t tape, x []result) result { return op(t, t.Mul(x[0], t.Input([]float32{f}, 1))) }, row}
@@ -233,6 +237,12 @@ var torchCases = map[string]torchCase{
 	"add broadcast":                         of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 1, 3}, []int{4, 1}),
 	"mul":                                   of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{2, 3}, []int{2, 3}),
 	"mul broadcast":                         of(func(t tape, x []result) result { return t.Mul(x[0], x[1]) }, []int{2, 1, 3, 1}, []int{4, 1, 5}),
+	"mul by a pixel":                        product([]int{2, 2, 3, 5}, []int{2, 1, 1, 5}),
+	"mul of a row":                          product([]int{5}, []int{2, 3, 5}),
+	"mul by columns":                        product([]int{2, 3, 4}, []int{2, 3, 1}),
+	"mul by one":                            product([]int{2, 3}, []int{1}),
+	"mul by rows that repeat around":        product([]int{2, 3, 4}, []int{3, 1}),
+	"add of a bias":                         of(func(t tape, x []result) result { return t.Add(x[0], x[1]) }, []int{2, 2, 2, 3}, []int{3}),
 	"concat":                                of(func(t tape, x []result) result { return t.Concat(1, x...) }, []int{2, 1, 3}, []int{2, 2, 3}, []int{2, 3, 3}),
 	"slice":                                 of(func(t tape, x []result) result { return t.Slice(x[0], 1, 1, 3) }, []int{2, 4, 3}),
 	"pad":                                   of(func(t tape, x []result) result { return t.PadHW(x[0], 2, 1) }, []int{1, 2, 2, 2}),

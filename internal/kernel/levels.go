@@ -59,6 +59,9 @@ type operations struct {
 	normalizeRes  func(y, x, res, shift, scale, offset *float32, floor float32, rows, cols int)
 	normalizeGrad func(dx, dres, dy, x, y, shift, scale, slope, offset *float32, flags, rows, cols int)
 
+	// Matrices of which each row meets the same one; cols is a multiple of 16.
+	mulRows, addRows func(dst, x, b *float32, add, rows, cols int)
+
 	// Rows of matrices; n is a multiple of 16.
 	rowNormalize func(y, x, gamma, beta *float32, shift, scale, offset float32, n int)
 	rowGrad      func(dx, dy, gamma, x *float32, shift, scale, slope, offset float32, add, n int)

@@ -87,6 +87,8 @@ var avx2 = operations{
 	moments:        momentsAVX2,
 	products:       productsAVX2,
 	maskedProducts: maskedProductsAVX2,
+	mulRows:        mulRowsAVX2,
+	addRows:        addRowsAVX2,
 	normalize:      normalizeAVX2,
 	normalizeRes:   normalizeResAVX2,
 	normalizeGrad:  normalizeGradAVX2,

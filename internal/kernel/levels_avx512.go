@@ -94,6 +94,7 @@ var avx512 = func() operations {
 	o.moments = momentsAVX512
 	o.products = productsAVX512
 	o.maskedProducts = maskedProductsAVX512
+	o.mulRows, o.addRows = mulRowsAVX512, addRowsAVX512
 	o.normalize = normalizeAVX512
 	o.normalizeRes = normalizeResAVX512
 	o.normalizeGrad = normalizeGradAVX512

@@ -169,6 +169,16 @@ func clampGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, a
 //go:noescape
 func leakyReluGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
 
+// mulRowsAVX2 is dst = x * b for each row, or adds that; cols is a multiple of 16, rows > 0.
+//
+//go:noescape
+func mulRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+
+// addRowsAVX2 is dst = x + b for each row, or adds that; cols is a multiple of 16, rows > 0.
+//
+//go:noescape
+func addRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+
 // maxPoolAVX2 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 //
 //go:noescape
@@ -343,6 +353,16 @@ func clampGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32,
 //
 //go:noescape
 func leakyReluGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int)
+
+// mulRowsAVX512 is dst = x * b for each row, or adds that; cols is a multiple of 16, rows > 0.
+//
+//go:noescape
+func mulRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+
+// addRowsAVX512 is dst = x + b for each row, or adds that; cols is a multiple of 16, rows > 0.
+//
+//go:noescape
+func addRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int)
 
 // maxPoolAVX512 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 //

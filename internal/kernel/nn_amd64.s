@@ -2910,6 +2910,94 @@ done16:
 	VZEROUPPER
 	RET
 
+// func mulRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+// Requires: AVX
+TEXT ·mulRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ DI, R9
+	SHLQ $0x02, R9
+
+row:
+	XORQ R8, R8
+
+column:
+	VMOVUPS (CX)(R8*4), Y0
+	VMOVUPS (DX)(R8*4), Y1
+	VMULPS  Y1, Y0, Y0
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(R8*4), Y0, Y0
+
+added0:
+	VMOVUPS Y0, (AX)(R8*4)
+	VMOVUPS 32(CX)(R8*4), Y0
+	VMOVUPS 32(DX)(R8*4), Y1
+	VMULPS  Y1, Y0, Y0
+	TESTQ   $0x00000001, BX
+	JEQ     added8
+	VADDPS  32(AX)(R8*4), Y0, Y0
+
+added8:
+	VMOVUPS Y0, 32(AX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, DI
+	JLT     column
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	DECQ    SI
+	JNE     row
+	VZEROUPPER
+	RET
+
+// func addRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+// Requires: AVX
+TEXT ·addRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ DI, R9
+	SHLQ $0x02, R9
+
+row:
+	XORQ R8, R8
+
+column:
+	VMOVUPS (CX)(R8*4), Y0
+	VMOVUPS (DX)(R8*4), Y1
+	VADDPS  Y1, Y0, Y0
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(R8*4), Y0, Y0
+
+added0:
+	VMOVUPS Y0, (AX)(R8*4)
+	VMOVUPS 32(CX)(R8*4), Y0
+	VMOVUPS 32(DX)(R8*4), Y1
+	VADDPS  Y1, Y0, Y0
+	TESTQ   $0x00000001, BX
+	JEQ     added8
+	VADDPS  32(AX)(R8*4), Y0, Y0
+
+added8:
+	VMOVUPS Y0, 32(AX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, DI
+	JLT     column
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	DECQ    SI
+	JNE     row
+	VZEROUPPER
+	RET
+
 // func maxPoolAVX2(y *float32, x *float32, n int, kh int, kw int, pixel int, line int)
 // Requires: AVX
 TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-56
@@ -4880,6 +4968,76 @@ added0:
 
 done16:
 	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+// func mulRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+// Requires: AVX, AVX512F
+TEXT ·mulRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ DI, R9
+	SHLQ $0x02, R9
+
+row:
+	XORQ R8, R8
+
+column:
+	VMOVUPS (CX)(R8*4), Z0
+	VMOVUPS (DX)(R8*4), Z1
+	VMULPS  Z1, Z0, Z0
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(R8*4), Z0, Z0
+
+added0:
+	VMOVUPS Z0, (AX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, DI
+	JLT     column
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	DECQ    SI
+	JNE     row
+	VZEROUPPER
+	RET
+
+// func addRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int)
+// Requires: AVX, AVX512F
+TEXT ·addRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ add+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ DI, R9
+	SHLQ $0x02, R9
+
+row:
+	XORQ R8, R8
+
+column:
+	VMOVUPS (CX)(R8*4), Z0
+	VMOVUPS (DX)(R8*4), Z1
+	VADDPS  Z1, Z0, Z0
+	TESTQ   $0x00000001, BX
+	JEQ     added0
+	VADDPS  (AX)(R8*4), Z0, Z0
+
+added0:
+	VMOVUPS Z0, (AX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, DI
+	JLT     column
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	DECQ    SI
+	JNE     row
 	VZEROUPPER
 	RET
 

@@ -129,6 +129,16 @@ func leakyReluGradAVX2(dx *float32, dy *float32, x *float32, a float32, b float3
 	panic(noAssembly)
 }
 
+// mulRowsAVX2 is dst = x * b for each row, or adds that; cols is a multiple of 16, rows > 0.
+func mulRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int) {
+	panic(noAssembly)
+}
+
+// addRowsAVX2 is dst = x + b for each row, or adds that; cols is a multiple of 16, rows > 0.
+func addRowsAVX2(dst *float32, x *float32, b *float32, add int, rows int, cols int) {
+	panic(noAssembly)
+}
+
 // maxPoolAVX2 sets y to the largest of kh x kw vectors of n elements, pixel bytes apart in a row and line bytes from row to row; a NaN wins.
 func maxPoolAVX2(y *float32, x *float32, n int, kh int, kw int, pixel int, line int) {
 	panic(noAssembly)
@@ -261,6 +271,16 @@ func clampGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32,
 
 // leakyReluGradAVX512 is dx = dy times 1, or a where x <= 0, or adds that.
 func leakyReluGradAVX512(dx *float32, dy *float32, x *float32, a float32, b float32, add int, n int) {
+	panic(noAssembly)
+}
+
+// mulRowsAVX512 is dst = x * b for each row, or adds that; cols is a multiple of 16, rows > 0.
+func mulRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int) {
+	panic(noAssembly)
+}
+
+// addRowsAVX512 is dst = x + b for each row, or adds that; cols is a multiple of 16, rows > 0.
+func addRowsAVX512(dst *float32, x *float32, b *float32, add int, rows int, cols int) {
 	panic(noAssembly)
 }
 

@@ -100,7 +100,10 @@ func (s *Strides) collapsed() Strides {
 
 func (s *Strides) walk(kind stridedOp, dim int, dst, a, b []float32) {
 	n, sd, sa, sb := s.Dims[dim], s.Dst[dim], s.A[dim], s.B[dim]
-	if dim == s.Rank-2 && kind == stridedScale && s.scale == 1 && s.transposes(dst, a) {
+if dim == s.Rank-2 && kind == stridedScale && s.scale == 1 && s.transposes(dst, a) {
+		return
+	}
+	if dim == s.Rank-2 && kind != stridedScale && s.repeat(kind, dst, a, b) {
 		return
 	}
 	if dim < s.Rank-1 {
@@ -109,7 +112,20 @@ func (s *Strides) walk(kind stridedOp, dim int, dst, a, b []float32) {
 		}
 		return
 	}
-	if sd == 1 && sa == 1 && sb == 1 && s.dense(kind, dst[:n], a[:n], b[:n]) {
+	if sd == 1 && sa == 1 && sb == 1 {
+		s.dense(kind, dst[:n], a[:n], b[:n])
+		return
+	}
+	if sd == 1 && kind == stridedMul && (sa == 1 && sb == 0 || sa == 0 && sb == 1) {
+		f, x := b[0], a
+		if sa == 0 {
+			f, x = a[0], b
+		}
+		if s.accumulating {
+			addScaled(dst[:n], dst[:n], f, x[:n])
+		} else {
+			scale(dst[:n], f, x[:n])
+		}
 		return
 	}
 	for i := range n {
@@ -129,8 +145,8 @@ func (s *Strides) walk(kind stridedOp, dim int, dst, a, b []float32) {
 	}
 }
 
-// dense does a row whose elements lie side by side, if there is a kernel for it.
-func (s *Strides) dense(kind stridedOp, dst, a, b []float32) bool {
+// dense does a row whose elements lie side by side.
+func (s *Strides) dense(kind stridedOp, dst, a, b []float32) {
 	switch {
 	case kind == stridedScale && s.accumulating:
 		addScaled(dst, dst, s.scale, a)
@@ -140,14 +156,9 @@ func (s *Strides) dense(kind stridedOp, dst, a, b []float32) bool {
 		scale(dst, s.scale, a)
 	case kind == stridedAdd && !s.accumulating:
 		addScaled(dst, a, 1, b)
-	case kind == stridedMul && !s.accumulating:
-		for i, v := range a {
-			dst[i] = v * b[i]
-		}
 	default:
-		return false
+		repeat(kind, dst, a, b, s.accumulating)
 	}
-	return true
 }
 
 // SumMiddle sets dst, outer x inner, to f times the sums over the middle dimension

@@ -101,10 +101,8 @@ func reluBackwardAdd(dx, dy, y []float32) {
 func AddBias(x []float32, rows, cols int, bias []float32) {
 	checkRows("AddBias", x, rows, cols, bias)
 	eachRow(x, rows, cols, bias, func(j *vecJob, _, lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row := j.dst[r*j.cols : (r+1)*j.cols]
-			addScaled(row, row, 1, j.y)
-		}
+		rows := j.dst[lo*j.cols : hi*j.cols]
+		repeat(stridedAdd, rows, rows, j.y, false)
 	})
 }
 

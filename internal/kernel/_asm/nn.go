@@ -29,6 +29,7 @@ func nnKernels(c *build.Context) {
 		s.softmaxGrad()
 		s.activations()
 		s.bends()
+		s.repeats()
 		s.maxPool()
 		s.maxPoolGrad()
 	})
