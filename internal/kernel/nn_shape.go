@@ -100,7 +100,7 @@ func (s *Strides) collapsed() Strides {
 
 func (s *Strides) walk(kind stridedOp, dim int, dst, a, b []float32) {
 	n, sd, sa, sb := s.Dims[dim], s.Dst[dim], s.A[dim], s.B[dim]
-if dim == s.Rank-2 && kind == stridedScale && s.scale == 1 && s.transposes(dst, a) {
+	if dim == s.Rank-2 && kind == stridedScale && s.scale == 1 && s.transposes(dst, a) {
 		return
 	}
 	if dim == s.Rank-2 && kind != stridedScale && s.repeat(kind, dst, a, b) {
