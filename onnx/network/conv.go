@@ -148,41 +148,60 @@ func (n *node) weights(x *value) (w, bias *value, err error) {
 	return w, n.optional(2), nil
 }
 
+// A sliding layer is a convolution, or a transposed one, with its inputs brought into form.
+type sliding struct {
+	window
+	x, w         *value // images, and kernels
+	bias         *value // nil for none
+	rank, groups int    // dimensions of the input, groups of channels
+}
+
+func (b *builder) sliding(n *node, x *value) (s sliding, err error) {
+	if s.w, s.bias, err = n.weights(x); err != nil {
+		return s, err
+	}
+	if s.window, err = n.windowOf(s.w.shape[2:]); err != nil {
+		return s, err
+	}
+	s.rank, s.groups = len(x.shape), n.Int("group", 1)
+	if s.x, err = b.images(x); err != nil {
+		return s, err
+	}
+	s.w, err = b.kernels(s.w)
+	return s, err
+}
+
+// misfit is the error of weights that don't fit the images.
+func (s *sliding) misfit() error {
+	return fmt.Errorf("weights of shape %v for inputs of %v in %d groups", s.w.shape, s.x.shape, s.groups)
+}
+
 func conv(b *builder, n *node, x *value) (*value, error) {
-	w, bias, err := n.weights(x)
+	s, err := b.sliding(n, x)
 	if err != nil {
 		return nil, err
 	}
-	win, err := n.windowOf(w.shape[2:])
-	if err != nil {
-		return nil, err
-	}
-	rank, groups := len(x.shape), n.Int("group", 1)
-	if x, err = b.images(x); err != nil {
-		return nil, err
-	}
-	if w, err = b.kernels(w); err != nil {
-		return nil, err
-	}
-	if groups < 1 || w.shape[1]*groups != x.shape[1] || w.shape[0]%groups != 0 {
-		return nil, fmt.Errorf("weights of shape %v for inputs of %v in %d groups", w.shape, x.shape, groups)
+	win, w := &s.window, s.w
+	x = s.x
+	if s.groups < 1 || w.shape[1]*s.groups != x.shape[1] || w.shape[0]%s.groups != 0 {
+		return nil, s.misfit()
 	}
 	out, err := win.fit([2]int{x.shape[2], x.shape[3]}, false)
 	if err != nil {
 		return nil, err
 	}
-	in, use, err := b.withBias(x, w, bias)
+	in, use, err := b.withBias(x, w, s.bias)
 	if err != nil {
 		return nil, err
 	}
-	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: groups}
+	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: s.groups}
 	y, err := b.tensor([]int{x.shape[0], w.shape[0], out[0], out[1]}, channelsLast(4), in, func(m *machine) *tensor.Tensor {
 		return m.tape.Conv2d(m.x[in[0].slot], m.x[in[1].slot], use(m), o)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if y, err = b.fromImages(y, rank); err != nil {
+	if y, err = b.fromImages(y, s.rank); err != nil {
 		return nil, err
 	}
 	return b.behindConv(n, y)
@@ -201,40 +220,31 @@ func (b *builder) withBias(x, w, bias *value) (in []*value, use func(m *machine)
 }
 
 func convTranspose(b *builder, n *node, x *value) (*value, error) {
-	w, bias, err := n.weights(x)
+	s, err := b.sliding(n, x)
 	if err != nil {
 		return nil, err
 	}
-	win, err := n.windowOf(w.shape[2:])
+	win, w := &s.window, s.w
+	x = s.x
+	if s.groups < 1 || w.shape[0] != x.shape[1] || x.shape[1]%s.groups != 0 {
+		return nil, s.misfit()
+	}
+	out, more, err := n.grown(win, [2]int{x.shape[2], x.shape[3]}, s.rank-2)
 	if err != nil {
 		return nil, err
 	}
-	rank, groups := len(x.shape), n.Int("group", 1)
-	if x, err = b.images(x); err != nil {
-		return nil, err
-	}
-	if w, err = b.kernels(w); err != nil {
-		return nil, err
-	}
-	if groups < 1 || w.shape[0] != x.shape[1] || x.shape[1]%groups != 0 {
-		return nil, fmt.Errorf("weights of shape %v for inputs of %v in %d groups", w.shape, x.shape, groups)
-	}
-	out, more, err := n.grown(&win, [2]int{x.shape[2], x.shape[3]}, rank-2)
+	in, use, err := b.withBias(x, w, s.bias)
 	if err != nil {
 		return nil, err
 	}
-	in, use, err := b.withBias(x, w, bias)
-	if err != nil {
-		return nil, err
-	}
-	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: groups}
-	y, err := b.tensor([]int{x.shape[0], w.shape[1] * groups, out[0], out[1]}, channelsLast(4), in, func(m *machine) *tensor.Tensor {
+	o := tensor.ConvOptions{Strides: win.strides, Dilations: win.dilations, Pads: win.pads, Groups: s.groups}
+	y, err := b.tensor([]int{x.shape[0], w.shape[1] * s.groups, out[0], out[1]}, channelsLast(4), in, func(m *machine) *tensor.Tensor {
 		return m.tape.ConvTranspose2d(m.x[in[0].slot], m.x[in[1].slot], use(m), o, more)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return b.fromImages(y, rank)
+	return b.fromImages(y, s.rank)
 }
 
 // grown returns the size that a transposed convolution makes of images of a size, and what it
