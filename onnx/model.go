@@ -93,6 +93,20 @@ func (g *Graph) Initializer(name string) *Tensor {
 	return g.Initializers[i]
 }
 
+// Given are the inputs that are no initializers, which early versions list there as well.
+func (g *Graph) Given() (list []*Value) {
+	own := make(map[string]bool, len(g.Initializers))
+	for _, t := range g.Initializers {
+		own[t.Name] = true
+	}
+	for _, v := range g.Inputs {
+		if !own[v.Name] {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 // A Node is an operator on named tensors. An input that is "" is left out.
 type Node struct {
 	Name    string

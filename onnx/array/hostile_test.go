@@ -91,6 +91,8 @@ func TestHostile(t *testing.T) {
 		"Reshape, open twice":         {nodeOf("Reshape"), []*Array{x, ints(-1, -1)}, "more than one -1"},
 		"Reshape, many dimensions":    {nodeOf("Reshape"), []*Array{one, ramp(onnx.Int64, 1<<20)}, "1048576 dimensions"},
 		"Reshape, nothing for -1":     {nodeOf("Reshape", intAttr("allowzero", 1)), []*Array{ramp(onnx.Float, 0, 3), ints(0, -1)}, "can't take"},
+		"Reshape of nothing to 2^40":  {nodeOf("Reshape", intAttr("allowzero", 1)), []*Array{ramp(onnx.Float, 0), ints(0, 1<<20, 1<<20)}, "too large"},
+		"Reshape of nothing to 2^30":  {nodeOf("Reshape", intAttr("allowzero", 1)), []*Array{ramp(onnx.Float, 0), ints(0, 1<<10, 1<<20)}, "there may be"},
 		"Expand to 2^40":              {nodeOf("Expand"), []*Array{one, ints(1<<20, 1<<20)}, "there may be"},
 		"Expand to less":              {nodeOf("Expand"), []*Array{one, ints(-5)}, "negative"},
 		"Expand, many dimensions":     {nodeOf("Expand"), []*Array{one, ramp(onnx.Int64, 1<<20)}, "1048576 dimensions"},

@@ -59,6 +59,9 @@ func shapeOf(c *call, a *Array) (*Array, error) {
 
 func reshape(c *call, a *Array) (*Array, error) {
 	shape, err := ReshapeTo(a.Shape, c.list("shape", 1), c.Int("allowzero", 0) != 0)
+	if err == nil {
+		_, err = Size(shape)
+	}
 	if err != nil {
 		return nil, err
 	}

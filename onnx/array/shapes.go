@@ -15,7 +15,7 @@ func ReshapeTo(shape, target []int, allowZero bool) ([]int, error) {
 		return nil, fmt.Errorf("%d dimensions; there may be %d", len(target), MaxRank)
 	}
 	out := slices.Clone(target)
-	n, known, open := 1, 1, -1
+	n, known, open, empty := 1, 1, -1, false
 	for _, d := range shape {
 		n *= d
 	}
@@ -35,10 +35,17 @@ func ReshapeTo(shape, target []int, allowZero bool) ([]int, error) {
 		case d < -1:
 			return nil, fmt.Errorf("%v has a negative dimension", target)
 		}
-		if out[i] != 0 && known > MaxLen*1024/out[i] {
+		if out[i] == 0 {
+			empty = true
+			continue
+		}
+		if known > MaxLen*1024/out[i] {
 			return nil, fmt.Errorf("%v is too large", target)
 		}
 		known *= out[i]
+	}
+	if empty {
+		known = 0
 	}
 	if open >= 0 {
 		if known == 0 || n%known != 0 {

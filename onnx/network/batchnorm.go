@@ -27,13 +27,14 @@ func (s *statistics) count(t *tensor.Tape) {
 	}
 }
 
-// hasStatistics reports whether a node's mean and variance are tensors of the file.
+// hasStatistics reports whether a node's mean and variance are tensors of the file that nothing else
+// reads.
 func (f *File) hasStatistics(n *onnx.Node) bool {
 	if len(n.Inputs) < 5 {
 		return false
 	}
 	for _, name := range n.Inputs[3:5] {
-		if t := f.tensors[name]; t == nil || !t.DType.IsFloat() || len(t.Dims) != 1 {
+		if t := f.tensors[name]; t == nil || !t.DType.IsFloat() || len(t.Dims) != 1 || f.readers[name] != 1 {
 			return false
 		}
 	}
@@ -46,6 +47,9 @@ func (n *Network) addStatistics(b nn.Builder, node *onnx.Node) error {
 	for i, to := range []*[]float32{&s.Mean, &s.Var} {
 		name := node.Inputs[3+i]
 		v, err := n.tensors[name].Floats()
+		if err == nil {
+			err = checkName(name)
+		}
 		if err != nil {
 			return err
 		}

@@ -99,6 +99,11 @@ func (w *window) fit(size [2]int, ceil bool) (out [2]int, err error) {
 	return out, nil
 }
 
+// padded is the shape of images with their pads, which some kernels copy.
+func (w *window) padded(shape []int) []int {
+	return []int{shape[0], shape[1], shape[2] + w.pads[0] + w.pads[2], shape[3] + w.pads[1] + w.pads[3]}
+}
+
 // images brings a value to N x H x W x C in memory; one dimension of space becomes one row.
 func (b *builder) images(x *value) (*value, error) {
 	rank := len(x.shape)
@@ -187,6 +192,9 @@ func conv(b *builder, n *node, x *value) (*value, error) {
 		return nil, s.misfit()
 	}
 	out, err := win.fit([2]int{x.shape[2], x.shape[3]}, false)
+	if err == nil {
+		err = b.fits(win.padded(x.shape))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -300,10 +308,16 @@ func pool(b *builder, n *node, x *value) (*value, error) {
 		return nil, err
 	}
 	rank, ceil := len(x.shape), n.Int("ceil_mode", 0) != 0
+	if given := len(n.Ints("kernel_shape")); given != rank-2 {
+		return nil, fmt.Errorf("a kernel of %d dimensions for inputs of shape %v", given, x.shape)
+	}
 	if x, err = b.images(x); err != nil {
 		return nil, err
 	}
 	out, err := win.fit([2]int{x.shape[2], x.shape[3]}, ceil)
+	if err == nil {
+		err = b.fits(win.padded(x.shape))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -197,8 +197,11 @@ func (b *builder) castTo(x *value, to onnx.DType) (*value, error) {
 		return nil, err
 	}
 	stand, err := array.Cast(h.known, to)
-	if err != nil || !h.host {
-		return fixed(stand), err
+	if err != nil {
+		return nil, err
+	}
+	if !h.host {
+		return fixed(stand), nil
 	}
 	id := h.id
 	return b.computed(stand, nil, func(m *machine) (*array.Array, error) { return array.Cast(m.a[id], to) }), nil
@@ -268,7 +271,7 @@ func (b *builder) aligned(list ...*value) (shape []int, out []*value, order []in
 	if shape, err = array.Broadcast(shapes...); err != nil {
 		return nil, nil, nil, err
 	}
-	if err = fits(shape); err != nil {
+	if err = b.fits(shape); err != nil {
 		return nil, nil, nil, err
 	}
 	order = inOrder(len(shape))
@@ -345,6 +348,9 @@ func where(b *builder, n *node) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cond.dtype.IsFloat() {
+		return nil, fmt.Errorf("a condition of %v", cond.dtype)
+	}
 	if cond, err = b.hosted(cond); err != nil {
 		return nil, err
 	}
@@ -383,6 +389,9 @@ func where(b *builder, n *node) ([]*value, error) {
 // dropout obeys the tape's mode.
 func dropout(b *builder, n *node) ([]*value, error) {
 	x, err := n.input(0)
+	if err == nil {
+		x, err = b.lively(x)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type File struct {
 	needed     map[*onnx.Node]bool
 	readers    map[string]int
 	parameters []*parameter
+	named      map[string]*parameter
+	makers     map[string]*onnx.Node // of what is needed, by the names of their results
 	constants  map[string]*onnx.Tensor
 	tensors    map[string]*onnx.Tensor // initializers, constants, and copies of them under other names
 	normalized []*onnx.Node            // batch normalisations with statistics of the file
@@ -93,8 +95,12 @@ func Of(m *onnx.Model) (*File, error) {
 	f.countReaders()
 	f.findNeeded()
 	if len(m.Functions) > 0 {
+		own := map[string]bool{}
+		for _, name := range m.Functions {
+			own[name] = true
+		}
 		for _, n := range f.nodes {
-			if f.needed[n] && slices.Contains(m.Functions, n.Domain+"."+n.Op) {
+			if f.needed[n] && own[n.Domain+"."+n.Op] {
 				return nil, fmt.Errorf("node %s is a function that the file defines itself: save it with functions inlined (onnx.inliner)", n.Label())
 			}
 		}
@@ -117,20 +123,26 @@ func (f *File) Unsupported() (list []string) {
 }
 
 // given are the inputs that are not initializers.
-func (f *File) given() (list []*onnx.Value) {
-	for _, v := range f.Graph.Inputs {
-		if f.Graph.Initializer(v.Name) == nil {
-			list = append(list, v)
-		}
-	}
-	return list
-}
+func (f *File) given() []*onnx.Value { return f.Graph.Given() }
 
 // findInputs tells what kind of inputs the graph takes.
 func (f *File) findInputs() error {
 	in := f.given()
 	if len(in) == 0 {
 		return errors.New("the graph has no input")
+	}
+	for _, v := range in {
+		n := 1
+		for i, d := range v.Shape {
+			if d.Size > maxSide {
+				return fmt.Errorf("input %s: there may be %d of a dimension", Describe(v), maxSide)
+			}
+			if i > 0 && d.Size > 0 {
+				if n *= int(d.Size); n > maxNumbers {
+					return fmt.Errorf("input %s: there may be %d numbers", Describe(v), maxNumbers)
+				}
+			}
+		}
 	}
 	if d := in[0].Shape; len(d) > 0 && d[0].Size > 0 {
 		f.madeFor = int(d[0].Size)
@@ -142,7 +154,7 @@ func (f *File) findInputs() error {
 	case len(in) == 1 && v.DType.IsFloat() && len(v.Shape) == 4:
 		f.Images = imagesOf(v)
 	case len(in) == 1 && v.DType.IsFloat() && len(v.Shape) == 2:
-		f.Vector, f.width = v.Name, int(v.Shape[1].Size)
+		f.Vector, f.width = v.Name, int(max(v.Shape[1].Size, 0))
 	case !v.DType.IsFloat() && len(v.Shape) == 2:
 		return f.findTexts(in)
 	default:
@@ -154,6 +166,9 @@ func (f *File) findInputs() error {
 	}
 	return nil
 }
+
+// maxSide bounds each dimension of an input.
+const maxSide = 1 << 20
 
 // imagesOf tells N x C x H x W from N x H x W x C by where the channels are.
 func imagesOf(v *onnx.Value) *Images {
@@ -219,20 +234,24 @@ func Describe(v *onnx.Value) string {
 	return s
 }
 
-// maker returns the node that writes a name, nil for none.
-func maker(nodes []*onnx.Node, name string) *onnx.Node {
+// makersOf are nodes by the names of their results.
+func makersOf(nodes []*onnx.Node) map[string]*onnx.Node {
+	list := make(map[string]*onnx.Node, len(nodes))
 	for _, n := range nodes {
-		if slices.Contains(n.Outputs, name) {
-			return n
+		for _, name := range n.Outputs {
+			if name != "" {
+				list[name] = n
+			}
 		}
 	}
-	return nil
+	return list
 }
 
 // openEnd moves the output before a closing softmax, which is no part of what is trained.
 func (f *File) openEnd() {
+	makers := makersOf(f.Graph.Nodes)
 	for name := f.output; ; {
-		n := maker(f.Graph.Nodes, name)
+		n := makers[name]
 		if n == nil || len(n.Inputs) == 0 {
 			return
 		}

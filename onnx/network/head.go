@@ -29,7 +29,7 @@ func (f *File) findHead() {
 	f.behind = map[string]bool{}
 	for range 16 {
 		f.behind[name] = true
-		n := maker(f.nodes, name)
+		n := f.makers[name]
 		if n == nil || len(n.Inputs) == 0 {
 			return
 		}
@@ -66,13 +66,7 @@ func (f *File) findHead() {
 }
 
 // parameter returns one by name, nil for none.
-func (f *File) parameter(name string) *parameter {
-	i := slices.IndexFunc(f.parameters, func(p *parameter) bool { return p.name == name })
-	if i < 0 {
-		return nil
-	}
-	return f.parameters[i]
-}
+func (f *File) parameter(name string) *parameter { return f.named[name] }
 
 func (f *File) headOf(n *onnx.Node, bias string) *Head {
 	if len(n.Inputs) < 2 {

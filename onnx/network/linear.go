@@ -318,8 +318,9 @@ func parseEinsum(equation string, in []*value) (terms [][]rune, result []rune, e
 		terms = append(terms, letters)
 	}
 	if explicit {
-		if result, _, _ = einsumLetters(right, -most-1); result == nil {
-			result = []rune{}
+		var ok bool
+		if result, _, ok = einsumLetters(right, -most-1); !ok {
+			return nil, nil, bad
 		}
 	} else {
 		for i := most; i > 0; i-- {
@@ -331,8 +332,8 @@ func parseEinsum(equation string, in []*value) (terms [][]rune, result []rune, e
 			}
 		}
 	}
-	for _, l := range result {
-		if count[l] == 0 {
+	for i, l := range result {
+		if count[l] == 0 || slices.Contains(result[:i], l) {
 			return nil, nil, bad
 		}
 	}

@@ -48,8 +48,6 @@ func entry(path string) (models.Entry, error) {
 func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
 	n := Options{Input: o.Input, BGR: o.BGR, Restore: o.Restore}
 	switch {
-	case o.NewHead && f.Head == nil:
-		b.Fail("no layer of the file is known to make the outputs, so that none can begin anew: the last Gemm, MatMul or 1x1 convolution before the output would be")
 	case o.NewHead:
 		n.Classes = o.Classes
 	case f.Head != nil && o.Classes != f.Head.Classes:

@@ -242,6 +242,9 @@ func (b *builder) repeatedBatch(v, other *value, axis int) (*value, error) {
 
 func split(b *builder, n *node) ([]*value, error) {
 	x, err := n.input(0)
+	if err == nil {
+		x, err = b.lively(x)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +279,9 @@ func gather(b *builder, n *node, x *value) (*value, error) {
 	index, err := n.input(1)
 	if err != nil {
 		return nil, err
+	}
+	if index.dtype.IsFloat() {
+		return nil, fmt.Errorf("indices of %v", index.dtype)
 	}
 	if index, err = b.hosted(index); err != nil {
 		return nil, err
@@ -357,7 +363,7 @@ func (b *builder) expandTo(x *value, shape []int) (*value, error) {
 			return nil, err
 		}
 	}
-	if err := fits(shape); err != nil {
+	if err := b.fits(shape); err != nil {
 		return nil, err
 	}
 	dims, from := (&value{shape: shape, order: x.order}).memory(), x.slot

@@ -11,6 +11,8 @@ package network
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx"
@@ -50,6 +52,10 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 	if o.BGR && (f.Images == nil || f.Images.channels != 3) {
 		b.Fail("channels of images can't be exchanged: the network takes no images of three channels")
 	}
+	if o.Classes > 0 && f.Head == nil {
+		b.Fail("no layer of the file is known to make the outputs, so that none can begin anew: the last Gemm, MatMul or 1x1 convolution before the output would be")
+		return n
+	}
 	for _, p := range f.parameters {
 		if err := n.addParam(b, p); err != nil {
 			b.Fail("%v", err)
@@ -75,6 +81,14 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 	return n
 }
 
+// checkName returns an error for a name that messages could not show.
+func checkName(name string) error {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("the name of tensor %s can't be printed: rename it", onnx.Show(name))
+	}
+	return nil
+}
+
 // addParam makes a parameter of a tensor of the file.
 func (n *Network) addParam(b nn.Builder, p *parameter) error {
 	if n.options.Classes > 0 && n.Head != nil && slices.Contains(n.Head.names(), p.name) {
@@ -82,6 +96,9 @@ func (n *Network) addParam(b nn.Builder, p *parameter) error {
 		return nil
 	}
 	values, err := p.tensor.Floats()
+	if err == nil {
+		err = checkName(p.name)
+	}
 	if err != nil {
 		return err
 	}
@@ -151,7 +168,7 @@ func (n *Network) plan(batch int, shape []int) (*plan, error) {
 			continue
 		}
 		if err := b.take(node); err != nil {
-			return nil, fmt.Errorf("node %s: %w", node.Label(), err)
+			return nil, atNode(node, err)
 		}
 	}
 	b.node = nil
@@ -182,6 +199,24 @@ func (n *Network) plan(batch int, shape []int) (*plan, error) {
 	return b.plan, nil
 }
 
+// atNode is an error of a node. What it lists may be as long as the file wants.
+func atNode(n *onnx.Node, err error) error {
+	const most = 400
+	if s := err.Error(); len(s) > most {
+		err = brief{strings.ToValidUTF8(s[:most], "") + " ...", err}
+	}
+	return fmt.Errorf("node %s: %w", n.Label(), err)
+}
+
+// brief is an error with less text.
+type brief struct {
+	text string
+	error
+}
+
+func (b brief) Error() string { return b.text }
+func (b brief) Unwrap() error { return b.error }
+
 // begin sets the values that are there before the first node: inputs, parameters, constants.
 func (b *builder) begin(batch int, shape []int) error {
 	n := b.net
@@ -193,6 +228,7 @@ func (b *builder) begin(batch int, shape []int) error {
 			v.order = kernelOrder
 		}
 		b.values[p.name] = v
+		b.largest = max(b.largest, p.tensor.Len())
 	}
 	for name, t := range n.constants {
 		a, err := array.Of(t)
@@ -247,7 +283,7 @@ func (b *builder) compute(c *node, any, live bool) ([]*value, error) {
 				in[i] = v.known
 			}
 		}
-		out, err := array.Eval(c.Node, c.opset, in)
+		out, err := b.eval(c, in)
 		if err == nil {
 			return b.fixedAll(out)
 		}
@@ -267,6 +303,22 @@ func (b *builder) compute(c *node, any, live bool) ([]*value, error) {
 		return nil, errUnsupported
 	}
 	return b.onHost(c)
+}
+
+// eval computes a node on arrays, all of which together may not take for ever.
+func (b *builder) eval(c *node, in []*array.Array) ([]*array.Array, error) {
+	const most = 1 << 30 // elements that are read
+	if c.Op != "Shape" && c.Op != "Size" {
+		for _, a := range in {
+			if a != nil {
+				b.read += a.Len()
+			}
+		}
+	}
+	if b.read > most {
+		return nil, fmt.Errorf("the constants of the graph are computed of more than %d elements", most)
+	}
+	return array.Eval(c.Node, c.opset, in)
 }
 
 func (b *builder) fixedAll(list []*array.Array) (out []*value, err error) {
@@ -300,7 +352,7 @@ func (b *builder) onHost(c *node) ([]*value, error) {
 		}
 		in[i], stand[i] = h, h.known
 	}
-	out, err := array.Eval(c.Node, c.opset, stand)
+	out, err := b.eval(c, stand)
 	if err != nil {
 		return nil, err
 	}

@@ -286,7 +286,10 @@ func rmsNorm(b *builder, n *node, x *value) (*value, error) {
 }
 
 func instanceNorm(b *builder, n *node, x *value) (*value, error) {
-	return b.groups(n, x, x.shape[min(1, len(x.shape)-1)])
+	if len(x.shape) < 2 {
+		return nil, fmt.Errorf("shape %v has no channels", x.shape)
+	}
+	return b.groups(n, x, x.shape[1])
 }
 
 func groupNorm(b *builder, n *node, x *value) (*value, error) {

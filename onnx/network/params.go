@@ -97,8 +97,11 @@ func (f *File) findParameters() error {
 			f.normalized = append(f.normalized, n)
 		}
 	}
+	f.named = map[string]*parameter{}
+	kernels := f.kernels()
 	for _, name := range order {
-		f.parameters = append(f.parameters, &parameter{name: name, tensor: tensors[name], kernel: f.isKernel(name, tensors[name])})
+		p := &parameter{name: name, tensor: tensors[name], kernel: kernels[name] && len(tensors[name].Dims) == 4}
+		f.parameters, f.named[name] = append(f.parameters, p), p
 	}
 	f.constants = map[string]*onnx.Tensor{}
 	for name, t := range tensors {
@@ -107,6 +110,7 @@ func (f *File) findParameters() error {
 		}
 	}
 	f.nodes = slices.DeleteFunc(f.nodes, func(n *onnx.Node) bool { return len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil })
+	f.makers = makersOf(f.nodes)
 	return nil
 }
 
@@ -142,19 +146,18 @@ func isMask(t *onnx.Tensor) bool {
 	return low <= -50 && !slices.ContainsFunc(v, func(x float32) bool { return x != 0 && x != low }) || math.IsInf(float64(low), -1)
 }
 
-// isKernel reports whether a tensor is read as the weight of convolutions alone.
-func (f *File) isKernel(name string, t *onnx.Tensor) bool {
-	if len(t.Dims) != 4 {
-		return false
-	}
+// kernels are the tensors that are read as the weight of convolutions alone.
+func (f *File) kernels() map[string]bool {
+	list := map[string]bool{}
 	for _, n := range f.nodes {
 		for i, in := range n.Inputs {
-			if in == name && !(i == 1 && (n.Op == "Conv" || n.Op == "ConvTranspose")) {
-				return false
+			is := i == 1 && (n.Op == "Conv" || n.Op == "ConvTranspose")
+			if was, read := list[in]; !read || was {
+				list[in] = is
 			}
 		}
 	}
-	return true
+	return list
 }
 
 // copied is an initialisation by the file's values.

@@ -28,7 +28,9 @@ func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, output string) []*onn
 			p.readers[name]++
 		}
 		for _, name := range n.Outputs {
-			p.makers[name] = &c
+			if name != "" {
+				p.makers[name] = &c
+			}
 		}
 	}
 	for _, v := range g.Outputs {
@@ -52,10 +54,11 @@ func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, output string) []*onn
 	return slices.DeleteFunc(p.nodes, func(n *onnx.Node) bool { return p.gone[n] })
 }
 
-// by returns the node of an operator that writes a name which one node alone reads.
+// by returns the node of an operator whose first result is a name that one node alone reads. It
+// has an input.
 func (p *patterns) by(name, op string) *onnx.Node {
 	n := p.makers[name]
-	if n == nil || n.Op != op || n.Domain != "" || p.readers[name] != 1 || p.gone[n] {
+	if n == nil || n.Op != op || n.Domain != "" || p.readers[name] != 1 || p.gone[n] || n.Outputs[0] != name || len(n.Inputs) == 0 {
 		return nil
 	}
 	return n
@@ -351,6 +354,9 @@ func (p *patterns) overLast(n *onnx.Node) bool {
 
 // normReLU is ReLU behind batch normalisation, with another tensor added between or not.
 func (p *patterns) normReLU(n *onnx.Node) {
+	if len(n.Inputs) != 1 {
+		return
+	}
 	res := ""
 	in := n.Inputs[0]
 	var gone []*onnx.Node

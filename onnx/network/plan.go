@@ -115,14 +115,16 @@ func channelsLast(rank int) []int {
 
 // A builder makes a plan.
 type builder struct {
-	net    *Network
-	opset  int
-	plan   *plan
-	values map[string]*value
-	node   *onnx.Node
-	spent  int // elements of arrays so far
-	batch  int
-	once   bool // the plan is run once, in mode Eval
+	net     *Network
+	opset   int
+	plan    *plan
+	values  map[string]*value
+	node    *onnx.Node
+	spent   int // elements of arrays so far
+	read    int // elements that these are made of
+	largest int // elements of a parameter
+	batch   int
+	once    bool // the plan is run once, in mode Eval
 }
 
 // maxSpent bounds the elements of all arrays of a plan.
@@ -151,16 +153,17 @@ func (b *builder) name() string {
 
 // tensor makes a live value of what a step computes.
 func (b *builder) tensor(shape, order []int, reads []*value, run func(m *machine) *tensor.Tensor) (*value, error) {
-	if err := fits(shape); err != nil {
+	if err := b.fits(shape); err != nil {
 		return nil, err
 	}
 	return &value{dtype: onnx.Float, shape: shape, live: true, order: order, slot: b.do(reads, run)}, nil
 }
 
-// maxNumbers bounds the elements of a tensor.
-const maxNumbers = 1 << 32
+// maxNumbers bounds the elements of a tensor, for each example of a minibatch: what files of a few
+// bytes may ask for.
+const maxNumbers = 1 << 27
 
-func fits(shape []int) error {
+func (b *builder) fits(shape []int) error {
 	if len(shape) > tensor.MaxRank {
 		return fmt.Errorf("a tensor of shape %v; there may be %d dimensions", shape, tensor.MaxRank)
 	}
@@ -169,7 +172,7 @@ func fits(shape []int) error {
 		if d <= 0 {
 			return fmt.Errorf("a tensor of shape %v, which is empty, is %w", shape, errUnsupported)
 		}
-		if n > maxNumbers/d {
+		if n > max(maxNumbers*max(b.batch, 1), b.largest)/d {
 			return fmt.Errorf("a tensor of shape %v is too large", shape)
 		}
 		n *= d
@@ -182,7 +185,7 @@ func (b *builder) lively(v *value) (*value, error) {
 	if v.live {
 		return v, nil
 	}
-	if err := fits(v.shape); err != nil {
+	if err := b.fits(v.shape); err != nil {
 		return nil, err
 	}
 	dims := slices.Clone(v.shape)
@@ -293,7 +296,7 @@ func (v *value) long(order []int) (list []int) {
 
 // seen returns a live value's memory under other dimensions.
 func (b *builder) seen(v *value, shape, order []int) (*value, error) {
-	if err := fits(shape); err != nil {
+	if err := b.fits(shape); err != nil {
 		return nil, err
 	}
 	out := &value{dtype: v.dtype, shape: shape, live: true, order: order, param: v.param}

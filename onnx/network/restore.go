@@ -44,7 +44,7 @@ func (f *File) restorable() (list []*onnx.Node) {
 func (f *File) isGate(n *onnx.Node) bool {
 	name := n.Inputs[0]
 	for range 8 {
-		m := maker(f.nodes, name)
+		m := f.makers[name]
 		if m == nil || len(m.Inputs) == 0 {
 			return false
 		}

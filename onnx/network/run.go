@@ -43,7 +43,7 @@ func Run(m *onnx.Model, in []*array.Array) ([]*array.Array, error) {
 	}
 	for _, n := range m.Graph.Nodes {
 		if err := b.take(n); err != nil {
-			return nil, fmt.Errorf("node %s: %w", n.Label(), err)
+			return nil, atNode(n, err)
 		}
 	}
 	b.node = nil

@@ -23,6 +23,9 @@ func untie(m *onnx.Model) {
 			names[name] = true
 		}
 	}
+	for _, v := range g.Inputs {
+		names[v.Name] = true
+	}
 	tensors := map[string]*onnx.Tensor{}
 	for _, t := range g.Initializers {
 		tensors[t.Name], names[t.Name] = t, true
@@ -34,7 +37,7 @@ func untie(m *onnx.Model) {
 		changed := false
 		for i, name := range n.Inputs {
 			t := tensors[name]
-			if t == nil || readers[name] < 2 || !vectorAt(n, i) || !isUniform(t) || sharedLayer(n, i, readers, tensors) {
+			if t == nil || readers[name] < 2 || !isStatistic(n, i) && (!vectorAt(n, i) || !isUniform(t) || sharedLayer(n, i, readers, tensors)) {
 				continue
 			}
 			if seen[name]++; seen[name] == 1 {
@@ -55,6 +58,10 @@ func untie(m *onnx.Model) {
 		}
 	}
 }
+
+// isStatistic reports whether an input is what a batch normalisation keeps: a layer that is applied
+// several times has its own in each place.
+func isStatistic(n *onnx.Node, i int) bool { return n.Op == "BatchNormalization" && i >= 3 }
 
 // vectorAt reports whether an input is where layers have a scale, a bias or statistics.
 func vectorAt(n *onnx.Node, i int) bool {

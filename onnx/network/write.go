@@ -36,7 +36,9 @@ func (n *Network) Export(theta []float32) (*onnx.Model, error) {
 // A writer puts values in the places of a file.
 type writer struct {
 	*Network
-	values map[string]*onnx.Tensor
+	values     map[string]*onnx.Tensor
+	tailShapes map[string]bool // tensors that are the shape of a Reshape behind a new head
+	outputs    map[string]bool
 }
 
 func (w *writer) model() *onnx.Model {
@@ -44,6 +46,7 @@ func (w *writer) model() *onnx.Model {
 	g := *m.Graph
 	m.Graph = &g
 	m.Metadata = slices.Clone(m.Metadata)
+	w.findTail()
 	g.Nodes, g.Initializers, g.Inputs = nil, nil, slices.Clone(g.Inputs)
 	for _, t := range w.Graph.Initializers {
 		if v := w.values[t.Name]; v != nil {
@@ -71,7 +74,7 @@ func (w *writer) model() *onnx.Model {
 		g.Values = w.otherClasses(g.Values)
 		g.Inputs = w.otherClasses(g.Inputs) // of versions that list initializers there
 		for i, t := range g.Initializers {
-			if w.values[t.Name] == nil && w.isTailShape(t.Name) {
+			if w.values[t.Name] == nil && w.tailShapes[t.Name] {
 				g.Initializers[i] = w.otherSize(t)
 			}
 		}
@@ -127,7 +130,19 @@ func (w *writer) valueOf(node *onnx.Node) *onnx.Tensor {
 // behindHead reports whether a value is computed behind the new head, so that its size follows
 // the classes.
 func (w *writer) behindHead(name string) bool {
-	return w.behind[name] || name == w.Head.Node.Outputs[0] || slices.ContainsFunc(w.Graph.Outputs, func(v *onnx.Value) bool { return v.Name == name })
+	return w.behind[name] || name == w.Head.Node.Outputs[0] || w.outputs[name]
+}
+
+func (w *writer) findTail() {
+	w.tailShapes, w.outputs = map[string]bool{}, map[string]bool{}
+	for _, node := range w.Graph.Nodes {
+		if node.Op == "Reshape" && len(node.Inputs) > 1 && w.behind[node.Outputs[0]] {
+			w.tailShapes[node.Inputs[1]] = true
+		}
+	}
+	for _, v := range w.Graph.Outputs {
+		w.outputs[v.Name] = true
+	}
 }
 
 // otherClasses are descriptions of values with the new number of classes.
@@ -155,16 +170,6 @@ func (w *writer) otherClasses(list []*onnx.Value) (out []*onnx.Value) {
 	return out
 }
 
-// isTailShape reports whether a tensor is the shape of a Reshape behind the head.
-func (w *writer) isTailShape(name string) bool {
-	for _, node := range w.Graph.Nodes {
-		if node.Op == "Reshape" && len(node.Inputs) > 1 && node.Inputs[1] == name && w.behind[node.Outputs[0]] {
-			return true
-		}
-	}
-	return false
-}
-
 // otherSize is a shape with the new number of classes.
 func (w *writer) otherSize(t *onnx.Tensor) *onnx.Tensor {
 	v, err := t.Ints()
@@ -181,7 +186,7 @@ func (w *writer) otherSize(t *onnx.Tensor) *onnx.Tensor {
 
 // resized changes a node that is a shape of a Reshape behind a new head.
 func (w *writer) resized(node *onnx.Node) *onnx.Node {
-	if w.options.Classes == 0 || node.Op != "Constant" || len(node.Outputs) != 1 || !w.isTailShape(node.Outputs[0]) {
+	if w.options.Classes == 0 || node.Op != "Constant" || len(node.Outputs) != 1 || !w.tailShapes[node.Outputs[0]] {
 		return node
 	}
 	a := node.Attr("value")
