@@ -8,6 +8,7 @@ type ConvRate struct {
 	Pass      string  `json:"pass"` // forward, data or weights
 	Algorithm string  `json:"algorithm"`
 	Peak      float64 `json:"peak"`
+	Bytes     float64 `json:"bytes"` // of both images and the weights
 	Rate
 }
 
@@ -67,7 +68,7 @@ func Convolutions(direct bool, repeats int) ([]ConvRate, error) {
 				return nil, err
 			}
 			r := rate(t, float64(s.Flops()))
-			all = append(all, ConvRate{Conv: s, Pass: pass.name, Algorithm: s.Algorithm().String(), Rate: r, Peak: r.GFLOPS / peak.GFLOPS})
+			all = append(all, ConvRate{Conv: s, Pass: pass.name, Algorithm: s.Algorithm().String(), Rate: r, Peak: r.GFLOPS / peak.GFLOPS, Bytes: 4 * float64(len(x)+len(w)+len(y))})
 		}
 	}
 	return all, nil

@@ -157,13 +157,13 @@ func newBenchConv() *cobra.Command {
 
 func printConv(w io.Writer, all []bench.ConvRate) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "batch\tsize\tin\tout\tkernel\tstride\tgroups\tpass\talgorithm\tGFLOP/s\tof peak\tms\t")
+	fmt.Fprintln(t, "batch\tsize\tin\tout\tkernel\tstride\tgroups\tpass\talgorithm\tGFLOP/s\tof peak\tGB/s\tms\t")
 	for _, r := range all {
-		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%.0f\t%.0f%%\t%.2f\t\n",
-			r.N, r.H, r.C, r.O, r.KH, max(r.Strides[0], 1), max(r.Groups, 1), r.Pass, r.Algorithm, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%.0f\t%.0f%%\t%.0f\t%.2f\t\n",
+			r.N, r.H, r.C, r.O, r.KH, max(r.Strides[0], 1), max(r.Groups, 1), r.Pass, r.Algorithm, r.GFLOPS, 100*r.Peak, r.Bytes/r.MedianS/1e9, 1e3*r.MedianS)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "GFLOP/s count the operations of a direct computation, which Winograd's algorithm does not need all of.\n%s, %d threads\n", all[0].Level, all[0].Threads)
+	fmt.Fprintf(w, "GFLOP/s count the operations of a direct computation, which Winograd's algorithm does not need all of; GB/s the images and weights, once.\n%s, %d threads\n", all[0].Level, all[0].Threads)
 }
 
 // addWorkload adds the flags of what a step is taken on.

@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/monge-ml/monge/internal/par"
+import (
+	"unsafe"
+
+	"github.com/monge-ml/monge/internal/par"
+)
 
 // Convolutions in small groups, depthwise ones above all. Each lane of a vector is an output
 // channel, and sees the input channels of its own group, one after the other: the input is
@@ -48,6 +52,8 @@ const (
 	lanesElems = 24 << 10
 	// groupElems is the same for groups, in which each element is used more often.
 	groupElems = 64 << 10
+	// fetchedElems is how much input of a unit stays in the L2 cache beside that of the next one.
+	fetchedElems = 80 << 10
 	// lanesUnits is about how many pieces there should be.
 	lanesUnits = 64
 )
@@ -117,10 +123,12 @@ type lanesScratch struct {
 
 var lanesScratchs scratchStash[lanesScratch]
 
-// begin returns the planes of a unit whose output begins at a row, with zeros around the
-// image.
-func (g *lanesGrid) begin(s *lanesScratch, row int) []float32 {
+// begin returns the planes of a unit whose output begins at a row of an image, with zeros
+// around the image.
+func (g *lanesGrid) begin(s *lanesScratch, image, row int) []float32 {
 	x := aligned(&s.bufX, g.size())
+	row0 := image*g.srcH + (row+g.rows)*g.strides[0] + g.first[0] + g.span[0]
+	s.copy.fetch, s.copy.step = g.next(g.src, row0*g.srcW*g.srcC)
 	pitch := g.planeW * g.width
 	for p := range g.inPer * g.planes {
 		lo, hi, _ := g.phase(0, p%g.planes/g.strides[1], row, g.srcH, g.planeH)
@@ -137,6 +145,18 @@ func (g *lanesGrid) begin(s *lanesScratch, row int) []float32 {
 		}
 	}
 	return x
+}
+
+// next returns from where to fetch what the next unit needs of an array, and the step for each
+// pixel of a block. A block takes some channels of each pixel, which no CPU foresees; while it is
+// copied, all channels of the next rows come in the order of memory.
+func (g *lanesGrid) next(x []float32, at int) (from uintptr, step int) {
+	if g.inPer > 1 || at >= len(x) || g.rows*g.strides[0]*g.srcW*g.srcC > fetchedElems {
+		at, step = 0, 0
+	} else {
+		step = 64
+	}
+	return uintptr(unsafe.Pointer(&x[at])), step
 }
 
 // fill copies what a block sees into the planes.
@@ -304,9 +324,10 @@ func (j *convLanes) pack(s *lanesScratch, block int) {
 
 // unit does some rows of an image for perUnit blocks.
 func (j *convLanes) unit(s *lanesScratch, image, row, block int) {
-	x := j.begin(s, row)
+	x := j.begin(s, image, row)
 	t := &s.tile
 	t.xRow, t.yRow, t.yPixel, t.add = 4*j.planeW*j.width, 4*j.dstRow, 4*j.dstPixel, flag(j.add)
+	t.fetch, t.step = j.next(j.dst, image*j.dstImage+(row+j.rows)*j.dstRow)
 	for end := min(block+j.perUnit, j.blocks); block < end; block++ {
 		j.fill(s, x, image, row, block)
 		w := j.packed[block*j.weights*j.width:][:j.weights*j.width]

@@ -11,8 +11,10 @@ type lanesTile struct {
 	taps         *lanesTap
 	count, rows  int
 	xRow, yRow   int
-	yPixel, tail int // tail lanes of y are there
-	add          int // whether to add to y
+	yPixel, tail int     // tail lanes of y are there
+	add          int     // whether to add to y
+	fetch        uintptr // what comes next, moved on by step with each pixel
+	step         int
 }
 
 // lanesSums is a call that adds to sums, a vector for each of up to sumsTaps offsets, the
@@ -22,7 +24,9 @@ type lanesSums struct {
 	rows, pixels int
 	xRow, dyRow  int // added after the pixels of a row
 	dyPixel      int
-	tail         int // lanes of dy
+	tail         int     // lanes of dy
+	fetch        uintptr // what comes next, moved on by step with each pixel
+	step         int
 	offsets      [sumsTaps]int
 }
 
@@ -36,6 +40,8 @@ type lanesCopy struct {
 	index          *int32
 	count          int // vectors in index
 	plane          int
+	fetch          uintptr // what comes next, moved on by step with each pixel
+	step           int
 }
 
 const (

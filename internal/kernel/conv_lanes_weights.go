@@ -65,9 +65,12 @@ func (j *convLanesWeights) Do(seat, i int) {
 	units := j.images * j.rowBlocks
 	for u := slice * units / j.slices; u < (slice+1)*units/j.slices; u++ {
 		image, row := u/j.rowBlocks, u%j.rowBlocks*j.rows
-		x := j.begin(s, row)
+		x := j.begin(s, image, row)
+		var step int
+		s.sums.fetch, step = j.next(j.dy, (image*j.outH+row+j.rows)*j.outW*j.dstC)
 		for block := first; block < last; block++ {
 			j.fill(s, x, image, row, block)
+			s.sums.step = step
 			j.block(s, x, j.sums(slice, block), image, row, block)
 		}
 	}
@@ -85,6 +88,7 @@ func (j *convLanesWeights) block(s *lanesScratch, x, sums []float32, image, row,
 	for q := range n {
 		lo, hi := q*j.weights/n, (q+1)*j.weights/n
 		j.lanesSumsRun(c, j.taps[lo:hi], j.width, x, dy, sums[lo*j.width:])
+		c.step = 0 // fetched once
 	}
 	c.x, c.dy, c.sums = nil, nil, nil
 }

@@ -23,7 +23,7 @@ DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func lanes1AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes1AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -31,22 +31,25 @@ TEXT ·lanes1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), SI
+	MOVQ 88(AX), DI
 
 row:
-	VXORPS Y0, Y0, Y0
-	MOVQ   24(AX), DI
-	MOVQ   32(AX), R8
-	TESTQ  R8, R8
-	JEQ    summed
+	PREFETCHT1 (DI)
+	ADDQ       96(AX), DI
+	VXORPS     Y0, Y0, Y0
+	MOVQ       24(AX), R8
+	MOVQ       32(AX), R9
+	TESTQ      R9, R9
+	JEQ        summed
 
 tap:
-	MOVQ        (DI), R9
-	MOVQ        8(DI), R10
-	ADDQ        $0x10, DI
-	ADDQ        CX, R9
-	VMOVUPS     (BX)(R10*1), Y1
-	VFMADD231PS (R9), Y1, Y0
-	DECQ        R8
+	MOVQ        (R8), R10
+	MOVQ        8(R8), R11
+	ADDQ        $0x10, R8
+	ADDQ        CX, R10
+	VMOVUPS     (BX)(R11*1), Y1
+	VFMADD231PS (R10), Y1, Y0
+	DECQ        R9
 	JNE         tap
 
 summed:
@@ -54,39 +57,40 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, DI
-	VADDPS (DI), Y0, Y0
+	MOVQ   DX, R8
+	VADDPS (R8), Y0, Y0
 
 add:
-	MOVQ    DX, DI
-	VMOVUPS Y0, (DI)
+	MOVQ    DX, R8
+	VMOVUPS Y0, (R8)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), DI
-	LEAQ       tailMasks<>+0(SB), R8
-	NEGQ       DI
-	VMOVUPS    32(R8)(DI*4), Y1
+	MOVQ       72(AX), R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y1
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, DI
-	VMASKMOVPS (DI), Y1, Y2
+	MOVQ       DX, R8
+	VMASKMOVPS (R8), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
 addPart:
-	MOVQ       DX, DI
-	VMASKMOVPS Y0, Y1, (DI)
+	MOVQ       DX, R8
+	VMASKMOVPS Y0, Y1, (R8)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ SI
 	JNE  row
+	MOVQ DI, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes2AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes2AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -94,24 +98,29 @@ TEXT ·lanes2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y2
-	VFMADD231PS (R10), Y2, Y0
-	VFMADD231PS 32(R10), Y2, Y1
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y2
+	VFMADD231PS (R11), Y2, Y0
+	VFMADD231PS 32(R11), Y2, Y1
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -119,48 +128,49 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y2
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y2
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y2, Y3
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y2, Y3
 	VADDPS     Y3, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y2, Y3
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y2, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y2, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y2, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y2, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes3AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes3AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -168,26 +178,33 @@ TEXT ·lanes3AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y3
-	VFMADD231PS (R10), Y3, Y0
-	VFMADD231PS 32(R10), Y3, Y1
-	VFMADD231PS 64(R10), Y3, Y2
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y3
+	VFMADD231PS (R11), Y3, Y0
+	VFMADD231PS 32(R11), Y3, Y1
+	VFMADD231PS 64(R11), Y3, Y2
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -195,57 +212,58 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y3
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y3
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y3, Y4
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y3, Y4
 	VADDPS     Y4, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y3, Y4
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y3, Y4
 	VADDPS     Y4, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y3, Y4
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y3, Y4
 	VADDPS     Y4, Y2, Y2
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y3, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y3, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y3, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y3, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y3, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y3, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes4AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes4AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -253,28 +271,37 @@ TEXT ·lanes4AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y4
-	VFMADD231PS (R10), Y4, Y0
-	VFMADD231PS 32(R10), Y4, Y1
-	VFMADD231PS 64(R10), Y4, Y2
-	VFMADD231PS 96(R10), Y4, Y3
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y4
+	VFMADD231PS (R11), Y4, Y0
+	VFMADD231PS 32(R11), Y4, Y1
+	VFMADD231PS 64(R11), Y4, Y2
+	VFMADD231PS 96(R11), Y4, Y3
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -282,66 +309,67 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y4
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y4
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y4, Y5
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y4, Y5
 	VADDPS     Y5, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y4, Y5
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y4, Y5
 	VADDPS     Y5, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y4, Y5
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y4, Y5
 	VADDPS     Y5, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y4, Y5
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y4, Y5
 	VADDPS     Y5, Y3, Y3
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y4, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y4, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y4, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y4, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y4, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y4, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y4, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y4, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes5AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes5AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -349,30 +377,41 @@ TEXT ·lanes5AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y5
-	VFMADD231PS (R10), Y5, Y0
-	VFMADD231PS 32(R10), Y5, Y1
-	VFMADD231PS 64(R10), Y5, Y2
-	VFMADD231PS 96(R10), Y5, Y3
-	VFMADD231PS 128(R10), Y5, Y4
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y5
+	VFMADD231PS (R11), Y5, Y0
+	VFMADD231PS 32(R11), Y5, Y1
+	VFMADD231PS 64(R11), Y5, Y2
+	VFMADD231PS 96(R11), Y5, Y3
+	VFMADD231PS 128(R11), Y5, Y4
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -380,75 +419,76 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y5
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y5
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y5, Y6
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y5, Y6
 	VADDPS     Y6, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y5, Y6
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y5, Y6
 	VADDPS     Y6, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y5, Y6
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y5, Y6
 	VADDPS     Y6, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y5, Y6
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y5, Y6
 	VADDPS     Y6, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y5, Y6
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y5, Y6
 	VADDPS     Y6, Y4, Y4
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y5, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y5, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y5, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y5, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y5, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y5, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y5, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y5, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y5, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y5, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes6AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes6AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -456,32 +496,45 @@ TEXT ·lanes6AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y6
-	VFMADD231PS (R10), Y6, Y0
-	VFMADD231PS 32(R10), Y6, Y1
-	VFMADD231PS 64(R10), Y6, Y2
-	VFMADD231PS 96(R10), Y6, Y3
-	VFMADD231PS 128(R10), Y6, Y4
-	VFMADD231PS 160(R10), Y6, Y5
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y6
+	VFMADD231PS (R11), Y6, Y0
+	VFMADD231PS 32(R11), Y6, Y1
+	VFMADD231PS 64(R11), Y6, Y2
+	VFMADD231PS 96(R11), Y6, Y3
+	VFMADD231PS 128(R11), Y6, Y4
+	VFMADD231PS 160(R11), Y6, Y5
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -489,84 +542,85 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y6
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y6
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y6, Y7
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y6, Y7
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y6, Y7
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y6, Y7
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y6, Y7
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y6, Y7
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y6, Y7
 	VADDPS     Y7, Y5, Y5
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y6, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y6, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y6, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y6, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y6, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y6, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y6, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y6, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y6, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y6, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y6, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y6, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes7AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes7AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -574,34 +628,49 @@ TEXT ·lanes7AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y7
-	VFMADD231PS (R10), Y7, Y0
-	VFMADD231PS 32(R10), Y7, Y1
-	VFMADD231PS 64(R10), Y7, Y2
-	VFMADD231PS 96(R10), Y7, Y3
-	VFMADD231PS 128(R10), Y7, Y4
-	VFMADD231PS 160(R10), Y7, Y5
-	VFMADD231PS 192(R10), Y7, Y6
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y7
+	VFMADD231PS (R11), Y7, Y0
+	VFMADD231PS 32(R11), Y7, Y1
+	VFMADD231PS 64(R11), Y7, Y2
+	VFMADD231PS 96(R11), Y7, Y3
+	VFMADD231PS 128(R11), Y7, Y4
+	VFMADD231PS 160(R11), Y7, Y5
+	VFMADD231PS 192(R11), Y7, Y6
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -609,93 +678,94 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y7
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y7
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y7, Y8
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y7, Y8
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y7, Y8
 	VADDPS     Y8, Y6, Y6
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y7, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y7, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y7, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y7, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes8AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes8AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -703,36 +773,53 @@ TEXT ·lanes8AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y8
-	VFMADD231PS (R10), Y8, Y0
-	VFMADD231PS 32(R10), Y8, Y1
-	VFMADD231PS 64(R10), Y8, Y2
-	VFMADD231PS 96(R10), Y8, Y3
-	VFMADD231PS 128(R10), Y8, Y4
-	VFMADD231PS 160(R10), Y8, Y5
-	VFMADD231PS 192(R10), Y8, Y6
-	VFMADD231PS 224(R10), Y8, Y7
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y8
+	VFMADD231PS (R11), Y8, Y0
+	VFMADD231PS 32(R11), Y8, Y1
+	VFMADD231PS 64(R11), Y8, Y2
+	VFMADD231PS 96(R11), Y8, Y3
+	VFMADD231PS 128(R11), Y8, Y4
+	VFMADD231PS 160(R11), Y8, Y5
+	VFMADD231PS 192(R11), Y8, Y6
+	VFMADD231PS 224(R11), Y8, Y7
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -740,102 +827,103 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y8
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y8
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y8, Y9
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y8, Y9
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y8, Y9
 	VADDPS     Y9, Y7, Y7
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y8, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y8, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y8, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y8, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes9AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes9AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -843,38 +931,57 @@ TEXT ·lanes9AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y9
-	VFMADD231PS (R10), Y9, Y0
-	VFMADD231PS 32(R10), Y9, Y1
-	VFMADD231PS 64(R10), Y9, Y2
-	VFMADD231PS 96(R10), Y9, Y3
-	VFMADD231PS 128(R10), Y9, Y4
-	VFMADD231PS 160(R10), Y9, Y5
-	VFMADD231PS 192(R10), Y9, Y6
-	VFMADD231PS 224(R10), Y9, Y7
-	VFMADD231PS 256(R10), Y9, Y8
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y9
+	VFMADD231PS (R11), Y9, Y0
+	VFMADD231PS 32(R11), Y9, Y1
+	VFMADD231PS 64(R11), Y9, Y2
+	VFMADD231PS 96(R11), Y9, Y3
+	VFMADD231PS 128(R11), Y9, Y4
+	VFMADD231PS 160(R11), Y9, Y5
+	VFMADD231PS 192(R11), Y9, Y6
+	VFMADD231PS 224(R11), Y9, Y7
+	VFMADD231PS 256(R11), Y9, Y8
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -882,111 +989,112 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y9
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y9
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y9, Y10
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y9, Y10
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y9, Y10
 	VADDPS     Y10, Y8, Y8
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y9, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y9, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y9, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y9, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes10AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes10AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -994,40 +1102,61 @@ TEXT ·lanes10AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y10
-	VFMADD231PS (R10), Y10, Y0
-	VFMADD231PS 32(R10), Y10, Y1
-	VFMADD231PS 64(R10), Y10, Y2
-	VFMADD231PS 96(R10), Y10, Y3
-	VFMADD231PS 128(R10), Y10, Y4
-	VFMADD231PS 160(R10), Y10, Y5
-	VFMADD231PS 192(R10), Y10, Y6
-	VFMADD231PS 224(R10), Y10, Y7
-	VFMADD231PS 256(R10), Y10, Y8
-	VFMADD231PS 288(R10), Y10, Y9
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y10
+	VFMADD231PS (R11), Y10, Y0
+	VFMADD231PS 32(R11), Y10, Y1
+	VFMADD231PS 64(R11), Y10, Y2
+	VFMADD231PS 96(R11), Y10, Y3
+	VFMADD231PS 128(R11), Y10, Y4
+	VFMADD231PS 160(R11), Y10, Y5
+	VFMADD231PS 192(R11), Y10, Y6
+	VFMADD231PS 224(R11), Y10, Y7
+	VFMADD231PS 256(R11), Y10, Y8
+	VFMADD231PS 288(R11), Y10, Y9
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -1035,120 +1164,121 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
-	ADDQ   SI, R8
-	VADDPS (R8), Y9, Y9
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
+	ADDQ   SI, R9
+	VADDPS (R9), Y9, Y9
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y9, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y9, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y10
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y10
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y10, Y11
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y8, Y8
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y10, Y11
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y10, Y11
 	VADDPS     Y11, Y9, Y9
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y10, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y9, Y10, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y10, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y10, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes11AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes11AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -1156,42 +1286,65 @@ TEXT ·lanes11AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y11
-	VFMADD231PS (R10), Y11, Y0
-	VFMADD231PS 32(R10), Y11, Y1
-	VFMADD231PS 64(R10), Y11, Y2
-	VFMADD231PS 96(R10), Y11, Y3
-	VFMADD231PS 128(R10), Y11, Y4
-	VFMADD231PS 160(R10), Y11, Y5
-	VFMADD231PS 192(R10), Y11, Y6
-	VFMADD231PS 224(R10), Y11, Y7
-	VFMADD231PS 256(R10), Y11, Y8
-	VFMADD231PS 288(R10), Y11, Y9
-	VFMADD231PS 320(R10), Y11, Y10
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y11
+	VFMADD231PS (R11), Y11, Y0
+	VFMADD231PS 32(R11), Y11, Y1
+	VFMADD231PS 64(R11), Y11, Y2
+	VFMADD231PS 96(R11), Y11, Y3
+	VFMADD231PS 128(R11), Y11, Y4
+	VFMADD231PS 160(R11), Y11, Y5
+	VFMADD231PS 192(R11), Y11, Y6
+	VFMADD231PS 224(R11), Y11, Y7
+	VFMADD231PS 256(R11), Y11, Y8
+	VFMADD231PS 288(R11), Y11, Y9
+	VFMADD231PS 320(R11), Y11, Y10
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -1199,129 +1352,130 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
-	ADDQ   SI, R8
-	VADDPS (R8), Y9, Y9
-	ADDQ   SI, R8
-	VADDPS (R8), Y10, Y10
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
+	ADDQ   SI, R9
+	VADDPS (R9), Y9, Y9
+	ADDQ   SI, R9
+	VADDPS (R9), Y10, Y10
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y9, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y10, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y10, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y11
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y11
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y11, Y12
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y8, Y8
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y9, Y9
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y11, Y12
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y11, Y12
 	VADDPS     Y12, Y10, Y10
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y9, Y11, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y10, Y11, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y11, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y10, Y11, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes12AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes12AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -1329,44 +1483,69 @@ TEXT ·lanes12AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y12
-	VFMADD231PS (R10), Y12, Y0
-	VFMADD231PS 32(R10), Y12, Y1
-	VFMADD231PS 64(R10), Y12, Y2
-	VFMADD231PS 96(R10), Y12, Y3
-	VFMADD231PS 128(R10), Y12, Y4
-	VFMADD231PS 160(R10), Y12, Y5
-	VFMADD231PS 192(R10), Y12, Y6
-	VFMADD231PS 224(R10), Y12, Y7
-	VFMADD231PS 256(R10), Y12, Y8
-	VFMADD231PS 288(R10), Y12, Y9
-	VFMADD231PS 320(R10), Y12, Y10
-	VFMADD231PS 352(R10), Y12, Y11
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y12
+	VFMADD231PS (R11), Y12, Y0
+	VFMADD231PS 32(R11), Y12, Y1
+	VFMADD231PS 64(R11), Y12, Y2
+	VFMADD231PS 96(R11), Y12, Y3
+	VFMADD231PS 128(R11), Y12, Y4
+	VFMADD231PS 160(R11), Y12, Y5
+	VFMADD231PS 192(R11), Y12, Y6
+	VFMADD231PS 224(R11), Y12, Y7
+	VFMADD231PS 256(R11), Y12, Y8
+	VFMADD231PS 288(R11), Y12, Y9
+	VFMADD231PS 320(R11), Y12, Y10
+	VFMADD231PS 352(R11), Y12, Y11
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -1374,138 +1553,139 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
-	ADDQ   SI, R8
-	VADDPS (R8), Y9, Y9
-	ADDQ   SI, R8
-	VADDPS (R8), Y10, Y10
-	ADDQ   SI, R8
-	VADDPS (R8), Y11, Y11
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
+	ADDQ   SI, R9
+	VADDPS (R9), Y9, Y9
+	ADDQ   SI, R9
+	VADDPS (R9), Y10, Y10
+	ADDQ   SI, R9
+	VADDPS (R9), Y11, Y11
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y9, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y10, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y11, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y11, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y12
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y12
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y12, Y13
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y8, Y8
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y9, Y9
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y10, Y10
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y12, Y13
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y12, Y13
 	VADDPS     Y13, Y11, Y11
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y9, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y10, Y12, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y11, Y12, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y10, Y12, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y11, Y12, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes13AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes13AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -1513,46 +1693,73 @@ TEXT ·lanes13AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y13
-	VFMADD231PS (R10), Y13, Y0
-	VFMADD231PS 32(R10), Y13, Y1
-	VFMADD231PS 64(R10), Y13, Y2
-	VFMADD231PS 96(R10), Y13, Y3
-	VFMADD231PS 128(R10), Y13, Y4
-	VFMADD231PS 160(R10), Y13, Y5
-	VFMADD231PS 192(R10), Y13, Y6
-	VFMADD231PS 224(R10), Y13, Y7
-	VFMADD231PS 256(R10), Y13, Y8
-	VFMADD231PS 288(R10), Y13, Y9
-	VFMADD231PS 320(R10), Y13, Y10
-	VFMADD231PS 352(R10), Y13, Y11
-	VFMADD231PS 384(R10), Y13, Y12
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y13
+	VFMADD231PS (R11), Y13, Y0
+	VFMADD231PS 32(R11), Y13, Y1
+	VFMADD231PS 64(R11), Y13, Y2
+	VFMADD231PS 96(R11), Y13, Y3
+	VFMADD231PS 128(R11), Y13, Y4
+	VFMADD231PS 160(R11), Y13, Y5
+	VFMADD231PS 192(R11), Y13, Y6
+	VFMADD231PS 224(R11), Y13, Y7
+	VFMADD231PS 256(R11), Y13, Y8
+	VFMADD231PS 288(R11), Y13, Y9
+	VFMADD231PS 320(R11), Y13, Y10
+	VFMADD231PS 352(R11), Y13, Y11
+	VFMADD231PS 384(R11), Y13, Y12
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -1560,147 +1767,148 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
-	ADDQ   SI, R8
-	VADDPS (R8), Y9, Y9
-	ADDQ   SI, R8
-	VADDPS (R8), Y10, Y10
-	ADDQ   SI, R8
-	VADDPS (R8), Y11, Y11
-	ADDQ   SI, R8
-	VADDPS (R8), Y12, Y12
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
+	ADDQ   SI, R9
+	VADDPS (R9), Y9, Y9
+	ADDQ   SI, R9
+	VADDPS (R9), Y10, Y10
+	ADDQ   SI, R9
+	VADDPS (R9), Y11, Y11
+	ADDQ   SI, R9
+	VADDPS (R9), Y12, Y12
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y9, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y10, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y11, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y12, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y11, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y12, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y13
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y13
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y13, Y14
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y8, Y8
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y9, Y9
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y10, Y10
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y11, Y11
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y13, Y14
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y13, Y14
 	VADDPS     Y14, Y12, Y12
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y9, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y10, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y11, Y13, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y12, Y13, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y10, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y11, Y13, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y12, Y13, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes14AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanes14AVX2(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -1708,48 +1916,77 @@ TEXT ·lanes14AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	VXORPS     Y13, Y13, Y13
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Y14
-	VFMADD231PS (R10), Y14, Y0
-	VFMADD231PS 32(R10), Y14, Y1
-	VFMADD231PS 64(R10), Y14, Y2
-	VFMADD231PS 96(R10), Y14, Y3
-	VFMADD231PS 128(R10), Y14, Y4
-	VFMADD231PS 160(R10), Y14, Y5
-	VFMADD231PS 192(R10), Y14, Y6
-	VFMADD231PS 224(R10), Y14, Y7
-	VFMADD231PS 256(R10), Y14, Y8
-	VFMADD231PS 288(R10), Y14, Y9
-	VFMADD231PS 320(R10), Y14, Y10
-	VFMADD231PS 352(R10), Y14, Y11
-	VFMADD231PS 384(R10), Y14, Y12
-	VFMADD231PS 416(R10), Y14, Y13
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Y14
+	VFMADD231PS (R11), Y14, Y0
+	VFMADD231PS 32(R11), Y14, Y1
+	VFMADD231PS 64(R11), Y14, Y2
+	VFMADD231PS 96(R11), Y14, Y3
+	VFMADD231PS 128(R11), Y14, Y4
+	VFMADD231PS 160(R11), Y14, Y5
+	VFMADD231PS 192(R11), Y14, Y6
+	VFMADD231PS 224(R11), Y14, Y7
+	VFMADD231PS 256(R11), Y14, Y8
+	VFMADD231PS 288(R11), Y14, Y9
+	VFMADD231PS 320(R11), Y14, Y10
+	VFMADD231PS 352(R11), Y14, Y11
+	VFMADD231PS 384(R11), Y14, Y12
+	VFMADD231PS 416(R11), Y14, Y13
+	DECQ        R10
 	JNE         tap
 
 summed:
@@ -1757,159 +1994,160 @@ summed:
 	JNE    part
 	TESTQ  $0x00000001, 80(AX)
 	JEQ    add
-	MOVQ   DX, R8
-	VADDPS (R8), Y0, Y0
-	ADDQ   SI, R8
-	VADDPS (R8), Y1, Y1
-	ADDQ   SI, R8
-	VADDPS (R8), Y2, Y2
-	ADDQ   SI, R8
-	VADDPS (R8), Y3, Y3
-	ADDQ   SI, R8
-	VADDPS (R8), Y4, Y4
-	ADDQ   SI, R8
-	VADDPS (R8), Y5, Y5
-	ADDQ   SI, R8
-	VADDPS (R8), Y6, Y6
-	ADDQ   SI, R8
-	VADDPS (R8), Y7, Y7
-	ADDQ   SI, R8
-	VADDPS (R8), Y8, Y8
-	ADDQ   SI, R8
-	VADDPS (R8), Y9, Y9
-	ADDQ   SI, R8
-	VADDPS (R8), Y10, Y10
-	ADDQ   SI, R8
-	VADDPS (R8), Y11, Y11
-	ADDQ   SI, R8
-	VADDPS (R8), Y12, Y12
-	ADDQ   SI, R8
-	VADDPS (R8), Y13, Y13
+	MOVQ   DX, R9
+	VADDPS (R9), Y0, Y0
+	ADDQ   SI, R9
+	VADDPS (R9), Y1, Y1
+	ADDQ   SI, R9
+	VADDPS (R9), Y2, Y2
+	ADDQ   SI, R9
+	VADDPS (R9), Y3, Y3
+	ADDQ   SI, R9
+	VADDPS (R9), Y4, Y4
+	ADDQ   SI, R9
+	VADDPS (R9), Y5, Y5
+	ADDQ   SI, R9
+	VADDPS (R9), Y6, Y6
+	ADDQ   SI, R9
+	VADDPS (R9), Y7, Y7
+	ADDQ   SI, R9
+	VADDPS (R9), Y8, Y8
+	ADDQ   SI, R9
+	VADDPS (R9), Y9, Y9
+	ADDQ   SI, R9
+	VADDPS (R9), Y10, Y10
+	ADDQ   SI, R9
+	VADDPS (R9), Y11, Y11
+	ADDQ   SI, R9
+	VADDPS (R9), Y12, Y12
+	ADDQ   SI, R9
+	VADDPS (R9), Y13, Y13
 
 add:
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y2, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y3, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y4, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y5, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y6, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y7, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y8, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y9, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y10, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y11, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y12, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Y13, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y11, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y12, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Y13, (R9)
 	JMP     stored
 
 part:
-	MOVQ       72(AX), R8
-	LEAQ       tailMasks<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y14
+	MOVQ       72(AX), R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y14
 	TESTQ      $0x00000001, 80(AX)
 	JEQ        addPart
-	MOVQ       DX, R8
-	VMASKMOVPS (R8), Y14, Y15
+	MOVQ       DX, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y0, Y0
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y1, Y1
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y2, Y2
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y3, Y3
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y4, Y4
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y5, Y5
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y6, Y6
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y7, Y7
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y8, Y8
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y9, Y9
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y10, Y10
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y11, Y11
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y12, Y12
-	ADDQ       SI, R8
-	VMASKMOVPS (R8), Y14, Y15
+	ADDQ       SI, R9
+	VMASKMOVPS (R9), Y14, Y15
 	VADDPS     Y15, Y13, Y13
 
 addPart:
-	MOVQ       DX, R8
-	VMASKMOVPS Y0, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y1, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y2, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y3, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y4, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y5, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y6, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y7, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y8, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y9, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y10, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y11, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y12, Y14, (R8)
-	ADDQ       SI, R8
-	VMASKMOVPS Y13, Y14, (R8)
+	MOVQ       DX, R9
+	VMASKMOVPS Y0, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y1, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y2, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y3, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y4, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y5, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y6, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y7, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y8, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y9, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y10, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y11, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y12, Y14, (R9)
+	ADDQ       SI, R9
+	VMASKMOVPS Y13, Y14, (R9)
 
 stored:
 	ADDQ 48(AX), CX
 	ADDQ 56(AX), DX
 	DECQ DI
 	JNE  row
+	MOVQ R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanesSums1AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums1AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
 	MOVQ    64(AX), DX
@@ -1917,6 +2155,7 @@ TEXT ·lanesSums1AVX2(SB), NOSPLIT, $0-8
 	NEGQ    DX
 	VMOVUPS 32(BX)(DX*4), Y1
 	MOVQ    8(AX), DX
+	MOVQ    72(AX), DI
 	XORQ    BX, BX
 
 row:
@@ -1925,6 +2164,8 @@ row:
 pixel:
 	VMASKMOVPS  (DX), Y1, Y2
 	VFMADD231PS (CX)(BX*1), Y2, Y0
+	PREFETCHT1  (DI)
+	ADDQ        80(AX), DI
 	ADDQ        56(AX), DX
 	ADDQ        $0x00000020, BX
 	DECQ        SI
@@ -1933,6 +2174,7 @@ pixel:
 	ADDQ        48(AX), DX
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        DI, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -1940,13 +2182,13 @@ pixel:
 	RET
 
 // func lanesSums2AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums2AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
 	MOVQ    64(AX), BX
@@ -1954,6 +2196,7 @@ TEXT ·lanesSums2AVX2(SB), NOSPLIT, $0-8
 	NEGQ    BX
 	VMOVUPS 32(SI)(BX*4), Y2
 	MOVQ    8(AX), BX
+	MOVQ    72(AX), R8
 	XORQ    SI, SI
 
 row:
@@ -1963,6 +2206,8 @@ pixel:
 	VMASKMOVPS  (BX), Y2, Y3
 	VFMADD231PS (CX)(SI*1), Y3, Y0
 	VFMADD231PS (DX)(SI*1), Y3, Y1
+	PREFETCHT1  (R8)
+	ADDQ        80(AX), R8
 	ADDQ        56(AX), BX
 	ADDQ        $0x00000020, SI
 	DECQ        DI
@@ -1971,6 +2216,7 @@ pixel:
 	ADDQ        48(AX), BX
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R8, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -1980,16 +2226,16 @@ pixel:
 	RET
 
 // func lanesSums3AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums3AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
 	MOVQ    64(AX), SI
@@ -1997,6 +2243,7 @@ TEXT ·lanesSums3AVX2(SB), NOSPLIT, $0-8
 	NEGQ    SI
 	VMOVUPS 32(DI)(SI*4), Y3
 	MOVQ    8(AX), SI
+	MOVQ    72(AX), R9
 	XORQ    DI, DI
 
 row:
@@ -2007,6 +2254,8 @@ pixel:
 	VFMADD231PS (CX)(DI*1), Y4, Y0
 	VFMADD231PS (DX)(DI*1), Y4, Y1
 	VFMADD231PS (BX)(DI*1), Y4, Y2
+	PREFETCHT1  (R9)
+	ADDQ        80(AX), R9
 	ADDQ        56(AX), SI
 	ADDQ        $0x00000020, DI
 	DECQ        R8
@@ -2015,6 +2264,7 @@ pixel:
 	ADDQ        48(AX), SI
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R9, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2026,19 +2276,19 @@ pixel:
 	RET
 
 // func lanesSums4AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums4AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
 	MOVQ    64(AX), DI
@@ -2046,6 +2296,7 @@ TEXT ·lanesSums4AVX2(SB), NOSPLIT, $0-8
 	NEGQ    DI
 	VMOVUPS 32(R8)(DI*4), Y4
 	MOVQ    8(AX), DI
+	MOVQ    72(AX), R10
 	XORQ    R8, R8
 
 row:
@@ -2057,6 +2308,8 @@ pixel:
 	VFMADD231PS (DX)(R8*1), Y5, Y1
 	VFMADD231PS (BX)(R8*1), Y5, Y2
 	VFMADD231PS (SI)(R8*1), Y5, Y3
+	PREFETCHT1  (R10)
+	ADDQ        80(AX), R10
 	ADDQ        56(AX), DI
 	ADDQ        $0x00000020, R8
 	DECQ        R9
@@ -2065,6 +2318,7 @@ pixel:
 	ADDQ        48(AX), DI
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R10, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2078,22 +2332,22 @@ pixel:
 	RET
 
 // func lanesSums5AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums5AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
-	MOVQ    104(AX), DI
+	MOVQ    120(AX), DI
 	ADDQ    (AX), DI
 	VXORPS  Y4, Y4, Y4
 	MOVQ    64(AX), R8
@@ -2101,6 +2355,7 @@ TEXT ·lanesSums5AVX2(SB), NOSPLIT, $0-8
 	NEGQ    R8
 	VMOVUPS 32(R9)(R8*4), Y5
 	MOVQ    8(AX), R8
+	MOVQ    72(AX), R11
 	XORQ    R9, R9
 
 row:
@@ -2113,6 +2368,8 @@ pixel:
 	VFMADD231PS (BX)(R9*1), Y6, Y2
 	VFMADD231PS (SI)(R9*1), Y6, Y3
 	VFMADD231PS (DI)(R9*1), Y6, Y4
+	PREFETCHT1  (R11)
+	ADDQ        80(AX), R11
 	ADDQ        56(AX), R8
 	ADDQ        $0x00000020, R9
 	DECQ        R10
@@ -2121,6 +2378,7 @@ pixel:
 	ADDQ        48(AX), R8
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R11, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2136,25 +2394,25 @@ pixel:
 	RET
 
 // func lanesSums6AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums6AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
-	MOVQ    104(AX), DI
+	MOVQ    120(AX), DI
 	ADDQ    (AX), DI
 	VXORPS  Y4, Y4, Y4
-	MOVQ    112(AX), R8
+	MOVQ    128(AX), R8
 	ADDQ    (AX), R8
 	VXORPS  Y5, Y5, Y5
 	MOVQ    64(AX), R9
@@ -2162,6 +2420,7 @@ TEXT ·lanesSums6AVX2(SB), NOSPLIT, $0-8
 	NEGQ    R9
 	VMOVUPS 32(R10)(R9*4), Y6
 	MOVQ    8(AX), R9
+	MOVQ    72(AX), R12
 	XORQ    R10, R10
 
 row:
@@ -2175,6 +2434,8 @@ pixel:
 	VFMADD231PS (SI)(R10*1), Y7, Y3
 	VFMADD231PS (DI)(R10*1), Y7, Y4
 	VFMADD231PS (R8)(R10*1), Y7, Y5
+	PREFETCHT1  (R12)
+	ADDQ        80(AX), R12
 	ADDQ        56(AX), R9
 	ADDQ        $0x00000020, R10
 	DECQ        R11
@@ -2183,6 +2444,7 @@ pixel:
 	ADDQ        48(AX), R9
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R12, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2200,28 +2462,28 @@ pixel:
 	RET
 
 // func lanesSums7AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums7AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
-	MOVQ    104(AX), DI
+	MOVQ    120(AX), DI
 	ADDQ    (AX), DI
 	VXORPS  Y4, Y4, Y4
-	MOVQ    112(AX), R8
+	MOVQ    128(AX), R8
 	ADDQ    (AX), R8
 	VXORPS  Y5, Y5, Y5
-	MOVQ    120(AX), R9
+	MOVQ    136(AX), R9
 	ADDQ    (AX), R9
 	VXORPS  Y6, Y6, Y6
 	MOVQ    64(AX), R10
@@ -2229,6 +2491,7 @@ TEXT ·lanesSums7AVX2(SB), NOSPLIT, $0-8
 	NEGQ    R10
 	VMOVUPS 32(R11)(R10*4), Y7
 	MOVQ    8(AX), R10
+	MOVQ    72(AX), R13
 	XORQ    R11, R11
 
 row:
@@ -2243,6 +2506,8 @@ pixel:
 	VFMADD231PS (DI)(R11*1), Y8, Y4
 	VFMADD231PS (R8)(R11*1), Y8, Y5
 	VFMADD231PS (R9)(R11*1), Y8, Y6
+	PREFETCHT1  (R13)
+	ADDQ        80(AX), R13
 	ADDQ        56(AX), R10
 	ADDQ        $0x00000020, R11
 	DECQ        R12
@@ -2251,6 +2516,7 @@ pixel:
 	ADDQ        48(AX), R10
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R13, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2270,31 +2536,31 @@ pixel:
 	RET
 
 // func lanesSums8AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums8AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
-	MOVQ    104(AX), DI
+	MOVQ    120(AX), DI
 	ADDQ    (AX), DI
 	VXORPS  Y4, Y4, Y4
-	MOVQ    112(AX), R8
+	MOVQ    128(AX), R8
 	ADDQ    (AX), R8
 	VXORPS  Y5, Y5, Y5
-	MOVQ    120(AX), R9
+	MOVQ    136(AX), R9
 	ADDQ    (AX), R9
 	VXORPS  Y6, Y6, Y6
-	MOVQ    128(AX), R10
+	MOVQ    144(AX), R10
 	ADDQ    (AX), R10
 	VXORPS  Y7, Y7, Y7
 	MOVQ    64(AX), R11
@@ -2302,6 +2568,7 @@ TEXT ·lanesSums8AVX2(SB), NOSPLIT, $0-8
 	NEGQ    R11
 	VMOVUPS 32(R12)(R11*4), Y8
 	MOVQ    8(AX), R11
+	MOVQ    72(AX), R14
 	XORQ    R12, R12
 
 row:
@@ -2317,6 +2584,8 @@ pixel:
 	VFMADD231PS (R8)(R12*1), Y9, Y5
 	VFMADD231PS (R9)(R12*1), Y9, Y6
 	VFMADD231PS (R10)(R12*1), Y9, Y7
+	PREFETCHT1  (R14)
+	ADDQ        80(AX), R14
 	ADDQ        56(AX), R11
 	ADDQ        $0x00000020, R12
 	DECQ        R13
@@ -2325,6 +2594,7 @@ pixel:
 	ADDQ        48(AX), R11
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R14, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2346,34 +2616,34 @@ pixel:
 	RET
 
 // func lanesSums9AVX2(args **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·lanesSums9AVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
-	MOVQ    72(AX), CX
+	MOVQ    88(AX), CX
 	ADDQ    (AX), CX
 	VXORPS  Y0, Y0, Y0
-	MOVQ    80(AX), DX
+	MOVQ    96(AX), DX
 	ADDQ    (AX), DX
 	VXORPS  Y1, Y1, Y1
-	MOVQ    88(AX), BX
+	MOVQ    104(AX), BX
 	ADDQ    (AX), BX
 	VXORPS  Y2, Y2, Y2
-	MOVQ    96(AX), SI
+	MOVQ    112(AX), SI
 	ADDQ    (AX), SI
 	VXORPS  Y3, Y3, Y3
-	MOVQ    104(AX), DI
+	MOVQ    120(AX), DI
 	ADDQ    (AX), DI
 	VXORPS  Y4, Y4, Y4
-	MOVQ    112(AX), R8
+	MOVQ    128(AX), R8
 	ADDQ    (AX), R8
 	VXORPS  Y5, Y5, Y5
-	MOVQ    120(AX), R9
+	MOVQ    136(AX), R9
 	ADDQ    (AX), R9
 	VXORPS  Y6, Y6, Y6
-	MOVQ    128(AX), R10
+	MOVQ    144(AX), R10
 	ADDQ    (AX), R10
 	VXORPS  Y7, Y7, Y7
-	MOVQ    136(AX), R11
+	MOVQ    152(AX), R11
 	ADDQ    (AX), R11
 	VXORPS  Y8, Y8, Y8
 	MOVQ    64(AX), R12
@@ -2381,6 +2651,7 @@ TEXT ·lanesSums9AVX2(SB), NOSPLIT, $0-8
 	NEGQ    R12
 	VMOVUPS 32(R13)(R12*4), Y9
 	MOVQ    8(AX), R12
+	MOVQ    72(AX), R15
 	XORQ    R13, R13
 
 row:
@@ -2397,6 +2668,8 @@ pixel:
 	VFMADD231PS (R9)(R13*1), Y10, Y6
 	VFMADD231PS (R10)(R13*1), Y10, Y7
 	VFMADD231PS (R11)(R13*1), Y10, Y8
+	PREFETCHT1  (R15)
+	ADDQ        80(AX), R15
 	ADDQ        56(AX), R12
 	ADDQ        $0x00000020, R13
 	DECQ        R14
@@ -2405,6 +2678,7 @@ pixel:
 	ADDQ        48(AX), R12
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R15, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Y0, Y0
 	VMOVUPS     Y0, (AX)
@@ -2428,7 +2702,7 @@ pixel:
 	RET
 
 // func lanesCopyAVX2(args **float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·lanesCopyAVX2(SB), NOSPLIT, $0-8
 	MOVQ    args+0(FP), AX
 	MOVQ    56(AX), CX
@@ -2439,23 +2713,28 @@ TEXT ·lanesCopyAVX2(SB), NOSPLIT, $0-8
 	MOVQ    8(AX), DX
 	MOVQ    48(AX), BX
 	MOVQ    16(AX), SI
+	MOVQ    88(AX), DI
+	MOVQ    96(AX), R8
 
 row:
-	MOVQ 24(AX), R9
-	MOVQ CX, DI
-	MOVQ DX, R8
+	MOVQ 24(AX), R11
+	MOVQ CX, R9
+	MOVQ DX, R10
 
 pixel:
-	VMASKMOVPS (R8), Y0, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       BX, R8
-	ADDQ       $0x00000020, DI
-	DECQ       R9
+	VMASKMOVPS (R10), Y0, Y1
+	PREFETCHT1 (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y1, (R9)
+	ADDQ       BX, R10
+	ADDQ       $0x00000020, R9
+	DECQ       R11
 	JNE        pixel
 	ADDQ       32(AX), CX
 	ADDQ       40(AX), DX
 	DECQ       SI
 	JNE        row
+	MOVQ       DI, 88(AX)
 	VZEROUPPER
 	RET
 
@@ -2471,39 +2750,42 @@ TEXT ·lanesSpreadAVX2(SB), NOSPLIT, $0-8
 	MOVQ    8(AX), DX
 	MOVQ    48(AX), BX
 	MOVQ    16(AX), SI
+	MOVQ    88(AX), DI
+	MOVQ    96(AX), R8
 
 row:
-	MOVQ 64(AX), DI
-	MOVQ CX, R8
-	MOVQ 72(AX), R9
+	MOVQ 64(AX), R8
+	MOVQ CX, R9
+	MOVQ 72(AX), R10
 
 plane:
-	VMOVUPS (DI), Y1
-	MOVQ    24(AX), R12
-	MOVQ    R8, R10
-	MOVQ    DX, R11
+	VMOVUPS (R8), Y1
+	MOVQ    24(AX), R13
+	MOVQ    R9, R11
+	MOVQ    DX, R12
 
 pixel:
-	VMASKMOVPS (R11), Y0, Y2
+	VMASKMOVPS (R12), Y0, Y2
 	VPERMPS    Y2, Y1, Y2
-	VMOVUPS    Y2, (R10)
-	ADDQ       BX, R11
-	ADDQ       $0x00000020, R10
-	DECQ       R12
+	VMOVUPS    Y2, (R11)
+	ADDQ       BX, R12
+	ADDQ       $0x00000020, R11
+	DECQ       R13
 	JNE        pixel
-	ADDQ       $0x00000020, DI
-	ADDQ       80(AX), R8
-	DECQ       R9
+	ADDQ       $0x00000020, R8
+	ADDQ       80(AX), R9
+	DECQ       R10
 	JNE        plane
 	ADDQ       32(AX), CX
 	ADDQ       40(AX), DX
 	DECQ       SI
 	JNE        row
+	MOVQ       DI, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes1AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes1AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2511,47 +2793,51 @@ TEXT ·lanes1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), SI
+	MOVQ 88(AX), DI
 
 row:
-	VPXORD Z0, Z0, Z0
-	MOVQ   24(AX), DI
-	MOVQ   32(AX), R8
-	TESTQ  R8, R8
-	JEQ    summed
+	PREFETCHT1 (DI)
+	ADDQ       96(AX), DI
+	VPXORD     Z0, Z0, Z0
+	MOVQ       24(AX), R8
+	MOVQ       32(AX), R9
+	TESTQ      R9, R9
+	JEQ        summed
 
 tap:
-	MOVQ        (DI), R9
-	MOVQ        8(DI), R10
-	ADDQ        $0x10, DI
-	ADDQ        CX, R9
-	VMOVUPS     (BX)(R10*1), Z1
-	VFMADD231PS (R9), Z1, Z0
-	DECQ        R8
+	MOVQ        (R8), R10
+	MOVQ        8(R8), R11
+	ADDQ        $0x10, R8
+	ADDQ        CX, R10
+	VMOVUPS     (BX)(R11*1), Z1
+	VFMADD231PS (R10), Z1, Z0
+	DECQ        R9
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), DI
-	MOVL      $0x0000ffff, R8
-	BZHIL     DI, R8, R8
-	KMOVW     R8, K1
+	MOVQ      72(AX), R8
+	MOVL      $0x0000ffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, DI
-	VMOVUPS.Z (DI), K1, Z1
+	MOVQ      DX, R8
+	VMOVUPS.Z (R8), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 addPart:
-	MOVQ    DX, DI
-	VMOVUPS Z0, K1, (DI)
+	MOVQ    DX, R8
+	VMOVUPS Z0, K1, (R8)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    SI
 	JNE     row
+	MOVQ    DI, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes2AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes2AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2559,54 +2845,60 @@ TEXT ·lanes2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z2
-	VFMADD231PS (R10), Z2, Z0
-	VFMADD231PS 64(R10), Z2, Z1
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z2
+	VFMADD231PS (R11), Z2, Z0
+	VFMADD231PS 64(R11), Z2, Z1
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z2
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes3AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes3AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2614,61 +2906,69 @@ TEXT ·lanes3AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z3
-	VFMADD231PS (R10), Z3, Z0
-	VFMADD231PS 64(R10), Z3, Z1
-	VFMADD231PS 128(R10), Z3, Z2
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z3
+	VFMADD231PS (R11), Z3, Z0
+	VFMADD231PS 64(R11), Z3, Z1
+	VFMADD231PS 128(R11), Z3, Z2
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z3
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes4AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes4AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2676,68 +2976,78 @@ TEXT ·lanes4AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z4
-	VFMADD231PS (R10), Z4, Z0
-	VFMADD231PS 64(R10), Z4, Z1
-	VFMADD231PS 128(R10), Z4, Z2
-	VFMADD231PS 192(R10), Z4, Z3
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z4
+	VFMADD231PS (R11), Z4, Z0
+	VFMADD231PS 64(R11), Z4, Z1
+	VFMADD231PS 128(R11), Z4, Z2
+	VFMADD231PS 192(R11), Z4, Z3
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z4
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes5AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes5AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2745,75 +3055,87 @@ TEXT ·lanes5AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z5
-	VFMADD231PS (R10), Z5, Z0
-	VFMADD231PS 64(R10), Z5, Z1
-	VFMADD231PS 128(R10), Z5, Z2
-	VFMADD231PS 192(R10), Z5, Z3
-	VFMADD231PS 256(R10), Z5, Z4
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z5
+	VFMADD231PS (R11), Z5, Z0
+	VFMADD231PS 64(R11), Z5, Z1
+	VFMADD231PS 128(R11), Z5, Z2
+	VFMADD231PS 192(R11), Z5, Z3
+	VFMADD231PS 256(R11), Z5, Z4
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z5
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes6AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes6AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2821,82 +3143,96 @@ TEXT ·lanes6AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z6
-	VFMADD231PS (R10), Z6, Z0
-	VFMADD231PS 64(R10), Z6, Z1
-	VFMADD231PS 128(R10), Z6, Z2
-	VFMADD231PS 192(R10), Z6, Z3
-	VFMADD231PS 256(R10), Z6, Z4
-	VFMADD231PS 320(R10), Z6, Z5
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z6
+	VFMADD231PS (R11), Z6, Z0
+	VFMADD231PS 64(R11), Z6, Z1
+	VFMADD231PS 128(R11), Z6, Z2
+	VFMADD231PS 192(R11), Z6, Z3
+	VFMADD231PS 256(R11), Z6, Z4
+	VFMADD231PS 320(R11), Z6, Z5
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z6
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes7AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes7AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2904,89 +3240,105 @@ TEXT ·lanes7AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z7
-	VFMADD231PS (R10), Z7, Z0
-	VFMADD231PS 64(R10), Z7, Z1
-	VFMADD231PS 128(R10), Z7, Z2
-	VFMADD231PS 192(R10), Z7, Z3
-	VFMADD231PS 256(R10), Z7, Z4
-	VFMADD231PS 320(R10), Z7, Z5
-	VFMADD231PS 384(R10), Z7, Z6
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z7
+	VFMADD231PS (R11), Z7, Z0
+	VFMADD231PS 64(R11), Z7, Z1
+	VFMADD231PS 128(R11), Z7, Z2
+	VFMADD231PS 192(R11), Z7, Z3
+	VFMADD231PS 256(R11), Z7, Z4
+	VFMADD231PS 320(R11), Z7, Z5
+	VFMADD231PS 384(R11), Z7, Z6
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z7
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes8AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes8AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -2994,96 +3346,114 @@ TEXT ·lanes8AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z8
-	VFMADD231PS (R10), Z8, Z0
-	VFMADD231PS 64(R10), Z8, Z1
-	VFMADD231PS 128(R10), Z8, Z2
-	VFMADD231PS 192(R10), Z8, Z3
-	VFMADD231PS 256(R10), Z8, Z4
-	VFMADD231PS 320(R10), Z8, Z5
-	VFMADD231PS 384(R10), Z8, Z6
-	VFMADD231PS 448(R10), Z8, Z7
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z8
+	VFMADD231PS (R11), Z8, Z0
+	VFMADD231PS 64(R11), Z8, Z1
+	VFMADD231PS 128(R11), Z8, Z2
+	VFMADD231PS 192(R11), Z8, Z3
+	VFMADD231PS 256(R11), Z8, Z4
+	VFMADD231PS 320(R11), Z8, Z5
+	VFMADD231PS 384(R11), Z8, Z6
+	VFMADD231PS 448(R11), Z8, Z7
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z8
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes9AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes9AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3091,103 +3461,123 @@ TEXT ·lanes9AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z9
-	VFMADD231PS (R10), Z9, Z0
-	VFMADD231PS 64(R10), Z9, Z1
-	VFMADD231PS 128(R10), Z9, Z2
-	VFMADD231PS 192(R10), Z9, Z3
-	VFMADD231PS 256(R10), Z9, Z4
-	VFMADD231PS 320(R10), Z9, Z5
-	VFMADD231PS 384(R10), Z9, Z6
-	VFMADD231PS 448(R10), Z9, Z7
-	VFMADD231PS 512(R10), Z9, Z8
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z9
+	VFMADD231PS (R11), Z9, Z0
+	VFMADD231PS 64(R11), Z9, Z1
+	VFMADD231PS 128(R11), Z9, Z2
+	VFMADD231PS 192(R11), Z9, Z3
+	VFMADD231PS 256(R11), Z9, Z4
+	VFMADD231PS 320(R11), Z9, Z5
+	VFMADD231PS 384(R11), Z9, Z6
+	VFMADD231PS 448(R11), Z9, Z7
+	VFMADD231PS 512(R11), Z9, Z8
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z9
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes10AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes10AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3195,110 +3585,132 @@ TEXT ·lanes10AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z10
-	VFMADD231PS (R10), Z10, Z0
-	VFMADD231PS 64(R10), Z10, Z1
-	VFMADD231PS 128(R10), Z10, Z2
-	VFMADD231PS 192(R10), Z10, Z3
-	VFMADD231PS 256(R10), Z10, Z4
-	VFMADD231PS 320(R10), Z10, Z5
-	VFMADD231PS 384(R10), Z10, Z6
-	VFMADD231PS 448(R10), Z10, Z7
-	VFMADD231PS 512(R10), Z10, Z8
-	VFMADD231PS 576(R10), Z10, Z9
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z10
+	VFMADD231PS (R11), Z10, Z0
+	VFMADD231PS 64(R11), Z10, Z1
+	VFMADD231PS 128(R11), Z10, Z2
+	VFMADD231PS 192(R11), Z10, Z3
+	VFMADD231PS 256(R11), Z10, Z4
+	VFMADD231PS 320(R11), Z10, Z5
+	VFMADD231PS 384(R11), Z10, Z6
+	VFMADD231PS 448(R11), Z10, Z7
+	VFMADD231PS 512(R11), Z10, Z8
+	VFMADD231PS 576(R11), Z10, Z9
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z10
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z9, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes11AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes11AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3306,117 +3718,141 @@ TEXT ·lanes11AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z11
-	VFMADD231PS (R10), Z11, Z0
-	VFMADD231PS 64(R10), Z11, Z1
-	VFMADD231PS 128(R10), Z11, Z2
-	VFMADD231PS 192(R10), Z11, Z3
-	VFMADD231PS 256(R10), Z11, Z4
-	VFMADD231PS 320(R10), Z11, Z5
-	VFMADD231PS 384(R10), Z11, Z6
-	VFMADD231PS 448(R10), Z11, Z7
-	VFMADD231PS 512(R10), Z11, Z8
-	VFMADD231PS 576(R10), Z11, Z9
-	VFMADD231PS 640(R10), Z11, Z10
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z11
+	VFMADD231PS (R11), Z11, Z0
+	VFMADD231PS 64(R11), Z11, Z1
+	VFMADD231PS 128(R11), Z11, Z2
+	VFMADD231PS 192(R11), Z11, Z3
+	VFMADD231PS 256(R11), Z11, Z4
+	VFMADD231PS 320(R11), Z11, Z5
+	VFMADD231PS 384(R11), Z11, Z6
+	VFMADD231PS 448(R11), Z11, Z7
+	VFMADD231PS 512(R11), Z11, Z8
+	VFMADD231PS 576(R11), Z11, Z9
+	VFMADD231PS 640(R11), Z11, Z10
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z11
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z9, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z10, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes12AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes12AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3424,124 +3860,150 @@ TEXT ·lanes12AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z12
-	VFMADD231PS (R10), Z12, Z0
-	VFMADD231PS 64(R10), Z12, Z1
-	VFMADD231PS 128(R10), Z12, Z2
-	VFMADD231PS 192(R10), Z12, Z3
-	VFMADD231PS 256(R10), Z12, Z4
-	VFMADD231PS 320(R10), Z12, Z5
-	VFMADD231PS 384(R10), Z12, Z6
-	VFMADD231PS 448(R10), Z12, Z7
-	VFMADD231PS 512(R10), Z12, Z8
-	VFMADD231PS 576(R10), Z12, Z9
-	VFMADD231PS 640(R10), Z12, Z10
-	VFMADD231PS 704(R10), Z12, Z11
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z12
+	VFMADD231PS (R11), Z12, Z0
+	VFMADD231PS 64(R11), Z12, Z1
+	VFMADD231PS 128(R11), Z12, Z2
+	VFMADD231PS 192(R11), Z12, Z3
+	VFMADD231PS 256(R11), Z12, Z4
+	VFMADD231PS 320(R11), Z12, Z5
+	VFMADD231PS 384(R11), Z12, Z6
+	VFMADD231PS 448(R11), Z12, Z7
+	VFMADD231PS 512(R11), Z12, Z8
+	VFMADD231PS 576(R11), Z12, Z9
+	VFMADD231PS 640(R11), Z12, Z10
+	VFMADD231PS 704(R11), Z12, Z11
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z12
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z9, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z10, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z11, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z11, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes13AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes13AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3549,131 +4011,159 @@ TEXT ·lanes13AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z13
-	VFMADD231PS (R10), Z13, Z0
-	VFMADD231PS 64(R10), Z13, Z1
-	VFMADD231PS 128(R10), Z13, Z2
-	VFMADD231PS 192(R10), Z13, Z3
-	VFMADD231PS 256(R10), Z13, Z4
-	VFMADD231PS 320(R10), Z13, Z5
-	VFMADD231PS 384(R10), Z13, Z6
-	VFMADD231PS 448(R10), Z13, Z7
-	VFMADD231PS 512(R10), Z13, Z8
-	VFMADD231PS 576(R10), Z13, Z9
-	VFMADD231PS 640(R10), Z13, Z10
-	VFMADD231PS 704(R10), Z13, Z11
-	VFMADD231PS 768(R10), Z13, Z12
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z13
+	VFMADD231PS (R11), Z13, Z0
+	VFMADD231PS 64(R11), Z13, Z1
+	VFMADD231PS 128(R11), Z13, Z2
+	VFMADD231PS 192(R11), Z13, Z3
+	VFMADD231PS 256(R11), Z13, Z4
+	VFMADD231PS 320(R11), Z13, Z5
+	VFMADD231PS 384(R11), Z13, Z6
+	VFMADD231PS 448(R11), Z13, Z7
+	VFMADD231PS 512(R11), Z13, Z8
+	VFMADD231PS 576(R11), Z13, Z9
+	VFMADD231PS 640(R11), Z13, Z10
+	VFMADD231PS 704(R11), Z13, Z11
+	VFMADD231PS 768(R11), Z13, Z12
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z13
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z8, Z8
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z9, Z9
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z10, Z10
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z11, Z11
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z13
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z13
 	VADDPS    Z13, Z12, Z12
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z9, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z10, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z11, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z12, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z12, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanes14AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanes14AVX512(SB), NOSPLIT, $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
@@ -3681,141 +4171,171 @@ TEXT ·lanes14AVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 40(AX), DI
+	MOVQ 88(AX), R8
 
 row:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	MOVQ   24(AX), R8
-	MOVQ   32(AX), R9
-	TESTQ  R9, R9
-	JEQ    summed
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	PREFETCHT1 (R8)
+	ADDQ       96(AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       24(AX), R9
+	MOVQ       32(AX), R10
+	TESTQ      R10, R10
+	JEQ        summed
 
 tap:
-	MOVQ        (R8), R10
-	MOVQ        8(R8), R11
-	ADDQ        $0x10, R8
-	ADDQ        CX, R10
-	VMOVUPS     (BX)(R11*1), Z14
-	VFMADD231PS (R10), Z14, Z0
-	VFMADD231PS 64(R10), Z14, Z1
-	VFMADD231PS 128(R10), Z14, Z2
-	VFMADD231PS 192(R10), Z14, Z3
-	VFMADD231PS 256(R10), Z14, Z4
-	VFMADD231PS 320(R10), Z14, Z5
-	VFMADD231PS 384(R10), Z14, Z6
-	VFMADD231PS 448(R10), Z14, Z7
-	VFMADD231PS 512(R10), Z14, Z8
-	VFMADD231PS 576(R10), Z14, Z9
-	VFMADD231PS 640(R10), Z14, Z10
-	VFMADD231PS 704(R10), Z14, Z11
-	VFMADD231PS 768(R10), Z14, Z12
-	VFMADD231PS 832(R10), Z14, Z13
-	DECQ        R9
+	MOVQ        (R9), R11
+	MOVQ        8(R9), R12
+	ADDQ        $0x10, R9
+	ADDQ        CX, R11
+	VMOVUPS     (BX)(R12*1), Z14
+	VFMADD231PS (R11), Z14, Z0
+	VFMADD231PS 64(R11), Z14, Z1
+	VFMADD231PS 128(R11), Z14, Z2
+	VFMADD231PS 192(R11), Z14, Z3
+	VFMADD231PS 256(R11), Z14, Z4
+	VFMADD231PS 320(R11), Z14, Z5
+	VFMADD231PS 384(R11), Z14, Z6
+	VFMADD231PS 448(R11), Z14, Z7
+	VFMADD231PS 512(R11), Z14, Z8
+	VFMADD231PS 576(R11), Z14, Z9
+	VFMADD231PS 640(R11), Z14, Z10
+	VFMADD231PS 704(R11), Z14, Z11
+	VFMADD231PS 768(R11), Z14, Z12
+	VFMADD231PS 832(R11), Z14, Z13
+	DECQ        R10
 	JNE         tap
 
 summed:
-	MOVQ      72(AX), R8
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
+	MOVQ      72(AX), R9
+	MOVL      $0x0000ffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
 	TESTQ     $0x00000001, 80(AX)
 	JEQ       addPart
-	MOVQ      DX, R8
-	VMOVUPS.Z (R8), K1, Z14
+	MOVQ      DX, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	ADDQ      SI, R8
-	VMOVUPS.Z (R8), K1, Z14
+	ADDQ      SI, R9
+	VMOVUPS.Z (R9), K1, Z14
 	VADDPS    Z14, Z13, Z13
 
 addPart:
-	MOVQ    DX, R8
-	VMOVUPS Z0, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z1, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z2, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z3, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z4, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z5, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z6, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z7, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z8, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z9, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z10, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z11, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z12, K1, (R8)
-	ADDQ    SI, R8
-	VMOVUPS Z13, K1, (R8)
+	MOVQ    DX, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z12, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z13, K1, (R9)
 	ADDQ    48(AX), CX
 	ADDQ    56(AX), DX
 	DECQ    DI
 	JNE     row
+	MOVQ    R8, 88(AX)
 	VZEROUPPER
 	RET
 
 // func lanesSums1AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
 	MOVQ   64(AX), DX
@@ -3823,6 +4343,7 @@ TEXT ·lanesSums1AVX512(SB), NOSPLIT, $0-8
 	BZHIL  DX, BX, BX
 	KMOVW  BX, K1
 	MOVQ   8(AX), DX
+	MOVQ   72(AX), DI
 	XORQ   BX, BX
 
 row:
@@ -3831,6 +4352,8 @@ row:
 pixel:
 	VMOVUPS.Z   (DX), K1, Z1
 	VFMADD231PS (CX)(BX*1), Z1, Z0
+	PREFETCHT1  (DI)
+	ADDQ        80(AX), DI
 	ADDQ        56(AX), DX
 	ADDQ        $0x00000040, BX
 	DECQ        SI
@@ -3839,6 +4362,7 @@ pixel:
 	ADDQ        48(AX), DX
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        DI, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -3846,13 +4370,13 @@ pixel:
 	RET
 
 // func lanesSums2AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
 	MOVQ   64(AX), BX
@@ -3860,6 +4384,7 @@ TEXT ·lanesSums2AVX512(SB), NOSPLIT, $0-8
 	BZHIL  BX, SI, SI
 	KMOVW  SI, K1
 	MOVQ   8(AX), BX
+	MOVQ   72(AX), R8
 	XORQ   SI, SI
 
 row:
@@ -3869,6 +4394,8 @@ pixel:
 	VMOVUPS.Z   (BX), K1, Z2
 	VFMADD231PS (CX)(SI*1), Z2, Z0
 	VFMADD231PS (DX)(SI*1), Z2, Z1
+	PREFETCHT1  (R8)
+	ADDQ        80(AX), R8
 	ADDQ        56(AX), BX
 	ADDQ        $0x00000040, SI
 	DECQ        DI
@@ -3877,6 +4404,7 @@ pixel:
 	ADDQ        48(AX), BX
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R8, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -3886,16 +4414,16 @@ pixel:
 	RET
 
 // func lanesSums3AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums3AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
 	MOVQ   64(AX), SI
@@ -3903,6 +4431,7 @@ TEXT ·lanesSums3AVX512(SB), NOSPLIT, $0-8
 	BZHIL  SI, DI, DI
 	KMOVW  DI, K1
 	MOVQ   8(AX), SI
+	MOVQ   72(AX), R9
 	XORQ   DI, DI
 
 row:
@@ -3913,6 +4442,8 @@ pixel:
 	VFMADD231PS (CX)(DI*1), Z3, Z0
 	VFMADD231PS (DX)(DI*1), Z3, Z1
 	VFMADD231PS (BX)(DI*1), Z3, Z2
+	PREFETCHT1  (R9)
+	ADDQ        80(AX), R9
 	ADDQ        56(AX), SI
 	ADDQ        $0x00000040, DI
 	DECQ        R8
@@ -3921,6 +4452,7 @@ pixel:
 	ADDQ        48(AX), SI
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R9, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -3932,19 +4464,19 @@ pixel:
 	RET
 
 // func lanesSums4AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums4AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
 	MOVQ   64(AX), DI
@@ -3952,6 +4484,7 @@ TEXT ·lanesSums4AVX512(SB), NOSPLIT, $0-8
 	BZHIL  DI, R8, R8
 	KMOVW  R8, K1
 	MOVQ   8(AX), DI
+	MOVQ   72(AX), R10
 	XORQ   R8, R8
 
 row:
@@ -3963,6 +4496,8 @@ pixel:
 	VFMADD231PS (DX)(R8*1), Z4, Z1
 	VFMADD231PS (BX)(R8*1), Z4, Z2
 	VFMADD231PS (SI)(R8*1), Z4, Z3
+	PREFETCHT1  (R10)
+	ADDQ        80(AX), R10
 	ADDQ        56(AX), DI
 	ADDQ        $0x00000040, R8
 	DECQ        R9
@@ -3971,6 +4506,7 @@ pixel:
 	ADDQ        48(AX), DI
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R10, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -3984,22 +4520,22 @@ pixel:
 	RET
 
 // func lanesSums5AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums5AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
-	MOVQ   104(AX), DI
+	MOVQ   120(AX), DI
 	ADDQ   (AX), DI
 	VPXORD Z4, Z4, Z4
 	MOVQ   64(AX), R8
@@ -4007,6 +4543,7 @@ TEXT ·lanesSums5AVX512(SB), NOSPLIT, $0-8
 	BZHIL  R8, R9, R9
 	KMOVW  R9, K1
 	MOVQ   8(AX), R8
+	MOVQ   72(AX), R11
 	XORQ   R9, R9
 
 row:
@@ -4019,6 +4556,8 @@ pixel:
 	VFMADD231PS (BX)(R9*1), Z5, Z2
 	VFMADD231PS (SI)(R9*1), Z5, Z3
 	VFMADD231PS (DI)(R9*1), Z5, Z4
+	PREFETCHT1  (R11)
+	ADDQ        80(AX), R11
 	ADDQ        56(AX), R8
 	ADDQ        $0x00000040, R9
 	DECQ        R10
@@ -4027,6 +4566,7 @@ pixel:
 	ADDQ        48(AX), R8
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R11, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -4042,25 +4582,25 @@ pixel:
 	RET
 
 // func lanesSums6AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums6AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
-	MOVQ   104(AX), DI
+	MOVQ   120(AX), DI
 	ADDQ   (AX), DI
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), R8
+	MOVQ   128(AX), R8
 	ADDQ   (AX), R8
 	VPXORD Z5, Z5, Z5
 	MOVQ   64(AX), R9
@@ -4068,6 +4608,7 @@ TEXT ·lanesSums6AVX512(SB), NOSPLIT, $0-8
 	BZHIL  R9, R10, R10
 	KMOVW  R10, K1
 	MOVQ   8(AX), R9
+	MOVQ   72(AX), R12
 	XORQ   R10, R10
 
 row:
@@ -4081,6 +4622,8 @@ pixel:
 	VFMADD231PS (SI)(R10*1), Z6, Z3
 	VFMADD231PS (DI)(R10*1), Z6, Z4
 	VFMADD231PS (R8)(R10*1), Z6, Z5
+	PREFETCHT1  (R12)
+	ADDQ        80(AX), R12
 	ADDQ        56(AX), R9
 	ADDQ        $0x00000040, R10
 	DECQ        R11
@@ -4089,6 +4632,7 @@ pixel:
 	ADDQ        48(AX), R9
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R12, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -4106,28 +4650,28 @@ pixel:
 	RET
 
 // func lanesSums7AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums7AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
-	MOVQ   104(AX), DI
+	MOVQ   120(AX), DI
 	ADDQ   (AX), DI
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), R8
+	MOVQ   128(AX), R8
 	ADDQ   (AX), R8
 	VPXORD Z5, Z5, Z5
-	MOVQ   120(AX), R9
+	MOVQ   136(AX), R9
 	ADDQ   (AX), R9
 	VPXORD Z6, Z6, Z6
 	MOVQ   64(AX), R10
@@ -4135,6 +4679,7 @@ TEXT ·lanesSums7AVX512(SB), NOSPLIT, $0-8
 	BZHIL  R10, R11, R11
 	KMOVW  R11, K1
 	MOVQ   8(AX), R10
+	MOVQ   72(AX), R13
 	XORQ   R11, R11
 
 row:
@@ -4149,6 +4694,8 @@ pixel:
 	VFMADD231PS (DI)(R11*1), Z7, Z4
 	VFMADD231PS (R8)(R11*1), Z7, Z5
 	VFMADD231PS (R9)(R11*1), Z7, Z6
+	PREFETCHT1  (R13)
+	ADDQ        80(AX), R13
 	ADDQ        56(AX), R10
 	ADDQ        $0x00000040, R11
 	DECQ        R12
@@ -4157,6 +4704,7 @@ pixel:
 	ADDQ        48(AX), R10
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R13, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -4176,31 +4724,31 @@ pixel:
 	RET
 
 // func lanesSums8AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums8AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
-	MOVQ   104(AX), DI
+	MOVQ   120(AX), DI
 	ADDQ   (AX), DI
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), R8
+	MOVQ   128(AX), R8
 	ADDQ   (AX), R8
 	VPXORD Z5, Z5, Z5
-	MOVQ   120(AX), R9
+	MOVQ   136(AX), R9
 	ADDQ   (AX), R9
 	VPXORD Z6, Z6, Z6
-	MOVQ   128(AX), R10
+	MOVQ   144(AX), R10
 	ADDQ   (AX), R10
 	VPXORD Z7, Z7, Z7
 	MOVQ   64(AX), R11
@@ -4208,6 +4756,7 @@ TEXT ·lanesSums8AVX512(SB), NOSPLIT, $0-8
 	BZHIL  R11, R12, R12
 	KMOVW  R12, K1
 	MOVQ   8(AX), R11
+	MOVQ   72(AX), R14
 	XORQ   R12, R12
 
 row:
@@ -4223,6 +4772,8 @@ pixel:
 	VFMADD231PS (R8)(R12*1), Z8, Z5
 	VFMADD231PS (R9)(R12*1), Z8, Z6
 	VFMADD231PS (R10)(R12*1), Z8, Z7
+	PREFETCHT1  (R14)
+	ADDQ        80(AX), R14
 	ADDQ        56(AX), R11
 	ADDQ        $0x00000040, R12
 	DECQ        R13
@@ -4231,6 +4782,7 @@ pixel:
 	ADDQ        48(AX), R11
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R14, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -4252,34 +4804,34 @@ pixel:
 	RET
 
 // func lanesSums9AVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesSums9AVX512(SB), NOSPLIT, $0-8
 	MOVQ   args+0(FP), AX
-	MOVQ   72(AX), CX
+	MOVQ   88(AX), CX
 	ADDQ   (AX), CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   80(AX), DX
+	MOVQ   96(AX), DX
 	ADDQ   (AX), DX
 	VPXORD Z1, Z1, Z1
-	MOVQ   88(AX), BX
+	MOVQ   104(AX), BX
 	ADDQ   (AX), BX
 	VPXORD Z2, Z2, Z2
-	MOVQ   96(AX), SI
+	MOVQ   112(AX), SI
 	ADDQ   (AX), SI
 	VPXORD Z3, Z3, Z3
-	MOVQ   104(AX), DI
+	MOVQ   120(AX), DI
 	ADDQ   (AX), DI
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), R8
+	MOVQ   128(AX), R8
 	ADDQ   (AX), R8
 	VPXORD Z5, Z5, Z5
-	MOVQ   120(AX), R9
+	MOVQ   136(AX), R9
 	ADDQ   (AX), R9
 	VPXORD Z6, Z6, Z6
-	MOVQ   128(AX), R10
+	MOVQ   144(AX), R10
 	ADDQ   (AX), R10
 	VPXORD Z7, Z7, Z7
-	MOVQ   136(AX), R11
+	MOVQ   152(AX), R11
 	ADDQ   (AX), R11
 	VPXORD Z8, Z8, Z8
 	MOVQ   64(AX), R12
@@ -4287,6 +4839,7 @@ TEXT ·lanesSums9AVX512(SB), NOSPLIT, $0-8
 	BZHIL  R12, R13, R13
 	KMOVW  R13, K1
 	MOVQ   8(AX), R12
+	MOVQ   72(AX), R15
 	XORQ   R13, R13
 
 row:
@@ -4303,6 +4856,8 @@ pixel:
 	VFMADD231PS (R9)(R13*1), Z9, Z6
 	VFMADD231PS (R10)(R13*1), Z9, Z7
 	VFMADD231PS (R11)(R13*1), Z9, Z8
+	PREFETCHT1  (R15)
+	ADDQ        80(AX), R15
 	ADDQ        56(AX), R12
 	ADDQ        $0x00000040, R13
 	DECQ        R14
@@ -4311,6 +4866,7 @@ pixel:
 	ADDQ        48(AX), R12
 	DECQ        24(AX)
 	JNE         row
+	MOVQ        R15, 72(AX)
 	MOVQ        16(AX), AX
 	VADDPS      (AX), Z0, Z0
 	VMOVUPS     Z0, (AX)
@@ -4334,7 +4890,7 @@ pixel:
 	RET
 
 // func lanesCopyAVX512(args **float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·lanesCopyAVX512(SB), NOSPLIT, $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  56(AX), CX
@@ -4345,23 +4901,28 @@ TEXT ·lanesCopyAVX512(SB), NOSPLIT, $0-8
 	MOVQ  8(AX), DX
 	MOVQ  48(AX), BX
 	MOVQ  16(AX), SI
+	MOVQ  88(AX), DI
+	MOVQ  96(AX), R8
 
 row:
-	MOVQ 24(AX), R9
-	MOVQ CX, DI
-	MOVQ DX, R8
+	MOVQ 24(AX), R11
+	MOVQ CX, R9
+	MOVQ DX, R10
 
 pixel:
-	VMOVUPS.Z (R8), K1, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      BX, R8
-	ADDQ      $0x00000040, DI
-	DECQ      R9
-	JNE       pixel
-	ADDQ      32(AX), CX
-	ADDQ      40(AX), DX
-	DECQ      SI
-	JNE       row
+	VMOVUPS.Z  (R10), K1, Z0
+	PREFETCHT1 (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z0, (R9)
+	ADDQ       BX, R10
+	ADDQ       $0x00000040, R9
+	DECQ       R11
+	JNE        pixel
+	ADDQ       32(AX), CX
+	ADDQ       40(AX), DX
+	DECQ       SI
+	JNE        row
+	MOVQ       DI, 88(AX)
 	VZEROUPPER
 	RET
 
@@ -4377,33 +4938,36 @@ TEXT ·lanesSpreadAVX512(SB), NOSPLIT, $0-8
 	MOVQ  8(AX), DX
 	MOVQ  48(AX), BX
 	MOVQ  16(AX), SI
+	MOVQ  88(AX), DI
+	MOVQ  96(AX), R8
 
 row:
-	MOVQ 64(AX), DI
-	MOVQ CX, R8
-	MOVQ 72(AX), R9
+	MOVQ 64(AX), R8
+	MOVQ CX, R9
+	MOVQ 72(AX), R10
 
 plane:
-	VMOVUPS (DI), Z0
-	MOVQ    24(AX), R12
-	MOVQ    R8, R10
-	MOVQ    DX, R11
+	VMOVUPS (R8), Z0
+	MOVQ    24(AX), R13
+	MOVQ    R9, R11
+	MOVQ    DX, R12
 
 pixel:
-	VMOVUPS.Z (R11), K1, Z1
+	VMOVUPS.Z (R12), K1, Z1
 	VPERMPS   Z1, Z0, Z1
-	VMOVUPS   Z1, (R10)
-	ADDQ      BX, R11
-	ADDQ      $0x00000040, R10
-	DECQ      R12
+	VMOVUPS   Z1, (R11)
+	ADDQ      BX, R12
+	ADDQ      $0x00000040, R11
+	DECQ      R13
 	JNE       pixel
-	ADDQ      $0x00000040, DI
-	ADDQ      80(AX), R8
-	DECQ      R9
+	ADDQ      $0x00000040, R8
+	ADDQ      80(AX), R9
+	DECQ      R10
 	JNE       plane
 	ADDQ      32(AX), CX
 	ADDQ      40(AX), DX
 	DECQ      SI
 	JNE       row
+	MOVQ      DI, 88(AX)
 	VZEROUPPER
 	RET

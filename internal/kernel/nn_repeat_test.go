@@ -89,3 +89,27 @@ func TestSumProducts(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeatDoesNotAllocate(t *testing.T) {
+	useThreads(t, 2)
+	const n, hw, c = 4, 60, 200
+	x, y, s := make([]float32, n*hw*c), make([]float32, n*hw*c), make([]float32, n*c)
+	walk := Strides{Rank: 3, Dims: [MaxDims]int{n, hw, c}, Dst: [MaxDims]int{hw * c, c, 1}, A: [MaxDims]int{hw * c, c, 1}, B: [MaxDims]int{c, 0, 1}}
+	eachLevel(t, func(t *testing.T) {
+		for i, f := range []func(){
+			func() { MulStrided(&walk, y, x, s, true) },
+			func() { SumProducts(s, x, y, n, hw, c, false) },
+			func() { SumProducts(s[:c], x, y, 1, n*hw, c, true) },
+			func() { AddBias(y, n*hw, c, s[:c]) },
+			func() { Bent(HardSwish, y, x, 0, 0) },
+			func() { BentGrad(Clamp, y, x, x, 0, 6, true) },
+		} {
+			for range 5 {
+				f()
+			}
+			if a := testing.AllocsPerRun(10, f); a != 0 {
+				t.Errorf("%d: %v allocations", i, a)
+			}
+		}
+	})
+}

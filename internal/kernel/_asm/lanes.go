@@ -21,6 +21,8 @@ const (
 	lanesYPixel // from pixel to pixel
 	lanesTail   // lanes of y
 	lanesAdd    // whether to add to y
+	lanesFetch  // what will be written next; moved on
+	lanesStep   // by this much with each pixel
 )
 
 // Offsets of the fields of lanesSums.
@@ -34,6 +36,8 @@ const (
 	sumsDYRow   // likewise
 	sumsDYPixel // from pixel to pixel
 	sumsTail    // lanes of dy
+	sumsFetch   // what will be read next; moved on
+	sumsStep    // by this much with each pixel
 	sumsOffsets // of x
 )
 
@@ -50,6 +54,8 @@ const (
 	copyIndex    // vectors of lanes
 	copyCount    // of them
 	copyPlane    // of dst, from one to the next
+	copyFetch    // what will be read next; moved on
+	copyStep     // by this much with each pixel
 )
 
 const (
@@ -105,7 +111,12 @@ func (l lanes) tile(pixels int) {
 	x, y := l.get(lanesX), l.get(lanesY)
 	w, pixel := l.get(lanesW), l.get(lanesYPixel)
 	rows := l.get(lanesRows)
+	fetch := l.get(lanesFetch)
 	l.loop("row", rows, func() {
+		for range pixels {
+			l.PREFETCHT1(operand.Mem{Base: fetch})
+			l.ADDQ(l.field(lanesStep), fetch)
+		}
 		var acc []reg.VecVirtual
 		for range pixels {
 			acc = append(acc, l.zero())
@@ -129,6 +140,7 @@ func (l lanes) tile(pixels int) {
 		l.ADDQ(l.field(lanesXRow), x)
 		l.ADDQ(l.field(lanesYRow), y)
 	})
+	l.MOVQ(fetch, l.field(lanesFetch))
 	l.end()
 }
 
@@ -183,7 +195,7 @@ func (l lanes) sums(taps int) {
 		from, acc = append(from, p), append(acc, l.zero())
 	}
 	mask := l.maskOf(l.masks, l.get(sumsTail))
-	dy, at, n := l.get(sumsDY), l.GP64(), l.GP64()
+	dy, at, n, fetch := l.get(sumsDY), l.GP64(), l.GP64(), l.get(sumsFetch)
 	l.XORQ(at, at)
 	l.Label("row")
 	l.MOVQ(l.field(sumsPixels), n)
@@ -193,6 +205,8 @@ func (l lanes) sums(taps int) {
 		for i, sum := range acc {
 			l.VFMADD231PS(operand.Mem{Base: from[i], Index: at, Scale: 1}, v, sum)
 		}
+		l.PREFETCHT1(operand.Mem{Base: fetch})
+		l.ADDQ(l.field(sumsStep), fetch)
 		l.ADDQ(l.field(sumsDYPixel), dy)
 		l.ADDQ(operand.U32(4*l.lanes), at)
 	})
@@ -200,6 +214,7 @@ func (l lanes) sums(taps int) {
 	l.ADDQ(l.field(sumsDYRow), dy)
 	l.DECQ(l.field(sumsRows))
 	l.JNE(operand.LabelRef("row"))
+	l.MOVQ(fetch, l.field(sumsFetch))
 	dst := l.get(sumsDst)
 	for i, sum := range acc {
 		m := operand.Mem{Base: dst, Disp: 4 * l.lanes * i}
@@ -217,6 +232,7 @@ func (l lanes) copy(spread bool) {
 	l.start(name, "func(args **float32)", doc)
 	mask := l.maskOf(l.masks, l.get(copyTail))
 	dst, src, step, rows := l.get(copyDst), l.get(copySrc), l.get(copySrcPixel), l.get(copyRows)
+	fetch, ahead := l.get(copyFetch), l.get(copyStep)
 	l.loop("row", rows, func() {
 		if spread {
 			index, to := l.get(copyIndex), l.GP64()
@@ -228,11 +244,15 @@ func (l lanes) copy(spread bool) {
 				l.ADDQ(l.field(copyPlane), to)
 			})
 		} else {
-			l.pixelsOf(dst, src, step, mask, func(reg.VecVirtual) {})
+			l.pixelsOf(dst, src, step, mask, func(reg.VecVirtual) {
+				l.PREFETCHT1(operand.Mem{Base: fetch})
+				l.ADDQ(ahead, fetch)
+			})
 		}
 		l.ADDQ(l.field(copyDstRow), dst)
 		l.ADDQ(l.field(copySrcRow), src)
 	})
+	l.MOVQ(fetch, l.field(copyFetch))
 	l.end()
 }
 
