@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/internal/foreign"
 	"github.com/monge-ml/monge/tokenizer"
 	"github.com/monge-ml/monge/weights"
 )
@@ -108,4 +109,18 @@ func readPreprocessor(dir string) (picture.Preprocessor, string, error) {
 	path = filepath.Join(dir, PreprocessorFile)
 	p, err = picture.ReadPreprocessor(path)
 	return p, path, err
+}
+
+// IsDirectory reports whether a directory has the configuration of a CLIP model, so that what else is
+// amiss with it is to be told of [Open].
+func IsDirectory(dir string) bool {
+	if has(dir, OpenCLIPConfigFile) {
+		return true
+	}
+	b, err := readConfigFile(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return false
+	}
+	all, err := foreign.Object(b)
+	return err == nil && strings.HasPrefix(string(all["model_type"]), `"clip`)
 }

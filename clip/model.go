@@ -176,8 +176,7 @@ func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	class := t.Add(t.Input(m.zeros[:n*v.Width], n, 1, v.Width), w.class.Tensor())
 	y = t.Add(t.Concat(1, class, y), w.positions.Tensor())
 	y = w.encoder.Forward(t, w.before.Forward(t, y))
-	y = t.Reshape(t.Slice(y, 1, 0, 1), n, v.Width)
-	return t.UnitRows(w.projection.Forward(t, w.after.Forward(t, y)))
+	return w.project(t, t.Reshape(t.Slice(y, 1, 0, 1), n, v.Width))
 }
 
 // texts brings texts to unit vectors of the common space. A row sees only those before it,
@@ -198,9 +197,12 @@ func (m *Model) texts(tokens [][]int) *tensor.Tensor {
 	}
 	t.Scope("text_model.embeddings")
 	y := t.Reshape(t.Embedding(w.table.Tensor(), m.ids), len(tokens), length, c.Width)
-	y = t.Add(y, t.Slice(w.positions.Tensor(), 0, 0, length))
-	y = w.encoder.Forward(t, y)
-	y = t.Embedding(t.Reshape(y, -1, c.Width), m.places)
+	y = w.encoder.Forward(t, t.Add(y, t.Slice(w.positions.Tensor(), 0, 0, length)))
+	return w.project(t, t.Embedding(t.Reshape(y, -1, c.Width), m.places))
+}
+
+// project brings what a tower has read of its inputs to unit vectors of the common space.
+func (w *tower) project(t *tensor.Tape, y *tensor.Tensor) *tensor.Tensor {
 	return t.UnitRows(w.projection.Forward(t, w.after.Forward(t, y)))
 }
 

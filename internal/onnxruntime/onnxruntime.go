@@ -18,6 +18,9 @@ import (
 //go:embed serve.cjs
 var script []byte
 
+//go:embed once.cjs
+var onceScript []byte
+
 // Variable names a directory with node_modules/onnxruntime-node.
 const Variable = "MONGE_TEST_ONNXRUNTIME"
 
@@ -76,6 +79,50 @@ func Serve(t *testing.T, path string, whole bool, batches ...Batch) (s Served) {
 		s.Results[i].Data = read(t, name(i, "out"))
 	}
 	return s
+}
+
+// An Input is what a model of several takes under a name.
+type Input struct {
+	Name string
+	Batch
+	Whole bool // it takes int64
+}
+
+// Once runs the model of a file on one set of inputs, and returns all outputs by name. It skips the test
+// where there is no ONNX Runtime; what that warns of is an error.
+func Once(t *testing.T, path string, inputs ...Input) map[string]Batch {
+	t.Helper()
+	Need(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "once.cjs"), onceScript)
+	args := []string{filepath.Join(dir, "once.cjs"), os.Getenv(Variable), path, dir}
+	for _, in := range inputs {
+		write(t, filepath.Join(dir, in.Name+".in"), in.bytes(in.Whole))
+		kind := "float32"
+		if in.Whole {
+			kind = "int64"
+		}
+		args = append(args, in.Name, kind, strings.Trim(strings.ReplaceAll(fmt.Sprint(in.Dims), " ", ","), "[]"))
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command("node", args...)
+	cmd.Stderr = &stderr
+	said, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.Bytes())
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("ONNX Runtime warns: %s", stderr.Bytes())
+	}
+	var dims map[string][]int
+	if err := json.Unmarshal(said, &dims); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	outputs := map[string]Batch{}
+	for name, d := range dims {
+		outputs[name] = Batch{d, read(t, filepath.Join(dir, name+".out"))}
+	}
+	return outputs
 }
 
 func write(t *testing.T, path string, b []byte) {

@@ -14,8 +14,8 @@ func (g *graph) attention(o *operation) {
 		return
 	}
 	dims := g.dims(o.in[0])
-	if dims[1].each || dims[2].each {
-		g.fail("sequences %v whose length or width follows the minibatch", dims)
+	if dims[1].each || dims[2].open() || dims[1].long && o.in[3] >= 0 {
+		g.fail("sequences %v whose length or width follows the minibatch, or with Tokens the input", dims)
 		return
 	}
 	rows, width := dims[1].n, dims[2].n
@@ -27,7 +27,7 @@ func (g *graph) attention(o *operation) {
 	q, k, v := head(o.in[0], 0, 2, 1, 3), head(o.in[1], 0, 2, 3, 1), head(o.in[2], 0, 2, 1, 3)
 	scores := g.of("Mul", g.node("MatMul", []string{q, k}), 1/math.Sqrt(float64(each)))
 	if o.Causal {
-		scores = g.node("Add", []string{scores, g.causal(rows)})
+		scores = g.node("Add", []string{scores, g.causal(dims[1])})
 	}
 	if o.in[3] >= 0 {
 		scores = g.node("Add", []string{scores, g.padding(o.in[3], rows)})
@@ -42,7 +42,19 @@ func (g *graph) attention(o *operation) {
 const unseen = -math.MaxFloat32
 
 // causal is what is added to scores so that a row sees none behind it.
-func (g *graph) causal(rows int) string {
+func (g *graph) causal(rows dim) string {
+	switch {
+	case !rows.long:
+		return g.causalMask(rows.n)
+	case g.causes == "":
+		to := g.sizes([]dim{rows, rows})
+		g.causes = g.node("Slice", []string{g.causalMask(g.part.Shape[0]), g.ints("from", 0, 0), to, g.ints("axes", 0, 1)})
+	}
+	return g.causes
+}
+
+// causalMask is that of so many rows.
+func (g *graph) causalMask(rows int) string {
 	name := fmt.Sprintf("causal(%d)", rows)
 	if g.names[name] {
 		return name

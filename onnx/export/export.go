@@ -33,7 +33,7 @@ const (
 // Options say what is in the graph beside the network. The zero value is nothing.
 type Options struct {
 	Name   string // of the graph
-	Output string // name of the output, "logits" unless given
+	Output string // name of the output, "logits" unless given here or in the [Part]
 	// Mean and Std are by channel: the graph begins with (x - Mean) / Std.
 	Mean, Std []float32
 	// Softmax ends the graph with the softmax of the outputs.
@@ -41,7 +41,7 @@ type Options struct {
 	Metadata []onnx.Property
 }
 
-// Input is the name of the graph's input.
+// Input is the name of the input of a [nn.Model]'s graph.
 const Input = "input"
 
 // Model returns a network at theta as an ONNX model: its program's, made for this once.
@@ -56,8 +56,8 @@ func Model(m *nn.Model, theta []float32, o Options) (*onnx.Model, error) {
 // Model returns the network at theta as an ONNX model. What adapters add (see [nn.LoRA]) is in the
 // weights.
 func (p *Program) Model(theta []float32, o Options) (*onnx.Model, error) {
-	if len(theta) != p.model.Size() {
-		return nil, fmt.Errorf("the model has %d parameters, got %d", p.model.Size(), len(theta))
+	if len(theta) != p.net.Size() {
+		return nil, fmt.Errorf("the model has %d parameters, got %d", p.net.Size(), len(theta))
 	}
 	return p.build(p.parameters(theta), o)
 }
@@ -69,7 +69,7 @@ const maxNumbers = (1<<31 - 1<<24) / 4
 // form in ONNX, or that it is too large for a file.
 func (p *Program) Check() error {
 	n := 0
-	for _, param := range p.model.Params {
+	for _, param := range p.net.Params {
 		n += param.Len()
 	}
 	if n > maxNumbers {
@@ -82,17 +82,35 @@ func (p *Program) Check() error {
 // build makes the model with the given values of parameters.
 func (p *Program) build(params func(*nn.Param) []float32, o Options) (*onnx.Model, error) {
 	g := &graph{
-		Graph: &onnx.Graph{Name: o.Name}, program: p, vars: slices.Clone(p.vars), values: make([]value, len(p.vars)),
-		params: params, names: map[string]bool{Input: true}, masks: map[int]string{}, at: &tensor.Traced{},
+		Graph: &onnx.Graph{Name: o.Name}, program: p, params: params, names: map[string]bool{}, at: &tensor.Traced{},
 	}
-	for _, param := range p.model.Params {
+	for i := range p.parts {
+		g.names[p.parts[i].Input] = true
+	}
+	for _, param := range p.net.Params {
 		g.names[param.Name] = true
 	}
-	for _, b := range p.model.Buffers {
+	for _, b := range p.net.Buffers {
 		g.names[b.Name] = true
 	}
-	if err := g.start(&o); err != nil {
-		return nil, err
+	for i := range p.parts {
+		if err := g.write(&p.parts[i], &o); err != nil {
+			return nil, err
+		}
+	}
+	g.prune()
+	return &onnx.Model{
+		IRVersion: irVersion, Producer: "monge", ProducerVersion: version(),
+		Opsets: []onnx.Opset{{Version: opset}}, Metadata: slices.Clone(o.Metadata), Graph: g.Graph,
+	}, nil
+}
+
+// write writes a part.
+func (g *graph) write(p *part, o *Options) error {
+	g.part, g.vars, g.values = p, slices.Clone(p.vars), make([]value, len(p.vars))
+	g.masks, g.causes = map[int]string{}, ""
+	if err := g.start(o); err != nil {
+		return err
 	}
 	for i := range p.ops {
 		op := &p.ops[i]
@@ -107,16 +125,10 @@ func (p *Program) build(params func(*nn.Param) []float32, o Options) (*onnx.Mode
 			write(g, op)
 		}
 		if g.err != nil {
-			return nil, g.err
+			return g.err
 		}
 	}
-	if err := g.finish(&o); err != nil {
-		return nil, err
-	}
-	return &onnx.Model{
-		IRVersion: irVersion, Producer: "monge", ProducerVersion: version(),
-		Opsets: []onnx.Opset{{Version: opset}}, Metadata: slices.Clone(o.Metadata), Graph: g.Graph,
-	}, nil
+	return g.finish(o)
 }
 
 // version is that of the program's main module, or of this one in another's program.
@@ -140,12 +152,12 @@ func version() string {
 
 // parameters returns those of the network by their exports, with what adapters add.
 func (p *Program) parameters(theta []float32) func(*nn.Param) []float32 {
-	adapted := slices.ContainsFunc(p.model.Params, func(p *nn.Param) bool { return strings.HasSuffix(p.Name, adapterSuffix) })
+	adapted := slices.ContainsFunc(p.net.Params, func(p *nn.Param) bool { return strings.HasSuffix(p.Name, adapterSuffix) })
 	if !adapted {
 		return func(p *nn.Param) []float32 { return p.Export(theta) }
 	}
 	merged := map[string][]float32{}
-	for _, t := range p.model.Merged(theta) {
+	for _, t := range p.net.Merged(theta) {
 		merged[t.Name] = t.Data
 	}
 	return func(p *nn.Param) []float32 { return merged[p.Name] }
@@ -154,17 +166,17 @@ func (p *Program) parameters(theta []float32) func(*nn.Param) []float32 {
 // start makes the input: images with their channels first, rows of a table as a matrix, tokens as
 // whole numbers, all else as it is on the tape.
 func (g *graph) start(o *Options) error {
-	id := g.program.input
+	id := g.part.input
 	dims := g.dims(id)
-	if dims[0] != (dim{1, true}) {
+	if dims[0] != (dim{n: 1, each: true}) {
 		return errors.New("the first dimension of the input is not the size of the minibatch")
 	}
-	if g.program.takesTokens() {
+	if g.part.takesTokens() {
 		if o.Mean != nil {
 			return errors.New("tokens have no mean and deviation")
 		}
-		g.Inputs = []*onnx.Value{batchOf(Input, onnx.Int64, dims)}
-		g.values[id].whole = Input
+		g.Inputs = append(g.Inputs, g.part.batchOf(g.part.Input, onnx.Int64, dims))
+		g.values[id].whole = g.part.Input
 		return nil
 	}
 	if len(dims) == 4 && dims[1].n == 1 && dims[2].n == 1 {
@@ -188,16 +200,20 @@ func (g *graph) start(o *Options) error {
 }
 
 // takesTokens reports whether the input is taken for numbers of tokens.
-func (p *Program) takesTokens() bool {
+func (p *part) takesTokens() bool {
 	return slices.ContainsFunc(p.ops, func(o operation) bool {
 		return o.Op == "embedding" && o.in[1] == p.input || o.Op == "attention" && o.in[3] == p.input
 	})
 }
 
 // batchOf describes an input or output of minibatches.
-func batchOf(name string, of onnx.DType, dims []dim) *onnx.Value {
-	v := &onnx.Value{Name: name, DType: of, HasShape: true, Shape: []onnx.Dim{{Name: "batch"}}}
+func (p *Part) batchOf(name string, of onnx.DType, dims []dim) *onnx.Value {
+	v := &onnx.Value{Name: name, DType: of, HasShape: true, Shape: []onnx.Dim{{Name: p.Batch}}}
 	for _, d := range dims[1:] {
+		if d.long {
+			v.Shape = append(v.Shape, onnx.Dim{Name: p.Length})
+			continue
+		}
 		v.Shape = append(v.Shape, onnx.Dim{Size: int64(d.n), Set: true})
 	}
 	return v
@@ -205,9 +221,10 @@ func batchOf(name string, of onnx.DType, dims []dim) *onnx.Value {
 
 // input adds the input, of a shape with the channels at a place, and normalises it.
 func (g *graph) input(o *Options, shape []dim, channels int) (name string, err error) {
-	g.Inputs = []*onnx.Value{batchOf(Input, onnx.Float, shape)}
+	from := g.part.Input
+	g.Inputs = append(g.Inputs, g.part.batchOf(from, onnx.Float, shape))
 	if o.Mean == nil && o.Std == nil {
-		return Input, nil
+		return from, nil
 	}
 	n := shape[channels].n
 	if len(o.Mean) != n || len(o.Std) != n {
@@ -215,15 +232,15 @@ func (g *graph) input(o *Options, shape []dim, channels int) (name string, err e
 	}
 	by := append([]int{n}, slices.Repeat([]int{1}, len(shape)-1-channels)...)
 	g.at = &tensor.Traced{Layer: "normalize"}
-	name = g.node("Sub", []string{Input, g.floats(g.unique("normalize", "mean"), o.Mean, by...)})
+	name = g.node("Sub", []string{from, g.floats(g.unique("normalize", "mean"), o.Mean, by...)})
 	return g.node("Div", []string{name, g.floats(g.unique("normalize", "std"), o.Std, by...)}), nil
 }
 
-// finish makes the output, and leaves out what it does not need.
+// finish makes the output.
 func (g *graph) finish(o *Options) error {
 	g.at = &tensor.Traced{}
-	id := g.program.output
-	dims := []dim{{1, true}, {n: g.program.model.Classes()}}
+	id := g.part.output
+	dims := []dim{{n: 1, each: true}, {n: g.part.Width}}
 	name, shape := g.rows(id)
 	if !slices.Equal(shape, dims) {
 		name = g.reshape(name, shape, dims)
@@ -231,13 +248,12 @@ func (g *graph) finish(o *Options) error {
 	if o.Softmax {
 		name = g.node("Softmax", []string{name}, onnx.IntAttr("axis", -1))
 	}
-	output := cmp.Or(o.Output, "logits")
+	output := cmp.Or(g.part.Output, o.Output, "logits")
 	if g.names[output] {
 		return fmt.Errorf("the output can't be named %q, as a parameter or a node is", output)
 	}
 	g.rename(name, output)
-	g.Outputs = []*onnx.Value{batchOf(output, onnx.Float, dims)}
-	g.prune()
+	g.Outputs = append(g.Outputs, g.part.batchOf(output, onnx.Float, dims))
 	return g.err
 }
 

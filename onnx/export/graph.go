@@ -18,11 +18,13 @@ import (
 type graph struct {
 	*onnx.Graph
 	program *Program
-	vars    []variable // the program's, and one that the input may have beside them
-	values  []value    // by variable
+	part    *part          // at hand, and what is of it:
+	vars    []variable     // its, and one that the input may have beside them
+	values  []value        // by variable
+	masks   map[int]string // of attention, by the variable of the tokens
+	causes  string         // the mask of causal attention, cut to the length of the input
 	params  func(*nn.Param) []float32
 	names   map[string]bool
-	masks   map[int]string // of attention, by the variable of the tokens
 	at      *tensor.Traced // the operation at hand
 	err     error          // the first
 }
@@ -88,6 +90,8 @@ func (g *graph) begin(id int) {
 		g.add(id, g.node("Cast", []string{v.whole}, onnx.IntAttr("to", int(onnx.Float))), plain(len(of.dims)))
 	case of.param != nil:
 		g.beginParam(id, of.param)
+	case of.constant != nil && slices.ContainsFunc(of.dims, dim.open):
+		g.add(id, g.node("Expand", []string{g.scalar(0), g.sizes(of.dims)}), plain(len(of.dims)))
 	case of.constant != nil:
 		dims := make([]int, len(of.dims))
 		for i, d := range of.dims {
@@ -224,7 +228,7 @@ func (g *graph) reshape(name string, from, to []dim) string {
 	shape, open := make([]int, len(to)), 0
 	for i, d := range to {
 		switch {
-		case !d.each:
+		case !d.open():
 			shape[i] = d.n
 		case i < len(from) && from[i] == d:
 			shape[i] = 0 // as it is
@@ -234,9 +238,33 @@ func (g *graph) reshape(name string, from, to []dim) string {
 		}
 	}
 	if open > 1 {
-		g.fail("a shape with the size of the minibatch in two dimensions")
+		g.fail("a shape with two dimensions that follow the input")
 	}
 	return g.node("Reshape", []string{name, g.ints("shape", shape...)})
+}
+
+// sizes returns dimensions as a list of whole numbers.
+func (g *graph) sizes(dims []dim) string {
+	var list []string
+	for _, d := range dims {
+		switch {
+		case d.long:
+			list = append(list, g.length())
+		case d.each:
+			list = append(list, g.node("Mul", []string{g.sizeOf(0), g.ints("times", d.n)}))
+		default:
+			list = append(list, g.ints("shape", d.n))
+		}
+	}
+	return g.node("Concat", list, onnx.IntAttr("axis", 0))
+}
+
+// length returns that of the inputs, as a list of one.
+func (g *graph) length() string { return g.sizeOf(1) }
+
+// sizeOf returns a dimension of the input, as a list of one.
+func (g *graph) sizeOf(axis int) string {
+	return g.node("Shape", []string{g.part.Input}, onnx.IntAttr("start", axis), onnx.IntAttr("end", axis+1))
 }
 
 // floats adds a constant.

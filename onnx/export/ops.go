@@ -201,7 +201,7 @@ func (g *graph) orFilled(id int, v float32, n int) string {
 
 // statistics returns running ones, under the name of the model's buffer that holds them.
 func (g *graph) statistics(data []float32, what string) string {
-	for _, b := range g.program.model.Buffers {
+	for _, b := range g.program.net.Buffers {
 		if &b.Data[0] != &data[0] {
 			continue
 		}

@@ -38,12 +38,15 @@ func (g *graph) permute(o *operation) {
 func (g *graph) slice(o *operation) {
 	x := g.native(o.in[0])
 	var from, to, axes []int
+	long := -1 // what is cut to the length of the input
 	for i, d := range x.order {
 		whole, part := g.dims(o.in[0])[d], g.dims(o.out)[d]
 		switch at := o.Dims[d]; {
 		case whole == part:
-		case part.each:
-			g.fail("a slice whose length follows the minibatch")
+		case part.long && at == 0 && !whole.open():
+			long = i
+		case part.open():
+			g.fail("a slice whose length follows the input")
 			return
 		default:
 			from, to, axes = append(from, at), append(to, at+part.n), append(axes, i)
@@ -52,6 +55,9 @@ func (g *graph) slice(o *operation) {
 	y := x.name
 	if axes != nil {
 		y = g.node("Slice", []string{y, g.ints("from", from...), g.ints("to", to...), g.ints("axes", axes...)})
+	}
+	if long >= 0 {
+		y = g.node("Slice", []string{y, g.ints("from", 0), g.length(), g.ints("axes", long)})
 	}
 	g.add(o.out, y, x.order)
 }
@@ -63,8 +69,8 @@ func (g *graph) pad(o *operation) {
 	pads := make([]int, 2*rank)
 	for i, d := range x.order {
 		part, whole := g.dims(o.in[0])[d], g.dims(o.out)[d]
-		if part.each != whole.each || part.each && part != whole {
-			g.fail("a padding whose length follows the minibatch")
+		if (part.open() || whole.open()) && part != whole {
+			g.fail("a padding whose length follows the input")
 			return
 		}
 		pads[i], pads[rank+i] = o.Dims[d], whole.n-part.n-o.Dims[d]
@@ -112,10 +118,10 @@ func (g *graph) reduce(o *operation, op string) {
 }
 
 // along returns what an operation along one dimension reads, and which dimension that is there. Its
-// size must not follow the minibatch.
-func (g *graph) along(o *operation) (x form, axis int, ok bool) {
-	if g.dims(o.in[0])[o.Axis].each {
-		g.fail("it goes along the minibatch")
+// size must not follow the minibatch, nor, unless long, the length of the inputs.
+func (g *graph) along(o *operation, long bool) (x form, axis int, ok bool) {
+	if d := g.dims(o.in[0])[o.Axis]; d.each || d.long && !long {
+		g.fail("it goes along a dimension that follows the input")
 		return x, 0, false
 	}
 	x = g.native(o.in[0])
@@ -124,7 +130,7 @@ func (g *graph) along(o *operation) (x form, axis int, ok bool) {
 
 // sliceStep is every so many-th of a dimension.
 func (g *graph) sliceStep(o *operation) {
-	if x, axis, ok := g.along(o); ok {
+	if x, axis, ok := g.along(o, false); ok {
 		to := o.Start + o.Step*g.dims(o.out)[o.Axis].n
 		if to < 0 {
 			to = -toEnd
@@ -135,13 +141,13 @@ func (g *graph) sliceStep(o *operation) {
 }
 
 func (g *graph) gather(o *operation) {
-	if x, axis, ok := g.along(o); ok {
+	if x, axis, ok := g.along(o, false); ok {
 		g.add(o.out, g.node("Gather", []string{x.name, g.ints("rows", o.Numbers...)}, onnx.IntAttr("axis", axis)), x.order)
 	}
 }
 
 func (g *graph) cumSum(o *operation) {
-	if x, axis, ok := g.along(o); ok {
+	if x, axis, ok := g.along(o, true); ok {
 		flags := map[bool]int{true: 1}
 		y := g.node("CumSum", []string{x.name, g.ints("axes", axis)}, onnx.IntAttr("exclusive", flags[o.Exclusive]), onnx.IntAttr("reverse", flags[o.Reverse]))
 		g.add(o.out, y, x.order)
@@ -150,7 +156,7 @@ func (g *graph) cumSum(o *operation) {
 
 // interpolate is the product with the matrix of its weights.
 func (g *graph) interpolate(o *operation) {
-	if _, _, ok := g.along(o); !ok {
+	if _, _, ok := g.along(o, false); !ok {
 		return
 	}
 	dims := g.dims(o.in[0])
@@ -172,8 +178,8 @@ func (g *graph) expand(o *operation) {
 		switch at := i - (len(out) - len(dims)); {
 		case at >= 0 && dims[at] == d:
 			shape[i] = 1 // as it is
-		case d.each:
-			g.fail("it repeats as often as the minibatch is large")
+		case d.open():
+			g.fail("it repeats as often as the input is large")
 			return
 		default:
 			shape[i] = d.n

@@ -12,7 +12,27 @@ import (
 
 // A Program is what a network does with a minibatch, as its tape told, for minibatches of any size.
 type Program struct {
-	model  *nn.Model
+	net   *nn.Network
+	parts []part
+}
+
+// A Part is what a network makes of one input. A network of several, as of images and of texts, is one
+// graph with an input, an output and a size of minibatches for each.
+type Part struct {
+	Input, Output string // their names in the graph
+	Batch         string // name of the size of minibatches
+	Shape         []int  // of an input
+	// Length is the name of the size of inputs that are lists, of at most Shape[0] numbers each, "" if
+	// all have that many.
+	Length string
+	Width  int // of a row of outputs
+	// Forward returns the rows of outputs for n inputs x, one after the other, at theta.
+	Forward func(theta, x []float32, n int) ([]float32, error)
+}
+
+// part is a part's recording.
+type part struct {
+	Part
 	ops    []operation
 	vars   []variable
 	input  int // the variable that is the minibatch
@@ -33,11 +53,15 @@ type variable struct {
 	constant []float32 // its values, where nothing computes them
 }
 
-// dim is a dimension: n, times the size of the minibatch if each is set.
+// dim is a dimension: n, times the size of the minibatch if each is set; or the length of the inputs.
 type dim struct {
 	n    int
 	each bool
+	long bool // it is the length, n is 1
 }
+
+// open reports whether a dimension follows the input.
+func (d dim) open() bool { return d.each || d.long }
 
 // An UnsupportedError says what of a network has no form in ONNX.
 type UnsupportedError struct {
@@ -61,23 +85,49 @@ func unsupported(o *tensor.Traced, format string, args ...any) error {
 // and returns what it did with both. Numbers that follow the size of the minibatch are known by
 // their differences; others that differ are an [UnsupportedError].
 func Trace(m *nn.Model) (*Program, error) {
-	theta := make([]float32, m.Size())
-	small, err := record(m, theta, sizes[0])
-	if err != nil {
-		return nil, err
+	return TraceParts(&m.Network, m.Tape(), Part{
+		Input: Input, Batch: "batch", Shape: []int{m.InputLen()}, Width: m.Classes(),
+		Forward: func(theta, x []float32, _ int) ([]float32, error) { return m.Logits(theta, x) },
+	})
+}
+
+// TraceParts is [Trace] of a network's parts, which compute on a tape.
+func TraceParts(net *nn.Network, tape *tensor.Tape, parts ...Part) (*Program, error) {
+	p := &Program{net: net}
+	theta := make([]float32, net.Size())
+	for _, which := range parts {
+		clear(theta)
+		small, err := which.record(net, tape, theta, 0)
+		if err != nil {
+			return nil, err
+		}
+		for i := range theta {
+			theta[i] = float32(i%7-3) / 64
+		}
+		large, err := which.record(net, tape, theta, 1)
+		if err != nil {
+			return nil, err
+		}
+		merged, err := which.merge(small, large)
+		if err != nil {
+			return nil, err
+		}
+		p.parts = append(p.parts, merged)
 	}
-	for i := range theta {
-		theta[i] = float32(i%7-3) / 64
-	}
-	large, err := record(m, theta, sizes[1])
-	if err != nil {
-		return nil, err
-	}
-	return merge(m, small, large)
+	return p, nil
 }
 
 // sizes are those of the two minibatches.
 var sizes = [2]int{2, 3}
+
+// lengths are those of the inputs of both, 0 if theirs is fixed. The second is 1, as products of it
+// and the size of a minibatch can't be the same as with the first.
+func (p *Part) lengths() [2]int {
+	if p.Length == "" || len(p.Shape) != 1 {
+		return [2]int{}
+	}
+	return [2]int{p.Shape[0], 1}
+}
 
 // A recording is one pass.
 type recording struct {
@@ -96,19 +146,27 @@ type recorded struct {
 	constant []float32
 }
 
-// record runs the network on n inputs.
-func record(m *nn.Model, theta []float32, n int) (*recording, error) {
+// record runs the part on one of the two minibatches.
+func (p *Part) record(net *nn.Network, tape *tensor.Tape, theta []float32, which int) (*recording, error) {
 	r := &recording{input: -1, numbers: map[*tensor.Tensor]int{}, params: map[*tensor.Tensor]*nn.Param{}, written: map[*float32]int{}}
-	for _, p := range m.Params {
+	for _, p := range net.Params {
 		r.params[p.Tensor()] = p
 	}
-	x := make([]float32, n*m.InputLen())
+	n := sizes[which]
+	all := n
+	for _, d := range p.Shape {
+		all *= d
+	}
+	if length := p.lengths()[which]; length > 0 {
+		all = n * length
+	}
+	x := make([]float32, all)
 	for i := range x {
 		x[i] = float32((i*i/3 + i + n) % 2) // whole numbers, as tokens are
 	}
-	m.Tape().Trace(r.add)
-	defer m.Tape().Trace(nil)
-	y, err := m.Logits(theta, x)
+	tape.Trace(r.add)
+	defer tape.Trace(nil)
+	y, err := p.Forward(theta, x, n)
 	if err != nil {
 		return nil, err
 	}
@@ -159,60 +217,64 @@ func (r *recording) variable(x *tensor.Tensor, p *nn.Param) int {
 	return len(r.vars) - 1
 }
 
-// merge makes one program of two passes.
-func merge(m *nn.Model, a, b *recording) (*Program, error) {
+// merge makes one of two passes.
+func (p *Part) merge(a, b *recording) (m part, err error) {
 	for i := range min(len(a.ops), len(b.ops)) {
 		x, y := &a.ops[i], &b.ops[i]
 		switch {
 		case x.Op != y.Op || x.Layer != y.Layer || !slices.Equal(x.in, y.in) || x.out != y.out:
-			return nil, unsupported(&x.Traced, "what the network does depends on the minibatch: with another one this is %s", y.Op)
+			return m, unsupported(&x.Traced, "what the network does depends on the minibatch: with another one this is %s", y.Op)
 		case !reflect.DeepEqual(x.Numbers, y.Numbers):
-			return nil, unsupported(&x.Traced, "it takes numbers that were read from the minibatch, which no graph can follow")
+			return m, unsupported(&x.Traced, "it takes numbers that were read from the minibatch, which no graph can follow")
 		case !reflect.DeepEqual(x.Traced, y.Traced):
-			return nil, unsupported(&x.Traced, "its options depend on the minibatch")
+			return m, unsupported(&x.Traced, "its options depend on the minibatch")
 		}
 	}
 	if len(a.ops) != len(b.ops) || len(a.vars) != len(b.vars) || a.output != b.output {
-		return nil, errors.New("what the network does depends on the minibatch: it does more with another one")
+		return m, errors.New("what the network does depends on the minibatch: it does more with another one")
 	}
-	p := &Program{model: m, ops: a.ops, input: a.input, output: a.output}
+	m = part{Part: *p, ops: a.ops, input: a.input, output: a.output}
 	for i := range a.vars {
-		v, err := mergeVariable(&a.vars[i], &b.vars[i])
+		v, err := mergeVariable(&a.vars[i], &b.vars[i], p.lengths())
 		if err != nil {
-			return nil, p.blame(i, err)
+			return m, m.blame(i, err)
 		}
-		p.vars = append(p.vars, v)
+		m.vars = append(m.vars, v)
 	}
-	return p, nil
+	return m, nil
 }
 
 var errRead = errors.New("it takes numbers that were computed outside the tape, from the minibatch or from parameters")
 
-func mergeVariable(a, b *recorded) (v variable, err error) {
+func mergeVariable(a, b *recorded, lengths [2]int) (v variable, err error) {
 	v = variable{param: a.param, constant: a.constant}
+	// Zeros may be as many as the minibatch asks for, as those that a class token is added to.
+	zeros := a.constant != nil && !slices.ContainsFunc(slices.Concat(a.constant, b.constant), func(v float32) bool { return v != 0 })
 	if len(a.dims) != len(b.dims) {
 		return v, fmt.Errorf("shapes %v and %v with minibatches of %d and %d", a.dims, b.dims, sizes[0], sizes[1])
 	}
 	for i, n := range a.dims {
 		switch d := b.dims[i]; {
 		case n == d:
-			v.dims = append(v.dims, dim{n, false})
-		case a.constant != nil:
+			v.dims = append(v.dims, dim{n: n})
+		case a.constant != nil && !zeros:
 			return v, errRead
 		case n%sizes[0] == 0 && n/sizes[0]*sizes[1] == d:
-			v.dims = append(v.dims, dim{n / sizes[0], true})
+			v.dims = append(v.dims, dim{n: n / sizes[0], each: true})
+		case n == lengths[0] && d == lengths[1]:
+			v.dims = append(v.dims, dim{n: 1, long: true})
 		default:
 			return v, fmt.Errorf("shapes %v and %v with minibatches of %d and %d: no multiple of their size", a.dims, b.dims, sizes[0], sizes[1])
 		}
 	}
-	if !slices.Equal(a.constant, b.constant) {
+	if !zeros && !slices.Equal(a.constant, b.constant) {
 		return v, errRead
 	}
 	return v, nil
 }
 
 // blame names the first operation that has to do with a variable.
-func (p *Program) blame(number int, err error) error {
+func (p *part) blame(number int, err error) error {
 	for i := range p.ops {
 		if o := &p.ops[i]; o.out == number || slices.Contains(o.in, number) {
 			return unsupported(&o.Traced, "%v", err)
