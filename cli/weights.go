@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn/models"
@@ -163,9 +164,15 @@ func newWeightsConvert() *cobra.Command {
 OUT.onnx: the network of IN as an ONNX model (opset 17, the size of the minibatch symbolic), with
 its classes, normalization and size as metadata. It is the model that IN says it is of, or that
 --model does. Images are N x C x H x W there, in RGB, normalized as the metadata say; with --onnx
-the graph does that, or ends with a softmax.`,
-		Example: "  monge weights convert resnet20.th resnet20.safetensors --dtype bf16\n  monge weights convert runs/a/best.safetensors pets.onnx --onnx normalize,softmax",
-		Args:    files(2, "two files"),
+the graph does that, or ends with a softmax.
+
+Of a CLIP model IN is its directory. The inputs of its ONNX model are pixel_values and input_ids,
+the outputs image_embeds, text_embeds and logits_per_image; the metadata have the normalization, the
+size of images, the most tokens of a text and the factor of similarities.`,
+		Example: "  monge weights convert resnet20.th resnet20.safetensors --dtype bf16\n" +
+			"  monge weights convert runs/a/best.safetensors pets.onnx --onnx normalize,softmax\n" +
+			"  monge weights convert runs/clip/model clip.onnx",
+		Args: files(2, "two files"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sameFile(args[0], args[1]) {
 				return usage("IN and OUT are the same file")
@@ -174,9 +181,12 @@ the graph does that, or ends with a softmax.`,
 				if dtype != "" {
 					return usage("--dtype is for .safetensors; ONNX models have float32")
 				}
+				if clip.IsDirectory(args[0]) {
+					return convertCLIP(cmd, args[0], args[1])
+				}
 				return x.convert(cmd, args[0], args[1])
 			}
-			for _, name := range []string{"model", "norm", "normalize", "channels", "classes", "size", "onnx"} {
+			for _, name := range ofClassifiers {
 				if cmd.Flags().Changed(name) {
 					return usage("--%s is for .onnx files", name)
 				}
@@ -193,6 +203,31 @@ the graph does that, or ends with a softmax.`,
 	complete(cmd, "dtype", "f32", "f16", "bf16")
 	complete(cmd, "onnx", classifier.InGraphNames...)
 	return cmd
+}
+
+// ofClassifiers are the flags of a conversion of a classifier to ONNX.
+var ofClassifiers = []string{"model", "norm", "normalize", "channels", "classes", "size", "onnx"}
+
+// convertCLIP writes the CLIP model of a directory as ONNX.
+func convertCLIP(cmd *cobra.Command, in, out string) error {
+	for _, name := range append([]string{"weights-key"}, ofClassifiers...) {
+		if cmd.Flags().Changed(name) {
+			return usage("--%s is not for CLIP models, as %s has one", name, in)
+		}
+	}
+	p, err := clip.Open(in)
+	if err != nil {
+		return err
+	}
+	m, err := p.ONNX(nil, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in, err)
+	}
+	if err := m.WriteFile(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote both towers of %s as %d nodes and %d tensors to %s\n", in, len(m.Graph.Nodes), len(m.Graph.Initializers), out)
+	return nil
 }
 
 // convertWeights writes a state dict as safetensors.

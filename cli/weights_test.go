@@ -150,6 +150,35 @@ func TestConvertToONNX(t *testing.T) {
 	}
 }
 
+// A CLIP model becomes one of both towers, the same that its run leaves.
+func TestConvertCLIP(t *testing.T) {
+	dir := t.TempDir()
+	run, out := filepath.Join(dir, "run"), filepath.Join(dir, "clip.onnx")
+	mustCall(t, "align", "train", "--model", "clip-tiny", "--data", colours(t, 28), "--val", "12", "--batch", "16", "--epochs", "1", "--out", run)
+	in := filepath.Join(run, "model")
+	if said := mustCall(t, "weights", "convert", in, out); !strings.Contains(said, "wrote both towers of "+in) {
+		t.Errorf("it says %q", said)
+	}
+	own, err := onnx.Read(filepath.Join(run, "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own.Metadata = slices.DeleteFunc(own.Metadata, func(p onnx.Property) bool { return p.Key == "sha256" })
+	b, err := own.Marshal()
+	if err != nil || readFile(t, out) != string(b) {
+		t.Errorf("it is not what the run left: %v", err)
+	}
+	if code, _, stderr := call("weights", "convert", in, out, "--size", "64"); code != exitUsage || !strings.Contains(stderr, "--size is not for CLIP models") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if err := os.Remove(filepath.Join(in, "preprocessor_config.json")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call("weights", "convert", in, out); code != exitFailed || !strings.Contains(stderr, "has no preprocessor_config.json") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+}
+
 // A checkpoint of two networks and objects: show lists them, the key chooses.
 func TestWeightsNetworks(t *testing.T) {
 	const dir = "../weights/testdata/objects/"

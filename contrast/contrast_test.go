@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/monge-ml/monge/align"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/contrast"
+	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
@@ -120,6 +122,13 @@ func TestAlign(t *testing.T) {
 	checkModel(t, c, filepath.Join(path, contrast.ModelDir), last)
 	best := res.Records[slices.IndexFunc(res.Records, func(r train.Record) bool { return r.Step == res.Best.Step })]
 	checkModel(t, c, filepath.Join(path, contrast.BestDir), best)
+	for _, file := range []string{contrast.ONNXFile, contrast.BestONNXFile} {
+		if m, err := onnx.Read(filepath.Join(path, file)); err != nil || len(m.Graph.Outputs) != 3 {
+			t.Errorf("%s: %v", file, err)
+		} else if sum, _ := m.Property("sha256"); file == contrast.ONNXFile && sum != res.WeightsSHA256 {
+			t.Errorf("%s is of weights %s, want %s", file, sum, res.WeightsSHA256)
+		}
+	}
 	for _, r := range res.Records {
 		if sknn, best := r.Val.Get("s_knn"), res.Best.Val.Get("s_knn"); !(sknn <= best) {
 			t.Errorf("step %d has S_kNN %v, the best %v", r.Step, sknn, best)
@@ -132,6 +141,24 @@ func TestAlign(t *testing.T) {
 	resumed, err := runIn(t, again, c, 0)
 	if err != nil || resumed.WeightsSHA256 != res.WeightsSHA256 {
 		t.Errorf("resumed: %s, want %s (%v)", resumed.WeightsSHA256, res.WeightsSHA256, err)
+	}
+}
+
+// No ONNX model is left where none is asked for.
+func TestAlignNoONNX(t *testing.T) {
+	c := aligning(t)
+	c.MaxSteps = 1
+	of(&c, func(s *contrast.Settings) { s.Onnx = []string{"none"} })
+	path := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, path, c, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, contrast.ONNXFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a model is there: %v", err)
+	}
+	of(&c, func(s *contrast.Settings) { s.Onnx = []string{"softmax"} })
+	if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), `onnx is "softmax"; it is none, or left off`) {
+		t.Errorf("error %v", err)
 	}
 }
 

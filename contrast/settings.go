@@ -25,6 +25,12 @@ const (
 	BestDir  = "best"  // the best on the validation pairs
 )
 
+// The same models as ONNX.
+const (
+	ONNXFile     = "model.onnx"
+	BestONNXFile = "best.onnx"
+)
+
 // Pretrained is the Model of a run whose shape is that of the directory that it starts from.
 const Pretrained = "clip"
 
@@ -49,6 +55,7 @@ type Settings struct {
 	LoRAAlpha float64  `json:"lora_alpha,omitempty" help:"scale of the adapters (default their rank)"`
 	LoRAOn    []string `json:"lora_on,omitempty" help:"linear layers that get adapters: patterns like '[qv]_proj' (default all)"`
 	Recompute bool     `json:"recompute,omitempty" help:"compute the inside of each transformer layer again in the backward pass, for less memory"`
+	Onnx      []string `json:"onnx,omitempty" help:"none, to write no model.onnx" is:"idle"`
 }
 
 func init() {
@@ -95,11 +102,16 @@ func check(c *train.Config) error {
 		return fmt.Errorf("data is missing: name pairs of images and captions, one of %s", strings.Join(pairs.Specs(), ", "))
 	case s.LoRA < 0:
 		return fmt.Errorf("lora is %d; it must be at least 0", s.LoRA)
+	case len(s.Onnx) > 0 && !s.noONNX():
+		return fmt.Errorf("onnx is %q; it is none, or left off", strings.Join(s.Onnx, ","))
 	case c.PerMicrobatch:
 		return fmt.Errorf("per-microbatch has no use here: %s is pairs of images and captions, whose loss compares a whole minibatch", s.Data)
 	}
 	return nil
 }
+
+// noONNX reports whether no ONNX model is to be written.
+func (s *Settings) noONNX() bool { return slices.Equal(s.Onnx, []string{"none"}) }
 
 // checkSizes returns an error for pairs that are too few for a run.
 func checkSizes(batch int, d *data.Splits) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/onnx/export"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -34,6 +35,9 @@ type Task struct {
 	inBatch    [][]int // tokens of the minibatch at hand
 	batch      minibatch
 	microbatch int
+
+	program *export.Program // nil until asked for
+	foreign error           // why others can't run it
 }
 
 // open makes the task of a config.
@@ -184,6 +188,9 @@ func (t *Task) Notes() []string {
 	notes := slices.Clone(t.Pretrained.Notes)
 	if left := t.source.left(); left != "" {
 		notes = append(notes, left)
+	}
+	if s := Of(t.config); !s.noONNX() && t.exportable() != nil {
+		notes = append(notes, fmt.Sprintf("no %s is written: %v", ONNXFile, t.foreign))
 	}
 	return notes
 }
@@ -351,15 +358,36 @@ func (t *Task) embed(ctx context.Context, theta []float32, s *data.Set) (images,
 	return images, texts, nil
 }
 
-// Save writes the model as Hugging Face's.
+// Save writes the model as Hugging Face's, and as ONNX if it can be that.
 func (t *Task) Save(dir string, best bool, theta []float32) error {
-	name := ModelDir
+	name, graph := ModelDir, ONNXFile
 	if best {
-		name = BestDir
+		name, graph = BestDir, BestONNXFile
 	}
 	p := *t.Pretrained
 	p.Theta = theta
-	return p.Save(filepath.Join(dir, name))
+	if err := p.Save(filepath.Join(dir, name)); err != nil || t.Copies() == 1 {
+		return err
+	}
+	return p.SaveONNX(filepath.Join(dir, graph), t.program, map[string]string{"sha256": train.Digest(theta)})
+}
+
+// Copies is how often Save writes the model: the ONNX model has the same numbers again.
+func (t *Task) Copies() int {
+	if s := Of(t.config); s.noONNX() || t.exportable() != nil {
+		return 1
+	}
+	return 2
+}
+
+// exportable returns why the model can be no ONNX model, nil if it can.
+func (t *Task) exportable() error {
+	if t.program == nil && t.foreign == nil {
+		if t.program, t.foreign = t.Program(); t.foreign == nil {
+			t.foreign = t.program.Check()
+		}
+	}
+	return t.foreign
 }
 
 // Warning tells of embeddings that are all alike.

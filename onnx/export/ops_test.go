@@ -146,6 +146,11 @@ var layers = map[string]layer{
 	"a constant": {nil, func(tp tape, x result, _ []result) result {
 		return tp.Mul(x, tp.Input([]float32{1, 2, 3, 4, 5, 6}, 6))
 	}},
+	"zeros for each": {[][]int{{6}}, func(tp tape, x result, p []result) result {
+		n := x.Dim(0)
+		class := tp.Add(tp.Input(make([]float32, n*2*6), n, 2, 6), p[0])
+		return tp.Concat(1, class, tp.Reshape(x, n, 16, 6), tp.Sub(class, p[0]))
+	}},
 	"sums and means": {nil, func(tp tape, x result, _ []result) result {
 		y := tp.Add(tp.Sum(x, 1), tp.Mean(x, 2))
 		return tp.Add(tp.Mul(y, tp.Reshape(tp.Mean(x, -1, 1), -1, 4, 1)), tp.Mul(tp.Mean(x), tp.Sum(x)))
