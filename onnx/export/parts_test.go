@@ -140,14 +140,16 @@ func TestLengthUnsupported(t *testing.T) {
 			return tp.Sum(tp.Expand(tp.Sum(x, 0, 1), ids.Dim(0), ids.Dim(1), 6), 1)
 		},
 	} {
-		l, theta := newListed(t, 5, f)
-		p, err := l.trace()
-		if err == nil {
-			_, err = p.Model(theta, export.Options{})
-		}
-		var u *export.UnsupportedError
-		if !errors.As(err, &u) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want %q", err, want)
+		for _, most := range []int{5, 3} {
+			l, theta := newListed(t, most, f)
+			p, err := l.trace()
+			if err == nil {
+				_, err = p.Model(theta, export.Options{})
+			}
+			var u *export.UnsupportedError
+			if !errors.As(err, &u) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%d: error %v, want %q", most, err, want)
+			}
 		}
 	}
 }
