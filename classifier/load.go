@@ -1,13 +1,13 @@
 package classifier
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,8 +30,6 @@ type Options struct {
 	// NewHead lets the last linear layer start anew where the file's is for another number
 	// of classes than Classes.
 	NewHead bool
-	// BGR says that a network of a file takes its channels in the order blue, green, red.
-	BGR bool
 }
 
 // SourceUnknown is the source of a normalization that is none for want of knowledge.
@@ -88,8 +86,14 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f.Source = sourceOwn
-		if m := f.Info.Model; models.IsFile(m) && !filepath.IsAbs(m) { // the graph lies beside it
+		if m := f.Info.Model; models.IsFile(m) { // the graph lies beside it
+			if !filepath.IsLocal(m) {
+				return nil, fmt.Errorf("%s: its network is in %q, which is no file beside it", path, m)
+			}
 			f.Info.Model = filepath.Join(filepath.Dir(path), m)
+			if _, err := os.Stat(f.Info.Model); errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%s: its network is in %s, which is not there: copy it beside the weights, as the run has them", path, f.Info.Model)
+			}
 		}
 		return f, nil
 	}
@@ -110,20 +114,26 @@ func openNetwork(path string, o weights.Options) (*File, error) {
 	if o.Key != "" {
 		return nil, fmt.Errorf("%s: it holds one network, so that no key chooses one", path)
 	}
-	f := &File{Path: path, notes: e.File.Notes}
-	if f.Info, err = parseInfo(e.File.Properties); err != nil {
+	f := &File{Path: path}
+	metadata := e.File.Properties
+	if !strings.HasPrefix(metadata[keyInput], "[") || metadata[keyNormalize] == "" { // what is saved here has both
+		f.Info, f.notes = foreignInfo(metadata, e.File.Outputs)
+	} else if f.Info, err = parseInfo(metadata); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.Info.Classes != nil && len(f.Info.Classes) != e.File.Outputs && e.File.Outputs != 0 {
 		return nil, fmt.Errorf("%s: metadata %s names %d classes, the network has %d outputs", path, keyClasses, len(f.Info.Classes), e.File.Outputs)
 	}
-	if e.File.Properties[keyNormalize] != "" {
+	if metadata[keyNormalize] != "" && f.notes == nil {
 		f.Source = sourceOwn
 	}
 	if f.Info.Input == nil || len(e.Input) > 0 {
 		f.Info.Input = e.Input
 	}
 	f.Info.Model, f.Info.Norm = path, ""
+	if e.Vocabulary != 0 && e.Tokenizer == nil && f.Source != sourceOwn {
+		return nil, fmt.Errorf("%s: %w", path, errWords)
+	}
 	return f, nil
 }
 
@@ -173,8 +183,11 @@ func Load(path string, o Options) (*Classifier, error) {
 // Load builds the network and sets its weights.
 func (f *File) Load(o Options) (*Classifier, error) {
 	c, err := f.load(o)
+	if err != nil && !strings.HasPrefix(err.Error(), f.Path+": ") { // as that of the network in the file does
+		err = fmt.Errorf("%s: %w", f.Path, err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Path, err)
+		return nil, err
 	}
 	return c, nil
 }
@@ -186,9 +199,6 @@ func (f *File) load(o Options) (*Classifier, error) {
 	}
 	if o.Norm != "" {
 		c.Norm = o.Norm
-	}
-	if o.BGR {
-		c.BGR = true
 	}
 	if c.Model == "" {
 		return nil, errors.New("the file does not say which model it is of: choose one of " + strings.Join(models.Names(), ", "))
@@ -213,16 +223,9 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if f.weights == nil {
 		return c, f.loadNetwork(c, o)
 	}
-	trial, err := c.build(cmp.Or(f.fileOutputs(), 2))
+	n, err := f.weightOutputs(c, o.NewHead)
 	if err != nil {
 		return nil, err
-	}
-	n, err := f.outputs(trial)
-	if err != nil {
-		return nil, err
-	}
-	if n == 0 && !o.NewHead && f.otherHead(trial) {
-		return nil, fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
 	}
 	if err := c.nameClasses(n, o.NewHead); err != nil {
 		return nil, err
@@ -236,6 +239,23 @@ func (f *File) load(o Options) (*Classifier, error) {
 	return c, err
 }
 
+// weightOutputs returns for how many classes or targets the weights are, 0 if that is not known: as
+// many as the graph has that they are of, or as their own head has.
+func (f *File) weightOutputs(c *Classifier, newHead bool) (int, error) {
+	if f.Network() != "" {
+		return f.fileOutputs(), nil
+	}
+	trial, err := c.build(2)
+	if err != nil {
+		return 0, err
+	}
+	n, err := f.outputs(trial)
+	if err == nil && n == 0 && !newHead && f.otherHead(trial) {
+		err = fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
+	}
+	return n, err
+}
+
 // loadNetwork builds the network of a file that holds it, whose parameters start with its weights.
 func (f *File) loadNetwork(c *Classifier, o Options) error {
 	n := f.fileOutputs()
@@ -246,14 +266,11 @@ func (f *File) loadNetwork(c *Classifier, o Options) error {
 		return err
 	}
 	if c.Input == nil {
-		return errors.New("the file leaves the size of its images open: say it with --size HEIGHTxWIDTH")
+		return errors.New("the file leaves the size of its inputs open: say it with --size, HEIGHTxWIDTH of images, the tokens of texts")
 	}
 	var err error
 	if c.Net, err = c.build(len(c.outputs())); err != nil {
 		return err
-	}
-	if c.Net.HashedWords && f.Source != sourceOwn {
-		return errWords
 	}
 	c.Theta = c.Net.NewTheta(1)
 	return nil

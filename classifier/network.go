@@ -6,16 +6,47 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/network"
 )
 
-// Resize says which size of images the network of an ONNX file is to take, whatever the file says.
+// Resize says which size of images, or how many tokens, the network of an ONNX file is to take,
+// whatever the file says.
 func (f *File) Resize(s data.Size) {
 	channels := 3
-	if n, err := network.Find(f.Network()); err == nil && n.Channels() > 0 {
+	n, err := network.Find(f.Network())
+	switch {
+	case err != nil: // of building it
+	case n.Texts != nil:
+		f.Info.Input = []int{s.Height}
+		return
+	case n.Channels() > 0:
 		channels = n.Channels()
 	}
 	f.Info.Input = []int{s.Height, s.Width, channels}
+}
+
+// ownKeys are those that what is written here replaces.
+var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, keyMean, keyStd}
+
+// foreignInfo reads what the metadata of another program's file say under our keys. What they mean
+// otherwise is left out, and noted.
+func foreignInfo(metadata map[string]string, outputs int) (i Info, notes []string) {
+	note := func(key string) {
+		notes = append(notes, fmt.Sprintf("its metadata have a %s of another kind (%s), which is left out", key, onnx.Show(metadata[key])))
+	}
+	if one, err := parseInfo(map[string]string{keyClasses: metadata[keyClasses]}); err != nil || one.Classes != nil && outputs != 0 && len(one.Classes) != outputs {
+		note(keyClasses)
+	} else {
+		i.Classes = one.Classes
+	}
+	if one, err := parseInfo(map[string]string{keyNormalize: metadata[keyNormalize]}); err != nil {
+		note(keyNormalize)
+	} else {
+		i.Normalize = one.Normalize
+	}
+	i.BGR = metadata[keyChannels] == "bgr"
+	return i, notes
 }
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's
@@ -36,6 +67,7 @@ func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
 	}
 	delete(metadata, keyModel) // it is the file itself
 	delete(metadata, keyNorm)
+	m.Metadata = slices.DeleteFunc(m.Metadata, func(p onnx.Property) bool { return slices.Contains(ownKeys, p.Key) }) // of the file before
 	for k, v := range extra {
 		metadata[k] = v
 	}

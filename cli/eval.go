@@ -77,7 +77,6 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 	if w.channels != "" && w.channels != "rgb" && w.channels != "bgr" {
 		return nil, usage("--channels %q; there are rgb, bgr", w.channels)
 	}
-	w.BGR = w.channels == "bgr"
 	f, err := classifier.OpenWith(w.path, weights.Options{Key: w.key})
 	if err == nil && f.Network() != "" && (w.Model != "" || w.Norm != "") {
 		err = usage("%s holds its own network: leave --model and --norm off", w.path)
@@ -87,6 +86,9 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 		err = usage("--size is for networks of ONNX files: others say theirs")
 	} else if err == nil && w.size != (data.Size{}) {
 		f.Resize(w.size)
+	}
+	if err == nil && w.channels != "" {
+		f.Info.BGR = w.channels == "bgr"
 	}
 	if err == nil && f.Info.Model == "" && w.Model == "" {
 		err = usage("%s does not say which model it is of: give --model, one of %s", w.path, strings.Join(models.Names(), ", "))

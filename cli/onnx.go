@@ -113,6 +113,8 @@ type graphInfo struct {
 	Folded      bool              `json:"batch_norm_folded"`
 	Unsupported []string          `json:"unsupported"`
 	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
+
+	lacking map[string]int // operators that are not supported
 }
 
 // headInfo is the layer that makes the outputs.
@@ -130,14 +132,13 @@ func showGraph(cmd *cobra.Command, path string, asJSON bool) error {
 		return err
 	}
 	info := &graphInfo{File: path, Format: "onnx", Opset: m.Opset(), Producer: strings.TrimSpace(m.Producer + " " + m.ProducerVersion),
-		Metadata: map[string]string{}, Operators: map[string]int{}, Parameters: []tensorInfo{}, Unsupported: []string{}}
+		Metadata: map[string]string{}, Inputs: []string{}, Outputs: []string{}, Operators: map[string]int{}, Parameters: []tensorInfo{}, Unsupported: []string{},
+		lacking: map[string]int{}}
 	for _, p := range m.Metadata {
 		info.Metadata[p.Key] = p.Value
 	}
-	for _, v := range m.Graph.Inputs {
-		if m.Graph.Initializer(v.Name) == nil {
-			info.Inputs = append(info.Inputs, network.Describe(v))
-		}
+	for _, v := range m.Graph.Given() {
+		info.Inputs = append(info.Inputs, network.Describe(v))
 	}
 	for _, v := range m.Graph.Outputs {
 		info.Outputs = append(info.Outputs, network.Describe(v))
@@ -146,6 +147,7 @@ func showGraph(cmd *cobra.Command, path string, asJSON bool) error {
 		info.Operators[n.FullOp()]++
 		if !network.Has(n.FullOp()) {
 			info.Unsupported = append(info.Unsupported, n.Label())
+			info.lacking[n.FullOp()]++
 		}
 	}
 	f, err := network.Of(m)
@@ -183,14 +185,7 @@ func (i *graphInfo) print(w io.Writer) {
 	t.Flush()
 	fmt.Fprintf(w, "%d parameters, %d numbers, onnx, opset %d, %s\n", len(i.Parameters), i.Elements, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
 	fmt.Fprintf(w, "inputs: %s\noutputs: %s\n", strings.Join(i.Inputs, ", "), strings.Join(i.Outputs, ", "))
-	var ops []string
-	names := slices.SortedFunc(maps.Keys(i.Operators), func(a, b string) int {
-		return cmp.Or(i.Operators[b]-i.Operators[a], strings.Compare(a, b))
-	})
-	for _, name := range names {
-		ops = append(ops, fmt.Sprintf("%d %s", i.Operators[name], printable(name)))
-	}
-	fmt.Fprintf(w, "operators: %s\n", strings.Join(ops, ", "))
+	fmt.Fprintf(w, "operators: %s\n", counted(i.Operators))
 	if h := i.Head; h != nil {
 		fmt.Fprintf(w, "head: %s, %d classes (weight %s, bias %s)\n", h.Node, h.Classes, printable(h.Weight), cmp.Or(printable(h.Bias), "none"))
 	} else if i.Trainable == "" {
@@ -200,17 +195,28 @@ func (i *graphInfo) print(w io.Writer) {
 		fmt.Fprintf(w, "closing: %s, which is no part of what is trained\n", i.Closing)
 	}
 	if i.Folded {
-		fmt.Fprintln(w, "batch normalisation: folded into the convolutions, or never there; --batch-norm restore puts it back")
+		fmt.Fprintln(w, "batch normalisation: none; where it was folded into the convolutions, --batch-norm restore puts it back")
 	}
 	for _, k := range slices.Sorted(maps.Keys(i.Metadata)) {
 		fmt.Fprintf(w, "metadata %s: %.200s\n", printable(k), printable(i.Metadata[k]))
 	}
-	for _, u := range i.Unsupported {
-		fmt.Fprintf(w, "not supported: %s\n", u)
+	if len(i.lacking) > 0 {
+		fmt.Fprintf(w, "not supported: %s\n", counted(i.lacking))
 	}
 	if i.Trainable != "" {
 		fmt.Fprintf(w, "can't be run or trained here: %s\n", i.Trainable)
 	}
+}
+
+// counted lists operators with their numbers, the most frequent first.
+func counted(operators map[string]int) string {
+	var list []string
+	for _, name := range slices.SortedFunc(maps.Keys(operators), func(a, b string) int {
+		return cmp.Or(operators[b]-operators[a], strings.Compare(a, b))
+	}) {
+		list = append(list, fmt.Sprintf("%d %s", operators[name], printable(name)))
+	}
+	return strings.Join(list, ", ")
 }
 
 // weightsType is a type by the name that weights show has for it.

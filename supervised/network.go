@@ -40,7 +40,7 @@ const (
 
 // saveNetwork writes the network of a file beside the weights, which name it.
 func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier, extra map[string]string) error {
-	c.BGR, c.Model = t.settings.Channels == "bgr", graph
+	c.BGR, c.Model = t.bgr, graph
 	if t.settings.BatchNorm == "restore" {
 		c.Norm = classifier.NormRestored
 	}

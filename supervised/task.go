@@ -34,6 +34,7 @@ type Task struct {
 	source   *source
 	loader   *data.Loader
 	batch    int   // examples of a minibatch
+	bgr      bool  // a file's network takes its channels in the order blue, green, red
 	least    int   // examples that a gradient needs
 	why      error // of more than one
 	dropLast bool  // the last minibatch of an epoch, which has fewer
@@ -171,8 +172,9 @@ func (s *Settings) normalization(start *classifier.File) (picture.Normalization,
 // for none), or random ones.
 func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	s := &t.settings
+	t.bgr = s.Channels == "bgr" || s.Channels == "" && s.file() != "" && start.Info.BGR
 	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm,
-		NewHead: s.file() != "" && s.Head == "new", BGR: s.Channels == "bgr", Restore: s.BatchNorm == "restore"}
+		NewHead: s.file() != "" && s.Head == "new", BGR: t.bgr, Restore: s.BatchNorm == "restore"}
 	if t.predicts() {
 		o.Classes, o.Regression = len(t.Data.Targets), true
 	}
@@ -201,6 +203,9 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
 		t.fitted = append(t.fitted, start.Notes()...)
+		if e, _ := models.Find(s.network()); e.File != nil && s.BatchNorm != "restore" {
+			t.fitted = append(t.fitted, e.File.Notes...)
+		}
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
@@ -33,7 +32,7 @@ func entry(path string) (models.Entry, error) {
 		info.Outputs = f.Head.Classes
 	}
 	if f.Folded() {
-		info.Notes = append(info.Notes, "batch normalisation was folded into the convolutions: train with a small learning rate, "+
+		info.Notes = append(info.Notes, "its convolutions have no batch normalisation, as where that was folded into them: train with a small learning rate, "+
 			"or put it back with --batch-norm restore")
 	}
 	e := models.Entry{Name: path, Info: "network of an ONNX file", Input: f.Input(), File: info}
@@ -139,8 +138,7 @@ var last cache
 type cache struct {
 	sync.Mutex
 	path string
-	size int64
-	time time.Time
+	info os.FileInfo
 	file *File
 }
 
@@ -151,28 +149,19 @@ func (c *cache) open(path string) (*File, error) {
 	}
 	c.Lock()
 	defer c.Unlock()
-	if c.file != nil && c.path == path && c.size == info.Size() && c.time.Equal(info.ModTime()) {
+	if c.file != nil && c.path == path && os.SameFile(c.info, info) && c.info.Size() == info.Size() && c.info.ModTime().Equal(info.ModTime()) {
 		return c.file, nil
 	}
 	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	c.path, c.size, c.time, c.file = path, info.Size(), info.ModTime(), f
+	c.path, c.info, c.file = path, info, f
 	return f, nil
 }
 
 // Find returns the network of a file, which may have been opened before.
 func Find(path string) (*File, error) { return last.open(path) }
-
-// OperatorCounts returns the operators of the graph with their numbers.
-func (f *File) OperatorCounts() map[string]int {
-	list := map[string]int{}
-	for _, n := range f.Graph.Nodes {
-		list[n.FullOp()]++
-	}
-	return list
-}
 
 // StateDict returns what is trained, and the running statistics, under the file's names and in its
 // shapes.
