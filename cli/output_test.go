@@ -44,7 +44,7 @@ var printing = map[string]string{
 	"monge eval":                  "--weights DIR/run/weights.safetensors --data digits",
 	"monge help":                  "",
 	"monge models":                "",
-	"monge onnx test":             "--help",
+	"monge onnx test":             "DIR/relu",
 	"monge paper":                 "fig2",
 	"monge predict":               "--help",
 	"monge report":                "DIR/run",
@@ -82,6 +82,8 @@ func TestFullOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustCall(t, "study", "run", study, "--out", filepath.Join(dir, "study"))
+	x := tensorPB(0, 0x40)
+	nodeTest(t, filepath.Join(dir, "relu"), "x:1x2; Relu", x, x)
 	root := newRootCommand()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
