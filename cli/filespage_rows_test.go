@@ -65,6 +65,28 @@ const (
 
 func nothing(int) string { return "" }
 
+// bytesField is a field of a protocol buffer.
+func bytesField(num int, content ...string) string {
+	s := strings.Join(content, "")
+	return string([]byte{byte(num<<3 | 2), byte(len(s))}) + s
+}
+
+// outside is an ONNX file whose weights are in another one.
+func outside(location string) string {
+	weight := bytesField(5, "\x08\x02\x08\x02\x10\x01\x70\x01", bytesField(8, "w"), bytesField(13, bytesField(1, "location"), bytesField(2, location)))
+	node := bytesField(1, bytesField(1, "x"), bytesField(1, "w"), bytesField(2, "y"), bytesField(4, "MatMul"))
+	return bytesField(7, node, weight, bytesField(11, bytesField(1, "x")), bytesField(12, bytesField(1, "y")))
+}
+
+const (
+	onnxNet   = "onnx:x:Nx1x8x8; Conv(_, conv.weight:4x1x3x3, conv.bias:4); Relu; Flatten; Gemm(_, fc.weight:10x144){transB=1}"
+	showONNX  = "weights show DIR/x.onnx"
+	trainONNX = "train --epochs 1 --max-steps 2 --init DIR/x.onnx"
+)
+
+// onnxFile is an ONNX file.
+func onnxFile(content string) map[string]string { return map[string]string{"x.onnx": content} }
+
 var fileSections = []fileSection{
 	{"Tables", "`csv:FILE`: numbers with labels or targets. The first line names the columns; names decide.", []fileRow{
 		{"commas, the label in column label", table("x,label", nothing), infoCSV, 0, ""},
@@ -139,6 +161,21 @@ var fileSections = []fileSection{
 		{"a pointer of Git LFS", map[string]string{"x": "version https://git-lfs.github.com/spec/v1\n"}, show, 1, "LFS"},
 		{"HDF5", map[string]string{"x": "\x89HDF\r\n\x1a\n" + strings.Repeat("\x00", 64)}, show, 1, "HDF5"},
 		{"a file cut short", map[string]string{"x": "@../weights/testdata/zip_model.pt/2"}, show, 1, "x:"},
+	}},
+	{"Networks with their weights", "ONNX files, for `--init`, `--weights` and `weights show`, which says what a file has and what can't be run.", []fileRow{
+		{"a network of images", onnxFile(onnxNet), showONNX, 0, "head:"},
+		{"the same, trained", onnxFile(onnxNet), trainONNX, 0, "--batch-norm restore"},
+		{"for other classes", onnxFile(strings.ReplaceAll(onnxNet, "10x144", "5x144")), trainONNX, 2, "'head new'"},
+		{"the same, with `--head new`", onnxFile(strings.ReplaceAll(onnxNet, "10x144", "5x144")), trainONNX + " --head new", 0, "new, not from"},
+		{"an operator that is not supported", onnxFile(strings.ReplaceAll(onnxNet, "Relu", "QuantizeLinear(_, @.1); DequantizeLinear(_, @.1)")), showONNX, 0, "not supported"},
+		{"the same, trained", onnxFile(strings.ReplaceAll(onnxNet, "Relu", "QuantizeLinear(_, @.1); DequantizeLinear(_, @.1)")), trainONNX, 2, "not supported"},
+		{"several inputs", onnxFile("onnx:x:Nx3; y:Nx3; Add(x, y); Gemm(_, 3x2)"), showONNX, 0, "its inputs"},
+		{"texts, of a vocabulary of their own", onnxFile("onnx:ids:int64:Nx8; e=Gather(9x4, ids); Flatten; Gemm(_, 32x2)"), "predict --weights DIR/x.onnx --text film", 1, "words"},
+		{"weights in another file, which is missing", onnxFile(outside("x.onnx_data")), showONNX, 1, "download it as well"},
+		{"weights outside of the directory", onnxFile(outside("../x.onnx_data")), showONNX, 1, "outside"},
+		{"a file cut short", onnxFile(onnxNet + "/2"), showONNX, 1, "download it again"},
+		{"a web page", onnxFile("<!DOCTYPE html><html>"), showONNX, 1, "web page"},
+		{"a pointer of Git LFS", onnxFile("version https://git-lfs.github.com/spec/v1\n"), showONNX, 1, "LFS"},
 	}},
 	{"Pairs of images and captions", "`pairs:FILE`, `coco:DIR`, `wds:GLOB`, for `align`.", []fileRow{
 		{"IMAGE<TAB>CAPTION", pair("p.tsv", "a.png\ta cat\nb.png\ta dog\n"), embed + "pairs:DIR/p.tsv", 0, ""},

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/monge-ml/monge/internal/onnxtest"
 )
 
 var updatePage = flag.Bool("update-files-page", false, "write docs/files.md anew")
@@ -19,7 +21,7 @@ var updatePage = flag.Bool("update-files-page", false, "write docs/files.md anew
 // A fileRow is a row of docs/files.md: files that somebody has, and what a command makes of them.
 type fileRow struct {
 	what  string            // in words
-	files map[string]string // content by name: a text, behind "@" the file that has it, behind "%" a kind of image; half of it before "/2"
+	files map[string]string // content by name: a text, behind "@" the file that has it, behind "%" a kind of image, behind "onnx:" a network; half of it before "/2"
 	args  string            // of the command, in which DIR is where the files are
 	code  int               // that the command ends with
 	says  string            // a part of what it says, which the row is about; "" if nothing
@@ -108,6 +110,8 @@ func contentOf(t *testing.T, content string) string {
 	switch {
 	case strings.HasPrefix(from, "@"):
 		from = readFile(t, filepath.FromSlash(from[1:]))
+	case strings.HasPrefix(from, "onnx:"):
+		from = string(onnxtest.Bytes(t, strings.TrimPrefix(from, "onnx:")))
 	case strings.HasPrefix(from, "%"):
 		from = imageOfKind(t, from[1:])
 	default:

@@ -52,7 +52,7 @@ func TestShowONNX(t *testing.T) {
 		"odd.onnx":  {0, []string{"0 parameters", "can't be run or trained here: its inputs are \"x\" float32 [N 3], \"y\" float32 [N 3]"}},
 		"bad.onnx":  {0, []string{"can't be run or trained here: node Conv \"r0\": a kernel of [9 9] on images of [8 8]"}},
 		"cut.onnx":  {exitFailed, []string{at("cut.onnx") + ": not an ONNX file, or a damaged one: it ends in the middle of a field; download it again"}},
-		"html.onnx": {exitFailed, []string{at("html.onnx") + ": not an ONNX file"}},
+		"html.onnx": {exitFailed, []string{at("html.onnx") + ": a web page, not an ONNX file"}},
 		"gone.onnx": {exitFailed, []string{at("gone.onnx"), "no such file"}},
 	} {
 		code, out, stderr := call("weights", "show", at(file))

@@ -9,6 +9,7 @@ import (
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/tensor"
 )
 
 func resnet20(t *testing.T) *nn.Model {
@@ -186,6 +187,31 @@ func TestTargetValues(t *testing.T) {
 	} {
 		if _, err := m.GradientOf(bad, grad, theta, x, objective.Call{Weight: 1}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// Running statistics follow a short run fast enough, and nothing else moves: momenta that are usual or
+// more stay, and so does 0.
+func TestFitBatchNorm(t *testing.T) {
+	for _, tt := range []struct {
+		momentum float32
+		steps    int
+		want     float32
+	}{
+		{.1, 10, .1}, {.1, 1e6, .1}, {.5, 10, .5}, {1, 1, 1}, {0, 10, 0},
+		{.01, 1, .1}, {.01, 200, .1}, {.01, 400, .05}, {.01, 2000, .01}, {.01, 1e6, .01}, {.01, 0, .1}, {.001, 4000, .005},
+	} {
+		b := nn.NewBuilder()
+		s := &tensor.BatchNormState{Momentum: tt.momentum}
+		b.AddBatchNorm(s)
+		b.Param("w", nn.Constant(1), 1)
+		net, err := b.Network()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if net.FitBatchNorm(tt.steps); math.Abs(float64(s.Momentum-tt.want)) > 1e-7 {
+			t.Errorf("momentum %g in %d steps becomes %g, want %g", tt.momentum, tt.steps, s.Momentum, tt.want)
 		}
 	}
 }

@@ -89,7 +89,12 @@ func TestHostile(t *testing.T) {
 		says string
 	}{
 		"nothing":                  {nil, "empty"},
-		"text":                     {[]byte("<html>404</html>"), "not an ONNX file"},
+		"a web page":               {[]byte("\n<!DOCTYPE html><html>404</html>"), "a web page"},
+		"an XML error":             {[]byte("<?xml version='1.0'?><Error/>"), "a web page"},
+		"Git LFS":                  {[]byte("version https://git-lfs.github.com/spec/v1\noid sha256:1"), "git lfs pull"},
+		"zip":                      {[]byte("PK\x03\x04\x00"), "a zip archive"},
+		"gzip":                     {[]byte("\x1f\x8b\x08"), "a gzip file"},
+		"text":                     {[]byte("Not Found"), "not an ONNX file"},
 		"zeros":                    {make([]byte, 100), "not an ONNX file"},
 		"no graph":                 {varint(1, 8), "no graph"},
 		"no output":                {field(7, input("x")), "no output"},

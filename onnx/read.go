@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -52,13 +53,27 @@ func Parse(b []byte) (*Model, error) {
 		return nil, errors.New("the file is empty: download it again")
 	}
 	m := &Model{}
-	if err := m.parse(b); err != nil {
+	err := m.parse(b)
+	if err == nil && m.Graph == nil {
+		err = errors.New("it has no graph")
+	}
+	if err != nil {
+		for _, k := range starts {
+			if bytes.HasPrefix(bytes.TrimSpace(b[:min(len(b), 100)]), []byte(k.start)) {
+				return nil, errors.New(k.say)
+			}
+		}
 		return nil, fmt.Errorf("not an ONNX file, or a damaged one: %w", err)
 	}
-	if m.Graph == nil {
-		return nil, errors.New("not an ONNX file, or a damaged one: it has no graph")
-	}
 	return m, m.check()
+}
+
+// starts are what files begin with that are taken for ONNX files, and what to say.
+var starts = []struct{ start, say string }{
+	{"version https://git-lfs", "a Git LFS pointer, not the network: run 'git lfs pull', or download the file itself"},
+	{"<", "a web page, not an ONNX file: the address was wrong or asks for a login; download the file itself"},
+	{"PK\x03\x04", "a zip archive: unpack it first"},
+	{"\x1f\x8b", "a gzip file: unpack it first (gunzip or tar xzf)"},
 }
 
 // errTruncated is that of a field which goes on beyond its message.

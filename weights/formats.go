@@ -67,7 +67,7 @@ func unknownFormat(head []byte) error {
 	case len(head) > 8 && string(head[4:8]) == "TFL3":
 		return errors.New("a TensorFlow Lite model: export the weights of the network it was made from as safetensors")
 	case isONNX(head):
-		return errors.New("an ONNX or TensorFlow model: export the weights of the network it was made from as safetensors")
+		return errors.New("an ONNX or TensorFlow model: the name of an ONNX file must end with .onnx; of TensorFlow, save the weights of the network as safetensors")
 	case isMessagePack(head):
 		return errors.New("a msgpack file (Flax): " + toSafetensors)
 	}

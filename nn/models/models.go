@@ -51,8 +51,8 @@ type Entry struct {
 
 // FileInfo is what a file says of the network that it holds.
 type FileInfo struct {
-	Outputs int  // 0 if that is not known
-	Head    bool // there is a layer that can be made anew for other outputs
+	Outputs int      // 0 if that is not known
+	Head    bool     // there is a layer that can be made anew for other outputs
 	Notes   []string // on training it
 	// Properties are what the file says of itself, under the keys of a file of weights.
 	Properties map[string]string

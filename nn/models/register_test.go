@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -61,5 +62,50 @@ func TestRegister(t *testing.T) {
 	}
 	if _, err := models.Build("lines", models.Options{}); err == nil || !strings.HasPrefix(err.Error(), `unknown model "lines" (did you mean line?); there are mlp,`) {
 		t.Error(err)
+	}
+}
+
+// A format of files that hold networks is known by the end of their names, in any case of letters.
+func TestRegisterFile(t *testing.T) {
+	models.RegisterFile(".mine", func(path string) (models.Entry, error) {
+		if strings.Contains(path, "gone") {
+			return models.Entry{}, errors.New(path + ": gone")
+		}
+		return models.Entry{Name: path, File: &models.FileInfo{Outputs: 3}, Build: func(b nn.Builder, o models.Options) nn.Layer {
+			if o.NewHead || o.BGR || o.Restore {
+				b.Fail("new head %t, bgr %t, restore %t", o.NewHead, o.BGR, o.Restore)
+			}
+			return nn.Sequential{nn.Flatten, b.Linear("fc", 4, o.Classes)}
+		}}, nil
+	})
+	for name, want := range map[string]bool{"a.mine": true, "dir/a.MINE": true, ".mine": true, "mine": false, "a.mine.txt": false, "a.theirs": false, "mlp": false, "": false} {
+		if models.IsFile(name) != want {
+			t.Errorf("IsFile(%q) is %t", name, !want)
+		}
+	}
+	image := []int{2, 2, 1}
+	for _, tt := range []struct {
+		name string
+		o    models.Options
+		want string // the error, "" for none
+	}{
+		{"a.mine", models.Options{Input: image, Classes: 3}, ""},
+		{"a.mine", models.Options{Input: image, Classes: 3, Norm: "batch"}, ""},
+		{"gone.mine", models.Options{Input: image, Classes: 3}, "gone.mine: gone"},
+		{"a.mine", models.Options{Input: image, Classes: 3, Norm: "group"}, `a.mine: its normalisation is what the file has, not "group"`},
+		{"a.mine", models.Options{Input: image, Classes: 3, NewHead: true, BGR: true}, "a.mine: new head true, bgr true, restore false"},
+		{"a.mine", models.Options{Input: []int{4}, Classes: 3}, "a.mine: input shape [4]; it must be height, width, channels"},
+		{"a.mine", models.Options{Input: image, Classes: 1}, "a.mine: 1 classes; there must be at least two"},
+		{"mlp", models.Options{Input: image, Classes: 3, BGR: true}, "mlp: exchanged channels and restored batch normalisation are for networks of files"},
+		{"mlp", models.Options{Input: image, Classes: 3, Restore: true}, "mlp: exchanged channels and restored batch normalisation are for networks of files"},
+		{"a.theirs", models.Options{Input: image, Classes: 3}, `unknown model "a.theirs"`},
+	} {
+		_, err := models.Build(tt.name, tt.o)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s, %+v: error %v, want %q", tt.name, tt.o, err, tt.want)
+		}
+	}
+	if slices.Contains(models.Names(), "a.mine") {
+		t.Error("a file is in the list")
 	}
 }
