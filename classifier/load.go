@@ -250,6 +250,9 @@ func (f *File) weightOutputs(c *Classifier, newHead bool) (int, error) {
 		return 0, err
 	}
 	n, err := f.outputs(trial)
+	if own := f.fileOutputs(); n != 0 && own != 0 { // the classes may be any dimension of the weight
+		n = own
+	}
 	if err == nil && n == 0 && !newHead && f.otherHead(trial) {
 		err = fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
 	}
@@ -321,14 +324,14 @@ func headNames(m *nn.Model) (names []string) {
 
 // set sets a network's weights, see [Init].
 func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, err error) {
+	if m.HashedWords && f.Source != sourceOwn {
+		return nil, errWords
+	}
 	if f.weights == nil { // its parameters have started with the file's weights
 		if newHead {
 			kept = headNames(m)
 		}
 		return kept, nil
-	}
-	if m.HashedWords && f.Source != sourceOwn {
-		return nil, errWords
 	}
 	want, may := m.Specs()
 	if newHead {

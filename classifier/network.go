@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,6 +48,19 @@ func foreignInfo(metadata map[string]string, outputs int) (i Info, notes []strin
 	}
 	i.BGR = metadata[keyChannels] == "bgr"
 	return i, notes
+}
+
+// Digest is that of the network that an ONNX file holds: its graph and weights.
+func (f *File) Digest() (string, error) {
+	n, err := network.Find(f.Network())
+	if err != nil {
+		return "", err
+	}
+	b, err := n.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b)), nil
 }
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's

@@ -57,6 +57,9 @@ func (m *Model) InputLen() int {
 	return n
 }
 
+// Tokens reports whether an input is a row of the numbers of tokens.
+func (m *Model) Tokens() bool { return len(m.input) == 1 }
+
 // FLOPs returns the floating-point operations of the products and convolutions of one
 // forward pass of one input, done directly.
 func (m *Model) FLOPs() int { return m.flops }

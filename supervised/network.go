@@ -44,10 +44,11 @@ func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier,
 	if t.settings.BatchNorm == "restore" {
 		c.Norm = classifier.NormRestored
 	}
-	if err := classifier.SaveNetwork(filepath.Join(dir, graph), c, extra); err != nil {
+	// the weights first, which nothing can keep from being written
+	if err := classifier.Save(filepath.Join(dir, weights), c, extra); err != nil {
 		return err
 	}
-	return classifier.Save(filepath.Join(dir, weights), c, extra)
+	return classifier.SaveNetwork(filepath.Join(dir, graph), c, extra)
 }
 
 // calibrated is how many examples set the restored normalisations.

@@ -108,6 +108,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 
 // digestOf is that of the parameters which a file gives, whatever the seed gives the others.
 func (t *Task) digestOf(start *classifier.File) (string, error) {
+	if start.Network() != "" {
+		return start.Digest()
+	}
 	given := make([]float32, len(t.theta))
 	_, err := start.Init(t.Net, given, t.settings.Head == "new")
 	return train.Digest(given), err

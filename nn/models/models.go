@@ -43,6 +43,8 @@ type Entry struct {
 	// why it can't for these options. [Build] has checked the number of o.Input's dimensions:
 	// 3 of images, 1 of texts.
 	Build func(b nn.Builder, o Options) nn.Layer
+	// Verify looks at what was built, nil for nothing: an error says why it can't be used.
+	Verify func(m *nn.Model) error
 	// Start sets how parameters start where that is not as their layers say; nil for none.
 	Start func(params []*nn.Param)
 	// File is set for a network that a file holds, with its weights: the outputs that it has.
@@ -174,6 +176,11 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 	}
 	if m.Classes() != o.Classes {
 		return nil, fmt.Errorf("%s: its Build made a network of %d outputs for %d classes", e.Name, m.Classes(), o.Classes)
+	}
+	if e.Verify != nil {
+		if err := e.Verify(m); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
 	}
 	m.HashedWords = e.Vocabulary != 0 && e.Tokenizer == nil
 	if e.Start != nil {

@@ -43,7 +43,12 @@ func (f *File) hasStatistics(n *onnx.Node) bool {
 
 // addStatistics makes the buffers of a batch normalisation.
 func (n *Network) addStatistics(b nn.Builder, node *onnx.Node) error {
+	if shared := n.shared[node.Inputs[3]]; shared != nil { // a layer that is applied several times
+		n.states[node.Outputs[0]] = shared
+		return nil
+	}
 	s := &statistics{}
+	n.shared[node.Inputs[3]] = s
 	for i, to := range []*[]float32{&s.Mean, &s.Var} {
 		name := node.Inputs[3+i]
 		v, err := n.tensors[name].Floats()
@@ -57,7 +62,12 @@ func (n *Network) addStatistics(b nn.Builder, node *onnx.Node) error {
 		copy(buf.Data, v)
 		*to = buf.Data
 	}
-	s.Eps, s.Momentum = node.Float("epsilon", 1e-5), 1-node.Float("momentum", .9)
+	s.Eps = node.Float("epsilon", 1e-5)
+	// 1, never to move, is how networks are kept as they are while they are exported: the tape takes
+	// what is left, 0, as the usual .1.
+	if s.Momentum = 1 - node.Float("momentum", .9); !(s.Momentum >= 0 && s.Momentum <= 1) {
+		return fmt.Errorf("node %s: a momentum of %g; it must be from 0 to 1", node.Label(), node.Float("momentum", .9))
+	}
 	b.AddBatchNorm(&s.BatchNormState)
 	n.states[node.Outputs[0]] = s
 	return nil

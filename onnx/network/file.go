@@ -28,6 +28,7 @@ type File struct {
 	nodes      []*onnx.Node
 	needed     map[*onnx.Node]bool
 	readers    map[string]int
+	moving     map[string]bool // what depends on the input
 	parameters []*parameter
 	named      map[string]*parameter
 	makers     map[string]*onnx.Node // of what is needed, by the names of their results
@@ -78,6 +79,9 @@ func Open(path string) (*File, error) {
 
 // Of looks a model's graph through.
 func Of(m *onnx.Model) (*File, error) {
+	if v := m.Opset(); v < leastOpset || v > mostOpset {
+		return nil, fmt.Errorf("opset %d; those from %d to %d are read: save the file with one of them (onnx.version_converter)", v, leastOpset, mostOpset)
+	}
 	f := &File{Model: m}
 	untie(m)
 	if err := f.findInputs(); err != nil {
@@ -111,6 +115,12 @@ func Of(m *onnx.Model) (*File, error) {
 	f.findHead()
 	return f, nil
 }
+
+// The versions of ONNX's operators whose meanings are known.
+const (
+	leastOpset = 7
+	mostOpset  = 25
+)
 
 // Unsupported returns the nodes that can't be run here, each with its operator.
 func (f *File) Unsupported() (list []string) {
@@ -259,7 +269,7 @@ func (f *File) openEnd() {
 		case "Softmax", "LogSoftmax":
 			f.Softmax, f.output = n.Op, n.Inputs[0]
 			return
-		case "Identity", "Cast":
+		case "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze":
 			name = n.Inputs[0]
 		default:
 			return

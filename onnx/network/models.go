@@ -2,8 +2,12 @@ package network
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,6 +43,9 @@ func entry(path string) (models.Entry, error) {
 	if f.Texts != nil {
 		e.Vocabulary = f.vocabulary()
 	}
+	if f.madeFor != 0 {
+		e.Verify = alike
+	}
 	e.Build = func(b nn.Builder, o models.Options) nn.Layer { return f.build(b, o) }
 	return e, nil
 }
@@ -56,6 +63,44 @@ func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
 		b.Fail("it has operators that are not supported: %s", listed(un))
 	}
 	return f.Layer(b, n)
+}
+
+// alike returns an error unless examples beside each other give what they give alone. A file that
+// was made for a batch of one size has that in its shapes, and where it stands for the batch, and
+// where for something else, can't always be told.
+func alike(m *nn.Model) error {
+	const n = 3
+	one, theta := m.InputLen(), m.NewTheta(1)
+	x := make([]float32, n*one)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range x {
+		x[i] = rng.Float32()
+		if m.Tokens() {
+			x[i] = float32(1 + rng.IntN(9))
+		}
+	}
+	both, err := m.Logits(theta, x)
+	if err != nil {
+		return fmt.Errorf("it is made for a batch of one size, and can't be run with another: export it with a symbolic batch (dynamic_axes, dynamic_shapes): %w", err)
+	}
+	both = slices.Clone(both)
+	top := 0.
+	for _, v := range both {
+		top = max(top, math.Abs(float64(v)))
+	}
+	row := len(both) / n
+	for k := range n {
+		alone, err := m.Logits(theta, x[k*one:(k+1)*one])
+		if err != nil {
+			return err
+		}
+		for i, v := range alone {
+			if d := math.Abs(float64(v - both[k*row+i])); !(d <= 1e-3*top) && !math.IsNaN(d) {
+				return errors.New("it is made for a batch of one size, and mixes examples in a larger one: export it with a symbolic batch (dynamic_axes, dynamic_shapes)")
+			}
+		}
+	}
+	return nil
 }
 
 // listed names the first of some things.

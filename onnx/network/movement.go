@@ -68,7 +68,10 @@ func reshape(b *builder, n *node, x *value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	target = b.rebatched(x, slices.Clone(target))
+	target = slices.Clone(target)
+	if b.net.moving[n.Inputs[0]] {
+		target = b.rebatched(x, target)
+	}
 	if h := b.net.Head; b.net.options.Classes > 0 && h != nil && b.net.behind[n.Outputs[0]] {
 		for i, d := range target {
 			if d == h.Classes {
@@ -439,6 +442,9 @@ func (b *builder) bordered(x *value, d int, p [2]int, mode string, fill float32)
 	n := size + p[0] + p[1]
 	if n <= 0 || n > array.MaxLen {
 		return nil, fmt.Errorf("dimension %d of %v padded by %v", d, x.shape, p)
+	}
+	if err := b.spend(3 * n); err != nil {
+		return nil, err
 	}
 	index, weight := make([]int32, n), make([]float32, n)
 	outside := make([]float32, n)

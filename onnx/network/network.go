@@ -40,15 +40,16 @@ type Network struct {
 
 	params    map[string]*nn.Param
 	states    map[string]*statistics
-	restored  map[string]*restored // by the result of the convolution
-	measuring bool                 // the restored normalisations look on
+	shared    map[string]*statistics // by the name of the mean
+	restored  map[string]*restored   // by the result of the convolution
+	measuring bool                   // the restored normalisations look on
 	plans     map[int]*plan
 	machine   machine
 }
 
 // Layer makes the graph's layer, whose parameters b gets. Errors are b's.
 func (f *File) Layer(b nn.Builder, o Options) *Network {
-	n := &Network{File: f, options: o, params: map[string]*nn.Param{}, states: map[string]*statistics{}, restored: map[string]*restored{}, plans: map[int]*plan{}}
+	n := &Network{File: f, options: o, params: map[string]*nn.Param{}, states: map[string]*statistics{}, shared: map[string]*statistics{}, restored: map[string]*restored{}, plans: map[int]*plan{}}
 	if o.BGR && (f.Images == nil || f.Images.channels != 3) {
 		b.Fail("channels of images can't be exchanged: the network takes no images of three channels")
 	}

@@ -160,7 +160,7 @@ func batchNorm(b *builder, n *node, x *value) (*value, error) {
 		return nil, err
 	}
 	if b.net.states[n.Outputs[0]] == nil {
-		return b.normalized(n, x)
+		return b.normalizedBent(n, x)
 	}
 	state, err := b.net.statistics(n, x.shape[1])
 	if err != nil {
@@ -186,6 +186,20 @@ func batchNorm(b *builder, n *node, x *value) (*value, error) {
 		}
 		return m.tape.BatchNorm(m.x[x.slot], m.of(affine[0]), m.of(affine[1]), &state.BatchNormState)
 	})
+}
+
+// normalizedBent is [builder.normalized] with what a fused node does behind it.
+func (b *builder) normalizedBent(n *node, x *value) (*value, error) {
+	y, err := b.normalized(n, x)
+	if err != nil || n.FullOp() != opNormReLU {
+		return y, err
+	}
+	if res := n.optional(5); res != nil {
+		if y, err = b.pair(y, res, (*tensor.Tape).Add); err != nil {
+			return nil, err
+		}
+	}
+	return b.each(y, (*tensor.Tape).ReLU)
 }
 
 // normalized is batch normalisation by statistics that are computed.

@@ -47,6 +47,7 @@ func (f *File) findParameters() error {
 	for name := range tensors {
 		origins[name] = []string{name}
 	}
+	f.moving = moving
 	chosen := map[string]bool{}
 	var order []string
 	choose := func(name string, strong bool) {

@@ -67,7 +67,7 @@ func (p *patterns) by(name, op string) *onnx.Node {
 // number returns a constant of one element.
 func (p *patterns) number(name string) (float64, bool) {
 	t := p.tensors[name]
-	if n := p.makers[name]; t == nil && n != nil && n.Op == "Constant" {
+	if n := p.makers[name]; t == nil && n != nil && n.Op == "Constant" && oneNumber(n) {
 		out, err := array.Eval(n, 13, nil)
 		if err != nil || out[0].Len() != 1 || !out[0].IsFloat() {
 			return 0, false
@@ -82,6 +82,16 @@ func (p *patterns) number(name string) (float64, bool) {
 		return 0, false
 	}
 	return v[0], true
+}
+
+// oneNumber reports whether a Constant is not a list, without making it.
+func oneNumber(n *onnx.Node) bool {
+	for _, a := range n.Attrs {
+		if len(a.Floats) > 1 || len(a.Ints) > 1 || a.Tensor != nil && a.Tensor.Len() != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // near reports whether a name is a constant of about a value.
@@ -277,7 +287,7 @@ func (p *patterns) layerNorm(n *onnx.Node) {
 				continue
 			}
 			x, eps, nodes := p.standardized(d)
-			if nodes == nil || !p.isVector(m.Inputs[1-j]) || !p.isVector(n.Inputs[1-i]) {
+			if nodes == nil || p.vector(m.Inputs[1-j]) < 2 || p.vector(m.Inputs[1-j]) != p.vector(n.Inputs[1-i]) {
 				continue
 			}
 			attrs := []*onnx.Attr{onnx.IntAttr("axis", -1), onnx.FloatAttr("epsilon", float32(eps))}
@@ -287,9 +297,12 @@ func (p *patterns) layerNorm(n *onnx.Node) {
 	}
 }
 
-func (p *patterns) isVector(name string) bool {
-	t := p.tensors[name]
-	return t != nil && len(t.Dims) == 1
+// vector returns the length of a tensor of one dimension, 0 for others.
+func (p *patterns) vector(name string) int {
+	if t := p.tensors[name]; t != nil && len(t.Dims) == 1 {
+		return t.Dims[0]
+	}
+	return 0
 }
 
 // standardized returns x and epsilon of a division by the deviation, and the nodes between.

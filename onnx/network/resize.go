@@ -14,13 +14,16 @@ func init() {
 
 // resize interpolates along each dimension by itself.
 func resize(b *builder, n *node, x *value) (*value, error) {
-	r, err := n.resizing(x.shape)
+	r, err := n.resizing(x.shape, b.net.madeFor, b.batch)
 	if err != nil {
 		return nil, err
 	}
 	for d, size := range r.sizes {
 		if size == x.shape[d] && r.scales[d] == 1 {
 			continue
+		}
+		if err := b.spend(4 * size); err != nil {
+			return nil, err
 		}
 		index, weight, taps, err := r.axis(d, x.shape[d])
 		if err != nil {
@@ -46,7 +49,7 @@ type resizing struct {
 	scales                     []float64
 }
 
-func (n *node) resizing(shape []int) (*resizing, error) {
+func (n *node) resizing(shape []int, made, batch int) (*resizing, error) {
 	r := &resizing{mode: n.Text("mode", "nearest"), coordinates: n.Text("coordinate_transformation_mode", "half_pixel"),
 		nearest: n.Text("nearest_mode", "round_prefer_floor"), cubic: float64(n.Float("cubic_coeff_a", -.75)),
 		excludeOutside: n.Int("exclude_outside", 0) != 0}
@@ -87,6 +90,9 @@ func (n *node) resizing(shape []int) (*resizing, error) {
 		d, err := array.Axis(a, len(shape))
 		if err != nil {
 			return nil, err
+		}
+		if len(sizes) > 0 && d == 0 && sizes[i] == made && shape[0] == batch {
+			continue // the batch that the file was made for
 		}
 		if len(sizes) > 0 {
 			r.sizes[d], r.scales[d] = sizes[i], float64(sizes[i])/float64(shape[d])

@@ -9,8 +9,8 @@ import (
 
 // untie gives each reader a tensor of its own where an exporter has written several that were
 // equal at the moment once: scales of 1, biases of 0, fresh statistics. They would be trained as
-// one otherwise. Layers that are applied several times share their weights as well, and stay
-// shared.
+// one otherwise. Linear layers and convolutions that are applied several times share their weights as
+// well, and stay shared. The nodes of the model's graph are replaced, and tensors added.
 func untie(m *onnx.Model) {
 	g := m.Graph
 	readers := map[string]int{}
@@ -30,14 +30,20 @@ func untie(m *onnx.Model) {
 	for _, t := range g.Initializers {
 		tensors[t.Name], names[t.Name] = t, true
 	}
-	seen := map[string]int{}
+	seen, uniform := map[string]int{}, map[string]bool{}
+	for name, n := range readers {
+		if t := tensors[name]; t != nil && n > 1 {
+			uniform[name] = isUniform(t)
+		}
+	}
+	makers := makersOf(g.Nodes)
 	for k, n := range g.Nodes {
 		c := *n
 		c.Inputs = slices.Clone(n.Inputs)
 		changed := false
 		for i, name := range n.Inputs {
 			t := tensors[name]
-			if t == nil || readers[name] < 2 || !isStatistic(n, i) && (!vectorAt(n, i) || !isUniform(t) || sharedLayer(n, i, readers, tensors)) {
+			if t == nil || readers[name] < 2 || !isStatistic(n, i) && (!vectorAt(n, i) || !uniform[name] || sharedLayer(n, i, readers, tensors, makers)) {
 				continue
 			}
 			if seen[name]++; seen[name] == 1 {
@@ -87,7 +93,11 @@ func isUniform(t *onnx.Tensor) bool {
 }
 
 // sharedLayer reports whether the weight beside a vector is read by several nodes as well.
-func sharedLayer(n *onnx.Node, i int, readers map[string]int, tensors map[string]*onnx.Tensor) bool {
+func sharedLayer(n *onnx.Node, i int, readers map[string]int, tensors map[string]*onnx.Tensor, makers map[string]*onnx.Node) bool {
+	if n.Op == "Add" && len(n.Inputs) == 2 {
+		m := makers[n.Inputs[1-i]]
+		return m != nil && m.Op == "MatMul" && len(m.Inputs) == 2 && tensors[m.Inputs[1]] != nil && readers[m.Inputs[1]] > 1
+	}
 	if n.Op != "Conv" && n.Op != "ConvTranspose" && n.Op != "Gemm" {
 		return false
 	}
