@@ -182,6 +182,9 @@ func (s *sliding) misfit() error {
 }
 
 func conv(b *builder, n *node, x *value) (*value, error) {
+	if len(x.shape) == 5 {
+		return b.conv3d(n, x)
+	}
 	s, err := b.sliding(n, x)
 	if err != nil {
 		return nil, err
@@ -213,6 +216,72 @@ func conv(b *builder, n *node, x *value) (*value, error) {
 		return nil, err
 	}
 	return b.behindConv(n, y)
+}
+
+// conv3d is a convolution in three dimensions along one of which nothing is summed: those are
+// images beside each other.
+func (b *builder) conv3d(n *node, x *value) (*value, error) {
+	w, _, err := n.weights(x)
+	if err != nil {
+		return nil, err
+	}
+	flat := -1
+	for i := 2; i >= 0 && flat < 0; i-- {
+		if w.shape[2+i] == 1 && n.plainAlong(i) {
+			flat = 2 + i
+		}
+	}
+	if flat < 0 {
+		return nil, fmt.Errorf("3 dimensions of space, not one or two, are %w", errUnsupported)
+	}
+	if w, err = b.lively(w); err != nil {
+		return nil, err
+	}
+	if w, err = b.reshape(w, slices.Delete(slices.Clone(w.shape), flat, flat+1)); err != nil {
+		return nil, err
+	}
+	rest := slices.DeleteFunc([]int{2, 3, 4}, func(d int) bool { return d == flat })
+	beside := transposed(x, []int{0, flat, 1, rest[0], rest[1]})
+	images, err := b.reshape(beside, append([]int{x.shape[0] * x.shape[flat]}, beside.shape[2:]...))
+	if err != nil {
+		return nil, err
+	}
+	plain := *n.Node
+	plain.Attrs = nil
+	for _, a := range n.Attrs {
+		if len(a.Ints) == 3 || len(a.Ints) == 6 { // of each dimension of space, and for pads of their ends
+			c := *a
+			c.Ints = nil
+			for i, v := range a.Ints {
+				if i%3 != flat-2 {
+					c.Ints = append(c.Ints, v)
+				}
+			}
+			a = &c
+		}
+		plain.Attrs = append(plain.Attrs, a)
+	}
+	in := slices.Clone(n.in)
+	in[1] = w
+	y, err := conv(b, &node{Node: &plain, opset: n.opset, in: in}, images)
+	if err != nil {
+		return nil, err
+	}
+	if y, err = b.reshape(y, slices.Concat([]int{x.shape[0], x.shape[flat]}, y.shape[1:])); err != nil {
+		return nil, err
+	}
+	back := []int{0, 2, 3, 4}
+	return transposed(y, slices.Insert(back, flat, 1)), nil
+}
+
+// plainAlong reports whether a window moves by single steps along dimension i of three, without
+// pads.
+func (n *node) plainAlong(i int) bool {
+	if s := n.Ints("strides"); len(s) == 3 && s[i] != 1 {
+		return false
+	}
+	pads := n.Ints("pads")
+	return len(pads) != 6 || pads[i] == 0 && pads[3+i] == 0
 }
 
 // withBias lists a layer's inputs, and says how a step finds the bias, which may be missing.

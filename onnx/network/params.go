@@ -1,6 +1,8 @@
 package network
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -23,10 +25,10 @@ var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where"}
 // passing are operators through which a parameter may go on its way to where it is read.
 var passing = []string{"Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice", "Split",
 	"Gather", "GatherElements", "GatherND", "Concat", "Tile", "Pad", "Resize", "Upsample", "Mul", "Add", "Sub", "Div", "Neg", "Sqrt", "Pow", "Reciprocal", "ReduceSum", "ReduceMean", "ReduceL2",
-	"Relu", "Gelu", "Sigmoid", "Tanh", "Softmax", "Softplus", "Einsum", "MatMul", "Gemm", "Conv", "LayerNormalization", "BatchNormalization"}
+	"Relu", "Gelu", "Sigmoid", "Tanh", "Softmax", "Softplus", "Exp", "Abs", "Clip", "Min", "Max", "LpNormalization", "Einsum", "MatMul", "Gemm", "Conv", "LayerNormalization", "BatchNormalization"}
 
 // settled are operators whose first input alone is looked at for its numbers.
-var settled = []string{"Gather", "GatherElements", "GatherND", "Reshape", "Expand", "Slice", "Tile", "Pad", "Resize", "Upsample"}
+var settled = []string{"Gather", "GatherElements", "GatherND", "Reshape", "Expand", "Slice", "Tile", "Pad", "Clip", "Resize", "Upsample"}
 
 // still are operators whose results do not depend on values.
 var still = []string{"Shape", "Size", "ConstantOfShape", "Range"}
@@ -48,12 +50,12 @@ func (f *File) findParameters() error {
 		origins[name] = []string{name}
 	}
 	f.moving = moving
-	chosen := map[string]bool{}
+	chosen, rotations := map[string]bool{}, rotations(tensors)
 	var order []string
 	choose := func(name string, strong bool) {
 		for _, o := range origins[name] {
 			t := tensors[o]
-			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t)) || len(t.Dims) > 8 {
+			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t) || rotations[t]) || len(t.Dims) > 8 {
 				continue
 			}
 			chosen[o] = true
@@ -145,6 +147,56 @@ func isMask(t *onnx.Tensor) bool {
 	}
 	low := slices.Min(v)
 	return low <= -50 && !slices.ContainsFunc(v, func(x float32) bool { return x != 0 && x != low }) || math.IsInf(float64(low), -1)
+}
+
+// rotations returns the tables of sines and cosines by which positions turn queries and keys:
+// pairs whose squares add up to 1 everywhere, or one tensor with both side by side.
+func rotations(tensors map[string]*onnx.Tensor) map[*onnx.Tensor]bool {
+	found, byShape := map[*onnx.Tensor]bool{}, map[string][][]float32{}
+	owners := map[string][]*onnx.Tensor{}
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		t := tensors[name]
+		const most = 1 << 22
+		if !t.DType.IsFloat() || len(t.Dims) < 2 || t.Len() < 4 || t.Len() > most || isUniform(t) {
+			continue
+		}
+		v, err := t.Floats()
+		if err != nil || slices.ContainsFunc(v, func(x float32) bool { return !(x >= -1.001 && x <= 1.001) }) || slices.Max(v) < .99 { // the first position turns nothing
+			continue
+		}
+		if width := t.Dims[len(t.Dims)-1]; width%2 == 0 && halvesTurn(v, width) {
+			found[t] = true
+			continue
+		}
+		shape := fmt.Sprint(t.Dims)
+		for i, o := range byShape[shape] {
+			if turn(v, o) {
+				found[t], found[owners[shape][i]] = true, true
+			}
+		}
+		byShape[shape], owners[shape] = append(byShape[shape], v), append(owners[shape], t)
+	}
+	return found
+}
+
+// turn reports whether two lists are sines and cosines.
+func turn(s, c []float32) bool {
+	for i := range s {
+		if !(math.Abs(float64(s[i]*s[i]+c[i]*c[i])-1) < 1e-2) {
+			return false
+		}
+	}
+	return true
+}
+
+// halvesTurn reports whether the halves of all rows do.
+func halvesTurn(v []float32, width int) bool {
+	for row := range slices.Chunk(v, width) {
+		if !turn(row[:width/2], row[width/2:]) {
+			return false
+		}
+	}
+	return true
 }
 
 // kernels are the tensors that are read as the weight of convolutions alone.

@@ -1,6 +1,7 @@
 package network_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -28,7 +29,20 @@ func normal(name string, dims ...int) *onnx.Tensor {
 	return onnx.NewFloats(name, data, dims...)
 }
 
-// value describes an input or output; a size of -1 is open.
+// turning is the table of sines or cosines of four positions.
+func turning(f func(float64) float64) *onnx.Tensor {
+	var v []float32
+	for i := range 16 {
+		v = append(v, float32(f(float64(i/4)/math.Pow(10, float64(i%4)))))
+	}
+	name := "sin"
+	if f(0) == 1 {
+		name = "cos"
+	}
+	return onnx.NewFloats(name, v, 4, 4)
+}
+
+// valueOf describes an input or output; a size of -1 is open.
 func valueOf(name string, d onnx.DType, dims ...int) *onnx.Value {
 	v := &onnx.Value{Name: name, DType: d, HasShape: true}
 	for _, n := range dims {
@@ -37,7 +51,7 @@ func valueOf(name string, d onnx.DType, dims ...int) *onnx.Value {
 	return v
 }
 
-// model puts a graph together, whose output is the last node's.
+// modelOf puts a graph together, whose output is the last node's.
 func modelOf(in []*onnx.Value, tensors []*onnx.Tensor, nodes ...*onnx.Node) *onnx.Model {
 	last := nodes[len(nodes)-1].Outputs[0]
 	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 18}}, Graph: &onnx.Graph{
@@ -68,6 +82,9 @@ func TestParameters(t *testing.T) {
 		{"places of another size", images, []*onnx.Tensor{normal("small", 1, 3, 2, 2), normal("w", 5, 48), normal("k", 3, 3, 1, 1), onnx.NewFloats("scales", []float32{1, 1, 2, 2}, 4)},
 			append([]*onnx.Node{op("Conv", "c", []string{"x", "k"}), op("Resize", "r", []string{"small", "", "scales"}), op("Add", "s", []string{"c", "r"})}, flat("s")...),
 			[]string{"k", "small", "w"}},
+		{"positions turn", tokens, []*onnx.Tensor{normal("table", 9, 4), turning(math.Sin), turning(math.Cos), normal("w", 5, 16)},
+			append([]*onnx.Node{op("Gather", "e", []string{"table", "input_ids"}), op("Mul", "c", []string{"e", "cos"}), op("Mul", "s", []string{"e", "sin"}), op("Add", "r", []string{"c", "s"})}, flat("r")...),
+			[]string{"table", "w"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := network.Of(modelOf(c.in, c.tensors, c.nodes...))

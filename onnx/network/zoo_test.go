@@ -95,6 +95,15 @@ func channelsLast(x []float32, n, channels int) []float32 {
 	return out
 }
 
+// labels are 0, 1, 2, ... as in the reference.
+func (e *exported) labels(classes int) []int {
+	labels := make([]int, e.n)
+	for i := range labels {
+		labels[i] = i % classes
+	}
+	return labels
+}
+
 func (e *exported) check(t *testing.T, outputs, gradients float64) {
 	t.Helper()
 	e.model.FreezeBatchNorm()
@@ -105,10 +114,7 @@ func (e *exported) check(t *testing.T, outputs, gradients float64) {
 	if d := distance(y, e.reference["logits"]); !(d <= outputs) {
 		t.Fatalf("outputs differ by %.1e of the largest: %v, want %v", d, y[:4], e.reference["logits"][:4])
 	}
-	labels := make([]int, e.n)
-	for i := range labels {
-		labels[i] = i % (len(y) / e.n)
-	}
+	labels := e.labels(len(y) / e.n)
 	g := make([]float32, len(e.theta))
 	if _, err := e.model.Gradient(g, e.theta, e.x, labels, objective.Call{Weight: 1}); err != nil {
 		t.Fatal(err)

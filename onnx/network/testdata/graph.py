@@ -537,9 +537,12 @@ class Operators:
     def AveragePool(c, x):
         k = c.attr('kernel_shape')
         strides, _, pads = spatial(c, x, k)
-        if c.attr('ceil_mode', 0):
-            raise NotImplementedError('ceil_mode')
         f = {1: F.avg_pool1d, 2: F.avg_pool2d}[len(k)]
+        if c.attr('ceil_mode', 0):
+            n = len(k)
+            if pads[:n] != pads[n:]:
+                raise NotImplementedError('pads')
+            return f(x, k, strides, pads[:n], True, bool(c.attr('count_include_pad', 0)))
         y = f(outside(x, pads), k, strides)
         return y if c.attr('count_include_pad', 0) else y / f(outside(torch.ones_like(x), pads), k, strides)
 
@@ -606,7 +609,8 @@ class Operators:
         mode = {'nearest': 'nearest', 'linear': 'bilinear', 'cubic': 'bicubic'}[c.attr('mode', 'nearest')]
         if mode == 'nearest':
             return F.interpolate(x, size, scale, mode)
-        return F.interpolate(x, size, scale, mode, align_corners=c.attr('coordinate_transformation_mode') == 'align_corners', recompute_scale_factor=False)
+        return F.interpolate(x, size, scale, mode, align_corners=c.attr('coordinate_transformation_mode') == 'align_corners', recompute_scale_factor=False,
+                             antialias=bool(c.attr('antialias', 0)))
 
     Upsample = Resize
 

@@ -138,23 +138,23 @@ TIMM = {  # size of images, 0 for the model's own, and what else narrows it
     'deit_tiny_distilled_patch16_224': (64, {'img_size': 64, 'depth': 3}), 'densenet121': (64, {}), 'dla46_c': (64, {}), 'dpn48b': (64, {}),
     'eca_resnext26ts': (64, {}), 'edgenext_xx_small': (64, {}), 'efficientformer_l1': (0, {}), 'efficientformerv2_s0': (0, {}), 'efficientnet_lite0': (64, {}),
     'efficientvit_b0': (64, {}), 'efficientvit_m0': (0, {}), 'ese_vovnet19b_slim': (64, {}), 'eva02_tiny_patch14_224': (56, {'img_size': 56, 'depth': 3}),
-    'fastvit_t8': (64, {}), 'focalnet_tiny_srf': (64, {'depths': (1, 1, 1, 1), 'embed_dim': 32}), 'gcvit_xxtiny': (0, {}), 'ghostnet_050': (64, {}),
-    'gmixer_12_224': (64, {'img_size': 64}), 'gmlp_ti16_224': (64, {'img_size': 64, 'num_blocks': 4}), 'hardcorenas_a': (64, {}), 'hgnetv2_b0': (64, {}),
+    'fastvit_t8': (64, {}), 'focalnet_tiny_srf': (64, {}), 'gcvit_xxtiny': (0, {}), 'ghostnet_050': (64, {}),
+    'gmixer_12_224': (64, {'img_size': 64}), 'gmlp_ti16_224': (64, {'img_size': 64}), 'hardcorenas_a': (64, {}), 'hgnetv2_b0': (64, {}),
     'hrnet_w18_small': (64, {}), 'inception_next_atto': (64, {}), 'lambda_resnet26t': (0, {}), 'lcnet_035': (64, {}), 'levit_128s': (0, {}),
-    'mambaout_femto': (64, {}), 'maxvit_rmlp_pico_rw_256': (64, {'img_size': 64}), 'mixer_s32_224': (64, {'img_size': 64, 'num_blocks': 3}), 'mixnet_s': (64, {}),
+    'mambaout_femto': (64, {}), 'maxvit_rmlp_pico_rw_256': (64, {'img_size': 64}), 'mixer_s32_224': (64, {'img_size': 64}), 'mixnet_s': (64, {}),
     'mobilenetv3_small_050': (64, {}), 'mobilenetv4_conv_small_035': (64, {}), 'mobilenetv4_hybrid_medium': (64, {}), 'mobileone_s0': (64, {}), 'mobilevit_xxs': (64, {}),
-    'mobilevitv2_050': (64, {}), 'nest_tiny': (64, {'img_size': 64, 'depths': (1, 1, 1), 'embed_dims': (32, 64, 128), 'num_heads': (1, 2, 4)}), 'nf_resnet26': (64, {}),
+    'mobilevitv2_050': (64, {}), 'nest_tiny': (64, {'img_size': 64}), 'nf_resnet26': (64, {}),
     'nfnet_l0': (64, {}), 'pit_ti_224': (64, {'img_size': 64}), 'poolformer_s12': (64, {}), 'pvt_v2_b0': (64, {}), 'regnetz_005': (64, {}),
     'regnety_002': (64, {}), 'repghostnet_050': (64, {}), 'repvgg_a0': (64, {}), 'repvit_m0_9': (64, {}), 'res2net50_14w_8s': (64, {}), 'resmlp_12_224': (64, {'img_size': 64}),
     'resnest14d': (64, {}), 'resnet10t': (64, {}), 'resnetv2_18': (64, {}), 'rexnet_100': (64, {}), 'sehalonet33ts': (0, {}), 'selecsls42': (64, {}),
     'sequencer2d_s': (0, {}), 'seresnet18': (64, {}), 'shvit_s1': (64, {}), 'skresnet18': (64, {}), 'spnasnet_100': (64, {}), 'starnet_s1': (64, {}),
     'swin_tiny_patch4_window7_224': (56, {'img_size': 56, 'depths': (2, 1), 'num_heads': (2, 4), 'embed_dim': 32}),
     'swinv2_tiny_window8_256': (64, {'img_size': 64, 'depths': (2, 1), 'num_heads': (2, 4), 'embed_dim': 32}), 'tf_efficientnet_b0': (64, {}),
-    'tiny_vit_5m_224': (64, {'img_size': 64}), 'tinynet_e': (64, {}), 'tnt_s_patch16_224': (0, {'depth': 2}), 'twins_svt_small': (64, {'img_size': 64, 'depths': (1, 1, 1, 1)}),
+    'tiny_vit_5m_224': (224, {}), 'tinynet_e': (64, {}), 'tnt_s_patch16_224': (0, {'depth': 2}), 'twins_svt_small': (64, {'img_size': 64, 'depths': (1, 1, 1, 1)}),
     'visformer_tiny': (64, {'img_size': 64}), 'vit_tiny_patch16_224': (64, {'img_size': 64, 'depth': 3}), 'vit_relpos_small_patch16_224': (64, {'img_size': 64, 'depth': 2}),
-    'vit_small_patch16_dinov3': (64, {'img_size': 64, 'depth': 2}), 'volo_d1_224': (64, {'img_size': 64, 'layers': (1, 1, 1, 1)}), 'xcit_nano_12_p16_224': (64, {'img_size': 64, 'depth': 3}),
+    'vit_small_patch16_dinov3': (64, {'img_size': 64, 'depth': 2}), 'volo_d1_224': (64, {'img_size': 64}), 'xcit_nano_12_p16_224': (64, {'img_size': 64, 'depth': 3}),
     'hiera_tiny_224': (0, {'stages': (1, 1, 1, 1)}), 'beit_base_patch16_224': (64, {'img_size': 64, 'depth': 2, 'embed_dim': 96, 'num_heads': 4}),
-    'caformer_s18': (64, {'depths': (1, 1, 1, 1)}), 'nextvit_small': (64, {'depths': (1, 1, 2, 1)}), 'gcresnext26ts': (64, {}), 'bat_resnext26ts': (64, {}),
+    'caformer_s18': (64, {}), 'nextvit_small': (64, {'depths': (1, 1, 2, 1)}), 'gcresnext26ts': (64, {}), 'bat_resnext26ts': (64, {}),
     'test_vit': (0, {}), 'test_resnet': (0, {}), 'test_convnext': (0, {}), 'test_efficientnet': (0, {}), 'test_nfnet': (0, {}), 'test_byobnet': (0, {}),
     'vit_so150m_patch16_reg4_map_256': (64, {'img_size': 64, 'depth': 2, 'embed_dim': 128, 'num_heads': 4}), 'naflexvit_base_patch16_gap': (0, {'depth': 1, 'embed_dim': 64, 'num_heads': 4}),
 }
@@ -226,7 +226,7 @@ def main():
     p.add_argument('--opset', type=int)
     a = p.parse_args()
     warnings.filterwarnings('ignore')
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # small tensors, and cores that may be far apart
     for which in a.sets.split(','):
         for name, make, inputs in SETS[which]():
             if a.only and name not in a.only.split(','):
