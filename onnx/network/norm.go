@@ -202,12 +202,15 @@ func (b *builder) normalizedBent(n *node, x *value) (*value, error) {
 	return b.each(y, (*tensor.Tape).ReLU)
 }
 
-// normalized is batch normalisation by statistics that are computed.
+// normalized is batch normalisation by statistics that are computed: elsewhere in the graph, or in
+// training mode here.
 func (b *builder) normalized(n *node, x *value) (*value, error) {
-	if n.Int("training_mode", 0) != 0 {
-		return nil, fmt.Errorf("the training mode of computed statistics is %w", errUnsupported)
+	own := n.Int("training_mode", 0) != 0
+	at := []int{1, 2, 3, 4}
+	if own {
+		at = at[:2]
 	}
-	along, err := b.vectors(n, x.shape[1], 1, 2, 3, 4)
+	along, err := b.vectors(n, x.shape[1], at...)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +221,13 @@ func (b *builder) normalized(n *node, x *value) (*value, error) {
 		if along[i], err = b.seen(v, append([]int{x.shape[1]}, make1(len(x.shape)-2)...), inOrder(len(x.shape)-1)); err != nil {
 			return nil, err
 		}
+	}
+	if own {
+		mean, variance, err := b.moments(x)
+		if err != nil {
+			return nil, err
+		}
+		along = append(along, mean, variance)
 	}
 	eps := n.Float("epsilon", 1e-5)
 	inverse, err := b.each(along[3], func(t *tensor.Tape, v *tensor.Tensor) *tensor.Tensor {
@@ -236,6 +246,25 @@ func (b *builder) normalized(n *node, x *value) (*value, error) {
 		}
 	}
 	return y, nil
+}
+
+// moments are the mean and variance of each channel, as networks normalise their weights.
+func (b *builder) moments(x *value) (mean, variance *value, err error) {
+	axes := []int{0}
+	for d := 2; d < len(x.shape); d++ {
+		axes = append(axes, d)
+	}
+	if mean, err = b.reduced(x, axes, true, (*tensor.Tape).Mean); err != nil {
+		return nil, nil, err
+	}
+	off, err := b.pair(x, mean, (*tensor.Tape).Sub)
+	if err != nil {
+		return nil, nil, err
+	}
+	variance, err = b.reduced(off, axes, true, func(t *tensor.Tape, x *tensor.Tensor, dims ...int) *tensor.Tensor {
+		return t.Mean(t.Mul(x, x), dims...)
+	})
+	return mean, variance, err
 }
 
 // normAddReLU is a fused node whose addition broadcasts.

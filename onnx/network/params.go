@@ -125,7 +125,7 @@ func (f *File) pass(n *onnx.Node, origins map[string][]string) {
 	var from []string
 	const most = 64
 	for i, name := range n.Inputs {
-		if i > 0 && slices.Contains(settled, n.Op) {
+		if i > 0 && slices.Contains(settled, n.Op) || i > 2 && n.Op == "BatchNormalization" && n.Int("training_mode", 0) != 0 {
 			break
 		}
 		for _, o := range origins[name] {
@@ -161,7 +161,7 @@ func rotations(tensors map[string]*onnx.Tensor) map[*onnx.Tensor]bool {
 			continue
 		}
 		v, err := t.Floats()
-		if err != nil || slices.ContainsFunc(v, func(x float32) bool { return !(x >= -1.001 && x <= 1.001) }) || slices.Max(v) < .99 { // the first position turns nothing
+		if err != nil || slices.ContainsFunc(v, func(x float32) bool { return !(x >= -1.001 && x <= 1.001) }) {
 			continue
 		}
 		if width := t.Dims[len(t.Dims)-1]; width%2 == 0 && halvesTurn(v, width) {
@@ -173,6 +173,10 @@ func rotations(tensors map[string]*onnx.Tensor) map[*onnx.Tensor]bool {
 			if turn(v, o) {
 				found[t], found[owners[shape][i]] = true, true
 			}
+		}
+		const tables = 64 // of a shape
+		if len(byShape[shape]) >= tables {
+			continue
 		}
 		byShape[shape], owners[shape] = append(byShape[shape], v), append(owners[shape], t)
 	}

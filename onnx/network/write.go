@@ -57,7 +57,7 @@ func (w *writer) model() *onnx.Model {
 	}
 	for _, node := range w.Graph.Nodes {
 		if v := w.valueOf(node); v == nil {
-			g.Nodes = append(g.Nodes, serving(w.resized(node)))
+			g.Nodes = append(g.Nodes, w.serving(w.resized(node)))
 		} else if node.Op == "Constant" {
 			c := *node
 			c.Attrs = []*onnx.Attr{onnx.TensorAttr("value", v)}
@@ -105,10 +105,10 @@ func (w *writer) resize(g *onnx.Graph) bool {
 
 // serving returns a node that was exported for training as one that computes what the network
 // does when it is used.
-func serving(node *onnx.Node) *onnx.Node {
+func (w *writer) serving(node *onnx.Node) *onnx.Node {
 	c := *node
 	switch {
-	case node.Op == "BatchNormalization" && node.Int("training_mode", 0) != 0:
+	case node.Op == "BatchNormalization" && node.Int("training_mode", 0) != 0 && w.states[node.Outputs[0]] != nil:
 		c.Attrs = slices.DeleteFunc(slices.Clone(node.Attrs), func(a *onnx.Attr) bool { return a.Name == "training_mode" })
 		c.Outputs = node.Outputs[:1]
 	case node.Op == "Dropout" && len(node.Inputs) > 2:

@@ -553,6 +553,12 @@ class Operators:
         return x.amax(list(range(2, x.dim())), True)
 
     def BatchNormalization(c, x, scale, bias, mean, var):
+        if mean.requires_grad or var.requires_grad:
+            if c.attr('training_mode', 0):
+                return F.batch_norm(x, None, None, scale, bias, True, 0., c.attr('epsilon', 1e-5))
+            shape = [1, -1] + [1] * (x.dim() - 2)
+            y = (x - mean.reshape(shape)) * torch.rsqrt(var.reshape(shape) + c.attr('epsilon', 1e-5))
+            return y * scale.reshape(shape) + bias.reshape(shape)
         train = c.train and bool(c.attr('training_mode', 0))
         return F.batch_norm(x, mean.detach().clone(), var.detach().clone(), scale, bias, train, 0., c.attr('epsilon', 1e-5))
 
