@@ -54,7 +54,7 @@ func addWeightsKey(cmd *cobra.Command, key *string) {
 // tellNotes prints what was done to make a file's weights fit, once a command.
 func tellNotes(w io.Writer, path string, notes []string) {
 	for _, n := range notes {
-		fmt.Fprintf(w, "note: %s: %s\n", path, n)
+		fmt.Fprintf(w, "note: %s: %s\n", path, printable(n))
 	}
 }
 
@@ -295,7 +295,7 @@ func (e *evaluation) matched(stderr io.Writer, f *classifier.File, c *classifier
 	if e.classes != nil {
 		why = "as --classes says"
 	}
-	fmt.Fprintf(stderr, "monge: %s: those of %s are taken in their order: %s\n", why, d.Name, strings.Join(d.Classes, ", "))
+	fmt.Fprintf(stderr, "monge: %s: those of %s are taken in their order: %s\n", why, d.Name, printable(strings.Join(d.Classes, ", ")))
 	return d, set, nil
 }
 
@@ -308,7 +308,7 @@ func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
 		if v := float64(e.PerClass[i]); !math.IsNaN(v) {
 			accuracy = fmt.Sprintf("%.4f", v)
 		}
-		fmt.Fprintf(t, "%s\t%s\n", name, accuracy)
+		fmt.Fprintf(t, "%s\t%s\n", printable(name), accuracy)
 	}
 	t.Flush()
 }

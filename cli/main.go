@@ -66,11 +66,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "monge: "+what)
 		return exitInterrupted
 	case errors.As(err, &bad):
-		fmt.Fprintf(stderr, "monge: %v\n", err)
+		tellError(stderr, err)
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "monge: %v\n", err)
+	tellError(stderr, err)
 	return exitFailed
+}
+
+// tellError prints an error, whose lines may have names from files.
+func tellError(stderr io.Writer, err error) {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		parts := strings.Split(line, "\t")
+		for k, part := range parts {
+			parts[k] = printable(part)
+		}
+		lines[i] = strings.Join(parts, "\t")
+	}
+	fmt.Fprintf(stderr, "monge: %s\n", strings.Join(lines, "\n"))
 }
 
 // atHome puts the home directory for a tilde behind a flag's equals sign, where shells leave it alone.

@@ -200,6 +200,24 @@ func TestTrainONNX(t *testing.T) {
 	}
 }
 
+// Names of classes can't command a terminal.
+func TestClassesPrintable(t *testing.T) {
+	dir := t.TempDir()
+	net, picture := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "a.png")
+	onnxtest.Write(t, net, "x:Nx1x8x8; Flatten; Gemm(_, 64x3)", func(m *onnx.Model) { m.SetProperty("classes", `["a\u001b[31m","b\n","c"]`) })
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	onnxtest.WriteBytes(t, picture, b.Bytes())
+	for _, args := range [][]string{{"predict", "--weights", net, picture}, {"eval", "--weights", net}, {"eval", "--weights", net, "--classes", "0,1,2"}} {
+		_, out, stderr := call(args...)
+		if strings.Contains(out+stderr, "\x1b") || !strings.Contains(out+stderr, "a?[31m") && args[len(args)-1] != "0,1,2" {
+			t.Errorf("%q: %q%q", args, out, stderr)
+		}
+	}
+}
+
 // What commands say of ONNX files that they can't use.
 func TestONNXFileErrors(t *testing.T) {
 	dir := t.TempDir()

@@ -248,10 +248,10 @@ func printPredicted(w io.Writer, r *predicted) {
 	fmt.Fprintln(w, r.Image+r.Text)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, g := range r.Top {
-		fmt.Fprintf(t, "  %s\t%.4f\n", g.Class, g.Probability)
+		fmt.Fprintf(t, "  %s\t%.4f\n", printable(g.Class), g.Probability)
 	}
 	for _, v := range r.Values {
-		fmt.Fprintf(t, "  %s\t%.6g\n", v.Target, v.Value)
+		fmt.Fprintf(t, "  %s\t%.6g\n", printable(v.Target), v.Value)
 	}
 	t.Flush()
 }

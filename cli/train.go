@@ -286,7 +286,7 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 func sayTo(cmd *cobra.Command, quiet bool) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		if !quiet {
-			fmt.Fprintf(cmd.ErrOrStderr(), "monge: "+format+"\n", args...)
+			fmt.Fprintf(cmd.ErrOrStderr(), "monge: %s\n", printable(fmt.Sprintf(format, args...)))
 		}
 	}
 }

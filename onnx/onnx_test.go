@@ -150,6 +150,27 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// What is too large for a file is known before its bytes are put together.
+func TestLargeModel(t *testing.T) {
+	big := NewFloats("w", make([]float32, 16<<20), 16<<20)
+	m := &Model{Graph: &Graph{}}
+	for i := range 32 {
+		c := *big
+		c.Name = fmt.Sprint("w", i)
+		m.Graph.Initializers = append(m.Graph.Initializers, &c)
+	}
+	before := heap()
+	if _, err := m.Marshal(); err == nil || m.CheckSize() == nil || !strings.Contains(err.Error(), "2147483648 bytes of weights") {
+		t.Error(err)
+	}
+	if got := heap() - before; got > 1<<20 {
+		t.Errorf("%d bytes allocated", got)
+	}
+	if m.Graph.Initializers = m.Graph.Initializers[:3]; m.CheckSize() != nil {
+		t.Error(m.CheckSize())
+	}
+}
+
 func TestModel(t *testing.T) {
 	m, err := Parse(everything(t))
 	if err != nil {
@@ -245,7 +266,7 @@ func TestTypes(t *testing.T) {
 					t.Errorf("%x, want %x", x.raw, raw)
 				}
 				again, err := ParseTensor(x.append(nil))
-				if err != nil || !again.Equal(x) {
+				if err != nil || !reflect.DeepEqual(again, x) {
 					t.Errorf("%+v, %v", again, err)
 				}
 			}

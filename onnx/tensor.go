@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -245,11 +244,6 @@ func (t *Tensor) checkSize() error {
 		return fmt.Errorf("tensor %s, %v of shape %v, needs %d bytes and has %d", Show(t.Name), t.DType, t.Dims, n*size, len(t.raw))
 	}
 	return nil
-}
-
-// Equal reports whether two tensors have the same name, type, shape and bits.
-func (t *Tensor) Equal(o *Tensor) bool {
-	return t.Name == o.Name && t.DType == o.DType && fmt.Sprint(t.Dims) == fmt.Sprint(o.Dims) && bytes.Equal(t.raw, o.raw)
 }
 
 // ParseTensor reads a file that holds one tensor.

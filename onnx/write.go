@@ -23,17 +23,31 @@ func (m *Model) WriteFile(path string) error {
 	})
 }
 
-// Marshal returns the model as a file's bytes.
-func (m *Model) Marshal() ([]byte, error) {
-	size := 0
+// CheckSize returns an error for a model that is too large for one file.
+func (m *Model) CheckSize() error {
+	_, err := m.size()
+	return err
+}
+
+// size returns the bytes of all values.
+func (m *Model) size() (size int, err error) {
 	for _, t := range m.tensors() {
 		size += len(t.raw)
 		if t.External() {
-			return nil, fmt.Errorf("tensor %s lies in another file, which was not read", Show(t.Name))
+			return 0, fmt.Errorf("tensor %s lies in another file, which was not read", Show(t.Name))
 		}
 	}
-	if size >= maxFile {
-		return nil, fmt.Errorf("%d bytes of weights; an ONNX file of one piece has less than %d", size, maxFile)
+	if size >= maxFile-maxFile/64 { // the rest is for all else
+		return 0, fmt.Errorf("%d bytes of weights; an ONNX file of one piece has less than %d", size, maxFile)
+	}
+	return size, nil
+}
+
+// Marshal returns the model as a file's bytes.
+func (m *Model) Marshal() ([]byte, error) {
+	size, err := m.size()
+	if err != nil {
+		return nil, err
 	}
 	b := make([]byte, 0, size+size/8+1<<16)
 	b = number(b, 1, m.IRVersion)

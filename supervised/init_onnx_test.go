@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -296,7 +297,7 @@ func TestInitFreeze(t *testing.T) {
 	}
 	for _, x := range was.Graph.Initializers {
 		kept := strings.HasPrefix(x.Name, "conv1") || strings.HasSuffix(x.Name, "bias") || x.Len() == 1
-		if got := is.Graph.Initializer(x.Name).Equal(x); got != kept {
+		if got := reflect.DeepEqual(is.Graph.Initializer(x.Name), x); got != kept {
 			t.Errorf("%s: unchanged is %t", x.Name, got)
 		}
 	}
@@ -587,6 +588,83 @@ func TestInitDropout(t *testing.T) {
 	}
 	if plain := loss(without, objective.Call{}); plain == first {
 		t.Error("training drops nothing")
+	}
+}
+
+// Files of other types of floating point are trained in float32, and written in their own.
+func TestInitTypes(t *testing.T) {
+	for d, share := range map[onnx.DType]float64{onnx.Float16: 2e-3, onnx.BFloat16: 2e-2, onnx.Double: 0} {
+		path := fileOf(t, normed, func(m *onnx.Model) {
+			m.Graph.Inputs[0].DType, m.Graph.Outputs[0].DType = d, d
+			for i, x := range m.Graph.Initializers {
+				v, err := x.Floats()
+				if err != nil {
+					t.Fatal(err)
+				}
+				typed := &onnx.Tensor{Name: x.Name, DType: d, Dims: x.Dims}
+				typed.SetFloats(v)
+				m.Graph.Initializers[i] = typed
+			}
+		})
+		dir := filepath.Join(t.TempDir(), "run")
+		if _, err := runIn(t, dir, from(path), 0); err != nil {
+			t.Fatal(err)
+		}
+		m, err := onnx.Read(filepath.Join(dir, supervised.NetworkFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range m.Graph.Initializers {
+			if x.DType != d {
+				t.Errorf("%s is of %v, was of %v", x.Name, x.DType, d)
+			}
+		}
+		near(t, d.String(), logitsOf(t, filepath.Join(dir, supervised.NetworkFile)), logitsOf(t, filepath.Join(dir, supervised.WeightsFile)), share)
+	}
+}
+
+// Numbers are predicted by networks of files, from the columns that they were trained on.
+func TestInitTargets(t *testing.T) {
+	dir := t.TempDir()
+	table := func(name, head string, a, b int) string {
+		lines := []string{head}
+		for i := range 60 {
+			row := []float64{float64(i%7) + .5, float64(i%11) + .25}
+			lines = append(lines, fmt.Sprintf("%g,%g,%g", row[a], row[b], 2*row[0]+row[1]/2))
+		}
+		path := filepath.Join(dir, name)
+		onnxtest.WriteBytes(t, path, []byte(strings.Join(lines, "\n")+"\n"))
+		return "csv:" + path + "?target=price"
+	}
+	prices, turned := table("a.csv", "rooms,age,price", 0, 1), table("b.csv", "age,rooms,price", 1, 0)
+	of := func(spec string) func(s *supervised.Settings) {
+		return func(s *supervised.Settings) { s.Data, s.Val = spec, 10 }
+	}
+	const two = "x:Nx2; Gemm(_, 2x4, 4); Relu; Gemm(_, w:2x4, b:2){transB=1}"
+	one := strings.ReplaceAll(two, "w:2x4, b:2", "w:1x4, b:1")
+	if _, err := train.New(from(fileOf(t, two), of(prices))); err == nil || !strings.Contains(err.Error(), "not 1; 'head new' begins") {
+		t.Error(err)
+	}
+	for _, c := range []train.Config{from(fileOf(t, one), of(prices)), from(fileOf(t, two), of(prices), newHead)} {
+		c.LR = .001
+		run := filepath.Join(t.TempDir(), "run")
+		if _, err := runIn(t, run, c, 0); err != nil {
+			t.Fatal(err)
+		}
+		graph := filepath.Join(run, supervised.NetworkFile)
+		f, err := classifier.Open(graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(f.Info.Targets, []string{"price"}) || !slices.Equal(f.Info.Features, []string{"rooms", "age"}) || f.Info.Classes != nil {
+			t.Errorf("%+v", f.Info)
+		}
+		if a, b := logitsOf(t, graph), logitsOf(t, filepath.Join(run, supervised.WeightsFile)); len(a) != 3 || !slices.Equal(a, b) {
+			t.Errorf("%v and %v", a, b)
+		}
+		if _, err := train.New(from(graph, of(turned))); err == nil || !strings.Contains(err.Error(), "it was trained on columns rooms, age, the data have age, rooms") {
+			t.Error(err)
+		}
 	}
 }
 

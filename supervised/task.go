@@ -17,6 +17,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/onnx/export"
+	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -183,6 +184,11 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	}
 	if t.Net, err = models.Build(s.network(), o); err != nil {
 		return err
+	}
+	if n, ok := t.Net.Layer().(*network.Network); ok {
+		if err := n.CheckSize(); err != nil {
+			return fmt.Errorf("%s: %s could not be written: %w", s.Init, NetworkFile, err)
+		}
 	}
 	if s.BatchNorm == "frozen" {
 		if t.Net.BatchNorms() == 0 {

@@ -324,14 +324,6 @@ func (f *File) findTensors() {
 	}
 }
 
-// Params returns the number of numbers that are trained.
-func (f *File) Params() (n int) {
-	for _, p := range f.parameters {
-		n += p.tensor.Len()
-	}
-	return n
-}
-
 // Folded reports whether the network has convolutions and no batch normalisation: exporters fold
 // that into them.
 func (f *File) Folded() bool {
