@@ -104,6 +104,7 @@ func TestHostile(t *testing.T) {
 		"ConstantOfShape of 2^62":     {nodeOf("ConstantOfShape"), []*Array{ints(huge, 4)}, "there may be"},
 		"ConstantOfShape of less":     {nodeOf("ConstantOfShape"), []*Array{ints(-1)}, "negative"},
 		"ConstantOfShape, empty":      {nodeOf("ConstantOfShape"), []*Array{ints(0, 1<<40, 1<<40)}, "there may be"},
+		"ConstantOfShape, many":       {nodeOf("ConstantOfShape"), []*Array{Ints(slices.Repeat([]int64{1}, 65), 65)}, "65 dimensions"},
 		"Range to 2^40":               {nodeOf("Range"), []*Array{ints(0), ints(1 << 40), ints(1)}, "from 0 to"},
 		"Range by nothing":            {nodeOf("Range"), []*Array{ints(0), ints(1), ints(0)}, "by 0"},
 		"Range of NaN":                {nodeOf("Range"), []*Array{floats([]float64{math.NaN()}, 1), one, one}, "NaN"},

@@ -156,7 +156,6 @@ func Ranges(shape, starts, ends, axes, steps []int) ([]Range, error) {
 			return nil, errors.New("a step of 0")
 		}
 		d := shape[k]
-		step = min(max(step, -d-1), d+1) // one element, however long
 		lo, hi, low, high := starts[i], ends[i], 0, d
 		if step < 0 {
 			low, high = -1, d-1

@@ -452,6 +452,24 @@ func described(m *onnx.Model) string {
 	return b.String() + "to " + m.Graph.Outputs[0].Name
 }
 
+// A batch normalisation that is applied twice has statistics of its own in each place.
+func TestSharedStatistics(t *testing.T) {
+	const text = "x:Nx3x4x4; BatchNormalization(_, w:3, b:3, m:3, v:3); Conv(_, 3x3x1x1); BatchNormalization(_, w, b, m, v); Flatten; Gemm(_, 48x5)"
+	f, err := Of(onnxtest.Model(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := nn.NewBuilder()
+	net := f.Layer(b, Options{})
+	m, err := nn.NewModel(b, net, f.Input())
+	if err != nil || m.BatchNorms() != 2 || len(m.Buffers) != 4 || m.Buffers[0].Name == m.Buffers[2].Name {
+		t.Fatalf("%d normalisations, %d buffers, %v", m.BatchNorms(), len(m.Buffers), err)
+	}
+	if err := tryNetwork(t, onnxtest.Bytes(t, text), nil, Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // The graphs of the list work.
 func TestGraphs(t *testing.T) {
 	for _, text := range graphs {
