@@ -408,11 +408,11 @@ func dropout(b *builder, n *node) ([]*value, error) {
 	if !(ratio >= 0 && ratio < 1) {
 		return nil, fmt.Errorf("a ratio of %g", ratio)
 	}
-	if ratio == 0 {
-		return []*value{x, nil}, nil
-	}
 	if v := n.optional(2); b.once && v != nil && !v.live && v.known.Len() == 1 && v.known.Whole()[0] != 0 {
 		return nil, fmt.Errorf("random numbers of another generator are %w", errUnsupported)
+	}
+	if ratio == 0 || b.once {
+		return []*value{x, nil}, nil
 	}
 	dims := x.memory()
 	out, err := b.each(x, func(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {

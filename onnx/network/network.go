@@ -446,3 +446,15 @@ func first(f func(b *builder, n *node, x *value) (*value, error)) func(b *builde
 
 // Has reports whether an operator can be run.
 func Has(op string) bool { return operators[op] != nil || array.Has(op) }
+
+// Operators returns the names of the operators that have a gradient, but those of the package's
+// own.
+func Operators() map[string]bool {
+	list := map[string]bool{}
+	for name := range operators {
+		if _, own := cutMonge(name); !own {
+			list[name] = true
+		}
+	}
+	return list
+}
