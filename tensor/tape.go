@@ -188,7 +188,7 @@ func (t *Tape) view(x *Tensor, shape ...int) *Tensor {
 	if x.base != nil {
 		y.base = x.base
 	}
-	y.base.own = false
+	y.base.views++
 	return y
 }
 
@@ -308,15 +308,28 @@ func (t *Tape) release(n *node) {
 }
 
 // Release says that nothing will look at x again. In mode Eval its memory goes to the
-// results that follow; in other modes Backward still needs it, and takes it back itself.
-// Inputs, parameters, and results that share memory with a view stay until Reset. An
-// operation on a released tensor is an error.
+// results that follow, once all views of it are released as well; in other modes Backward
+// still needs it, and takes it back itself. Inputs and parameters stay. An operation on a
+// released tensor is an error.
 func (t *Tape) Release(x *Tensor) {
-	if t.mode != Eval || x == nil || !x.own || x.kept {
+	if t.mode != Eval || x == nil || x.Data == nil || x.kept {
 		return
 	}
-	t.arena.put(x.Data)
-	x.Data, x.own = nil, false
+	root := x
+	switch {
+	case x.base != nil:
+		root = x.base
+		root.views--
+	case !x.own:
+		return
+	default:
+		x.block, x.own = x.Data, false
+	}
+	x.Data = nil
+	if root.views == 0 && root.block != nil {
+		t.arena.put(root.block)
+		root.block = nil
+	}
 }
 
 // Keep makes x's values and gradient outlive Backward, which otherwise takes the memory

@@ -24,10 +24,12 @@ type Tensor struct {
 	rank    int
 	needs   bool // takes part in the gradient
 	written bool // Grad holds a value that later contributions add to
-	own     bool // Data is a block of the arena that no view shares
+	own     bool // Data is a block of the arena
 	kept    bool // Backward leaves Data and Grad in place
 
-	base *Tensor // whose memory Data is; nil if x has its own
+	base  *Tensor   // whose memory Data is; nil if x has its own
+	views int       // that share Data and were not released
+	block []float32 // Data of a released tensor that views still share
 }
 
 // Shape returns the dimensions. The caller must not change them.

@@ -2,7 +2,8 @@
 
     python3 zoo.py OUT SET[,SET...] [--only NAME[,NAME...]] [--exporters script,dynamo]
 
-Sets: torchvision, timm, transformers (random weights, narrow). A directory has model.onnx, and in
+Sets: torchvision, timm, transformers (random weights, narrow), and formats: two networks in all
+opsets and types of numbers. A directory has model.onnx, and in
 reference.safetensors the inputs, the outputs ("logits", of the module itself) and the gradient of
 the mean cross-entropy (labels 0, 1, 2, ...) with respect to every tensor of the file: of the file
 run by PyTorch, see graph.py, since modules don't have what exporters fold. "name" in the metadata
@@ -214,6 +215,79 @@ def transformers_set():
     yield 'convnext', text('ConvNextForImageClassification', t.ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2, num_labels=CLASSES), 'eager'), {'pixel_values': images(3, 32)['input']}
 
 
+def formats(out, opsets):
+    """One network in all opsets and types of numbers, its data in other files or in constants."""
+    import onnx
+    from onnx import numpy_helper
+    import torchvision.models as m
+    vit = lambda: m.VisionTransformer(image_size=32, patch_size=16, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=CLASSES)
+    nets = {'vit': vit, 'mobilenet': lambda: m.mobilenet_v3_small(num_classes=CLASSES, width_mult=.5)}
+    for net, make in nets.items():
+        def case(name, write):
+            folder = os.path.join(out, 'formats.%s.%s' % (net, name))
+            os.makedirs(folder, exist_ok=True)
+            path = os.path.join(folder, 'model.onnx')
+            torch.manual_seed(1)
+            module, inputs = settle(make()), images(3, 32)
+            try:
+                own = write(module, inputs, path)
+                print('%-40s %.1e' % (net + '.' + name, reference(None if own else module, inputs, folder, name)), flush=True)
+            except Exception as e:
+                print('%-40s NOT EXPORTED: %s' % (net + '.' + name, repr(e).replace('\n', ' ')[:200]), flush=True)
+
+        for v in opsets:
+            case('script%d' % v, lambda module, inputs, path, v=v: export(module, inputs, path, 'script', v))
+        if torch.__version__ < '2':
+            continue
+        for v in range(18, 25):
+            case('dynamo%d' % v, lambda module, inputs, path, v=v: export(module, inputs, path, 'dynamo', v))
+
+        def changed(f):
+            def write(module, inputs, path):
+                export(module, inputs, path, 'script')
+                model = onnx.load(path)
+                return f(model, path) or onnx.save(model, path)
+            return write
+
+        for v in (9, 11, 13, 18, 21, 23, 24):
+            case('converted%d' % v, changed(lambda model, path, v=v: onnx.save(onnx.version_converter.convert_version(model, v), path)))
+
+        def retyped(dtype):
+            def f(model, path):  # weights of another type, brought to float32 by Casts
+                nodes = []
+                for t in model.graph.initializer:
+                    if t.data_type != 1 or len(t.dims) == 0:
+                        continue
+                    a, name = numpy_helper.to_array(t), t.name
+                    t.CopyFrom(onnx.helper.make_tensor(name + '.stored', dtype, a.shape, a.reshape(-1)))
+                    nodes.append(onnx.helper.make_node('Cast', [name + '.stored'], [name], to=1))
+                rest = list(model.graph.node)
+                del model.graph.node[:]
+                model.graph.node.extend(nodes + rest)
+                onnx.save(model, path)
+                return True
+            return changed(f)
+
+        for name, dtype in (('float16', 10), ('bfloat16', 16), ('double', 11)):
+            case('stored-' + name, retyped(dtype))
+        case('half', lambda module, inputs, path: export(module.half(), {k: v.half() for k, v in inputs.items()}, path, 'script') or True)
+        case('doubles', lambda module, inputs, path: export(module.double(), {k: v.double() for k, v in inputs.items()}, path, 'script') or True)
+
+        def external(model, path):
+            os.makedirs(os.path.join(os.path.dirname(path), 'data', 'deep'), exist_ok=True)
+            onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location='data/deep/weights.bin', size_threshold=0)
+            return True
+        case('external', changed(external))
+
+        def constants(model, path):  # as Paddle writes them
+            nodes = [onnx.helper.make_node('Constant', [], [t.name], value=t) for t in model.graph.initializer]
+            rest = list(model.graph.node)
+            del model.graph.node[:]
+            del model.graph.initializer[:]
+            model.graph.node.extend(nodes + rest)
+        case('constants', changed(constants))
+
+
 SETS = {'torchvision': torchvision_set, 'timm': timm_set, 'transformers': transformers_set}
 
 
@@ -228,6 +302,9 @@ def main():
     warnings.filterwarnings('ignore')
     torch.set_num_threads(1)  # small tensors, and cores that may be far apart
     for which in a.sets.split(','):
+        if which == 'formats':
+            formats(a.out, range(7, 17) if torch.__version__ < '2' else range(9, 21))
+            continue
         for name, make, inputs in SETS[which]():
             if a.only and name not in a.only.split(','):
                 continue
