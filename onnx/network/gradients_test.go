@@ -101,6 +101,10 @@ var gradientCases = func() (list []gradientCase) {
 		gradientCase{op: "LRN", shapes: shapes(d(2, 7, 3, 2)), attrs: a(onnx.IntAttr("size", 3), onnx.FloatAttr("alpha", .5))},
 		gradientCase{op: "Softmax", shapes: shapes(d(3, 4, 5)), attrs: a(onnx.IntAttr("axis", 1))}, gradientCase{op: "LogSoftmax", shapes: shapes(d(3, 5))},
 		gradientCase{op: "Softmax", shapes: shapes(d(3, 2, 3)), opset: 11},
+		gradientCase{op: "Attention", shapes: shapes(d(2, 3, 6), d(2, 3, 6), d(2, 3, 6)), attrs: a(onnx.IntAttr("q_num_heads", 2), onnx.IntAttr("kv_num_heads", 2)), opset: 23},
+		gradientCase{op: "Attention", shapes: shapes(d(2, 2, 3, 4), d(2, 2, 3, 4), d(2, 2, 3, 4)), attrs: a(onnx.IntAttr("is_causal", 1), onnx.FloatAttr("scale", .7)), opset: 23},
+		gradientCase{op: "Attention", shapes: shapes(d(1, 4, 3, 2), d(1, 2, 5, 2), d(1, 2, 5, 3), d(3, 5)), opset: 23},
+		gradientCase{op: "Attention", shapes: shapes(d(2, 3, 8), d(2, 5, 4), d(2, 5, 4)), attrs: a(onnx.IntAttr("q_num_heads", 4), onnx.IntAttr("kv_num_heads", 2)), settings: s(seenOf(3, 5)), opset: 23},
 		gradientCase{op: "Reshape", shapes: shapes(d(3, 4, 5)), settings: s(ints(0, -1))}, gradientCase{op: "Flatten", shapes: shapes(d(2, 3, 4)), attrs: a(onnx.IntAttr("axis", 2))},
 		gradientCase{op: "Squeeze", shapes: shapes(d(3, 1, 5)), settings: s(ints(1))}, gradientCase{op: "Unsqueeze", shapes: shapes(d(3, 5)), settings: s(ints(0, -1))},
 		gradientCase{op: "Transpose", shapes: shapes(d(2, 3, 5)), attrs: a(onnx.IntsAttr("perm", 2, 0, 1))},
@@ -126,6 +130,15 @@ var gradientCases = func() (list []gradientCase) {
 		gradientCase{op: "Resize", shapes: shapes(d(1, 2, 3, 4)), settings: s(nil, nil, ints(1, 2, 5, 7)), attrs: a(onnx.TextAttr("mode", "nearest"))},
 	)
 }()
+
+// seenOf is a mask of truth values.
+func seenOf(rows, cols int) *onnx.Tensor {
+	a := &array.Array{DType: onnx.Int64, Shape: []int{rows, cols}}
+	for i := range rows * cols {
+		a.I = append(a.I, int64(i%3%2))
+	}
+	return onnx.NewInts("", a.I, rows, cols)
+}
 
 // TestGradients holds the gradient of every operator beside central differences of what it
 // computes.
@@ -224,6 +237,13 @@ func away(v float64) float64 {
 func (c gradientCase) check(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(7, seed))
 	m, in := c.model(t, rng)
+	checkGradients(t, rng, m, in)
+}
+
+// checkGradients holds what Differentiate says of a graph beside what Run does, which takes it
+// node by node.
+func checkGradients(t *testing.T, rng *rand.Rand, m *onnx.Model, in []*array.Array) {
+	t.Helper()
 	output := m.Graph.Outputs[0].Name
 	first, err := network.Run(m, in)
 	if err != nil {
@@ -268,5 +288,42 @@ func (c gradientCase) check(t *testing.T, seed uint64) {
 				t.Fatalf("the gradient of element %d of input %d, %g, is %g; by differences %g", i, k, v, g.F[i], want)
 			}
 		}
+	}
+}
+
+// TestFusedGradients is TestGradients for nodes that become one.
+func TestFusedGradients(t *testing.T) {
+	swap, keys := onnx.IntsAttr("perm", 0, 2, 1, 3), onnx.IntsAttr("perm", 0, 2, 3, 1)
+	heads := []*onnx.Node{op("Transpose", "qt", []string{"a"}, swap), op("Transpose", "kt", []string{"b"}, keys), op("Transpose", "vt", []string{"c"}, swap)}
+	number := func(name string, v float32) *onnx.Tensor { return onnx.NewFloats(name, []float32{v}) }
+	last := onnx.IntAttr("axis", -1)
+	for name, c := range map[string]struct {
+		shapes  [][]int
+		tensors []*onnx.Tensor
+		nodes   []*onnx.Node
+	}{
+		"attention": {shapes(d(2, 3, 2, 4), d(2, 3, 2, 4), d(2, 3, 2, 4)), []*onnx.Tensor{number("n", 2)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Div", "scaled", []string{"s", "n"}), op("Softmax", "p", []string{"scaled"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention to others": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4)), []*onnx.Tensor{number("n", 2)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Mul", "scaled", []string{"s", "n"}), op("Softmax", "p", []string{"scaled"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention of matrices": {shapes(d(3, 4), d(4, 5), d(5, 2)), nil, []*onnx.Node{
+			op("MatMul", "s", []string{"a", "b"}), op("Softmax", "p", []string{"s"}, last), op("MatMul", "y", []string{"p", "c"})}},
+		"silu": {shapes(d(3, 5)), nil, []*onnx.Node{op("Sigmoid", "s", []string{"a"}), op("Mul", "y", []string{"a", "s"})}},
+		"gelu": {shapes(d(3, 5)), []*onnx.Tensor{number("r", math.Sqrt2), number("one", 1), number("half", .5)}, []*onnx.Node{op("Div", "x", []string{"a", "r"}),
+			op("Erf", "e", []string{"x"}), op("Add", "f", []string{"e", "one"}), op("Mul", "g", []string{"a", "f"}), op("Mul", "y", []string{"g", "half"})}},
+		"hard swish": {shapes(d(3, 5)), []*onnx.Tensor{number("three", 3), number("zero", 0), number("six", 6)}, []*onnx.Node{op("Add", "x", []string{"a", "three"}),
+			op("Clip", "e", []string{"x", "zero", "six"}), op("Div", "f", []string{"e", "six"}), op("Mul", "y", []string{"a", "f"})}},
+		"layer norm": {shapes(d(2, 3, 5)), []*onnx.Tensor{number("two", 2), number("eps", 1e-3), normal("scale", 5), normal("shift", 5)}, []*onnx.Node{
+			op("ReduceMean", "m", []string{"a"}, onnx.IntsAttr("axes", -1)), op("Sub", "x", []string{"a", "m"}), op("Pow", "q", []string{"x", "two"}),
+			op("ReduceMean", "v", []string{"q"}, onnx.IntsAttr("axes", -1)), op("Add", "w", []string{"v", "eps"}), op("Sqrt", "r", []string{"w"}),
+			op("Div", "z", []string{"x", "r"}), op("Mul", "u", []string{"z", "scale"}), op("Add", "y", []string{"u", "shift"})}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(3, 4))
+			plain, in := gradientCase{op: "Identity", shapes: c.shapes}.model(t, rng)
+			m := modelOf(plain.Graph.Inputs, c.tensors, c.nodes...)
+			m.Opsets[0].Version = 17
+			checkGradients(t, rng, m, in)
+		})
 	}
 }

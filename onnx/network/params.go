@@ -15,12 +15,12 @@ import (
 var trained = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "Einsum": {0, 1}, "PRelu": {1},
 	"BatchNormalization": {1, 2}, opNormReLU: {1, 2}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2},
-	"GroupNormalization": {1, 2}, "RMSNormalization": {1}, "Gather": {0},
+	"GroupNormalization": {1, 2}, "RMSNormalization": {1}, "Gather": {0}, opAttention: {0, 1, 2},
 }
 
 // elementwise are operators whose constants are parameters, if they have several elements and
 // look like it.
-var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where"}
+var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where", "Attention"}
 
 // passing are operators through which a parameter may go on its way to where it is read.
 var passing = []string{"Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice", "Split",

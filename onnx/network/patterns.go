@@ -47,6 +47,8 @@ func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, output string) []*onn
 			p.hardSwishDivided(n)
 		case "Add":
 			p.layerNorm(n)
+		case "MatMul":
+			p.attention(n)
 		case "Relu":
 			p.normReLU(n)
 		}
@@ -363,6 +365,40 @@ func (p *patterns) overLast(n *onnx.Node) bool {
 		}
 	}
 	return len(axes) == 1 && axes[0] == -1 && n.Int("keepdims", 1) != 0
+}
+
+// attention is softmax(scale Q K) V over the last dimension.
+func (p *patterns) attention(n *onnx.Node) {
+	if len(n.Inputs) != 2 {
+		return
+	}
+	s := p.by(n.Inputs[0], "Softmax")
+	if s == nil {
+		return
+	}
+	if a := s.Attr("axis"); a == nil || a.Int != -1 && a.Int != 3 { // of earlier versions, axis 1 is another operator
+		return
+	}
+	gone, name, scale := []*onnx.Node{s}, s.Inputs[0], 1.
+	for _, op := range []string{"Mul", "Div"} {
+		by := p.by(name, op)
+		if by == nil || len(by.Inputs) != 2 {
+			continue
+		}
+		if v, ok := p.number(by.Inputs[1]); ok && v > 0 {
+			if scale = v; op == "Div" {
+				scale = 1 / v
+			}
+			gone, name = append(gone, by), by.Inputs[0]
+			break
+		}
+	}
+	scores := p.by(name, "MatMul")
+	if scores == nil || len(scores.Inputs) != 2 {
+		return
+	}
+	attrs := []*onnx.Attr{onnx.FloatAttr("scale", float32(scale))}
+	p.become(n, opAttention, attrs, []string{scores.Inputs[0], scores.Inputs[1], n.Inputs[1]}, append(gone, scores)...)
 }
 
 // normReLU is ReLU behind batch normalisation, with another tensor added between or not.

@@ -30,7 +30,11 @@ func TestZoo(t *testing.T) {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			e := loadExported(t, dir)
-			e.check(t, 1e-4, 1e-3)
+			if strings.HasSuffix(dir, ".half") { // constants are rounded to half precision
+				e.check(t, 1e-3, 1e-2)
+				return
+			}
+			e.check(t, 1e-4, 2e-3) // Winograd's convolutions of deep networks have rounding errors of 1.4e-3
 		})
 	}
 }
