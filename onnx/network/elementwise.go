@@ -57,15 +57,16 @@ func init() {
 		"Shrink": func(b *builder, n *node, x *value) (*value, error) {
 			return b.mapped(x, tensor.Shrink, n.Float("lambd", .5), n.Float("bias", 0))
 		},
-		"HardSigmoid": hardSigmoid,
-		"LeakyRelu":   leakyReLU,
-		"Gelu":        gelu,
-		"Swish":       swish,
-		"Clip":        clip,
-		"PRelu":       prelu,
-		"Cast":        cast,
-		"CastLike":    castLike,
-		"Identity":    func(_ *builder, _ *node, x *value) (*value, error) { return x, nil },
+		"HardSigmoid":       hardSigmoid,
+		"LeakyRelu":         leakyReLU,
+		"Gelu":              gelu,
+		"Swish":             swish,
+		"Clip":              clip,
+		"PRelu":             prelu,
+		"Cast":              cast,
+		"CastLike":          castLike,
+		"ai.onnx.ml.Scaler": scaler,
+		"Identity":          func(_ *builder, _ *node, x *value) (*value, error) { return x, nil },
 	} {
 		operators[name] = first(f)
 	}
@@ -108,6 +109,29 @@ func gelu(b *builder, n *node, x *value) (*value, error) {
 		return b.each(x, (*tensor.Tape).GELUTanh)
 	}
 	return b.each(x, (*tensor.Tape).GELU)
+}
+
+// scaler is scikit-learn's (x - offset) scale, of the last dimension: a preparation of the input.
+func scaler(b *builder, n *node, x *value) (*value, error) {
+	for _, by := range []struct {
+		attr string
+		f    func(*tensor.Tape, *tensor.Tensor, *tensor.Tensor) *tensor.Tensor
+	}{{"offset", (*tensor.Tape).Sub}, {"scale", (*tensor.Tape).Mul}} {
+		a := n.Attr(by.attr)
+		if a == nil || len(a.Floats) == 0 {
+			continue
+		}
+		v := &array.Array{DType: onnx.Float, Shape: []int{len(a.Floats)}}
+		for _, f := range a.Floats {
+			v.F = append(v.F, float64(f))
+		}
+		y, err := b.pair(x, fixed(v), by.f)
+		if err != nil || !slices.Equal(y.shape, x.shape) {
+			return nil, fmt.Errorf("%s of %d numbers for %v", by.attr, len(a.Floats), x.shape)
+		}
+		x = y
+	}
+	return x, nil
 }
 
 // swish is x sigmoid(alpha x).

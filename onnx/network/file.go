@@ -87,12 +87,7 @@ func Of(m *onnx.Model) (*File, error) {
 	if err := f.findInputs(); err != nil {
 		return nil, err
 	}
-	f.output = m.Graph.Outputs[0].Name
-	for _, v := range m.Graph.Outputs {
-		if strings.EqualFold(v.Name, "logits") {
-			f.output = v.Name
-		}
-	}
+	f.findOutput()
 	f.openEnd()
 	f.findTensors()
 	f.nodes = fused(m.Graph, f.tensors, f.output)
@@ -255,6 +250,29 @@ func makersOf(nodes []*onnx.Node) map[string]*onnx.Node {
 		}
 	}
 	return list
+}
+
+// findOutput chooses the output that is trained: the one called logits, or else the first of
+// floating point. Where a file has none but labels and a map of probabilities, as scikit-learn's
+// classifiers do, it is what the map is made of.
+func (f *File) findOutput() {
+	list := f.Graph.Outputs
+	f.output = list[0].Name
+	for _, v := range slices.Backward(list) {
+		if v.Other == "" && (v.DType.IsFloat() || v.DType == 0) {
+			f.output = v.Name
+		}
+	}
+	for _, v := range list {
+		if v.Other == "" && strings.EqualFold(v.Name, "logits") {
+			f.output = v.Name
+		}
+	}
+	for _, v := range list {
+		if n := makersOf(f.Graph.Nodes)[v.Name]; v.Other != "" && n != nil && n.Op == "ZipMap" && len(n.Inputs) == 1 && f.output == list[0].Name && !list[0].DType.IsFloat() {
+			f.output = n.Inputs[0]
+		}
+	}
 }
 
 // openEnd moves the output before a closing softmax, which is no part of what is trained.

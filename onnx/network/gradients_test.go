@@ -105,6 +105,7 @@ var gradientCases = func() (list []gradientCase) {
 		gradientCase{op: "Attention", shapes: shapes(d(2, 2, 3, 4), d(2, 2, 3, 4), d(2, 2, 3, 4)), attrs: a(onnx.IntAttr("is_causal", 1), onnx.FloatAttr("scale", .7)), opset: 23},
 		gradientCase{op: "Attention", shapes: shapes(d(1, 4, 3, 2), d(1, 2, 5, 2), d(1, 2, 5, 3), d(3, 5)), opset: 23},
 		gradientCase{op: "Attention", shapes: shapes(d(2, 3, 8), d(2, 5, 4), d(2, 5, 4)), attrs: a(onnx.IntAttr("q_num_heads", 4), onnx.IntAttr("kv_num_heads", 2)), settings: s(seenOf(3, 5)), opset: 23},
+		gradientCase{op: "ai.onnx.ml.Scaler", shapes: shapes(d(3, 4)), attrs: a(&onnx.Attr{Name: "offset", Type: onnx.AttrFloats, Floats: []float32{1, 2, 3, 4}}, &onnx.Attr{Name: "scale", Type: onnx.AttrFloats, Floats: []float32{.5}})},
 		gradientCase{op: "Reshape", shapes: shapes(d(3, 4, 5)), settings: s(ints(0, -1))}, gradientCase{op: "Flatten", shapes: shapes(d(2, 3, 4)), attrs: a(onnx.IntAttr("axis", 2))},
 		gradientCase{op: "Squeeze", shapes: shapes(d(3, 1, 5)), settings: s(ints(1))}, gradientCase{op: "Unsqueeze", shapes: shapes(d(3, 5)), settings: s(ints(0, -1))},
 		gradientCase{op: "Transpose", shapes: shapes(d(2, 3, 5)), attrs: a(onnx.IntsAttr("perm", 2, 0, 1))},
@@ -197,6 +198,9 @@ func (c gradientCase) model(t *testing.T, rng *rand.Rand) (*onnx.Model, []*array
 		names = append(names, name)
 	}
 	node := op(c.op, "y", names, c.attrs...)
+	if name, ok := strings.CutPrefix(c.op, "ai.onnx.ml."); ok {
+		node.Op, node.Domain = name, "ai.onnx.ml"
+	}
 	for i := 1; i < c.outputs; i++ {
 		node.Outputs = append(node.Outputs, "y"+string(rune('0'+i)))
 	}

@@ -93,7 +93,7 @@ func (f *File) findParameters() error {
 			case slices.Contains(trained[n.FullOp()], i):
 				choose(name, true)
 			case slices.Contains(elementwise, n.Op):
-				choose(name, false)
+				choose(name, n.Op == "Add" && f.isOnlyBias(n, i))
 			}
 		}
 		if isBatchNorm(n) && f.hasStatistics(n) {
@@ -115,6 +115,23 @@ func (f *File) findParameters() error {
 	f.nodes = slices.DeleteFunc(f.nodes, func(n *onnx.Node) bool { return len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil })
 	f.makers = makersOf(f.nodes)
 	return nil
+}
+
+// isOnlyBias reports whether input i of an addition, of one number, is the bias of a layer with one
+// output.
+func (f *File) isOnlyBias(n *onnx.Node, i int) bool {
+	t := f.tensors[n.Inputs[i]]
+	if t == nil || t.Len() != 1 || len(n.Inputs) != 2 {
+		return false
+	}
+	k := slices.IndexFunc(f.nodes, func(m *onnx.Node) bool {
+		return m.Op == "MatMul" && len(m.Inputs) == 2 && slices.Contains(m.Outputs, n.Inputs[1-i])
+	})
+	if k < 0 {
+		return false
+	}
+	w := f.tensors[f.nodes[k].Inputs[1]]
+	return w != nil && len(w.Dims) == 2 && w.Dims[1] == 1
 }
 
 // pass notes what a result of constants is made of.

@@ -82,6 +82,8 @@ func TestParameters(t *testing.T) {
 		{"places of another size", images, []*onnx.Tensor{normal("small", 1, 3, 2, 2), normal("w", 5, 48), normal("k", 3, 3, 1, 1), onnx.NewFloats("scales", []float32{1, 1, 2, 2}, 4)},
 			append([]*onnx.Node{op("Conv", "c", []string{"x", "k"}), op("Resize", "r", []string{"small", "", "scales"}), op("Add", "s", []string{"c", "r"})}, flat("s")...),
 			[]string{"k", "small", "w"}},
+		{"one output", []*onnx.Value{valueOf("x", onnx.Float, -1, 6)}, []*onnx.Tensor{normal("w", 6, 1), normal("b", 1, 1), normal("s", 1)},
+			[]*onnx.Node{op("Mul", "scaled", []string{"x", "s"}), op("MatMul", "m", []string{"scaled", "w"}), op("Add", "y", []string{"m", "b"})}, []string{"b", "w"}},
 		{"positions turn", tokens, []*onnx.Tensor{normal("table", 9, 4), turning(math.Sin), turning(math.Cos), normal("w", 5, 16)},
 			append([]*onnx.Node{op("Gather", "e", []string{"table", "input_ids"}), op("Mul", "c", []string{"e", "cos"}), op("Mul", "s", []string{"e", "sin"}), op("Add", "r", []string{"c", "s"})}, flat("r")...),
 			[]string{"table", "w"}},
@@ -97,6 +99,34 @@ func TestParameters(t *testing.T) {
 			}
 			if slices.Sort(got); !slices.Equal(got, c.want) {
 				t.Errorf("parameters %v, want %v", got, c.want)
+			}
+			if err := f.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Which output is trained.
+func TestOutput(t *testing.T) {
+	x := []*onnx.Value{valueOf("x", onnx.Float, -1, 6)}
+	nodes := []*onnx.Node{op("MatMul", "m", []string{"x", "w"}), op("Softmax", "p", []string{"m"}), op("ArgMax", "label", []string{"p"}, onnx.IntAttr("axis", 1)),
+		{Op: "ZipMap", Domain: "ai.onnx.ml", Inputs: []string{"p"}, Outputs: []string{"map"}}}
+	for name, outputs := range map[string][]*onnx.Value{
+		"label first":     {{Name: "label", DType: onnx.Int64}, {Name: "p", DType: onnx.Float}},
+		"label and map":   {{Name: "label", DType: onnx.Int64}, {Name: "map", Other: "a sequence"}},
+		"without types":   {{Name: "p"}, {Name: "label"}},
+		"labels are last": {{Name: "m", DType: onnx.Float}, {Name: "label", DType: onnx.Int64}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := modelOf(x, []*onnx.Tensor{normal("w", 6, 3)}, nodes...)
+			m.Graph.Outputs = outputs
+			f, err := network.Of(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Head == nil || f.Head.Classes != 3 {
+				t.Errorf("the head is %+v", f.Head)
 			}
 			if err := f.Check(); err != nil {
 				t.Error(err)
