@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -127,7 +128,7 @@ func openNetwork(path string, o weights.Options) (*File, error) {
 	if metadata[keyNormalize] != "" && f.notes == nil {
 		f.Source = sourceOwn
 	}
-	if f.Info.Input == nil || len(e.Input) > 0 {
+	if f.Info.Input == nil || len(e.Input) > 0 && numbers(f.Info.Input) != numbers(e.Input) {
 		f.Info.Input = e.Input
 	}
 	f.Info.Model, f.Info.Norm = path, ""
@@ -245,7 +246,7 @@ func (f *File) weightOutputs(c *Classifier, newHead bool) (int, error) {
 	if f.Network() != "" {
 		return f.fileOutputs(), nil
 	}
-	trial, err := c.build(2)
+	trial, err := c.build(cmp.Or(f.fileOutputs(), fileOutputsNamed(f, c), 2))
 	if err != nil {
 		return 0, err
 	}
@@ -257,6 +258,23 @@ func (f *File) weightOutputs(c *Classifier, newHead bool) (int, error) {
 		err = fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
 	}
 	return n, err
+}
+
+// fileOutputsNamed is how many classes are named for the network of a file, which has as many outputs.
+func fileOutputsNamed(f *File, c *Classifier) int {
+	if f.Network() == "" {
+		return 0
+	}
+	return len(c.outputs())
+}
+
+// numbers is how many numbers an input of a shape has.
+func numbers(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }
 
 // loadNetwork builds the network of a file that holds it, whose parameters start with its weights.

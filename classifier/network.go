@@ -75,12 +75,15 @@ func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	metadata, err := c.metadata()
+	metadata, err := c.onnxMetadata(InGraph{})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	delete(metadata, keyModel) // it is the file itself
 	delete(metadata, keyNorm)
+	if c.BGR {
+		metadata[keyChannels] = "bgr"
+	}
 	m.Metadata = slices.DeleteFunc(m.Metadata, func(p onnx.Property) bool { return slices.Contains(ownKeys, p.Key) }) // of the file before
 	for k, v := range extra {
 		metadata[k] = v

@@ -51,7 +51,8 @@ func TestSaveNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"author": "somebody", "classes": `["a","b","c"]`, "normalize": norm.String(), "input": "[6,10,3]", "channels": "bgr", "sha256": "1"}
+	want := map[string]string{"author": "somebody", "classes": `["a","b","c"]`, "normalize": norm.String(), "input": "[6,10,3]", "channels": "bgr", "sha256": "1",
+		"mean": "[0.485,0.456,0.406]", "std": "[0.229,0.224,0.225]"}
 	if got := properties(m); !maps.Equal(got, want) {
 		t.Errorf("metadata %v, want %v", got, want)
 	}

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -39,17 +40,13 @@ func (m *Model) check() error {
 	}
 	for _, n := range g.Nodes {
 		for _, name := range n.Inputs {
-			if known[name] {
-				continue
+			if !known[name] && !made[name] {
+				return fmt.Errorf("node %s reads %s, which nothing gives", n.Label(), Show(name))
 			}
-			if made[name] {
-				return fmt.Errorf("node %s reads %s before that is computed: the nodes are not in order, or go in a circle", n.Label(), Show(name))
-			}
-			return fmt.Errorf("node %s reads %s, which nothing gives", n.Label(), Show(name))
 		}
-		for _, name := range n.Outputs {
-			known[name] = true
-		}
+	}
+	if err := g.sort(known); err != nil {
+		return err
 	}
 	if len(g.Outputs) == 0 {
 		return errors.New("the graph has no output")
@@ -60,6 +57,68 @@ func (m *Model) check() error {
 		}
 	}
 	return nil
+}
+
+// sort brings the nodes into an order in which each stands behind those whose results it reads,
+// the file's where that is one: converters append nodes, and runtimes sort them. Known are the names
+// that no node writes; those of all results are added.
+func (g *Graph) sort(known map[string]bool) error {
+	waiting := map[string][]int{} // nodes that read a name
+	missing := make([]int, len(g.Nodes))
+	var ready []int
+	for i, n := range g.Nodes {
+		for _, name := range n.Inputs {
+			if !known[name] {
+				waiting[name] = append(waiting[name], i)
+				missing[i]++
+			}
+		}
+		if missing[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	sorted := make([]*Node, 0, len(g.Nodes))
+	for next := 0; next < len(ready); next++ {
+		n := g.Nodes[ready[next]]
+		sorted = append(sorted, n)
+		for _, name := range n.Outputs {
+			if known[name] {
+				continue
+			}
+			known[name] = true
+			for _, i := range waiting[name] {
+				if missing[i]--; missing[i] == 0 {
+					ready = append(ready, i)
+				}
+			}
+		}
+	}
+	if len(sorted) < len(g.Nodes) {
+		i := slices.IndexFunc(missing, func(n int) bool { return n > 0 })
+		return fmt.Errorf("node %s waits for its own result: the nodes go in a circle", g.Nodes[i].Label())
+	}
+	if !slices.IsSorted(ready) && !g.ordered() {
+		g.Nodes = sorted
+	}
+	return nil
+}
+
+// ordered reports whether each node stands behind those whose results it reads.
+func (g *Graph) ordered() bool {
+	made := map[string]int{}
+	for i, n := range g.Nodes {
+		for _, name := range n.Outputs {
+			made[name] = i
+		}
+	}
+	for i, n := range g.Nodes {
+		for _, name := range n.Inputs {
+			if at, ok := made[name]; ok && at >= i && name != "" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Show makes a name from a file fit for an error.

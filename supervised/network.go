@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/monge-ml/monge/classifier"
@@ -44,11 +45,22 @@ func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier,
 	if t.settings.BatchNorm == "restore" {
 		c.Norm = classifier.NormRestored
 	}
+	if same(filepath.Join(dir, graph), t.settings.Init) { // which is not ours to write over
+		graph = "trained-" + graph
+		c.Model = graph
+	}
 	// the weights first, which nothing can keep from being written
 	if err := classifier.Save(filepath.Join(dir, weights), c, extra); err != nil {
 		return err
 	}
 	return classifier.SaveNetwork(filepath.Join(dir, graph), c, extra)
+}
+
+// same reports whether two names are of one file.
+func same(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
 // calibrated is how many examples set the restored normalisations.

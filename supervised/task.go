@@ -71,6 +71,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, err
 	}
 	s.Normalize = t.Normalize.String()
+	s.Size = Of(c).Size // what a file says is found again
 	t.settings, c.Own = s, s
 	if start != nil {
 		t.matchClasses(start)

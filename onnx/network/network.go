@@ -340,12 +340,20 @@ func (b *builder) spend(n int) error {
 	return nil
 }
 
+// steps are operators that change their results in steps, so that no gradient goes through them.
+var steps = map[string]bool{"Equal": true, "Greater": true, "GreaterOrEqual": true, "Less": true, "LessOrEqual": true, "IsNaN": true, "IsInf": true,
+	"ArgMax": true, "ArgMin": true, "Hardmax": true, "NonZero": true, "Shape": true, "Size": true, "Cast": true, "CastLike": true, "Not": true,
+	"And": true, "Or": true, "Xor": true, "OneHot": true, "EyeLike": true, "ConstantOfShape": true, "Sign": true}
+
 // onHost computes a node on arrays in every pass.
 func (b *builder) onHost(c *node) ([]*value, error) {
 	in, stand := make([]*value, len(c.in)), make([]*array.Array, len(c.in))
 	for i, v := range c.in {
 		if v == nil {
 			continue
+		}
+		if v.live && !b.once && !steps[c.Op] {
+			return nil, fmt.Errorf("a gradient through it is %w", errUnsupported)
 		}
 		h, err := b.hosted(v)
 		if err != nil {

@@ -50,7 +50,8 @@ func reduceSumSquare(t *tensor.Tape, x *tensor.Tensor, dims ...int) *tensor.Tens
 }
 
 func reduceL2(t *tensor.Tape, x *tensor.Tensor, dims ...int) *tensor.Tensor {
-	return t.Map(tensor.Sqrt, reduceSumSquare(t, x, dims...), 0, 0)
+	const tiny = 1e-38 // the norm of zeros has a gradient of 0
+	return t.Map(tensor.Sqrt, t.Map(tensor.Affine, reduceSumSquare(t, x, dims...), 1, tiny), 0, 0)
 }
 
 func reduceLogSum(t *tensor.Tape, x *tensor.Tensor, dims ...int) *tensor.Tensor {

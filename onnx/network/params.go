@@ -55,7 +55,7 @@ func (f *File) findParameters() error {
 	choose := func(name string, strong bool) {
 		for _, o := range origins[name] {
 			t := tensors[o]
-			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t) || rotations[t]) || len(t.Dims) > 8 {
+			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t) || rotations[t]) || o != name && t.Len() < 2 || len(t.Dims) > 8 {
 				continue
 			}
 			chosen[o] = true
