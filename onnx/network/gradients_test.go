@@ -128,6 +128,7 @@ var gradientCases = func() (list []gradientCase) {
 		gradientCase{op: "ScatterElements", shapes: shapes(d(4, 3), d(2, 3)), settings: s(shaped(ints(2, 0, 1, 2, -1, 3), 2, 3)), attrs: a(onnx.TextAttr("reduction", "add"))},
 		gradientCase{op: "Resize", shapes: shapes(d(1, 2, 3, 4)), settings: s(nil, onnx.NewFloats("", []float32{1, 1, 2, 1.5}, 4)), attrs: a(onnx.TextAttr("mode", "linear"))},
 		gradientCase{op: "Resize", shapes: shapes(d(1, 2, 5, 4)), settings: s(nil, nil, ints(1, 2, 3, 7)), attrs: a(onnx.TextAttr("mode", "cubic"), onnx.TextAttr("coordinate_transformation_mode", "align_corners"))},
+		gradientCase{op: "Resize", shapes: shapes(d(1, 2, 9, 7)), settings: s(nil, nil, ints(1, 2, 4, 3)), attrs: a(onnx.TextAttr("mode", "cubic"), onnx.IntAttr("antialias", 1), onnx.IntAttr("exclude_outside", 1))},
 		gradientCase{op: "Resize", shapes: shapes(d(1, 2, 3, 4)), settings: s(nil, nil, ints(1, 2, 5, 7)), attrs: a(onnx.TextAttr("mode", "nearest"))},
 	)
 }()

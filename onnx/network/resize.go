@@ -44,7 +44,7 @@ func resize(b *builder, n *node, x *value) (*value, error) {
 type resizing struct {
 	mode, coordinates, nearest string
 	cubic                      float64
-	excludeOutside             bool
+	excludeOutside, antialias  bool
 	sizes                      []int
 	scales                     []float64
 }
@@ -53,7 +53,8 @@ func (n *node) resizing(shape []int, made, batch int) (*resizing, error) {
 	r := &resizing{mode: n.Text("mode", "nearest"), coordinates: n.Text("coordinate_transformation_mode", "half_pixel"),
 		nearest: n.Text("nearest_mode", "round_prefer_floor"), cubic: float64(n.Float("cubic_coeff_a", -.75)),
 		excludeOutside: n.Int("exclude_outside", 0) != 0}
-	if n.Int("antialias", 0) != 0 || n.Text("keep_aspect_ratio_policy", "stretch") != "stretch" {
+	r.antialias = n.Int("antialias", 0) != 0
+	if n.Text("keep_aspect_ratio_policy", "stretch") != "stretch" {
 		return nil, errUnsupported
 	}
 	scalesAt := 2
@@ -166,9 +167,16 @@ func (r *resizing) axis(d, in int) (index []int32, weight []float32, taps int, e
 	default:
 		return nil, nil, 0, fmt.Errorf("mode %q is %w", r.mode, errUnsupported)
 	}
+	smooth := r.antialias && r.mode != "nearest" && r.scales[d] < 1
+	if smooth {
+		if taps, err = r.smoothTaps(d, in); err != nil {
+			return nil, nil, 0, err
+		}
+		kernel = func(x float64) ([]int, []float64) { return r.smoothAt(x, r.scales[d], taps) }
+	}
 	for i := range r.sizes[d] {
 		at, w := kernel(r.place(d, i, in))
-		if r.excludeOutside && r.mode == "cubic" {
+		if r.excludeOutside && (r.mode == "cubic" || smooth) {
 			sum := 0.
 			for k, p := range at {
 				if p < 0 || p >= in {
@@ -185,6 +193,48 @@ func (r *resizing) axis(d, in int) (index []int32, weight []float32, taps int, e
 		}
 	}
 	return index, weight, taps, nil
+}
+
+// smoothTaps is how many elements are averaged for each of a smaller dimension.
+func (r *resizing) smoothTaps(d, in int) (int, error) {
+	radius := 1.
+	if r.mode == "cubic" {
+		radius = 2
+	}
+	taps := 2 * math.Ceil(radius/r.scales[d])
+	if taps*float64(r.sizes[d]) > array.MaxLen {
+		return 0, fmt.Errorf("dimension %d of %d elements to %d", d, in, r.sizes[d])
+	}
+	return int(taps), nil
+}
+
+// smoothAt is the mode's kernel around x, as wide as the elements of the result.
+func (r *resizing) smoothAt(x, scale float64, taps int) ([]int, []float64) {
+	lo := int(math.Floor(x)) - taps/2 + 1
+	at, w, sum := make([]int, taps), make([]float64, taps), 0.
+	for k := range at {
+		at[k] = lo + k
+		w[k] = r.weightAt(math.Abs(float64(at[k])-x) * scale)
+		sum += w[k]
+	}
+	for k := range w {
+		w[k] /= sum
+	}
+	return at, w
+}
+
+// weightAt is the kernel of interpolation at a distance.
+func (r *resizing) weightAt(s float64) float64 {
+	a := r.cubic
+	switch {
+	case r.mode == "linear":
+		return max(0, 1-s)
+	case s <= 1:
+		return ((a+2)*s-(a+3))*s*s + 1
+	case s < 2:
+		return ((a*s-5*a)*s+8*a)*s - 4*a
+	}
+	return 0
 }
 
 func (r *resizing) near(x float64) int {
