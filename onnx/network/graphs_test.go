@@ -8,6 +8,8 @@ var graphs = []string{
 	"x:Nx3x6x5; Conv(_, 6x1x3x3, 6){group=3 strides=2,2 pads=1,1,1,1}; Clip(_, @0., @6.); Conv(_, 5x6x1x1, 5); GlobalAveragePool; Reshape(_, [0,-1])",
 	"x:Nx3x6x6; Conv(_, 4x3x2x2){dilations=2,2 auto_pad=SAME_UPPER}; LeakyRelu{alpha=.1}; ConvTranspose(_, 4x2x3x3, 2){strides=2,2 output_padding=1,1 pads=1,1,1,1}; ReduceMean{axes=[2,3] keepdims=0}; Gemm(_, 2x5)",
 	"x:Nx3x6x6; Conv(_, 4x3x1x1); AveragePool{kernel_shape=3,3 pads=1,1,1,1 count_include_pad=1 ceil_mode=1 strides=2,2}; GlobalMaxPool; Squeeze(_, [2,3]); Gemm(_, 4x5)",
+	"x:Nx2x4x6; Unsqueeze(_, [1]); Conv(_, 3x1x1x3x3, 3){pads=0,1,1,0,1,1 strides=1,1,2}; Relu; Conv(_, 4x3x2x1x1); ReduceMean{axes=[2,3,4] keepdims=0}; Gemm(_, 4x5)",
+	"x:Nx6; Gemm(_, 6x8, 8); Reshape(_, [0,4,2]); Mul(_, [.6,.8]); Slice(_, [0], [2], [1]); Concat(_, _){axis=2}; Flatten; Gemm(_, 8x5)",
 	"x:Nx3x4x4; c=Conv(_, 4x3x1x1); s=Sigmoid(c); Mul(c, s); h=HardSigmoid{alpha=.16666667}; Mul(_, h); d=Dropout(_, @.5); Flatten; Gemm(_, 64x5)",
 	"x:Nx4x4x3; Transpose{perm=0,3,1,2}; Sub(_, [.5]); Conv(_, 4x3x3x3); InstanceNormalization(_, 4, 4); Elu; Resize(_, -, [1.,1.,2.,2.]){mode=linear}; Pad(_, [0,0,1,1,0,0,-1,-1]){mode=reflect}; ReduceMax{axes=[2,3] keepdims=0}; Gemm(_, 4x5)",
 	"x:Nx4x4x4; DepthToSpace{blocksize=2}; SpaceToDepth{blocksize=2}; Conv(_, 8x4x1x1); a,b=Split{axis=1}; Concat(a, b){axis=1}; Slice(_, [0], [2], [2]); GroupNormalization(_, 8, 8){num_groups=2}; LRN{size=3}; GlobalAveragePool; Flatten; Gemm(_, 8x5)",

@@ -207,11 +207,13 @@ func concat(b *builder, n *node) ([]*value, error) {
 			most = v
 		}
 	}
+	for _, v := range list {
+		if len(v.shape) != len(list[0].shape) {
+			return nil, fmt.Errorf("%v and %v are joined", list[0].shape, v.shape)
+		}
+	}
 	shape := changed(most.shape, d, 0)
 	for i, v := range list {
-		if len(v.shape) != len(shape) {
-			return nil, fmt.Errorf("%v and %v are joined", most.shape, v.shape)
-		}
 		if v, err = b.repeatedBatch(v, most, d); err != nil {
 			return nil, err
 		}

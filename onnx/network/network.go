@@ -308,7 +308,7 @@ func (b *builder) compute(c *node, any, live bool) ([]*value, error) {
 
 // eval computes a node on arrays, all of which together may not take for ever.
 func (b *builder) eval(c *node, in []*array.Array) ([]*array.Array, error) {
-	const most = 1 << 30 // elements that are read
+	const most = 1 << 28 // elements that are read
 	if c.Op != "Shape" && c.Op != "Size" {
 		for _, a := range in {
 			if a != nil {
