@@ -186,9 +186,6 @@ func rotations(tensors map[string]*onnx.Tensor) map[*onnx.Tensor]bool {
 			continue
 		}
 		shape := fmt.Sprint(t.Dims)
-		if len(byShape[shape]) >= maxTables {
-			continue
-		}
 		for i, o := range byShape[shape] {
 			if turn(v, o) {
 				found[t], found[owners[shape][i]] = true, true
@@ -202,9 +199,6 @@ func rotations(tensors map[string]*onnx.Tensor) map[*onnx.Tensor]bool {
 	}
 	return found
 }
-
-// maxTables bounds how many tensors of one shape are held against each other.
-const maxTables = 256
 
 // turn reports whether two lists are sines and cosines.
 func turn(s, c []float32) bool {
