@@ -106,8 +106,9 @@ def folded(module, inputs, path):
 
 def trainable(g):
     """The tensors of a file that are parameters: not masks, scalars or statistics."""
+    statistics = {k for n in g.nodes if n.op == 'BatchNormalization' for k in n.inputs[3:5]}
     for k, v in g.floats.items():
-        if v.numel() > 1 and not (v.min() <= -50 and bool(((v == 0) | (v == v.min())).all())):
+        if v.numel() > 1 and k not in statistics and not (v.min() <= -50 and bool(((v == 0) | (v == v.min())).all())):
             yield k
 
 
