@@ -1,7 +1,6 @@
 package classifier
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -246,26 +245,15 @@ func (f *File) weightOutputs(c *Classifier, newHead bool) (int, error) {
 	if f.Network() != "" {
 		return f.fileOutputs(), nil
 	}
-	trial, err := c.build(cmp.Or(f.fileOutputs(), fileOutputsNamed(f, c), 2))
+	trial, err := c.build(2)
 	if err != nil {
 		return 0, err
 	}
 	n, err := f.outputs(trial)
-	if own := f.fileOutputs(); n != 0 && own != 0 { // the classes may be any dimension of the weight
-		n = own
-	}
 	if err == nil && n == 0 && !newHead && f.otherHead(trial) {
 		err = fmt.Errorf("the file has no %s, the last layer: train one from it, with 'init' and 'head new'", headNames(trial)[0])
 	}
 	return n, err
-}
-
-// fileOutputsNamed is how many classes are named for the network of a file, which has as many outputs.
-func fileOutputsNamed(f *File, c *Classifier) int {
-	if f.Network() == "" {
-		return 0
-	}
-	return len(c.outputs())
 }
 
 // numbers is how many numbers an input of a shape has.

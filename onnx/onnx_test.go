@@ -273,3 +273,17 @@ func TestTypes(t *testing.T) {
 		})
 	}
 }
+
+// A number that is too large for the tensor's type is an error, not infinity.
+func TestSetFloats(t *testing.T) {
+	h := &Tensor{Name: "w", DType: Float16, Dims: []int{2}}
+	if err := h.SetFloats([]float32{1, 65504}); err != nil {
+		t.Error(err)
+	}
+	if err := h.SetFloats([]float32{1, 65520}); err == nil || !strings.Contains(err.Error(), `tensor "w": 65520 does not fit float16`) {
+		t.Errorf("error %v", err)
+	}
+	if v, err := h.Floats(); err != nil || v[1] != 65504 {
+		t.Errorf("%v, %v", v, err)
+	}
+}

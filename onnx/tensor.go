@@ -22,7 +22,7 @@ type Tensor struct {
 // NewFloats returns a float32 tensor.
 func NewFloats(name string, data []float32, dims ...int) *Tensor {
 	t := &Tensor{Name: name, DType: Float, Dims: dims}
-	t.SetFloats(data)
+	_ = t.SetFloats(data) // which float32 holds
 	return t
 }
 
@@ -103,13 +103,20 @@ func (t *Tensor) readable(float bool) error {
 	return nil
 }
 
-// SetFloats sets the elements, which keep their type, from as many numbers as the tensor has.
-func (t *Tensor) SetFloats(data []float32) {
+// SetFloats sets the elements, which keep their type, from as many numbers as the tensor has. A
+// finite number that is too large for the type is an error, and nothing is set.
+func (t *Tensor) SetFloats(data []float32) error {
 	raw := make([]byte, 0, len(data)*t.DType.Size())
-	for _, v := range data {
+	for i, v := range data {
 		raw = t.DType.put(raw, float64(v), 0)
+		if t.DType == Float16 || t.DType == BFloat16 {
+			if got, _ := t.DType.element(raw, i); math.IsInf(got, 0) && !math.IsInf(float64(v), 0) {
+				return fmt.Errorf("tensor %s: %g does not fit %v", Show(t.Name), v, t.DType)
+			}
+		}
 	}
 	t.raw, t.external = raw, nil
+	return nil
 }
 
 func (t *Tensor) parse(b []byte) error {

@@ -103,7 +103,11 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err != nil {
 		return nil, err
 	}
-	t.Net.FitBatchNorm(c.Epochs * t.loader.PerEpoch())
+	steps := c.Epochs * t.loader.PerEpoch()
+	if c.MaxSteps > 0 {
+		steps = min(steps, c.MaxSteps)
+	}
+	t.Net.FitBatchNorm(steps)
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
 }

@@ -47,14 +47,13 @@ type Entry struct {
 	Verify func(m *nn.Model) error
 	// Start sets how parameters start where that is not as their layers say; nil for none.
 	Start func(params []*nn.Param)
-	// File is set for a network that a file holds, with its weights: the outputs that it has.
+	// File is set for a network that a file holds, with its weights.
 	File *FileInfo
 }
 
 // FileInfo is what a file says of the network that it holds.
 type FileInfo struct {
 	Outputs int      // 0 if that is not known
-	Head    bool     // there is a layer that can be made anew for other outputs
 	Notes   []string // on training it
 	// Properties are what the file says of itself, under the keys of a file of weights.
 	Properties map[string]string

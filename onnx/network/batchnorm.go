@@ -11,7 +11,7 @@ import (
 // opNormReLU is batch normalisation followed by an addition (input 5, if there) and ReLU.
 const opNormReLU = "monge.BatchNormReLU"
 
-func init() { operators[opNormReLU] = first(batchNorm) }
+func init() { operators[opNormReLU] = oneInput(batchNorm) }
 
 func isBatchNorm(n *onnx.Node) bool { return n.Op == "BatchNormalization" || n.FullOp() == opNormReLU }
 

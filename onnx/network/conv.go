@@ -8,12 +8,12 @@ import (
 )
 
 func init() {
-	operators["Conv"], operators["ConvTranspose"] = first(conv), first(convTranspose)
-	operators["MaxPool"], operators["AveragePool"] = first(pool), first(pool)
-	operators["GlobalAveragePool"] = first(func(b *builder, _ *node, x *value) (*value, error) {
+	operators["Conv"], operators["ConvTranspose"] = oneInput(conv), oneInput(convTranspose)
+	operators["MaxPool"], operators["AveragePool"] = oneInput(pool), oneInput(pool)
+	operators["GlobalAveragePool"] = oneInput(func(b *builder, _ *node, x *value) (*value, error) {
 		return b.global(x, (*tensor.Tape).Mean)
 	})
-	operators["GlobalMaxPool"] = first(func(b *builder, _ *node, x *value) (*value, error) {
+	operators["GlobalMaxPool"] = oneInput(func(b *builder, _ *node, x *value) (*value, error) {
 		return b.global(x, (*tensor.Tape).Max)
 	})
 }

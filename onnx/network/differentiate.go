@@ -30,9 +30,7 @@ func Differentiate(m *onnx.Model, in []*array.Array, output string, weights []fl
 	f.nodes = fused(m.Graph, f.tensors, output)
 	f.countReaders()
 	f.findNeeded()
-	if err := f.findParameters(); err != nil {
-		return nil, err
-	}
+	f.findParameters()
 	d := &differentiation{builder: &builder{net: &Network{File: f, states: map[string]*statistics{}}, opset: int(m.Opset()), plan: &plan{}, values: map[string]*value{}, once: true}}
 	for i, a := range in {
 		v := fixed(a)

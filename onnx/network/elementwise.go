@@ -33,13 +33,13 @@ func init() {
 		"Atanh": tensor.Atanh, "Erf": tensor.Erf, "Floor": tensor.Floor, "Ceil": tensor.Ceil, "Round": tensor.Round,
 		"Sign": tensor.Sign, "Softplus": tensor.Softplus, "Softsign": tensor.Softsign, "Mish": tensor.Mish,
 	} {
-		operators[name] = first(func(b *builder, _ *node, x *value) (*value, error) { return b.mapped(x, f, 0, 0) })
+		operators[name] = oneInput(func(b *builder, _ *node, x *value) (*value, error) { return b.mapped(x, f, 0, 0) })
 	}
 	for name, f := range map[string]func(*tensor.Tape, *tensor.Tensor) *tensor.Tensor{
 		"Relu": (*tensor.Tape).ReLU, "Sigmoid": (*tensor.Tape).Sigmoid, "Tanh": (*tensor.Tape).Tanh,
 		"HardSwish": (*tensor.Tape).HardSwish, "monge.SiLU": (*tensor.Tape).SiLU,
 	} {
-		operators[name] = first(func(b *builder, _ *node, x *value) (*value, error) { return b.each(x, f) })
+		operators[name] = oneInput(func(b *builder, _ *node, x *value) (*value, error) { return b.each(x, f) })
 	}
 	for name, f := range map[string]func(b *builder, n *node, x *value) (*value, error){
 		"Elu": func(b *builder, n *node, x *value) (*value, error) {
@@ -68,7 +68,7 @@ func init() {
 		"ai.onnx.ml.Scaler": scaler,
 		"Identity":          func(_ *builder, _ *node, x *value) (*value, error) { return x, nil },
 	} {
-		operators[name] = first(f)
+		operators[name] = oneInput(f)
 	}
 	for name, f := range map[string]func(*tensor.Tape, *tensor.Tensor, *tensor.Tensor) *tensor.Tensor{
 		"Add": (*tensor.Tape).Add, "Sub": (*tensor.Tape).Sub, "Mul": (*tensor.Tape).Mul, "Div": (*tensor.Tape).Div,

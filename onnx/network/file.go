@@ -104,9 +104,7 @@ func Of(m *onnx.Model) (*File, error) {
 			}
 		}
 	}
-	if err := f.findParameters(); err != nil {
-		return nil, err
-	}
+	f.findParameters()
 	f.findHead()
 	return f, nil
 }

@@ -21,7 +21,7 @@ func init() {
 		v, err := b.matMul(x, w)
 		return []*value{v}, err
 	}
-	operators["Gemm"] = first(gemm)
+	operators["Gemm"] = oneInput(gemm)
 	operators["Einsum"] = einsum
 }
 

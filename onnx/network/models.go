@@ -28,7 +28,7 @@ func entry(path string) (models.Entry, error) {
 	if err != nil {
 		return models.Entry{}, err
 	}
-	info := &models.FileInfo{Head: f.Head != nil, Properties: map[string]string{}}
+	info := &models.FileInfo{Properties: map[string]string{}}
 	for _, p := range f.Metadata {
 		info.Properties[p.Key] = p.Value
 	}

@@ -16,10 +16,10 @@ func init() {
 		"DepthToSpace": depthToSpace, "SpaceToDepth": spaceToDepth,
 		"ScatterND": scatter, "ScatterElements": scatter, "Scatter": scatter,
 	} {
-		operators[name] = first(f)
+		operators[name] = oneInput(f)
 	}
 	for _, name := range []string{"Tile", "GatherElements", "GatherND", "ReverseSequence", "Trilu", "Compress"} {
-		operators[name] = first((*builder).rearranged)
+		operators[name] = oneInput((*builder).rearranged)
 	}
 	operators["Concat"], operators["Split"] = concat, split
 }

@@ -223,7 +223,7 @@ func (b *builder) begin(batch int, shape []int) error {
 	n := b.net
 	for i, p := range n.parameters {
 		q := n.params[p.name]
-		v := &value{dtype: p.tensor.DType, live: true, slot: 1 + i, param: p.name, shape: q.TorchShape()}
+		v := &value{dtype: p.tensor.DType, live: true, slot: 1 + i, shape: q.TorchShape()}
 		v.order = inOrder(len(v.shape))
 		if q.Kernel {
 			v.order = kernelOrder
@@ -437,8 +437,8 @@ func (n *node) optional(i int) *value {
 // operators are those that a tape computes, by name.
 var operators = map[string]func(b *builder, n *node) ([]*value, error){}
 
-// first is an operator of one main input, which it gets as a live one, and one output.
-func first(f func(b *builder, n *node, x *value) (*value, error)) func(b *builder, n *node) ([]*value, error) {
+// oneInput is an operator of one main input, which it gets as a live one, and one output.
+func oneInput(f func(b *builder, n *node, x *value) (*value, error)) func(b *builder, n *node) ([]*value, error) {
 	return func(b *builder, n *node) ([]*value, error) {
 		x, err := n.input(0)
 		if err == nil {

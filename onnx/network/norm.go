@@ -21,14 +21,14 @@ func init() {
 		"Softmax":                   softmax,
 		"LogSoftmax":                softmax,
 	} {
-		operators[name] = first(f)
+		operators[name] = oneInput(f)
 	}
 	for name, f := range map[string]func(*tensor.Tape, *tensor.Tensor, ...int) *tensor.Tensor{
 		"ReduceSum": (*tensor.Tape).Sum, "ReduceMean": (*tensor.Tape).Mean, "ReduceMax": (*tensor.Tape).Max,
 		"ReduceMin": (*tensor.Tape).Min, "ReduceProd": (*tensor.Tape).Prod, "ReduceLogSumExp": (*tensor.Tape).LogSumExp,
 		"ReduceL1": reduceL1, "ReduceL2": reduceL2, "ReduceSumSquare": reduceSumSquare, "ReduceLogSum": reduceLogSum,
 	} {
-		operators[name] = first(func(b *builder, n *node, x *value) (*value, error) {
+		operators[name] = oneInput(func(b *builder, n *node, x *value) (*value, error) {
 			axes, err := n.list("axes", 1)
 			if err != nil {
 				return nil, err

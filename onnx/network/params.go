@@ -8,10 +8,10 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/tensor"
 )
 
-// trained says which inputs of an operator are parameters where they are constants; the second
-// list says it of those that may be a table or a mask as well.
+// trained says which inputs of an operator are parameters where they are constants.
 var trained = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "Einsum": {0, 1}, "PRelu": {1},
 	"BatchNormalization": {1, 2}, opNormReLU: {1, 2}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2},
@@ -37,105 +37,116 @@ var still = []string{"Shape", "Size", "ConstantOfShape", "Range"}
 // multiplied there is a normalisation of pixels.
 var preparing = []string{"Identity", "Cast", "Transpose", "Reshape", "Sub", "Div", "Mul", "Add", "Slice", "Gather", "Concat", "Split", "Unsqueeze", "Squeeze", "Resize", "Pad", "Clip"}
 
-// findParameters tells which tensors are trained, and which are constants.
-func (f *File) findParameters() error {
-	tensors := f.tensors
-	origins := map[string][]string{} // of what is computed from constants alone
-	moving := map[string]bool{}      // depends on the input
-	raw := map[string]bool{}         // is the images of the input, brought into form
+// A search tells which tensors of a graph are trained, and which are constants.
+type search struct {
+	*File
+	makers    map[string]*onnx.Node
+	origins   map[string][]string // tensors that what is computed of constants alone is made of
+	raw       map[string]bool     // is the images of the input, brought into form
+	rotations map[*onnx.Tensor]bool
+	chosen    map[string]bool
+	order     []string
+}
+
+// findParameters sets the parameters and constants, and takes the nodes away that only name a tensor.
+func (f *File) findParameters() {
+	s := &search{File: f, makers: makersOf(f.nodes), origins: map[string][]string{}, raw: map[string]bool{}, rotations: rotations(f.tensors), chosen: map[string]bool{}}
+	f.moving = map[string]bool{}
 	for _, v := range f.given() {
-		moving[v.Name], raw[v.Name] = true, f.Images != nil
+		f.moving[v.Name], s.raw[v.Name] = true, f.Images != nil
 	}
-	for name := range tensors {
-		origins[name] = []string{name}
+	for name := range f.tensors {
+		s.origins[name] = []string{name}
 	}
-	f.moving = moving
-	chosen, rotations := map[string]bool{}, rotations(tensors)
-	var order []string
-	choose := func(name string, strong bool) {
-		for _, o := range origins[name] {
-			t := tensors[o]
-			if chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || slices.Contains(t.Dims, 0) || !strong && (t.Len() < 2 || isMask(t) || rotations[t]) || o != name && t.Len() < 2 || len(t.Dims) > 8 {
-				continue
-			}
-			chosen[o] = true
-			order = append(order, o)
-		}
-	}
+	names := func(n *onnx.Node) bool { return len(n.Outputs) == 1 && f.tensors[n.Outputs[0]] != nil }
 	for _, n := range f.nodes {
-		if len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil {
-			continue
-		}
-		move, unformed := false, true
-		for _, name := range n.Inputs {
-			if moving[name] {
-				move = true
-				unformed = unformed && raw[name]
-			}
-		}
-		if slices.Contains(still, n.Op) {
-			continue
-		}
-		if !move {
-			f.pass(n, origins)
-			continue
-		}
-		unformed = unformed && slices.Contains(preparing, n.Op)
-		for _, name := range n.Outputs {
-			moving[name], raw[name] = true, unformed
-		}
-		if !f.needed[n] || unformed {
-			continue
-		}
-		for i, name := range n.Inputs {
-			switch {
-			case moving[name] || name == "":
-			case slices.Contains(trained[n.FullOp()], i):
-				choose(name, true)
-			case slices.Contains(elementwise, n.Op):
-				choose(name, n.Op == "Add" && f.isOnlyBias(n, i))
-			}
-		}
-		if isBatchNorm(n) && f.hasStatistics(n) {
-			f.normalized = append(f.normalized, n)
+		if !names(n) && !slices.Contains(still, n.Op) {
+			s.visit(n)
 		}
 	}
 	f.named = map[string]*parameter{}
 	kernels := f.kernels()
-	for _, name := range order {
-		p := &parameter{name: name, tensor: tensors[name], kernel: kernels[name] && len(tensors[name].Dims) == 4}
+	for _, name := range s.order {
+		t := f.tensors[name]
+		p := &parameter{name: name, tensor: t, kernel: kernels[name] && len(t.Dims) == 4}
 		f.parameters, f.named[name] = append(f.parameters, p), p
 	}
 	f.constants = map[string]*onnx.Tensor{}
-	for name, t := range tensors {
-		if !chosen[name] && f.reads(name) {
+	for name, t := range f.tensors {
+		if !s.chosen[name] && f.reads(name) {
 			f.constants[name] = t
 		}
 	}
-	f.nodes = slices.DeleteFunc(f.nodes, func(n *onnx.Node) bool { return len(n.Outputs) == 1 && tensors[n.Outputs[0]] != nil })
+	f.nodes = slices.DeleteFunc(f.nodes, names)
 	f.makers = makersOf(f.nodes)
-	return nil
+}
+
+// visit follows the input through a node, and chooses what the node reads as parameters.
+func (s *search) visit(n *onnx.Node) {
+	moves, unformed := false, slices.Contains(preparing, n.Op)
+	for _, name := range n.Inputs {
+		if s.moving[name] {
+			moves = true
+			unformed = unformed && s.raw[name]
+		}
+	}
+	if !moves {
+		s.pass(n)
+		return
+	}
+	for _, name := range n.Outputs {
+		s.moving[name], s.raw[name] = true, unformed
+	}
+	if !s.needed[n] || unformed {
+		return
+	}
+	for i, name := range n.Inputs {
+		switch {
+		case s.moving[name] || name == "":
+		case slices.Contains(trained[n.FullOp()], i):
+			s.choose(name, true)
+		case slices.Contains(elementwise, n.Op):
+			s.choose(name, n.Op == "Add" && s.isOnlyBias(n, i))
+		}
+	}
+	if isBatchNorm(n) && s.hasStatistics(n) {
+		s.normalized = append(s.normalized, n)
+	}
+}
+
+// choose makes parameters of the tensors that a name is made of: those that look like it, or with
+// sure all but single numbers of arithmetic.
+func (s *search) choose(name string, sure bool) {
+	for _, o := range s.origins[name] {
+		t := s.tensors[o]
+		switch {
+		case s.chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || len(t.Dims) > tensor.MaxRank:
+		case t.Len() == 1 && (!sure || o != name):
+		case !sure && (isMask(t) || s.rotations[t]):
+		default:
+			s.chosen[o] = true
+			s.order = append(s.order, o)
+		}
+	}
 }
 
 // isOnlyBias reports whether input i of an addition, of one number, is the bias of a layer with one
 // output.
-func (f *File) isOnlyBias(n *onnx.Node, i int) bool {
-	t := f.tensors[n.Inputs[i]]
+func (s *search) isOnlyBias(n *onnx.Node, i int) bool {
+	t := s.tensors[n.Inputs[i]]
 	if t == nil || t.Len() != 1 || len(n.Inputs) != 2 {
 		return false
 	}
-	k := slices.IndexFunc(f.nodes, func(m *onnx.Node) bool {
-		return m.Op == "MatMul" && len(m.Inputs) == 2 && slices.Contains(m.Outputs, n.Inputs[1-i])
-	})
-	if k < 0 {
+	m := s.makers[n.Inputs[1-i]]
+	if m == nil || m.Op != "MatMul" || len(m.Inputs) != 2 {
 		return false
 	}
-	w := f.tensors[f.nodes[k].Inputs[1]]
+	w := s.tensors[m.Inputs[1]]
 	return w != nil && len(w.Dims) == 2 && w.Dims[1] == 1
 }
 
 // pass notes what a result of constants is made of.
-func (f *File) pass(n *onnx.Node, origins map[string][]string) {
+func (s *search) pass(n *onnx.Node) {
 	if !slices.Contains(passing, n.Op) {
 		return
 	}
@@ -145,14 +156,14 @@ func (f *File) pass(n *onnx.Node, origins map[string][]string) {
 		if i > 0 && slices.Contains(settled, n.Op) || i > 2 && n.Op == "BatchNormalization" && n.Int("training_mode", 0) != 0 {
 			break
 		}
-		for _, o := range origins[name] {
+		for _, o := range s.origins[name] {
 			if !slices.Contains(from, o) && len(from) < most {
 				from = append(from, o)
 			}
 		}
 	}
 	for _, name := range n.Outputs {
-		origins[name] = from
+		s.origins[name] = from
 	}
 }
 

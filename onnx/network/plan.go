@@ -65,7 +65,6 @@ type value struct {
 	live  bool
 	slot  int // of the tensor, or of an array that steps compute
 	order []int
-	param string // the parameter that it is, or is a view of
 
 	known *array.Array
 	host  bool // steps compute it
@@ -269,7 +268,7 @@ func (b *builder) as(v *value, order []int) (*value, error) {
 	if err != nil || slices.Equal(v.order, order) {
 		return v, err
 	}
-	out := &value{dtype: v.dtype, shape: v.shape, live: true, order: order, param: v.param}
+	out := &value{dtype: v.dtype, shape: v.shape, live: true, order: order}
 	dims := out.memory()
 	from := v.slot
 	if slices.Equal(v.long(v.order), v.long(order)) { // dimensions of 1 lie anywhere
@@ -299,7 +298,7 @@ func (b *builder) seen(v *value, shape, order []int) (*value, error) {
 	if err := b.fits(shape); err != nil {
 		return nil, err
 	}
-	out := &value{dtype: v.dtype, shape: shape, live: true, order: order, param: v.param}
+	out := &value{dtype: v.dtype, shape: shape, live: true, order: order}
 	dims, from := out.memory(), v.slot
 	if slices.Equal(dims, v.memory()) {
 		out.slot = v.slot

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	operators["Resize"], operators["Upsample"] = first(resize), first(resize)
+	operators["Resize"], operators["Upsample"] = oneInput(resize), oneInput(resize)
 }
 
 // resize interpolates along each dimension by itself.

@@ -175,8 +175,12 @@ func (n *Network) foldInto(values map[string]*onnx.Tensor, theta []float32) erro
 			}
 			offsets[c] = float32((float64(offsets[c])-float64(r.state.Mean[c]))*scale + float64(beta[c]))
 		}
-		w.SetFloats(weights)
-		bias.SetFloats(offsets)
+		if err := w.SetFloats(weights); err != nil {
+			return err
+		}
+		if err := bias.SetFloats(offsets); err != nil {
+			return err
+		}
 	}
 	return nil
 }

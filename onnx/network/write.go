@@ -15,7 +15,9 @@ func (n *Network) Export(theta []float32) (*onnx.Model, error) {
 	for _, p := range n.parameters {
 		q := n.params[p.name]
 		t := &onnx.Tensor{Name: p.name, DType: p.tensor.DType, Dims: slices.Clone(q.TorchShape())}
-		t.SetFloats(q.Export(theta))
+		if err := t.SetFloats(q.Export(theta)); err != nil {
+			return nil, err
+		}
 		w.values[p.name] = t
 	}
 	for _, node := range n.normalized {
@@ -23,7 +25,9 @@ func (n *Network) Export(theta []float32) (*onnx.Model, error) {
 		for i, data := range [][]float32{s.Mean, s.Var} {
 			name := node.Inputs[3+i]
 			t := &onnx.Tensor{Name: name, DType: n.tensors[name].DType, Dims: []int{len(data)}}
-			t.SetFloats(data)
+			if err := t.SetFloats(data); err != nil {
+				return nil, err
+			}
 			w.values[name] = t
 		}
 	}
