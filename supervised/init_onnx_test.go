@@ -711,3 +711,19 @@ func TestInitHeadOfModel(t *testing.T) {
 		t.Errorf("%v, %v", m.Head(), err)
 	}
 }
+
+// A run of a network's file is called as the file, not as the model that it would have had.
+func TestModelName(t *testing.T) {
+	c := supervised.Default()
+	if name := c.ModelName(); name != "mlp" {
+		t.Error(name)
+	}
+	supervised.Change(&c, func(s *supervised.Settings) { s.Init = "published/mobilenet.onnx" })
+	if name := c.ModelName(); name != "mobilenet.onnx" {
+		t.Error(name)
+	}
+	supervised.Change(&c, func(s *supervised.Settings) { s.Model, s.Init = "resnet20", "resnet20.th" })
+	if name := c.ModelName(); name != "resnet20" {
+		t.Error(name)
+	}
+}

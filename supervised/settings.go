@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/monge-ml/monge/classifier"
@@ -61,7 +62,7 @@ type Settings struct {
 func init() {
 	train.Register(train.Kind{
 		Name: Name, Info: "data with classes or targets", Settings: Settings{Data: "digits", Val: .1, Model: defaultModel}, Rest: true,
-		Check: check, Open: open, Weights: WeightsFile, Measurable: measurable, Lost: lost,
+		Check: check, Open: open, Model: modelOf, Weights: WeightsFile, Measurable: measurable, Lost: lost,
 	})
 }
 
@@ -149,6 +150,15 @@ func (s *Settings) options() data.Options {
 		Size: s.Size, Crop: s.Crop, Classes: s.Classes,
 		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed, SkipDamaged: s.SkipDamaged,
 	}
+}
+
+// modelOf is the name of the file that holds the network, "" if there is none such.
+func modelOf(c *train.Config) string {
+	s := Of(c)
+	if s.file() == "" {
+		return ""
+	}
+	return filepath.Base(s.file())
 }
 
 // measurable starts from no file: a network costs the same whatever its weights are.

@@ -207,8 +207,16 @@ func (c *Config) own(name string) string {
 	return ""
 }
 
-// ModelName is what the task's setting model says, or for want of it the task's name.
-func (c *Config) ModelName() string { return cmp.Or(c.own("model"), c.Task, "a task") }
+// ModelName is what the task calls what it trains, or what its setting model says, or for want of
+// it the task's name.
+func (c *Config) ModelName() string {
+	if k, ok := c.Kind(); ok && k.Model != nil {
+		if name := k.Model(c); name != "" {
+			return name
+		}
+	}
+	return cmp.Or(c.own("model"), c.Task, "a task")
+}
 
 // DataName is what the task's setting data says, "" if it has none.
 func (c *Config) DataName() string { return c.own("data") }

@@ -51,6 +51,9 @@ type Kind struct {
 	// Weights is the file or directory, in a run's directory, that another run's setting init
 	// starts from; "" if none can.
 	Weights string
+	// Model, which may be nil, names what is trained where the setting model does not: "" leaves
+	// it to that.
+	Model func(c *Config) string
 	// Measurable, which may be nil, returns the settings of a run whose steps cost the same as
 	// those of c but that needs no file which a run with the settings of first has yet to leave.
 	Measurable func(c Config, first *Config) Config
