@@ -302,11 +302,12 @@ func (s isa) packTranspose() {
 // the 128-bit halves, is done by the loads.
 func (s isa) transpose(src []reg.Register) []reg.VecVirtual {
 	half := make([]reg.VecVirtual, 8)
+	low := s.XMM() // one for all: loaded in part, it is taken to live on through the loop
 	for i := range half {
 		row, col := i%4, i/4*4
 		half[i] = s.YMM()
-		s.VMOVUPS(operand.Mem{Base: src[row], Disp: 4 * col}, half[i].AsX())
-		s.VINSERTF128(operand.Imm(1), operand.Mem{Base: src[row+4], Disp: 4 * col}, half[i], half[i])
+		s.VMOVUPS(operand.Mem{Base: src[row], Disp: 4 * col}, low)
+		s.VINSERTF128(operand.Imm(1), operand.Mem{Base: src[row+4], Disp: 4 * col}, low.AsY(), half[i])
 	}
 	var out []reg.VecVirtual
 	for i := 0; i < 8; i += 4 {
