@@ -34,10 +34,16 @@ const (
 	tagExtraSamples  = 338
 	tagSampleFormat  = 339
 	tagJPEGTables    = 347
-	tagSubsampling   = 530
 	maxTIFFSamples   = 8 // of a pixel
 	maxTIFFDirectory = 4096
 )
+
+// tiffTags are those that are kept.
+var tiffTags = []uint16{
+	tagWidth, tagHeight, tagBits, tagCompression, tagColours, tagFillOrder, tagStripOffsets, tagOrientation, tagSamples,
+	tagRowsPerStrip, tagStripCounts, tagPlanar, tagPredictor, tagPalette, tagTileWidth, tagTileHeight, tagTileOffsets,
+	tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables,
+}
 
 // What the samples of a TIFF's pixels are.
 const (
@@ -54,6 +60,7 @@ type tiffHeader struct {
 	order binary.ByteOrder
 	word  int // bytes of a number in its directory, 8 of BigTIFF
 	tags  map[uint16][]uint32
+	room  uint64 // bytes of tags' values that are left to be read: whole files have no more than bytes
 
 	w, h          int // before they are turned
 	orientation   int
@@ -110,7 +117,7 @@ func readTIFFHeader(b []byte) (*tiffHeader, error) {
 	if len(b) < 16 {
 		return nil, errShort
 	}
-	t := &tiffHeader{order: binary.ByteOrder(binary.LittleEndian), word: 4, tags: map[uint16][]uint32{}}
+	t := &tiffHeader{order: binary.ByteOrder(binary.LittleEndian), word: 4, tags: map[uint16][]uint32{}, room: uint64(len(b))}
 	if b[0] == 'M' {
 		t.order = binary.BigEndian
 	}
@@ -160,7 +167,7 @@ func (t *tiffHeader) readEntry(b, entry []byte) error {
 	tag, kind, n := t.order.Uint16(entry), t.order.Uint16(entry[2:]), t.number(entry[4:])
 	sizes := map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 	size, ok := sizes[kind]
-	if !ok || tag < tagWidth || tag > tagSubsampling {
+	if !ok || !slices.Contains(tiffTags, tag) {
 		return nil
 	}
 	data, all := entry[4+t.word:], uint64(len(b))
@@ -172,6 +179,10 @@ func (t *tiffHeader) readEntry(b, entry []byte) error {
 		if at > all-n*size {
 			return errShort
 		}
+		if n*size > t.room {
+			return errors.New("its tags share their values")
+		}
+		t.room -= n * size
 		data = b[at:]
 	}
 	values := make([]uint32, n)
@@ -246,81 +257,6 @@ func (t *tiffHeader) checkKind() (err error) {
 		t.premultiplied = t.colours == tiffRGB && extra[0] == 1
 	}
 	return nil
-}
-
-// readPieces reads where the strips or tiles are.
-func (t *tiffHeader) readPieces() error {
-	t.pieceW, t.pieceH = t.w, min(t.tag(tagRowsPerStrip, t.h), t.h)
-	t.offsets, t.counts = t.tags[tagStripOffsets], t.tags[tagStripCounts]
-	if _, tiled := t.tags[tagTileOffsets]; tiled {
-		t.pieceW, t.pieceH = t.tag(tagTileWidth, 0), t.tag(tagTileHeight, 0)
-		t.offsets, t.counts = t.tags[tagTileOffsets], t.tags[tagTileCounts]
-	}
-	if t.pieceW < 1 || t.pieceH < 1 || t.pieceW > maxPixels/t.pieceH {
-		return fmt.Errorf("its strips or tiles are %dx%d", t.pieceW, t.pieceH)
-	}
-	t.across, t.down = (t.w+t.pieceW-1)/t.pieceW, (t.h+t.pieceH-1)/t.pieceH
-	// Tiles reach beyond the picture, but not so far that they take much longer than it.
-	const slack = 1 << 22
-	if most := 4*t.w*t.h + slack; t.pieceW*t.pieceH > most/(t.across*t.down) {
-		return fmt.Errorf("its tiles are %dx%d, for a picture of %dx%d", t.pieceW, t.pieceH, t.w, t.h)
-	}
-	n := t.across * t.down
-	if t.planar {
-		n *= t.samples
-	}
-	if len(t.offsets) < n || t.counts != nil && len(t.counts) < n {
-		return fmt.Errorf("it has %d strips or tiles of %d", min(len(t.offsets), len(t.counts)), n)
-	}
-	return nil
-}
-
-// decodePieces returns the samples of all pixels, a byte each.
-func (t *tiffHeader) decodePieces(b []byte) ([]uint8, error) {
-	samples := make([]uint8, t.w*t.h*t.samples)
-	planes, each := 1, t.samples // samples of a pixel in a piece
-	if t.planar {
-		planes, each = t.samples, 1
-	}
-	for plane := range planes {
-		for i := range t.across * t.down {
-			n := i + plane*t.across*t.down
-			if int64(t.offsets[n]) > int64(len(b)) {
-				return nil, errShort
-			}
-			data := b[t.offsets[n]:]
-			if t.counts != nil {
-				data = data[:min(uint64(len(data)), uint64(t.counts[n]))]
-			}
-			x, y := i%t.across*t.pieceW, i/t.across*t.pieceH
-			rows := t.pieceH
-			if t.tags[tagTileOffsets] == nil {
-				rows = min(rows, t.h-y)
-			}
-			piece, err := t.decodePiece(data, each, rows)
-			if err != nil {
-				return nil, err
-			}
-			t.place(samples, piece, x, y, plane, each)
-		}
-	}
-	return samples, nil
-}
-
-// place copies the part of a piece that is in the picture.
-func (t *tiffHeader) place(samples, piece []uint8, x, y, plane, each int) {
-	w := min(t.pieceW, t.w-x)
-	for row := range min(len(piece)/(t.pieceW*each), t.h-y) {
-		in := piece[row*t.pieceW*each:][:w*each]
-		out := samples[((y+row)*t.w+x)*t.samples+plane:]
-		if each == t.samples {
-			copy(out, in)
-			continue
-		}
-		for i, v := range in {
-			out[i*t.samples] = v
-		}
-	}
 }
 
 // narrow makes a byte of each sample of a row: that of more bits than 8 is the highest byte if it is one

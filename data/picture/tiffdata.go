@@ -32,7 +32,7 @@ func (t *tiffHeader) decodePiece(data []byte, each, rows int) ([]uint8, error) {
 	if t.compression == tiffJPEG {
 		return t.decodeJPEGPiece(data, each, rows)
 	}
-	stride := (t.pieceW*each*t.bits + 7) / 8
+	stride := t.stride(each)
 	raw := make([]byte, stride*rows)
 	if err := t.decompress(raw, data, rows); err != nil {
 		return nil, err
