@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -362,8 +363,8 @@ func TestLoadErrors(t *testing.T) {
 		change func(state []weights.Tensor, metadata map[string]string)
 		want   string
 	}{
-		{func(s []weights.Tensor, _ map[string]string) { s[4].Data[7] = float32(math.NaN()) }, c.Net.Params[4].Name + " is NaN at element 7"},
-		{func(s []weights.Tensor, _ map[string]string) { s[0].Data[0] = float32(math.Inf(-1)) }, "conv1.weight is -Inf at element 0"},
+		{func(s []weights.Tensor, _ map[string]string) { s[4].Data[7] = float32(math.NaN()) }, "1 of " + strconv.Itoa(c.Net.Params[4].Len()) + " numbers of " + c.Net.Params[4].Name},
+		{func(s []weights.Tensor, _ map[string]string) { s[0].Data[0] = float32(math.Inf(-1)) }, "1 of 432 numbers of conv1.weight"},
 		{func(s []weights.Tensor, _ map[string]string) { s[0].Name = "conv2.weight" }, "conv2.weight"},
 		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet21" }, `unknown model "resnet21" (did you mean resnet20?); there are mlp`},
 		{func(_ []weights.Tensor, m map[string]string) { m["model"] = "resnet32" }, "layer1.3.conv1.weight"},

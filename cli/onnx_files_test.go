@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -299,5 +300,47 @@ func TestStudyONNX(t *testing.T) {
 	found, err := filepath.Glob(filepath.Join(out, "cells", "*", "model.onnx"))
 	if err != nil || len(found) != 2 {
 		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// Weights that are NaN or infinite are said by every command that uses them: which file, which tensor,
+// and how many.
+func TestNotFinite(t *testing.T) {
+	dir := t.TempDir()
+	path, digits := filepath.Join(dir, "nan.onnx"), filepath.Join(dir, "a.png")
+	onnxtest.Write(t, path, strings.ReplaceAll(strings.ReplaceAll(normedNet, "8x5", "8x10"), "fc.bias:5", "fc.bias:10"), func(m *onnx.Model) {
+		for _, x := range m.Graph.Initializers {
+			v, err := x.Floats()
+			switch x.Name {
+			case "fc.weight":
+				v[3], v[4] = float32(math.NaN()), float32(math.Inf(1))
+			case "bn.running_var":
+				v[0] = float32(math.Inf(1))
+			default:
+				continue
+			}
+			if err == nil {
+				err = x.SetFloats(v)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	onnxtest.WriteBytes(t, digits, b.Bytes())
+	for _, args := range [][]string{
+		{"train", "--init", path}, {"eval", "--weights", path}, {"predict", "--weights", path, digits},
+		{"weights", "convert", path, filepath.Join(dir, "b.onnx")},
+	} {
+		code, out, stderr := call(args...)
+		for _, want := range []string{path + ": ", "2 of 80 numbers of fc.weight", "1 of 8 numbers of bn.running_var", "take an earlier checkpoint"} {
+			if code == 0 || !strings.Contains(stderr, want) {
+				t.Errorf("%v: exit code %d, %q not in %s%s", args, code, want, out, stderr)
+			}
+		}
 	}
 }

@@ -1,9 +1,7 @@
 package nn
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -93,7 +91,7 @@ func (n *Network) load(theta []float32, tensors []weights.Tensor, kept []string)
 	if err != nil {
 		return err
 	}
-	if err := finite(tensors); err != nil {
+	if err := weights.CheckFinite(tensors); err != nil {
 		return err
 	}
 	for i, p := range params {
@@ -177,18 +175,3 @@ func (m *Model) otherHead(tensors []weights.Tensor) (names []string) {
 	}
 	return names
 }
-
-// finite returns an error that names the first tensor with a value that is NaN or
-// infinite.
-func finite(tensors []weights.Tensor) error {
-	for _, t := range tensors {
-		for i, v := range t.Data {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fmt.Errorf("%s is %g at element %d of %d: %w", t.Name, v, i, len(t.Data), errNotFinite)
-			}
-		}
-	}
-	return nil
-}
-
-var errNotFinite = errors.New("weights must be finite; the training diverged, or the numbers are too large for float32: take an earlier checkpoint")

@@ -6,6 +6,7 @@ import (
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/weights"
 )
 
 // opNormReLU is batch normalisation followed by an addition (input 5, if there) and ReLU.
@@ -58,6 +59,7 @@ func (n *Network) addStatistics(b nn.Builder, node *onnx.Node) error {
 		if err != nil {
 			return err
 		}
+		n.loaded = append(n.loaded, weights.Tensor{Name: name, Data: v})
 		buf := b.Buffer(name, len(v), 0)
 		copy(buf.Data, v)
 		*to = buf.Data

@@ -18,6 +18,7 @@ import (
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/array"
 	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/weights"
 )
 
 // Options say how a graph becomes a network.
@@ -43,6 +44,7 @@ type Network struct {
 	shared    map[string]*statistics // by the name of the mean
 	restored  map[string]*restored   // by the result of the convolution
 	measuring bool                   // the restored normalisations look on
+	loaded    []weights.Tensor       // the file's values, while the layer is made
 	plans     map[int]*plan
 	machine   machine
 }
@@ -69,6 +71,11 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 			return n
 		}
 	}
+	if err := weights.CheckFinite(n.loaded); err != nil {
+		b.Fail("%v", err)
+		return n
+	}
+	n.loaded = nil
 	if o.Restore {
 		n.addRestored(b)
 	}
@@ -103,6 +110,7 @@ func (n *Network) addParam(b nn.Builder, p *parameter) error {
 	if err != nil {
 		return err
 	}
+	n.loaded = append(n.loaded, weights.Tensor{Name: p.name, Data: values})
 	shape := slices.Clone(p.tensor.Dims)
 	scalar := len(shape) == 0
 	if scalar {
