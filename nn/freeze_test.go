@@ -214,3 +214,39 @@ func TestFitBatchNorm(t *testing.T) {
 		}
 	}
 }
+
+// Slashes, which ONNX files have in their names, part them as dots do.
+func TestFreezeSlashes(t *testing.T) {
+	names := []string{"/features/0/Conv/weight", "/features/0/Conv/bias", "/features/10/Conv/weight", "/fc/weight", "fc.bias"}
+	for pattern, want := range map[string]string{
+		"*/Conv/*":              "TTTFF",
+		"/features/*":           "TTTFF",
+		"/features/0":           "TTFFF",
+		"/features":             "TTTFF",
+		"/features/*/weight":    "TFTFF",
+		"*weight":               "TFTTF",
+		"/features/?/*":         "TTFFF",
+		"/features/0/*/[^/]ias": "FTFFF",
+		"fc":                    "FFFFT",
+		"*bias":                 "FTFFT",
+	} {
+		b := nn.NewBuilder()
+		for _, name := range names {
+			b.Param(name, nn.Constant(1), 1)
+		}
+		net, err := b.Network()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := net.Freeze(pattern); err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
+		got := ""
+		for _, p := range net.Params {
+			got += map[bool]string{true: "T", false: "F"}[p.Frozen()]
+		}
+		if got != want {
+			t.Errorf("%s freezes %s, want %s", pattern, got, want)
+		}
+	}
+}

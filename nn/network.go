@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 
 	"github.com/monge-ml/monge/tensor"
+	"github.com/monge-ml/monge/weights"
 )
 
 // A Network is the parameters and buffers of a model. The parameters' values lie in flat
@@ -82,8 +82,8 @@ func (n *Network) NewTheta(seed uint64) []float32 {
 	return theta
 }
 
-// Freeze takes the parameters that match one of the patterns of [path.Match], or lie below
-// a name that does ("conv1", "layer[12]", "*.bias"), out of the flat vector: they keep their
+// Freeze takes the parameters that match one of the patterns of [weights.MatchName], or lie below
+// a name that does ("conv1", "layer[12]", "*.bias", "/features/0"), out of the flat vector: they keep their
 // values, no perturbation and no update reaches them, and [Network.Size] shrinks. Running
 // statistics of batch norm still move. Call it before any vector is made. A pattern that
 // matches nothing is an error, and so is one that leaves nothing to train.
@@ -93,11 +93,11 @@ func (n *Network) Freeze(patterns ...string) error {
 	for _, pattern := range patterns {
 		hits := 0
 		for i, p := range n.Params {
-			whole, err := path.Match(pattern, p.Name)
+			hit, err := freezes(pattern, p.Name)
 			if err != nil {
 				return fmt.Errorf("freeze: pattern %q: %w", pattern, err)
 			}
-			if below, _ := path.Match(pattern+".*", p.Name); !whole && !below {
+			if !hit {
 				continue
 			}
 			hits++
@@ -115,6 +115,16 @@ func (n *Network) Freeze(patterns ...string) error {
 	}
 	n.freeze(frozen)
 	return nil
+}
+
+// freezes reports whether a pattern matches a name, or one that it lies below.
+func freezes(pattern, name string) (bool, error) {
+	for _, end := range []string{"", ".*", "/*"} {
+		if ok, err := weights.MatchName(pattern+end, name); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // freeze takes parameters out of the flat vector.

@@ -25,7 +25,7 @@ type Plan struct {
 }
 
 // MatchOptions allow differences that are errors otherwise. Each is a list of patterns
-// of [path.Match]: "fc.*" or "*.num_batches_tracked".
+// of [MatchName]: "fc.*" or "*.num_batches_tracked".
 type MatchOptions struct {
 	Missing    []string // wanted, but not there
 	Unexpected []string // there, but not wanted
@@ -42,7 +42,7 @@ func Match(want []Spec, have []Tensor, options ...MatchOptions) (*Plan, error) {
 		o.MisShaped = append(o.MisShaped, opt.MisShaped...)
 	}
 	for _, p := range slices.Concat(o.Missing, o.Unexpected, o.MisShaped) {
-		if _, err := path.Match(p, ""); err != nil {
+		if _, err := MatchName(p, ""); err != nil {
 			return nil, fmt.Errorf("pattern %q of allowed names: %w", p, err)
 		}
 	}
@@ -129,13 +129,16 @@ func (m *matcher) fit(w Spec, t *Tensor, k int) int {
 }
 
 func allowed(patterns []string, name string) bool {
-	for _, p := range patterns {
-		// Names have no slashes to speak of; without them * matches everything.
-		if ok, _ := path.Match(p, strings.ReplaceAll(name, "/", ".")); ok {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := MatchName(p, name)
+		return ok
+	})
+}
+
+// MatchName reports whether a tensor's name matches a pattern of [path.Match], in which a slash is a
+// letter like others, as a dot is: * goes on over it.
+func MatchName(pattern, name string) (bool, error) {
+	return path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
 }
 
 // listed is how many names of a kind an error shows.
