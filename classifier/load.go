@@ -35,6 +35,11 @@ type Options struct {
 // SourceUnknown is the source of a normalization that is none for want of knowledge.
 const SourceUnknown = "nothing is known of the file"
 
+// WarnUnknown is what is to be said where the source of a normalization is SourceUnknown.
+func WarnUnknown() string {
+	return "warning: if the network was trained on normalized pixels, results are wrong; choose with --normalize " + strings.Join(picture.NormalizationNames[1:], ", ")
+}
+
 // sourceOwn is the source of what a file that was saved here says.
 const sourceOwn = "the file says so"
 

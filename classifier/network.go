@@ -27,6 +27,19 @@ func (f *File) Resize(s data.Size) {
 	f.Info.Input = []int{s.Height, s.Width, channels}
 }
 
+// CheckChannels is [Info.CheckChannels] of the network that the file is of, whose channels a file may say
+// where it leaves the size open. Errors name the file.
+func (f *File) CheckChannels(shape []int) error {
+	i := f.Info
+	if n, err := network.Find(f.Network()); err == nil && n.Channels() > 0 && len(shape) == 3 {
+		i.Input = []int{shape[0], shape[1], n.Channels()}
+	}
+	if err := i.CheckChannels(shape); err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
 // ownKeys are those that what is written here replaces.
 var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, keyMean, keyStd}
 

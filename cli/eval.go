@@ -100,7 +100,7 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 func tellNormalization(w io.Writer, c *classifier.Classifier) {
 	fmt.Fprintf(w, "normalization %s: %s\n", c.Normalize, c.Source)
 	if c.Source == classifier.SourceUnknown {
-		fmt.Fprintf(w, "warning: if the network was trained on normalized pixels, results are wrong; choose with --normalize %s\n", strings.Join(picture.NormalizationNames[1:], ", "))
+		fmt.Fprintln(w, classifier.WarnUnknown())
 	}
 }
 
@@ -169,6 +169,9 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 		return err
 	}
 	o.Input = set.Shape
+	if err := f.CheckChannels(set.Shape); err != nil {
+		return err
+	}
 	if f.Info.Input != nil && !slices.Equal(f.Info.Input, set.Shape) {
 		return fmt.Errorf("%s is for inputs of shape %v, those of %s have %v", f.Path, f.Info.Input, d.Name, set.Shape)
 	}

@@ -264,7 +264,7 @@ func TestEvalErrors(t *testing.T) {
 		{"eval --batch 0 --weights " + ab, exitUsage, "--batch is 0"},
 		{"eval --subset -1 --weights " + ab, exitUsage, "--subset is -1"},
 		{"eval --data mnist --weights " + ab, exitUsage, `unknown data set "mnist"`},
-		{"eval --data digits --weights " + ab, exitFailed, "is for inputs of shape [16 16 3], those of digits have [8 8 1]"},
+		{"eval --data digits --weights " + ab, exitFailed, "the network is for images in colour, the data's are in grey"},
 		{"eval --data imagefolder:" + folder + " --weights " + ab, exitUsage, "imagefolder:" + folder + ` has no split "test": --split takes train`},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + abc + " --classes c", exitUsage, `no class "c"`},
 		{"eval --split train --data imagefolder:" + folder + " --weights " + cd, exitFailed, "which class is which?"},

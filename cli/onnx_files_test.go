@@ -344,3 +344,15 @@ func TestNotFinite(t *testing.T) {
 		}
 	}
 }
+
+// Eval says what train does of data in grey for a network that takes colour.
+func TestEvalChannels(t *testing.T) {
+	for _, size := range []string{"8x8", "HxW"} {
+		path := filepath.Join(t.TempDir(), "net.onnx")
+		onnxtest.Write(t, path, "x:Nx3x"+size+"; Conv(_, 8x3x3x3); GlobalAveragePool; Flatten; Gemm(_, fc.weight:8x10)")
+		code, _, stderr := call("eval", "--weights", path)
+		if code != exitFailed || !strings.Contains(stderr, path+": the network is for images in colour, the data's are in grey") {
+			t.Errorf("%s: exit code %d, %q", size, code, stderr)
+		}
+	}
+}

@@ -727,3 +727,40 @@ func TestModelName(t *testing.T) {
 		t.Error(name)
 	}
 }
+
+// A network of a file that does not say how pixels are normalised may be given others than it was
+// trained on, which is said unless somebody chose.
+func TestInitNormalization(t *testing.T) {
+	path := fileOf(t, folded)
+	own := fileOf(t, folded, func(m *onnx.Model) { m.SetProperty("normalize", "none") })
+	for what, tt := range map[string]struct {
+		c    train.Config
+		says bool
+	}{
+		"nothing": {from(path), true},
+		"chosen":  {from(path, func(s *supervised.Settings) { s.Normalize = "none" }), false},
+		"its own": {from(own), false},
+	} {
+		r, _ := taskOf(t, tt.c)
+		said := strings.Contains(strings.Join(r.Notes(), "\n"), "net.onnx: nothing is known of the file; warning: if the network was trained on normalized pixels")
+		if said != tt.says {
+			t.Errorf("%s: notes %q", what, r.Notes())
+		}
+	}
+}
+
+// Data in colour and a network for grey, or the other way round, are told by what they are.
+func TestInitChannels(t *testing.T) {
+	colour := strings.Replace(folded, "x:Nx1x8x8", "x:Nx3xHxW", 1)
+	colour = strings.Replace(colour, "8x1x3x3", "8x3x3x3", 1)
+	photos := photos(t, 4, 4)
+	onPhotos := func(s *supervised.Settings) { s.Data, s.Val = "imagefolder:"+photos, 0 }
+	for want, c := range map[string]train.Config{
+		"is for images in colour, the data's are in grey": from(fileOf(t, colour)),
+		"is for images in grey, the data's are in colour": from(fileOf(t, folded), onPhotos),
+	} {
+		if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), "net.onnx: the network "+want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

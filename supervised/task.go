@@ -70,10 +70,15 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if t.Normalize, err = s.normalization(start); err != nil {
 		return nil, err
 	}
+	given := s.Normalize != ""
 	s.Normalize = t.Normalize.String()
 	s.Size = Of(c).Size // what a file says is found again
 	t.settings, c.Own = s, s
 	if start != nil {
+		if err := start.CheckChannels(t.Data.Train.Shape); err != nil {
+			return nil, err
+		}
+		t.warnUnknown(start, given)
 		t.matchClasses(start)
 	}
 	if err := t.build(start, c.Seed); err != nil {
@@ -120,6 +125,15 @@ func (t *Task) digestOf(start *classifier.File) (string, error) {
 	given := make([]float32, len(t.theta))
 	_, err := start.Init(t.Net, given, t.settings.Head == "new")
 	return train.Digest(given), err
+}
+
+// warnUnknown notes where nothing says how the file's network was trained to see pixels.
+func (t *Task) warnUnknown(start *classifier.File, given bool) {
+	shape := t.Data.Train.Shape
+	pixels := len(shape) == 3 && shape[0]*shape[1] > 1
+	if !given && pixels && start.Source == "" && t.settings.Normalize == "none" {
+		t.fitted = append(t.fitted, classifier.SourceUnknown+"; "+classifier.WarnUnknown())
+	}
 }
 
 // matchClasses numbers the classes of the data as those of a file whose last layer goes on, where
@@ -209,9 +223,6 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	t.theta = make([]float32, t.Net.Size())
 	t.Net.Init(t.theta, seed)
 	if start != nil {
-		if err := start.Info.CheckChannels(t.Data.Train.Shape); err != nil {
-			return fmt.Errorf("%s: %w", start.Path, err)
-		}
 		if was, now := start.Info.Features, t.Data.Features; was != nil && now != nil && !slices.Equal(was, now) {
 			return fmt.Errorf("%s: it was trained on columns %s, the data have %s: bring them into that order", start.Path, strings.Join(was, ", "), strings.Join(now, ", "))
 		}
