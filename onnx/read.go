@@ -205,6 +205,28 @@ func parseProperty(b []byte) (p Property, err error) {
 	return p, err
 }
 
+// Property returns a metadata property of a value.
+func (v *Value) Property(key string) (value string, ok bool) {
+	const metadata = 4
+	err := fields(v.extra, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		if num != metadata || b == nil {
+			return true, nil
+		}
+		p, err := parseProperty(b)
+		if err == nil && p.Key == key {
+			value, ok = p.Value, true
+		}
+		return true, err
+	})
+	return value, ok && err == nil
+}
+
+// SetProperty adds a metadata property, of which there must be none with that key.
+func (v *Value) SetProperty(key, value string) {
+	const metadata = 4
+	v.extra = message(v.extra, metadata, Property{Key: key, Value: value}.append)
+}
+
 // one appends to a list of a graph, which is bounded: an empty message of a file takes two bytes,
 // and a hundred times that in memory.
 func one[T any](list *[]*T) (*T, error) {

@@ -27,7 +27,8 @@ func Differentiate(m *onnx.Model, in []*array.Array, output string, weights []fl
 		return nil, fmt.Errorf("%d inputs for a graph of %d", len(in), len(given))
 	}
 	f.findTensors()
-	f.nodes = fused(m.Graph, f.tensors, output)
+	f.own = ownedOf(m.Graph)
+	f.nodes = fused(m.Graph, f.tensors, f.own, output)
 	f.countReaders()
 	f.findNeeded()
 	f.findParameters()

@@ -26,6 +26,7 @@ type File struct {
 	width      int    // numbers of a plain input, 0 if not known
 	madeFor    int    // the batch that the file is made for, 0 for any
 	nodes      []*onnx.Node
+	own        *owned
 	needed     map[*onnx.Node]bool
 	readers    map[string]int
 	moving     map[string]bool // what depends on the input
@@ -83,14 +84,15 @@ func Of(m *onnx.Model) (*File, error) {
 		return nil, fmt.Errorf("opset %d; those from %d to %d are read: save the file with one of them (onnx.version_converter)", v, leastOpset, mostOpset)
 	}
 	f := &File{Model: m}
-	untie(m)
+	f.own = ownedOf(m.Graph)
+	untie(m, f.own)
 	if err := f.findInputs(); err != nil {
 		return nil, err
 	}
 	f.findOutput()
 	f.openEnd()
 	f.findTensors()
-	f.nodes = fused(m.Graph, f.tensors, f.output)
+	f.nodes = fused(m.Graph, f.tensors, f.own, f.output)
 	f.countReaders()
 	f.findNeeded()
 	if len(m.Functions) > 0 {

@@ -18,8 +18,8 @@ var trained = map[string][]int{
 	"GroupNormalization": {1, 2}, "RMSNormalization": {1}, "Gather": {0}, opAttention: {0, 1, 2},
 }
 
-// elementwise are operators whose constants are parameters, if they have several elements and
-// look like it.
+// elementwise are operators whose constants are parameters, if they look like it and have several
+// elements, or are one number of a module's.
 var elementwise = []string{"Add", "Sub", "Mul", "Div", "Concat", "Sum", "Where", "Attention"}
 
 // passing are operators through which a parameter may go on its way to where it is read.
@@ -103,10 +103,13 @@ func (s *search) visit(n *onnx.Node) {
 	for i, name := range n.Inputs {
 		switch {
 		case s.moving[name] || name == "":
+		case isStandIn(n, i, name, s.tensors[name]):
 		case slices.Contains(trained[n.FullOp()], i):
 			s.choose(name, true)
 		case slices.Contains(elementwise, n.Op):
 			s.choose(name, n.Op == "Add" && s.isOnlyBias(n, i))
+		case n.Op == "Pow" && i == 1 && s.own.has(name): // of generalised means
+			s.choose(name, true)
 		}
 	}
 	if isBatchNorm(n) && s.hasStatistics(n) {
@@ -115,13 +118,13 @@ func (s *search) visit(n *onnx.Node) {
 }
 
 // choose makes parameters of the tensors that a name is made of: those that look like it, or with
-// sure all but single numbers of arithmetic.
+// sure all but single numbers of arithmetic that are no module's.
 func (s *search) choose(name string, sure bool) {
 	for _, o := range s.origins[name] {
 		t := s.tensors[o]
 		switch {
-		case s.chosen[o] || !t.DType.IsFloat() || t.Len() == 0 || len(t.Dims) > tensor.MaxRank:
-		case t.Len() == 1 && (!sure || o != name):
+		case s.chosen[o] || s.own.refuses(o) || !t.DType.IsFloat() || t.Len() == 0 || len(t.Dims) > tensor.MaxRank:
+		case t.Len() == 1 && !s.own.hasNumber(o, t) && (!sure || o != name):
 		case !sure && (isMask(t) || s.rotations[t]):
 		default:
 			s.chosen[o] = true

@@ -11,6 +11,7 @@ import (
 // patterns finds in a graph what exporters have taken apart.
 type patterns struct {
 	tensors map[string]*onnx.Tensor
+	own     *owned
 	nodes   []*onnx.Node
 	makers  map[string]*onnx.Node
 	readers map[string]int
@@ -19,8 +20,8 @@ type patterns struct {
 
 // fused returns a graph's nodes with those patterns replaced by single nodes that the engine
 // does at once. The nodes of the graph itself stay as they are.
-func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, output string) []*onnx.Node {
-	p := &patterns{tensors: tensors, makers: map[string]*onnx.Node{}, readers: map[string]int{}, gone: map[*onnx.Node]bool{}}
+func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, own *owned, output string) []*onnx.Node {
+	p := &patterns{tensors: tensors, own: own, makers: map[string]*onnx.Node{}, readers: map[string]int{}, gone: map[*onnx.Node]bool{}}
 	for _, n := range g.Nodes {
 		c := *n
 		p.nodes = append(p.nodes, &c)
@@ -66,7 +67,7 @@ func (p *patterns) by(name, op string) *onnx.Node {
 	return n
 }
 
-// number returns a constant of one element.
+// number returns a constant of one element, which is not trained.
 func (p *patterns) number(name string) (float64, bool) {
 	t := p.tensors[name]
 	if n := p.makers[name]; t == nil && n != nil && n.Op == "Constant" && oneNumber(n) {
@@ -76,7 +77,7 @@ func (p *patterns) number(name string) (float64, bool) {
 		}
 		return out[0].F[0], true
 	}
-	if t == nil || t.Len() != 1 {
+	if t == nil || t.Len() != 1 || p.own.hasNumber(name, t) {
 		return 0, false
 	}
 	v, err := t.Doubles()

@@ -11,7 +11,7 @@ import (
 // equal at the moment once: scales of 1, biases of 0, fresh statistics. They would be trained as
 // one otherwise. Linear layers and convolutions that are applied several times share their weights as
 // well, and stay shared. The nodes of the model's graph are replaced, and tensors added.
-func untie(m *onnx.Model) {
+func untie(m *onnx.Model, own *owned) {
 	g := m.Graph
 	readers := map[string]int{}
 	names := map[string]bool{}
@@ -33,7 +33,7 @@ func untie(m *onnx.Model) {
 	seen, uniform := map[string]int{}, map[string]bool{}
 	for name, n := range readers {
 		if t := tensors[name]; t != nil && n > 1 {
-			uniform[name] = isUniform(t)
+			uniform[name] = isUniform(t) || own.hasNumber(name, t) && isFresh(t)
 		}
 	}
 	makers := makersOf(g.Nodes)
@@ -90,6 +90,13 @@ func isUniform(t *onnx.Tensor) bool {
 	}
 	v, err := t.Floats()
 	return err == nil && !slices.ContainsFunc(v, func(x float32) bool { return x != v[0] })
+}
+
+// isFresh reports whether a tensor of one number is what scales and biases are before training. Of
+// others a layer that is applied several times is likelier.
+func isFresh(t *onnx.Tensor) bool {
+	v, err := t.Floats()
+	return err == nil && (v[0] == 0 || v[0] == 1)
 }
 
 // sharedLayer reports whether the weight beside a vector is read by several nodes as well.

@@ -71,7 +71,7 @@ func (w *writer) model() *onnx.Model {
 		}
 	}
 	if w.resize(&g) {
-		g.Values = nil // of the size before
+		g.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v *onnx.Value) bool { return w.tensors[v.Name] == nil }) // of the size before
 	}
 	if w.options.Classes > 0 {
 		g.Outputs = w.otherClasses(g.Outputs)
