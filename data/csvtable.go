@@ -389,6 +389,7 @@ func (t *csvTable) splits() (s *Splits, err error) {
 		return nil, fmt.Errorf("column %q has another label in each of %d rows: numbers to predict are ?target=%[1]s, classes are of a column that ?label=NAME names", t.label, t.rows)
 	}
 	names := mergeNumbers(t.names)
+	s.Notes = append(s.Notes, mergedNotes(t.names, names)...)
 	s.Classes = slices.Compact(inOrder(names))
 	for i, c := range s.Classes {
 		t.number[c] = i

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -39,9 +40,9 @@ func (s *Splits) Matched(classes []string) (*Splits, error) {
 // matchNames returns the place in a list of each name.
 func matchNames(names, list []string) (places []int, err error) {
 	var missing []string
-	taken := map[int]string{}
+	taken, index := map[int]string{}, indexNames(list)
 	for _, name := range names {
-		i := findName(name, list)
+		i := index.find(name)
 		if i < 0 {
 			missing = append(missing, name)
 			continue
@@ -58,25 +59,46 @@ func matchNames(names, list []string) (places []int, err error) {
 	return places, nil
 }
 
-// findName returns the place of the one name in a list that means the same, or -1.
-func findName(name string, list []string) int {
-	for _, alike := range []func(a, b string) bool{
-		func(a, b string) bool { return a == b },
-		func(a, b string) bool { return looks(a) == looks(b) },
-		sameNumber,
-	} {
-		found := -1
-		for i, n := range list {
-			if !alike(name, n) {
-				continue
-			}
-			if found >= 0 {
-				return -1
-			}
-			found = i
+// A nameIndex finds the one name in a list that means the same as another.
+type nameIndex struct {
+	exact, looks map[string]int
+	values       map[float64]int
+}
+
+// several stands for the place of names that mean the same.
+const several = -1
+
+func indexNames(list []string) *nameIndex {
+	x := &nameIndex{map[string]int{}, map[string]int{}, map[float64]int{}}
+	for i, name := range list {
+		put(x.exact, name, i)
+		put(x.looks, looks(name), i)
+		if v, err := valueOf(name); err == nil {
+			put(x.values, v, i)
 		}
-		if found >= 0 {
-			return found
+	}
+	return x
+}
+
+func put[K comparable](places map[K]int, key K, i int) {
+	if _, seen := places[key]; seen {
+		i = several
+	}
+	places[key] = i
+}
+
+// find returns the place of the one name that is equal, or else looks alike, or else is a number of the
+// same value; -1 for none, or several.
+func (x *nameIndex) find(name string) int {
+	if i, ok := x.exact[name]; ok {
+		return i
+	}
+	if i, ok := x.looks[looks(name)]; ok {
+		return i
+	}
+	if v, err := valueOf(name); err == nil {
+		if i, ok := x.values[v]; ok {
+			return i
 		}
 	}
 	return -1
@@ -86,13 +108,6 @@ func findName(name string, list []string) int {
 func looks(name string) string { return norm.NFC.String(strings.TrimSpace(name)) }
 
 var numeral = regexp.MustCompile(`^\s*[+-]?[0-9]*\.?[0-9]+\.?([eE][+-]?[0-9]+)?\s*$`)
-
-// sameNumber reports whether two names are numbers of one value.
-func sameNumber(a, b string) bool {
-	x, err := valueOf(a)
-	y, err2 := valueOf(b)
-	return err == nil && err2 == nil && x == y
-}
 
 // valueOf is the number that a name is.
 func valueOf(name string) (float64, error) {
@@ -122,6 +137,28 @@ func mergeNumbers(names []string) []string {
 		out[i] = shortest[v]
 	}
 	return out
+}
+
+// mergedNotes says which labels of digits became one class, as mergeNumbers has it: 01 and 1 may be
+// codes that mean different things, which 1 and 1.0 are not.
+func mergedNotes(names, merged []string) (notes []string) {
+	labels := map[string][]string{} // of classes
+	for i, name := range names {
+		if class := merged[i]; strings.Trim(name, "0123456789") == "" && !slices.Contains(labels[class], name) {
+			labels[class] = append(labels[class], name)
+		}
+	}
+	for _, class := range inOrder(slices.Collect(maps.Keys(labels))) {
+		if l := labels[class]; len(l) > 1 {
+			slices.Sort(l)
+			notes = append(notes, fmt.Sprintf("labels %s are one class, %s, as they are numbers of the same value", someOf(l), class))
+		}
+	}
+	const most = 5
+	if n := len(notes) - most; n > 0 {
+		notes = append(notes[:most], fmt.Sprintf("labels of %d classes more are likewise one each", n))
+	}
+	return notes
 }
 
 // renumbered returns for each class its place in a list that has it, or a number of the same value;

@@ -285,6 +285,13 @@ func (c *corpus) part(test bool, names []string) *Set {
 	return all.Select(idx)
 }
 
+// nameClasses makes classes of labels.
+func (s *Splits) nameClasses(labels []string) {
+	names := mergeNumbers(labels)
+	s.Classes = slices.Compact(inOrder(names))
+	s.Notes = append(s.Notes, mergedNotes(labels, names)...)
+}
+
 var textFormat = Format{
 	Name: "text", Place: "FILE", Sized: true, Open: openText,
 	Info: "a line a text: LABEL<TAB>TEXT, or columns with names, or JSON with label and text (?label=NAME&text=NAME); or a directory with train.tsv, val.tsv, test.tsv, or .csv or .jsonl",
@@ -309,7 +316,7 @@ func openText(place string, _ *Options) (*Splits, error) {
 		}
 		c.trainAll()
 		s.Notes = c.notes
-		s.Classes = slices.Compact(inOrder(mergeNumbers(c.classes)))
+		s.nameClasses(c.classes)
 		s.Train, s.Test = c.part(false, s.Classes), c.part(true, s.Classes)
 		return s, nil
 	}
@@ -334,7 +341,7 @@ func openText(place string, _ *Options) (*Splits, error) {
 		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", place)
 	}
 	slices.Sort(names)
-	s.Classes = slices.Compact(inOrder(mergeNumbers(slices.Compact(names))))
+	s.nameClasses(slices.Compact(names))
 	for part, set := range map[string]**Set{"train": &s.Train, "val": &s.Val, "test": &s.Test} {
 		if c := parts[part]; c != nil {
 			*set = c.part(false, s.Classes)
