@@ -2,7 +2,6 @@ package network
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -44,7 +43,7 @@ func entry(path string) (models.Entry, error) {
 		e.Vocabulary = f.vocabulary()
 	}
 	if f.madeFor != 0 {
-		e.Verify = alike
+		e.Verify = func(m *nn.Model) error { return alike(m, f.madeFor) }
 	}
 	e.Build = func(b nn.Builder, o models.Options) nn.Layer { return f.build(b, o) }
 	return e, nil
@@ -68,7 +67,7 @@ func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
 // alike returns an error unless examples beside each other give what they give alone. A file that
 // was made for a batch of one size has that in its shapes, and where it stands for the batch, and
 // where for something else, can't always be told.
-func alike(m *nn.Model) error {
+func alike(m *nn.Model, made int) error {
 	const n = 3
 	one, theta := m.InputLen(), m.NewTheta(1)
 	x := make([]float32, n*one)
@@ -81,7 +80,7 @@ func alike(m *nn.Model) error {
 	}
 	both, err := m.Logits(theta, x)
 	if err != nil {
-		return fmt.Errorf("it is made for a batch of one size, and can't be run with another: export it with a symbolic batch (dynamic_axes, dynamic_shapes): %w", err)
+		return err
 	}
 	both = slices.Clone(both)
 	top := 0.
@@ -96,7 +95,7 @@ func alike(m *nn.Model) error {
 		}
 		for i, v := range alone {
 			if d := math.Abs(float64(v - both[k*row+i])); !(d <= 1e-3*top) && !math.IsNaN(d) {
-				return errors.New("it is made for a batch of one size, and mixes examples in a larger one: export it with a symbolic batch (dynamic_axes, dynamic_shapes)")
+				return fmt.Errorf("examples beside each other are mixed: %s", fixedBatch(made))
 			}
 		}
 	}

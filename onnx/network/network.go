@@ -166,8 +166,28 @@ func (m *machine) grow(p *plan) {
 	}
 }
 
-// plan makes that of a minibatch of inputs of a shape, to rows of outputs.
+// plan makes that of a minibatch of inputs of a shape. A file that can be run with another batch
+// alone was exported for that.
 func (n *Network) plan(batch int, shape []int) (*plan, error) {
+	p, err := n.planned(batch, shape)
+	made := max(n.madeFor, 1)
+	if err == nil || made == batch {
+		return p, err
+	}
+	if _, other := n.planned(made, shape); other == nil {
+		err = fmt.Errorf("%s (for a batch of %d: %w)", fixedBatch(made), batch, err)
+	}
+	return nil, err
+}
+
+// fixedBatch says what is wrong with a file that takes a batch of one size alone, and what to do.
+func fixedBatch(made int) string {
+	return fmt.Sprintf("the file is made for a batch of %d, and can't be run with another: export it with a symbolic batch "+
+		"(dynamic_axes of torch.onnx.export, dynamic_shapes with dynamo=True)", made)
+}
+
+// planned makes a plan to rows of outputs.
+func (n *Network) planned(batch int, shape []int) (*plan, error) {
 	b := &builder{net: n, opset: int(n.Opset()), plan: &plan{tensors: 1 + len(n.parameters)}, values: map[string]*value{}, batch: batch}
 	if err := b.begin(batch, shape); err != nil {
 		return nil, err

@@ -3,9 +3,13 @@ package network_test
 import (
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/monge-ml/monge/internal/onnxtest"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/network"
 )
@@ -132,5 +136,31 @@ func TestOutput(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A file that was exported for a batch of one size, where that can't be undone, says how to export it.
+func TestFixedBatch(t *testing.T) {
+	const attention = "q=MatMul(h,q.weight:8x8); k=Transpose(q){perm=1,0}; s=MatMul(q,k); a=Softmax(s); o=MatMul(a,q); "
+	for text, want := range map[string]string{
+		"x:1x1x8x8; h=Reshape(x,[8,8]); " + attention + "f=Reshape(o,[1,64]); Gemm(f, fc.weight:64x2)":                                 "a batch of 1, ",
+		"x:7x1x8x8; h=Reshape(x,[56,8]); q=MatMul(h,q.weight:8x8); Add(q,m:56x8); f=Reshape(_,[7,64]); Gemm(f, fc.weight:64x2)":        "a batch of 7, ",
+		"x:1x1x8x8; h=Reshape(x,[64]); u=Unsqueeze(h,[0]); Concat(u,pos:1x64){axis=0}; f=Reshape(_,[1,128]); Gemm(f, fc.weight:128x2)": "a batch of 1, ",
+	} {
+		path := filepath.Join(t.TempDir(), "net.onnx")
+		onnxtest.Write(t, path, text)
+		_, err := models.Build(path, models.Options{Input: []int{8, 8, 1}, Classes: 2})
+		if err == nil || !strings.Contains(err.Error(), "made for "+want) || strings.Count(err.Error(), "export it with a symbolic batch (dynamic_axes of torch.onnx.export, dynamic_shapes") != 1 {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "net.onnx") // whose shapes alone are of one size
+	onnxtest.Write(t, path, "x:Nx1x8x8; h=Reshape(x,[8,8]); "+attention+"f=Reshape(o,[1,64]); Gemm(f, fc.weight:64x2)")
+	m, err := models.Build(path, models.Options{Input: []int{8, 8, 1}, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Logits(m.NewTheta(1), make([]float32, 2*64)); err == nil || !strings.Contains(err.Error(), "made for a batch of 1, and can't be run with another: export it") {
+		t.Errorf("error %v", err)
 	}
 }
