@@ -2,10 +2,8 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -159,7 +157,8 @@ func newWeightsConvert() *cobra.Command {
 		Use:   "convert IN OUT",
 		Short: "Write the weights of a file as safetensors, or with their network as ONNX",
 		Long: `OUT.safetensors: the tensors of IN's state dict, without the wrapper's keys and without a common
-"module." or "_orig_mod." before the names. Of several networks in IN --weights-key chooses.
+"module." or "_orig_mod." before the names; of an ONNX file what is trained, without graph and
+constants. Of several networks in IN --weights-key chooses.
 
 OUT.onnx: the network of IN as an ONNX model (opset 17, the size of the minibatch symbolic), with
 its classes, normalization and size as metadata. It is the model that IN says it is of, or that
@@ -255,6 +254,23 @@ func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
 		return fmt.Errorf("%s: %w", out, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %d tensors to %s\n", len(tensors), out)
+	return tellLeftOut(cmd.ErrOrStderr(), in)
+}
+
+// tellLeftOut says what of an ONNX file is in no state dict.
+func tellLeftOut(stderr io.Writer, in string) error {
+	if !models.IsFile(in) {
+		return nil
+	}
+	n, err := network.Find(in)
+	if err != nil {
+		return err
+	}
+	constants, err := n.Constants()
+	if err != nil {
+		return fmt.Errorf("%s: %w", in, err)
+	}
+	tellNotes(stderr, in, []string{fmt.Sprintf("left out, as .safetensors holds what is trained alone: the graph of %d nodes, and %d constants", len(n.Graph.Nodes), len(constants))})
 	return nil
 }
 
@@ -377,118 +393,3 @@ func sameFile(a, b string) bool {
 }
 
 // errDiffer makes weights diff exit with 1, as diff does.
-var errDiffer = errors.New("the files differ")
-
-func newWeightsDiff() *cobra.Command {
-	var key string
-	cmd := &cobra.Command{
-		Use:   "diff A B",
-		Short: "Compare the state dicts of two files; exit code 1 if they differ",
-		Long: `Compare the state dicts of two files, tensor by tensor. Where the names of one are those of the
-other behind a prefix, that is taken away and said. Exit code 1 if they differ.`,
-		Example: "  monge weights diff runs/a/weights.safetensors runs/b/weights.safetensors",
-		Args:    files(2, "two files"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var states [2][]weights.Tensor
-			lacking := 0
-			for i, path := range args {
-				f, err := readWeights(path, key)
-				if errors.Is(err, weights.ErrKey) && lacking == 0 { // one of them may be of one network alone
-					lacking++
-					f, err = readWeights(path, "")
-				}
-				if err != nil {
-					return err
-				}
-				if states[i] = f.StateDict(); i == 0 {
-					tellNetworks(cmd.ErrOrStderr(), path, f)
-					continue
-				}
-				fitted, err := f.Fit(specs(states[0]))
-				if err != nil {
-					tellNetworks(cmd.ErrOrStderr(), path, f)
-					continue // they differ, and the lines say how
-				}
-				if len(fitted.Tensors) > 0 && len(fitted.Notes) > 0 {
-					states[1] = fitted.Tensors
-					tellNotes(cmd.ErrOrStderr(), path, fitted.Notes)
-				}
-			}
-			lines, err := printDifferences(cmd.OutOrStdout(), states, args)
-			if err != nil || lines == 0 {
-				return err
-			}
-			return errDiffer
-		},
-	}
-	cmd.Flags().StringVar(&key, "weights-key", "", "which network, of a file that has several")
-	return cmd
-}
-
-// specs are what a state dict wants of another: integers it may have.
-func specs(tensors []weights.Tensor) (want, may []weights.Spec) {
-	for _, t := range tensors {
-		if s := (weights.Spec{Name: t.Name, Shape: t.Shape}); t.DType == "" || t.DType.IsFloat() {
-			want = append(want, s)
-		} else {
-			may = append(may, s)
-		}
-	}
-	return want, may
-}
-
-// printDifferences prints a line for each tensor that differs, and returns how many.
-func printDifferences(w io.Writer, states [2][]weights.Tensor, files []string) (lines int, err error) {
-	var dicts [2]map[string]weights.Tensor
-	var order []string
-	for i, state := range states {
-		dicts[i] = map[string]weights.Tensor{}
-		for _, t := range state {
-			if _, seen := dicts[0][t.Name]; !seen {
-				order = append(order, t.Name)
-			}
-			dicts[i][t.Name] = t
-		}
-	}
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, name := range order {
-		if s := difference(dicts, name, files); s != "" {
-			fmt.Fprintf(out, "%s\t%s\n", name, s)
-			lines++
-		}
-	}
-	return lines, out.Flush()
-}
-
-// difference says how a tensor differs between two state dicts, "" if it does not.
-func difference(dicts [2]map[string]weights.Tensor, name string, files []string) string {
-	a, inA := dicts[0][name]
-	b, inB := dicts[1][name]
-	switch {
-	case !inA:
-		return "only in " + files[1]
-	case !inB:
-		return "only in " + files[0]
-	case fmt.Sprint(a.Shape) != fmt.Sprint(b.Shape) || len(a.Data) != len(b.Data) || len(a.Ints) != len(b.Ints):
-		return fmt.Sprintf("shape %v (%s) and %v (%s)", a.Shape, a.DType, b.Shape, b.DType)
-	}
-	different := 0
-	var worst, top float64
-	for i, v := range a.Data {
-		if v != b.Data[i] && !(v != v && b.Data[i] != b.Data[i]) { // NaN is the same as NaN
-			different++
-			worst = math.Max(worst, math.Abs(float64(v)-float64(b.Data[i])))
-		}
-		top = math.Max(top, math.Abs(float64(v)))
-	}
-	for i, v := range a.Ints {
-		if v != b.Ints[i] {
-			different++
-			worst = math.Max(worst, math.Abs(float64(v-b.Ints[i])))
-		}
-	}
-	if different == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d elements differ, by up to %.3g (largest %.3g)", different, a.Len(), worst, top)
-}
