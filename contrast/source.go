@@ -21,6 +21,7 @@ type source struct {
 	lists    [3]*pairs.List
 	captions []string // of all lists, one after the other
 	items    map[string]string
+	orders   map[string]string // of the pairs, as items
 
 	mu     sync.Mutex
 	splits map[string]*data.Splits // by how images are preprocessed
@@ -56,18 +57,19 @@ func readLists(ctx context.Context, set *Settings) (*source, error) {
 
 // identify finds out what tells the pairs from others.
 func (s *source) identify(ctx context.Context) error {
-	s.items = map[string]string{}
+	s.items, s.orders = map[string]string{}, map[string]string{}
 	for i, split := range []train.Split{train.TrainSplit, train.ValSplit, train.TestSplit} {
 		if s.lists[i] == nil {
 			continue
 		}
-		items, err := s.lists[i].Items(ctx)
+		items, order, err := s.lists[i].Items(ctx)
 		if err != nil {
 			return err
 		}
 		for name, sum := range items {
 			s.items[string(split)+"/"+name] = sum
 		}
+		s.orders[string(split)] = fmt.Sprintf("%d pairs in the order %s", len(items), order)
 	}
 	return nil
 }

@@ -94,3 +94,34 @@ func TestFingerprint(t *testing.T) {
 		t.Errorf("another image of the same name: error %v", err)
 	}
 }
+
+// The order of pairs is their data too: it decides the minibatches.
+func TestFingerprintOrder(t *testing.T) {
+	c := aligning(t)
+	list := strings.TrimPrefix(contrast.Of(&c).Data, "pairs:")
+	path := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, path, c, 5); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.SplitAfter(strings.TrimSpace(string(b))+"\n", "\n")
+	last := len(rows) - 2
+	rows[last], rows[last-1] = rows[last-1], rows[last]
+	if err := os.WriteFile(list, []byte(strings.Join(rows, "")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.OpenDir(path, r, train.DirOptions{Resume: true}); err == nil || !strings.Contains(err.Error(), "train: was ") || !strings.Contains(err.Error(), " pairs in the order ") {
+		t.Errorf("error %v", err)
+	}
+	former, err := r.Task.(*contrast.Task).FormerFingerprints()
+	if err != nil || len(former) != 2 || r.SameData("") || !r.SameData(former[0]) || !r.SameData(former[1]) || !r.SameData(r.Fingerprint()) {
+		t.Errorf("fingerprints of earlier versions: %q, %v", former, err)
+	}
+}

@@ -130,9 +130,10 @@ func (t *Task) Examples(s train.Split) int { return t.set(s).Len() }
 // Steps returns the number of minibatches of an epoch, all of them whole.
 func (t *Task) Steps() int { return t.loader.PerEpoch() }
 
-// Fingerprint tells the pairs, and the model to start from, by their content from others.
-func (t *Task) Fingerprint() string {
-	items := t.Items()
+// Fingerprint tells the pairs in their order, and the model to start from, by their content from others.
+func (t *Task) Fingerprint() string { return fingerprintOf(t.Items()) }
+
+func fingerprintOf(items map[string]string) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(items)) {
 		fmt.Fprintf(h, "%q%q", name, items[name])
@@ -140,14 +141,21 @@ func (t *Task) Fingerprint() string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// FormerFingerprint tells the pairs as earlier versions did.
-func (t *Task) FormerFingerprint() (string, error) { return t.source.fingerprint(), nil }
+// FormerFingerprints tell the pairs as earlier versions did: without their order, or by captions and names.
+func (t *Task) FormerFingerprints() ([]string, error) {
+	return []string{fingerprintOf(t.unordered()), t.source.fingerprint()}, nil
+}
 
-// Items are the pairs, and the model to start from.
+// Items are the pairs with their order, and the model to start from.
 func (t *Task) Items() map[string]string {
-	items := t.source.items
+	items := t.unordered()
+	maps.Copy(items, t.source.orders)
+	return items
+}
+
+func (t *Task) unordered() map[string]string {
+	items := maps.Clone(t.source.items)
 	if t.init != "" {
-		items = maps.Clone(items)
 		items["init"] = t.init
 	}
 	return items

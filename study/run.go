@@ -206,7 +206,7 @@ func dataOf(c *train.Config) string {
 // settings say the same of them.
 func (r *runner) sameData(c Cell, run *train.Run) error {
 	was := r.seen[dataOf(&c.Config)]
-	if was.fingerprint == "" || was.fingerprint == run.Fingerprint() || r.o.AcceptChange {
+	if was.fingerprint == "" || run.SameData(was.fingerprint) || r.o.AcceptChange {
 		return nil
 	}
 	return fmt.Errorf("the data have changed since %s was run: put them back, begin the study in another directory, or go on with them as they are now (--accept-data-change)", was.cell)

@@ -273,9 +273,12 @@ func (t *Task) Fingerprint() string {
 	return digest(t.source.scan.Fingerprint, t.start)
 }
 
-// FormerFingerprint tells the data by what earlier versions knew them by: names and sizes of
+// FormerFingerprints tell the data by what earlier versions knew them by: names and sizes of
 // images' files.
-func (t *Task) FormerFingerprint() (string, error) { return t.source.splits.Fingerprint() }
+func (t *Task) FormerFingerprints() ([]string, error) {
+	f, err := t.source.splits.Fingerprint()
+	return []string{f}, err
+}
 
 // Items are what the data consist of, and the weights to start from.
 func (t *Task) Items() map[string]string {

@@ -24,6 +24,11 @@ func (r *Run) fingerprint() string {
 // Fingerprint tells the run's data from others by their content, "" if the task does not say.
 func (r *Run) Fingerprint() string { return r.fingerprint() }
 
+// SameData reports whether a fingerprint, which may be of an earlier version, is that of the run's data.
+func (r *Run) SameData(fingerprint string) bool {
+	return fingerprint == r.fingerprint() || fingerprint != "" && slices.Contains(r.formerFingerprints(), fingerprint)
+}
+
 // sameSettings returns an error if a saved config has other settings. Where data lie does not
 // matter if the task tells what they are.
 func (r *Run) sameSettings(saved Config) error {
@@ -36,7 +41,7 @@ func (r *Run) sameSettings(saved Config) error {
 // sameData returns an error that says what has changed, if the data are not those of a
 // checkpoint; if that is accepted, it is told.
 func (d *Dir) sameData(r *Run, c *checkpoint, o DirOptions) error {
-	if now := r.fingerprint(); c.Data == now || c.Data != "" && c.Data == r.formerFingerprint() {
+	if r.SameData(c.Data) {
 		return nil
 	}
 	changed := fmt.Sprintf("the data have changed since the run began (%s)%s", cmp.Or(r.Config.DataName(), r.Config.Task), d.whatChanged(r))

@@ -103,17 +103,17 @@ func (m Measures) setChance(classes int) {
 }
 
 // formerly is a task that can tell its data as earlier versions did, for their checkpoints.
-type formerly interface{ FormerFingerprint() (string, error) }
+type formerly interface{ FormerFingerprints() ([]string, error) }
 
-// formerFingerprint is what earlier versions told the data by, "" if it was the same.
-func (r *Run) formerFingerprint() string {
+// formerFingerprints are what earlier versions told the data by, nil if it was the same.
+func (r *Run) formerFingerprints() []string {
 	t, ok := r.Task.(formerly)
 	if !ok {
-		return ""
+		return nil
 	}
-	f, err := t.FormerFingerprint()
+	f, err := t.FormerFingerprints()
 	if err != nil {
-		return ""
+		return nil
 	}
 	return f
 }

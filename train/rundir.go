@@ -542,12 +542,11 @@ func writeConfig(path string, c Config) error {
 
 func (r *Run) finished(path string) (*Result, error) {
 	return readResult(path, &r.Config, func(saved Config, res *Result) error {
-		now := r.fingerprint()
-		if res.Fingerprint == "" || now == "" {
+		if res.Fingerprint == "" || r.fingerprint() == "" {
 			return SameConfig(saved, r.Config)
 		}
 		err := r.sameSettings(saved)
-		if err == nil && res.Fingerprint != now {
+		if err == nil && !r.SameData(res.Fingerprint) {
 			err = fmt.Errorf("the run is over, and its data were others than %s holds; choose another directory", cmp.Or(r.Config.DataName(), r.Config.Task))
 		}
 		return err

@@ -11,14 +11,15 @@ import (
 )
 
 // Items returns a digest of each pair whose image can be read, of its caption and its image's
-// bytes, by the image's name: what tells the list from others, wherever it lies.
-func (l *List) Items(ctx context.Context) (map[string]string, error) {
+// bytes, by the image's name, and of the order that these names are in: what tells the list from others,
+// wherever it lies.
+func (l *List) Items(ctx context.Context) (items map[string]string, order string, err error) {
 	c := &contents{ctx, l.Pairs, make([]string, len(l.Pairs))}
 	par.Run(len(l.Pairs), c)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	items, like := make(map[string]string, len(l.Pairs)), map[string]int{}
+	items, like, h := make(map[string]string, len(l.Pairs)), map[string]int{}, sha256.New()
 	for i := range l.Pairs {
 		if c.sums[i] == "" {
 			continue
@@ -32,8 +33,9 @@ func (l *List) Items(ctx context.Context) (map[string]string, error) {
 			name = fmt.Sprintf("%s (%d)", name, like[name])
 		}
 		items[name] = c.sums[i]
+		fmt.Fprintf(h, "%q", name)
 	}
-	return items, nil
+	return items, fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
 }
 
 // contents are the digests of pairs.
