@@ -21,6 +21,7 @@ import (
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -146,10 +147,14 @@ func (i *Info) CheckChannels(shape []int) error {
 
 // Predict returns the probability of each class for one image or more, one after the
 // other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
-// image. Logits that are NaN or infinite are an error.
+// image. They add up to 1, but for a file whose network closes with a Sigmoid, which gives each class its
+// own. Logits that are NaN or infinite are an error.
 func (c *Classifier) Predict(x []float32) ([]float32, error) {
 	if c.Targets != nil {
 		return nil, fmt.Errorf("the network predicts numbers (%s), no classes: call Outputs", quoted(c.Targets))
+	}
+	if n, ok := c.Net.Layer().(*network.Network); ok && n.Closing == "Sigmoid" {
+		return c.rows(x, appendSigmoid)
 	}
 	return c.rows(x, appendSoftmax)
 }
@@ -200,6 +205,19 @@ func appendSoftmax(dst, x []float32) ([]float32, error) {
 	}
 	for _, v := range x {
 		dst = append(dst, float32(math.Exp(float64(v)-sum)))
+	}
+	return dst, nil
+}
+
+// appendSigmoid appends 1/(1 + exp(-x)).
+func appendSigmoid(dst, x []float32) ([]float32, error) {
+	dst, err := appendFinite(dst, x)
+	if err != nil {
+		return nil, err
+	}
+	row := dst[len(dst)-len(x):]
+	for i, v := range row {
+		row[i] = float32(1 / (1 + math.Exp(-float64(v))))
 	}
 	return dst, nil
 }

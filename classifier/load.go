@@ -276,6 +276,9 @@ func (f *File) loadNetwork(c *Classifier, o Options) error {
 	if n == 0 && c.outputs() == nil {
 		return errors.New("no layer of the file is known to make the outputs: say which classes they are")
 	}
+	if n == 1 && c.Targets == nil && !o.NewHead {
+		return errors.New("its network has one output, a number or that of one of two classes: 'head new' trains one with an output for each class")
+	}
 	if err := c.nameClasses(n, o.NewHead); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package classifier_test
 
 import (
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -170,5 +171,38 @@ func TestNetworkWords(t *testing.T) {
 	x, err := c.Tokens("a film")
 	if err != nil || len(x) != 4 || !c.Net.HashedWords {
 		t.Errorf("%v, %v", x, err)
+	}
+}
+
+// Probabilities are what the file gives.
+func TestNetworkSigmoid(t *testing.T) {
+	x := make([]float32, 6*10*3)
+	for i := range x {
+		x[i] = float32(i%7) / 7
+	}
+	logits, err := load(t, graph).Outputs(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := load(t, graph+"; Sigmoid").Predict(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range logits {
+		if want := 1 / (1 + math.Exp(-float64(v))); math.Abs(float64(got[i])-want) > 1e-6 {
+			t.Errorf("class %d has %g, want %g", i, got[i], want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "one.onnx")
+	onnxtest.Write(t, path, strings.NewReplacer("4x3, fc", "4x1, fc", "bias:3", "bias:1").Replace(graph)+"; Sigmoid")
+	if _, err := classifier.Load(path, classifier.Options{}); err == nil || !strings.Contains(err.Error(), path+": its network has one output") {
+		t.Error(err)
+	}
+}
+
+// A network whose last layer is not known still has as many classes as outputs.
+func TestNetworkWithoutHead(t *testing.T) {
+	if c := load(t, graph+"; Tanh"); len(c.Classes) != 3 {
+		t.Errorf("classes %q", c.Classes)
 	}
 }

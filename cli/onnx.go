@@ -109,6 +109,7 @@ type graphInfo struct {
 	Parameters  []tensorInfo      `json:"parameters"`
 	Elements    int               `json:"elements"` // of the parameters
 	Head        *headInfo         `json:"head,omitempty"`
+	Heads       []headInfo        `json:"heads,omitempty"` // where several are added up
 	Closing     string            `json:"closing,omitempty"`
 	Folded      bool              `json:"batch_norm_folded"`
 	Unsupported []string          `json:"unsupported"`
@@ -117,7 +118,7 @@ type graphInfo struct {
 	lacking map[string]int // operators that are not supported
 }
 
-// headInfo is the layer that makes the outputs.
+// headInfo is a layer that makes the outputs.
 type headInfo struct {
 	Node    string `json:"node"`
 	Weight  string `json:"weight"`
@@ -168,9 +169,12 @@ func (i *graphInfo) describe(f *network.File) {
 		i.Parameters = append(i.Parameters, tensorInfo{Name: t.Name, DType: weightsType(t.DType), Shape: append([]int{}, t.Dims...)})
 		i.Elements += t.Len()
 	}
-	i.Closing, i.Folded = f.Softmax, f.Folded()
-	if h := f.Head; h != nil {
-		i.Head = &headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes}
+	i.Closing, i.Folded = f.Closing, f.Folded()
+	for _, h := range f.Heads {
+		i.Heads = append(i.Heads, headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes})
+	}
+	if len(i.Heads) > 0 {
+		i.Head = &i.Heads[0]
 	}
 	if err := f.Check(); err != nil {
 		i.Trainable = err.Error()
@@ -186,13 +190,14 @@ func (i *graphInfo) print(w io.Writer) {
 	fmt.Fprintf(w, "%d parameters, %d numbers, onnx, opset %d, %s\n", len(i.Parameters), i.Elements, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
 	fmt.Fprintf(w, "inputs: %s\noutputs: %s\n", strings.Join(i.Inputs, ", "), strings.Join(i.Outputs, ", "))
 	fmt.Fprintf(w, "operators: %s\n", counted(i.Operators))
-	if h := i.Head; h != nil {
+	for _, h := range i.Heads {
 		fmt.Fprintf(w, "head: %s, %d classes (weight %s, bias %s)\n", h.Node, h.Classes, printable(h.Weight), cmp.Or(printable(h.Bias), "none"))
-	} else if i.Trainable == "" {
+	}
+	if i.Heads == nil && i.Trainable == "" {
 		fmt.Fprintln(w, "head: none was found, so that --head new has nothing to begin anew")
 	}
 	if i.Closing != "" {
-		fmt.Fprintf(w, "closing: %s, which is no part of what is trained\n", i.Closing)
+		fmt.Fprintf(w, "closing: %s, which is no part of what is trained on classes\n", i.Closing)
 	}
 	if i.Folded {
 		fmt.Fprintln(w, "batch normalisation: none; where it was folded into the convolutions, --batch-norm restore puts it back")

@@ -46,7 +46,7 @@ func TestShowONNX(t *testing.T) {
 	}{
 		"good.onnx": {0, []string{"conv.weight  F32  [8 1 3 3]\n", "4 parameters, 170 numbers, onnx, opset 17, onnxtest 1.0\n", "inputs: \"x\" float32 [N 1 8 8]\noutputs: \"r5\" float32\n",
 			"operators: 1 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 1 Relu, 1 Softmax\n", "head: Gemm \"r4\", 10 classes (weight fc.weight, bias fc.bias)\n",
-			"closing: Softmax, which is no part of what is trained\n", "--batch-norm restore", "metadata classes?: ?[2J\n"}},
+			"closing: Softmax, which is no part of what is trained on classes\n", "--batch-norm restore", "metadata classes?: ?[2J\n"}},
 		"NORMED.ONNX": {0, []string{"bn.weight    F32  [8]\n", "5 parameters, 133 numbers", "head: MatMul \"r5\", 5 classes (weight fc.weight, bias fc.bias)\n"}},
 		"lacking.onnx": {0, []string{"operators: 2 Harm, 1 Flatten, 1 Gemm, 1 own.Other\n", "not supported: 2 Harm, 1 own.Other\n",
 			"can't be run or trained here: operators that are not supported: Harm \"r0\", own.Other \"r1\", Harm \"r2\"\n"}},

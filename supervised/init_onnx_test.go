@@ -186,9 +186,12 @@ func TestInitHead(t *testing.T) {
 	}{
 		"other classes":           {from(fileOf(t, five)), "the file tells 5 classes apart, not 10; 'head new' begins its last layer anew"},
 		"other classes, new head": {from(fileOf(t, five), newHead), ""},
-		"no head":                 {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x10); Sigmoid"), newHead), "no layer of the file is known to make the outputs"},
-		"no head, other classes":  {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x5); Sigmoid")), "5"},
-		"no head, as many":        {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x10); Sigmoid")), ""},
+		"no head":                 {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x10); Tanh"), newHead), "no layer of the file is known to make the outputs"},
+		"one output":              {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x1); Sigmoid")), "not 10; 'head new' begins"},
+		"one output, new head":    {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x1); Sigmoid"), newHead), ""},
+		"two heads":               {from(fileOf(t, "x:Nx1x8x8; f=Flatten; a=Gemm(f, 64x5); b=Gemm(f, 64x5); Add(a, b); Div(_, @2.)"), newHead), ""},
+		"no head, other classes":  {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x5); Tanh")), "5"},
+		"no head, as many":        {from(fileOf(t, "x:Nx1x8x8; Flatten; Gemm(_, 64x10); Tanh")), ""},
 		"colours":                 {from(fileOf(t, strings.ReplaceAll(folded, "1x8x8", "3x8x8"))), "channels"},
 		"another size":            {from(fileOf(t, strings.ReplaceAll(folded, "10x128", "10x512"))), "[1 128] times [512 10]"},
 		"texts":                   {from(fileOf(t, "ids:int64:Nx4; e=Gather(9x6, ids); Flatten; Gemm(_, 24x10)")), "its words are not the network's"},
@@ -547,7 +550,7 @@ func pattern(n int) []float32 {
 
 // A closing softmax is no part of what is trained, and stays in the file.
 func TestInitClosing(t *testing.T) {
-	for _, end := range []string{"Softmax", "LogSoftmax"} {
+	for _, end := range []string{"Softmax", "LogSoftmax", "Softmax; Log", "Sigmoid"} {
 		dir := filepath.Join(t.TempDir(), "run")
 		if _, err := runIn(t, dir, from(fileOf(t, folded+"; "+end)), 0); err != nil {
 			t.Fatal(err)
@@ -576,7 +579,12 @@ func TestInitClosing(t *testing.T) {
 			}
 			for k, v := range logits[10*n : 10*n+10] {
 				want := math.Exp(float64(v)) / sum
-				if got := y[0].F[10*n+k]; end == "Softmax" && math.Abs(got-want) > 1e-6 || end == "LogSoftmax" && math.Abs(got-math.Log(want)) > 1e-5 {
+				if strings.Contains(end, "Log") {
+					want = math.Log(want)
+				} else if end == "Sigmoid" {
+					want = 1 / (1 + math.Exp(-float64(v)))
+				}
+				if got := y[0].F[10*n+k]; math.Abs(got-want) > 1e-5 {
 					t.Errorf("%s: output %d of %d is %g, probability %g", end, k, n, got, want)
 				}
 			}
@@ -685,6 +693,45 @@ func TestInitTargets(t *testing.T) {
 		}
 		if _, err := train.New(from(graph, of(turned))); err == nil || !strings.Contains(err.Error(), "it was trained on columns rooms, age, the data have age, rooms") {
 			t.Error(err)
+		}
+	}
+}
+
+// Numbers to predict are what the file gives, whatever closes it.
+func TestInitTargetsClosing(t *testing.T) {
+	lines := []string{"a,b,share"}
+	for i := range 60 {
+		lines = append(lines, fmt.Sprintf("%d,%d,%g", i%7, i%11, float64(i%3)/2))
+	}
+	table := filepath.Join(t.TempDir(), "a.csv")
+	onnxtest.WriteBytes(t, table, []byte(strings.Join(lines, "\n")+"\n"))
+	for end, head := range map[string]string{"Sigmoid": "", "Softmax": "new"} {
+		path := fileOf(t, "x:Nx2; Gemm(_, w:1x2, b:1){transB=1}; "+end)
+		dir := filepath.Join(t.TempDir(), "run")
+		if _, err := runIn(t, dir, from(path, func(s *supervised.Settings) { s.Data, s.Val, s.Head = "csv:"+table+"?target=share", 10, head }), 0); err != nil {
+			t.Fatal(err)
+		}
+		graph := filepath.Join(dir, supervised.NetworkFile)
+		c, err := classifier.Load(graph, classifier.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Outputs([]float32{3, 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := onnx.Read(graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := array.New(onnx.Float, 1, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.F[0], x.F[1] = 3, 4
+		y, err := network.Run(m, []*array.Array{x})
+		if err != nil || math.Abs(y[0].F[0]-float64(got[0])) > 1e-6 {
+			t.Errorf("%s: the file gives %v, %v; it is taken for %v", end, y, err, got)
 		}
 	}
 }

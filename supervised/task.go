@@ -228,6 +228,10 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
 		t.fitted = append(t.fitted, start.Notes()...)
+		if n, ok := t.Net.Layer().(*network.Network); ok && n.Closing == "Sigmoid" && !t.predicts() {
+			t.fitted = append(t.fitted, "it closes with a Sigmoid, as networks do that give each class a probability of its own; here one class of several is told, "+
+				"so that the largest number counts, and they don't add up to 1")
+		}
 		if e, _ := models.Find(s.network()); e.File != nil && s.BatchNorm != "restore" {
 			t.fitted = append(t.fitted, e.File.Notes...)
 		}

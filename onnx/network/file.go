@@ -17,12 +17,16 @@ type File struct {
 	Images *Images // what images it takes, nil if none
 	Texts  *Texts  // what texts it takes, nil if none
 	Vector string  // name of the input of a network of plain numbers, "" if it is none
-	Head   *Head   // nil if none was found
-	// Softmax is what closes the graph behind the outputs that are trained: Softmax, LogSoftmax,
-	// or "".
-	Softmax string
+	// Heads make the outputs: one layer, or several whose sum or mean they are, as in distilled
+	// networks; nil if none was found.
+	Heads []*Head
+	// Closing is what closes the graph behind the outputs that are trained: Softmax, LogSoftmax,
+	// Sigmoid, or "".
+	Closing string
 
+	read       reading
 	output     string // name of what is trained
+	logits     string // before what closes the graph, which is trained or not
 	width      int    // numbers of a plain input, 0 if not known
 	madeFor    int    // the batch that the file is made for, 0 for any
 	nodes      []*onnx.Node
@@ -78,12 +82,19 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// A reading says what of a graph is trained.
+type reading struct {
+	closed bool // what closes the graph is trained through
+}
+
 // Of looks a model's graph through.
-func Of(m *onnx.Model) (*File, error) {
+func Of(m *onnx.Model) (*File, error) { return reading{}.of(m) }
+
+func (r reading) of(m *onnx.Model) (*File, error) {
 	if v := m.Opset(); v < leastOpset || v > mostOpset {
 		return nil, fmt.Errorf("opset %d; those from %d to %d are read: save the file with one of them (onnx.version_converter)", v, leastOpset, mostOpset)
 	}
-	f := &File{Model: m}
+	f := &File{Model: m, read: r, behind: map[string]bool{}}
 	f.own = ownedOf(m.Graph)
 	untie(m, f.own)
 	if err := f.findInputs(); err != nil {
@@ -107,7 +118,7 @@ func Of(m *onnx.Model) (*File, error) {
 		}
 	}
 	f.findParameters()
-	f.findHead()
+	f.findHeads()
 	return f, nil
 }
 
@@ -275,33 +286,67 @@ func (f *File) findOutput() {
 	}
 }
 
-// openEnd moves the output before a closing softmax, which is no part of what is trained.
+// openEnd finds what closes the graph: a softmax, its logarithm in one node or two, or a sigmoid.
+// The output moves before it, unless it is trained through.
 func (f *File) openEnd() {
-	makers := makersOf(f.Graph.Nodes)
+	makers, log := makersOf(f.Graph.Nodes), false
+	f.logits = f.output
 	for name := f.output; ; {
 		n := makers[name]
 		if n == nil || len(n.Inputs) == 0 {
 			return
 		}
-		switch n.Op {
-		case "Softmax", "LogSoftmax":
-			f.Softmax, f.output = n.Op, n.Inputs[0]
+		f.behind[name] = true
+		switch {
+		case n.Op == "Softmax" || !log && (n.Op == "LogSoftmax" || n.Op == "Sigmoid"):
+			f.Closing, f.logits = n.Op, n.Inputs[0]
+			if log {
+				f.Closing = "LogSoftmax"
+			}
+			if !f.read.closed {
+				f.output = f.logits
+			}
 			return
-		case "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze":
-			name = n.Inputs[0]
-		default:
+		case n.Op == "Log" && !log:
+			log = true
+		case !slices.Contains([]string{"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.Op):
 			return
 		}
+		name = n.Inputs[0]
 	}
 }
 
+// throughEnd is the file with what closes its graph as a part of what is trained.
+func (f *File) throughEnd() (*File, error) {
+	if f.Closing == "" || f.read.closed {
+		return f, nil
+	}
+	r := f.read
+	r.closed = true
+	g, err := r.of(f.Model)
+	if err == nil {
+		g.Path = f.Path
+	}
+	return g, err
+}
+
+// countReaders counts the nodes that read each name. Those that only give a tensor another name make
+// it another tensor, see findTensors.
 func (f *File) countReaders() {
 	f.readers = map[string]int{f.output: 1}
 	for _, n := range f.nodes {
+		if f.isName(n) {
+			continue
+		}
 		for _, name := range n.Inputs {
 			f.readers[name]++
 		}
 	}
+}
+
+// isName reports whether a node only names a tensor.
+func (f *File) isName(n *onnx.Node) bool {
+	return len(n.Outputs) == 1 && f.tensors[n.Outputs[0]] != nil
 }
 
 // reads reports whether anything reads a name.

@@ -9,7 +9,7 @@ import (
 	"github.com/monge-ml/monge/onnx"
 )
 
-// A Head is the layer that makes the outputs: a Gemm, a MatMul, or a convolution of 1x1, with
+// A Head is a layer that makes the outputs: a Gemm, a MatMul, or a convolution of 1x1, with
 // what is added to it.
 type Head struct {
 	Node    *onnx.Node
@@ -21,54 +21,148 @@ type Head struct {
 	axis int // of the weight's dimensions, the classes
 }
 
-func (h *Head) names() []string { return []string{h.Weight, h.Bias} }
+// findHeads looks for them from the output backwards.
+func (f *File) findHeads() {
+	t := &trail{File: f, left: 64}
+	f.Heads = t.back(f.logits, "", 16)
+}
 
-// findHead looks for it from the output backwards, through what changes no number.
-func (f *File) findHead() {
-	name, bias := f.output, ""
-	f.behind = map[string]bool{}
-	for range 16 {
-		f.behind[name] = true
-		n := f.makers[name]
-		if n == nil || len(n.Inputs) == 0 {
-			return
+// headOf is the head that has a parameter, nil for none.
+func (f *File) headOf(name string) *Head {
+	for _, h := range f.Heads {
+		if h.Weight == name || h.Bias == name {
+			return h
 		}
-		switch n.Op {
-		case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose", "Dropout":
-			name = n.Inputs[0]
-			continue
-		case "GlobalAveragePool", "ReduceMean": // convolutions as heads are averaged behind them
-			name = n.Inputs[0]
-			continue
-		case "Relu":
-			if bias != "" {
-				return
-			}
-			name = n.Inputs[0]
-			continue
-		case "Add":
-			if bias != "" || len(n.Inputs) != 2 {
-				return
-			}
-			for i, in := range n.Inputs {
-				if f.parameter(in) != nil {
-					bias, name = in, n.Inputs[1-i]
-				}
-			}
-			if bias == "" {
-				return
-			}
-			continue
-		}
-		f.Head = f.headOf(n, bias)
-		return
 	}
+	return nil
+}
+
+// isHead reports whether a node is one.
+func (f *File) isHead(n *onnx.Node) bool {
+	return slices.ContainsFunc(f.Heads, func(h *Head) bool { return h.Node == n })
+}
+
+// classes is how many outputs the heads make, 0 if there is none.
+func (f *File) classes() int {
+	if len(f.Heads) == 0 {
+		return 0
+	}
+	return f.Heads[0].Classes
+}
+
+// A trail is a way from the output back to the heads.
+type trail struct {
+	*File
+	left int // nodes that it may go through
+}
+
+// back returns the heads that a result is made of by what changes no number of classes, nil if
+// there is anything else. Bias is what is added on the way.
+func (t *trail) back(name, bias string, depth int) []*Head {
+	t.behind[name] = true
+	n := t.makers[name]
+	if t.left--; t.left < 0 || depth == 0 || n == nil || len(n.Inputs) == 0 {
+		return nil
+	}
+	switch n.Op {
+	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose", "Dropout":
+		return t.back(n.Inputs[0], bias, depth-1)
+	case "GlobalAveragePool", "ReduceMean": // convolutions as heads are averaged behind them
+		return t.back(n.Inputs[0], bias, depth-1)
+	case "Relu":
+		if bias != "" {
+			return nil
+		}
+		return t.back(n.Inputs[0], bias, depth-1)
+	case "Mul", "Div":
+		if scaled := t.scaled(n); scaled != "" {
+			return t.back(scaled, bias, depth-1)
+		}
+		return nil
+	case "Add", "Sum", "Mean", "Concat":
+		return t.merged(n, bias, depth)
+	}
+	if h := t.headAt(n, bias); h != nil {
+		return []*Head{h}
+	}
+	return nil
+}
+
+// scaled is what a node multiplies, or divides, by one number; "" if it does anything else.
+func (t *trail) scaled(n *onnx.Node) string {
+	for i, in := range n.Inputs {
+		if w := t.tensors[in]; len(n.Inputs) == 2 && w != nil && w.Len() == 1 && (n.Op == "Mul" || i == 1) {
+			return n.Inputs[1-i]
+		}
+	}
+	return ""
+}
+
+// merged returns the heads of a sum or mean, or the one that has a bias added.
+func (t *trail) merged(n *onnx.Node, bias string, depth int) (heads []*Head) {
+	if n.Op == "Add" && bias == "" && len(n.Inputs) == 2 {
+		for i, in := range n.Inputs {
+			if t.parameter(in) != nil {
+				return t.back(n.Inputs[1-i], in, depth-1)
+			}
+		}
+	}
+	if bias != "" || n.Op == "Concat" && !t.isStack(n) {
+		return nil
+	}
+	for _, in := range n.Inputs {
+		more := t.back(in, "", depth-1)
+		for _, h := range more {
+			if heads = append(heads, h); heads[0].Classes != h.Classes || t.readers[h.Node.Outputs[0]] != 1 {
+				return nil // it is something else as well
+			}
+		}
+		if more == nil {
+			return nil
+		}
+	}
+	return heads
+}
+
+// isStack reports whether a node puts results beside each other along a new first dimension, of
+// which the mean is taken.
+func (t *trail) isStack(n *onnx.Node) bool {
+	if n.Int("axis", -1) != 0 {
+		return false
+	}
+	for _, in := range n.Inputs {
+		m := t.makers[in]
+		if m == nil || m.Op != "Unsqueeze" || !slices.Equal(t.axes(m), []int{0}) {
+			return false
+		}
+	}
+	return true
+}
+
+// axes are those of a node, by an attribute or as its second input.
+func (t *trail) axes(n *onnx.Node) (axes []int) {
+	if len(n.Inputs) < 2 {
+		return n.Ints("axes")
+	}
+	w := t.tensors[n.Inputs[1]]
+	if w == nil {
+		return nil
+	}
+	v, err := w.Ints()
+	if err != nil {
+		return nil
+	}
+	for _, d := range v {
+		axes = append(axes, int(d))
+	}
+	return axes
 }
 
 // parameter returns one by name, nil for none.
 func (f *File) parameter(name string) *parameter { return f.named[name] }
 
-func (f *File) headOf(n *onnx.Node, bias string) *Head {
+// headAt is a node as a head, nil if it can be none.
+func (f *File) headAt(n *onnx.Node, bias string) *Head {
 	if len(n.Inputs) < 2 {
 		return nil
 	}

@@ -363,7 +363,7 @@ func TestManyNodes(t *testing.T) {
 			if err == nil {
 				b := nn.NewBuilder()
 				o := Options{}
-				if f.Head != nil {
+				if f.Heads != nil {
 					o.Classes = 3
 				}
 				net := f.Layer(b, o)

@@ -31,9 +31,7 @@ func entry(path string) (models.Entry, error) {
 	for _, p := range f.Metadata {
 		info.Properties[p.Key] = p.Value
 	}
-	if f.Head != nil {
-		info.Outputs = f.Head.Classes
-	}
+	info.Outputs = f.Outputs()
 	if f.Folded() {
 		info.Notes = append(info.Notes, "its convolutions have no batch normalisation, as where that was folded into them: train with a small learning rate, "+
 			"or put it back with --batch-norm restore")
@@ -51,12 +49,21 @@ func entry(path string) (models.Entry, error) {
 
 // build makes the network for as many outputs as are wanted.
 func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
-	n := Options{Input: o.Input, BGR: o.BGR, Restore: o.Restore}
+	n, has := Options{Input: o.Input, BGR: o.BGR, Restore: o.Restore}, f.classes()
 	switch {
 	case o.NewHead:
 		n.Classes = o.Classes
-	case f.Head != nil && o.Classes != f.Head.Classes:
-		b.Fail("the file tells %d classes apart, not %d; 'head new' begins its last layer anew in training", f.Head.Classes, o.Classes)
+	case has == 1 && o.Classes == 2 && !o.Regression:
+		b.Fail("the file has one output, as of one of two classes; 'head new' begins its last layer anew in training, with an output for each")
+	case has != 0 && o.Classes != has:
+		b.Fail("the file tells %d classes apart, not %d; 'head new' begins its last layer anew in training", has, o.Classes)
+	}
+	if o.Regression { // the numbers to predict are those that the file gives
+		var err error
+		if f, err = f.throughEnd(); err != nil {
+			b.Fail("%v", err)
+			return nil
+		}
 	}
 	if un := f.Unsupported(); len(un) > 0 {
 		b.Fail("it has operators that are not supported: %s", listed(un))
@@ -136,6 +143,12 @@ func (f *File) Channels() int {
 // Check builds the network for a minibatch of two and of the file's own size of inputs, which is
 // usual if the file leaves it open, and returns why that can't be done.
 func (f *File) Check() error {
+	_, err := f.trial()
+	return err
+}
+
+// trial is the plan of [File.Check], nil if the file leaves open how many numbers it takes.
+func (f *File) trial() (*plan, error) {
 	input := f.Input()
 	if input == nil {
 		switch {
@@ -144,19 +157,30 @@ func (f *File) Check() error {
 		case f.Texts != nil:
 			input = []int{usualTokens}
 		default:
-			return nil
+			return nil, nil
 		}
 	}
 	if un := f.Unsupported(); len(un) > 0 {
-		return fmt.Errorf("operators that are not supported: %s", listed(un))
+		return nil, fmt.Errorf("operators that are not supported: %s", listed(un))
 	}
 	b := nn.NewBuilder()
 	n := f.Layer(b, Options{Input: input})
 	if _, err := b.Network(); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := n.plan(2, input)
-	return err
+	return n.plan(2, input)
+}
+
+// Outputs returns how many numbers the network gives for each input, 0 if that is not known.
+func (f *File) Outputs() int {
+	if n := f.classes(); n != 0 {
+		return n
+	}
+	p, err := f.trial()
+	if err != nil || p == nil {
+		return 0 // whoever builds it is told why
+	}
+	return p.outputs[0].shape[1]
 }
 
 const (

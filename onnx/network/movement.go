@@ -72,9 +72,9 @@ func reshape(b *builder, n *node, x *value) (*value, error) {
 	if b.net.moving[n.Inputs[0]] {
 		target = b.rebatched(x, target)
 	}
-	if h := b.net.Head; b.net.options.Classes > 0 && h != nil && b.net.behind[n.Outputs[0]] {
+	if b.net.options.Classes > 0 && b.net.behind[n.Outputs[0]] {
 		for i, d := range target {
-			if d == h.Classes {
+			if d == b.net.classes() {
 				target[i] = b.net.options.Classes
 			}
 		}

@@ -55,7 +55,7 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 	if o.BGR && (f.Images == nil || f.Images.channels != 3) {
 		b.Fail("channels of images can't be exchanged: the network takes no images of three channels")
 	}
-	if o.Classes > 0 && f.Head == nil {
+	if o.Classes > 0 && f.Heads == nil {
 		b.Fail("no layer of the file is known to make the outputs, so that none can begin anew: the last Gemm, MatMul or 1x1 convolution before the output would be")
 		return n
 	}
@@ -79,11 +79,14 @@ func (f *File) Layer(b nn.Builder, o Options) *Network {
 	if o.Restore {
 		n.addRestored(b)
 	}
-	if h := f.Head; h != nil {
-		head := []*nn.Param{n.params[h.Weight]}
+	var head []*nn.Param
+	for _, h := range f.Heads {
+		head = append(head, n.params[h.Weight])
 		if h.Bias != "" {
 			head = append(head, n.params[h.Bias])
 		}
+	}
+	if head != nil {
 		b.SetHead(head...)
 	}
 	return n
@@ -99,8 +102,8 @@ func checkName(name string) error {
 
 // addParam makes a parameter of a tensor of the file.
 func (n *Network) addParam(b nn.Builder, p *parameter) error {
-	if n.options.Classes > 0 && n.Head != nil && slices.Contains(n.Head.names(), p.name) {
-		n.params[p.name] = n.Head.param(b, p, n.options.Classes)
+	if h := n.headOf(p.name); h != nil && n.options.Classes > 0 {
+		n.params[p.name] = h.param(b, p, n.options.Classes)
 		return nil
 	}
 	values, err := p.tensor.Floats()

@@ -58,9 +58,8 @@ func (f *File) findParameters() {
 	for name := range f.tensors {
 		s.origins[name] = []string{name}
 	}
-	names := func(n *onnx.Node) bool { return len(n.Outputs) == 1 && f.tensors[n.Outputs[0]] != nil }
 	for _, n := range f.nodes {
-		if !names(n) && !slices.Contains(still, n.Op) {
+		if !f.isName(n) && !slices.Contains(still, n.Op) {
 			s.visit(n)
 		}
 	}
@@ -77,7 +76,7 @@ func (f *File) findParameters() {
 			f.constants[name] = t
 		}
 	}
-	f.nodes = slices.DeleteFunc(f.nodes, names)
+	f.nodes = slices.DeleteFunc(f.nodes, f.isName)
 	f.makers = makersOf(f.nodes)
 }
 

@@ -129,8 +129,8 @@ func TestOutput(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Head == nil || f.Head.Classes != 3 {
-				t.Errorf("the head is %+v", f.Head)
+			if len(f.Heads) != 1 || f.Heads[0].Classes != 3 {
+				t.Errorf("the head is %+v", f.Heads)
 			}
 			if err := f.Check(); err != nil {
 				t.Error(err)

@@ -52,7 +52,7 @@ func TestPublishedLite0(t *testing.T) {
 			t.Errorf("number %d is class %d, %.4f; PyTorch's is %d, %.4f", i, k, y[k], want.class, want.logit)
 		}
 	}
-	if !f.Folded() || f.Head == nil || f.Head.Classes != 1000 || f.Head.Weight != "_fc.weight" {
-		t.Errorf("folded %v, head %+v", f.Folded(), f.Head)
+	if !f.Folded() || len(f.Heads) != 1 || f.Heads[0].Classes != 1000 || f.Heads[0].Weight != "_fc.weight" {
+		t.Errorf("folded %v, head %+v", f.Folded(), f.Heads)
 	}
 }

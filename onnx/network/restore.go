@@ -28,7 +28,7 @@ type restored struct {
 // restorable returns the convolutions that may have had batch normalisation folded into them.
 func (f *File) restorable() (list []*onnx.Node) {
 	for _, n := range f.nodes {
-		if n.Op != "Conv" || !f.needed[n] || len(n.Inputs) != 3 || f.Head != nil && n == f.Head.Node {
+		if n.Op != "Conv" || !f.needed[n] || len(n.Inputs) != 3 || f.isHead(n) {
 			continue
 		}
 		w, bias := f.parameter(n.Inputs[1]), f.parameter(n.Inputs[2])

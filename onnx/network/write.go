@@ -123,18 +123,25 @@ func (w *writer) serving(node *onnx.Node) *onnx.Node {
 	return &c
 }
 
-// valueOf returns what a node's only result becomes, if the node only names a tensor.
+// valueOf returns what a node's only result becomes, if the node only names a tensor: what was
+// trained, or what it was where that is named after another that was trained.
 func (w *writer) valueOf(node *onnx.Node) *onnx.Tensor {
 	if len(node.Outputs) != 1 || node.Op != "Constant" && node.Op != "Identity" {
 		return nil
 	}
-	return w.values[node.Outputs[0]]
+	name := node.Outputs[0]
+	if v := w.values[name]; v != nil || node.Op == "Constant" || w.tensors[name] == nil || w.values[node.Inputs[0]] == nil {
+		return v
+	}
+	was := *w.tensors[name]
+	was.Name = name
+	return &was
 }
 
 // behindHead reports whether a value is computed behind the new head, so that its size follows
 // the classes.
 func (w *writer) behindHead(name string) bool {
-	return w.behind[name] || name == w.Head.Node.Outputs[0] || w.outputs[name]
+	return w.behind[name] || w.isHead(w.makers[name]) || w.outputs[name]
 }
 
 func (w *writer) findTail() {
@@ -152,7 +159,7 @@ func (w *writer) findTail() {
 // otherClasses are descriptions of values with the new number of classes.
 func (w *writer) otherClasses(list []*onnx.Value) (out []*onnx.Value) {
 	for _, v := range list {
-		if t := w.values[v.Name]; t != nil && slices.Contains(w.Head.names(), v.Name) {
+		if t := w.values[v.Name]; t != nil && w.headOf(v.Name) != nil {
 			c := *v
 			c.Shape = nil
 			for _, d := range t.Dims {
@@ -163,7 +170,7 @@ func (w *writer) otherClasses(list []*onnx.Value) (out []*onnx.Value) {
 			c := *v
 			c.Shape = slices.Clone(v.Shape)
 			for i, d := range c.Shape {
-				if i > 0 && d.Size == int64(w.Head.Classes) {
+				if i > 0 && d.Size == int64(w.classes()) {
 					c.Shape[i].Size = int64(w.options.Classes)
 				}
 			}
@@ -181,7 +188,7 @@ func (w *writer) otherSize(t *onnx.Tensor) *onnx.Tensor {
 		return t
 	}
 	for i, d := range v {
-		if d == int64(w.Head.Classes) {
+		if d == int64(w.classes()) {
 			v[i] = int64(w.options.Classes)
 		}
 	}

@@ -177,7 +177,7 @@ func (e *exported) checkGradients(t *testing.T, g []float32, tolerance float64) 
 			bad = append(bad, fmt.Sprintf("%s %v: differs by %.1e, is %.1e, want %.1e", p.Name, p.Shape, v, norm(got), norm(r)))
 		}
 	}
-	t.Logf("%d parameters of %d numbers, PyTorch's module has %v; folded %v, head %v", len(e.model.Params), len(e.theta), e.metadata["parameters"], e.file.Folded(), e.file.Head != nil)
+	t.Logf("%d parameters of %d numbers, PyTorch's module has %v; folded %v, head %v", len(e.model.Params), len(e.theta), e.metadata["parameters"], e.file.Folded(), e.file.Heads != nil)
 	for name := range left {
 		t.Logf("not trained: %s, %d numbers, gradient %.1e of %.1e", name, len(e.reference["grad."+name]), norm(e.reference["grad."+name]), total)
 	}
