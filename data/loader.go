@@ -75,6 +75,7 @@ type job struct {
 	next   atomic.Int64   // the first piece that nobody does
 	done   sync.WaitGroup // for the goroutine that works ahead
 	errs   []error        // by piece
+	cause  any            // of a panic of that goroutine, nil for none
 }
 
 // NewLoader returns a loader, at the start of epoch 1. Minibatches have at most
@@ -228,18 +229,20 @@ func (j *job) begin(n int) {
 	j.n, j.size = n, min(j.l.s.Batch, len(j.l.order)-n*j.l.s.Batch)
 	j.pieces = (j.size + per - 1) / per
 	j.errs = append(j.errs[:0], make([]error, j.pieces)...)
+	j.cause = nil
 	j.next.Store(0)
 }
 
 // workAhead starts a goroutine that does pieces of j. It yields the processor after
 // each, so that a thread of the caller's computation waits for one piece at most and
-// not for the scheduler's 10 ms.
+// not for the scheduler's 10 ms. A panic is kept for the caller, who may live with it.
 func (l *Loader) workAhead(j *job) {
 	j.done.Add(1)
 	l.ahead.Add(1)
 	go func() {
 		defer l.ahead.Done()
 		defer j.done.Done()
+		defer func() { j.cause = recover() }()
 		for !l.stop.Load() && j.one() {
 			runtime.Gosched()
 		}
@@ -255,6 +258,9 @@ func (j *job) finish(ctx context.Context) error {
 		return err
 	}
 	j.done.Wait()
+	if j.cause != nil {
+		panic(j.cause)
+	}
 	for _, err := range j.errs {
 		if err != nil {
 			return err

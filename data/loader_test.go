@@ -528,3 +528,34 @@ func TestLoaderStep(t *testing.T) {
 		}
 	}
 }
+
+// A panic of what is read ahead is the caller's, who may live with it.
+func TestLoaderPanics(t *testing.T) {
+	begun := make(chan bool, 8)
+	set, err := NewImages(8, []int{1, 1, 1}, func(i int) ([]float32, error) {
+		if i >= 2 {
+			begun <- true
+			panic("a decoder's fault")
+		}
+		return []float32{1}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := NewLoader(set, LoaderSettings{Batch: 2, Ahead: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Next(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	defer func() {
+		if cause := recover(); cause != "a decoder's fault" {
+			t.Errorf("recovered %v", cause)
+		}
+	}()
+	_, err = l.Next(context.Background())
+	t.Errorf("error %v", err)
+}

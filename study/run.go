@@ -146,7 +146,7 @@ func (r *runner) do(ctx context.Context, c Cell) State {
 	}
 	err := c.noteError(r.dir, nil)
 	if err == nil {
-		err = r.train(ctx, c)
+		err = guarded(func() error { return r.train(ctx, c) })
 	}
 	now := c.State(r.dir)
 	switch {
@@ -245,8 +245,19 @@ func (r *runner) watch(c Cell) train.Watch {
 	}
 }
 
-// inMemory does a run of which nothing is kept but what its state says.
-func (r *runner) inMemory(ctx context.Context, c Cell) State {
+// inMemory does a run of which nothing is kept but what its state says. Where one panicked is told.
+func (r *runner) inMemory(ctx context.Context, c Cell) (s State) {
+	var p *panicError
+	if err := guarded(func() error { s = r.doInMemory(ctx, c); return nil }); errors.As(err, &p) {
+		s = State{Cell: c.Name, State: train.Failed, Error: err.Error()}
+		for line := range strings.Lines(string(p.log())) {
+			r.watch(c).Warn(strings.TrimRight(line, "\n"))
+		}
+	}
+	return s
+}
+
+func (r *runner) doInMemory(ctx context.Context, c Cell) State {
 	s := State{Cell: c.Name, State: train.Failed}
 	run, err := r.open(ctx, c.Config, &r.shared)
 	if err != nil {

@@ -34,6 +34,9 @@ func (s State) Over() bool { return s.State == train.Finished || s.State == trai
 // from when that happened until the run is tried again.
 const errorFile = "error.txt"
 
+// panicFile is beside it where a run panicked, with the stack.
+const panicFile = "panic.txt"
+
 // State reads how far a cell is from the study's directory.
 func (c Cell) State(dir string) State {
 	s := State{Cell: c.Name, State: Planned}
@@ -61,17 +64,26 @@ func (c Cell) State(dir string) State {
 
 // noteError keeps why a cell's run could not be done, or with nil that it is tried again.
 func (c Cell) noteError(dir string, why error) error {
-	file := filepath.Join(c.Dir(dir), errorFile)
+	place := c.Dir(dir)
 	if why == nil {
-		if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
-			return err
+		for _, name := range []string{errorFile, panicFile} {
+			if err := os.Remove(filepath.Join(place, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 		return nil
 	}
-	if err := os.MkdirAll(c.Dir(dir), 0o777); err != nil {
+	if err := os.MkdirAll(place, 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(why.Error()+"\n"), 0o666)
+	var p *panicError
+	if errors.As(why, &p) {
+		if err := os.WriteFile(filepath.Join(place, panicFile), p.log(), 0o666); err != nil {
+			return err
+		}
+		why = fmt.Errorf("%w; %s says where", why, filepath.Join(place, panicFile))
+	}
+	return os.WriteFile(filepath.Join(place, errorFile), []byte(why.Error()+"\n"), 0o666)
 }
 
 // States reads how far the cells are.
