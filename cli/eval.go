@@ -168,6 +168,9 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	if set, err = e.whole(cmd, set, asJSON); err != nil {
 		return err
 	}
+	if set, err = e.draw(set, len(d.Classes)); err != nil {
+		return err
+	}
 	o.Input = set.Shape
 	if err := f.CheckChannels(set.Shape); err != nil {
 		return err
@@ -245,14 +248,19 @@ func (e *evaluation) open(info *classifier.Info, model string) (*data.Splits, *d
 		return nil, nil, err
 	}
 	part, err := choosePart(d, e.split)
-	if err != nil || e.subset == 0 {
-		return d, part.Set, err
+	return d, part.Set, err
+}
+
+// draw returns so many examples of a split as are asked for, of all classes alike.
+func (e *evaluation) draw(set *data.Set, classes int) (*data.Set, error) {
+	if e.subset == 0 {
+		return set, nil
 	}
-	set, err := part.Stratified(e.subset, len(d.Classes), 0)
+	set, err := set.Stratified(e.subset, classes, 0)
 	if err != nil {
-		return nil, nil, usage("--subset: %v", err)
+		return nil, usage("--subset: %v", err)
 	}
-	return d, set, nil
+	return set, nil
 }
 
 // whole returns a split without what can't be read, which is told, if that is to be skipped.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -338,5 +339,29 @@ func TestPredict(t *testing.T) {
 		if len(lines) != 6 || lines[0] != white || lines[3] != red || !strings.Contains("x, y y, z", strings.TrimSpace(lines[1][:5])) {
 			t.Errorf("%s", table)
 		}
+	}
+}
+
+// So many examples as are asked for are evaluated, of those that can be read.
+func TestEvalSubsetOfWhole(t *testing.T) {
+	dir := lines(t, 10)
+	for i := range 4 {
+		if err := os.Truncate(filepath.Join(dir, "down", strconv.Itoa(2*i)+".png"), 40); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info := classifier.Info{Model: "mlp", Input: []int{8, 24, 1}, Classes: []string{"across", "down"}}
+	m, err := models.Build(info.Model, models.Options{Input: info.Input, Classes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := classifier.Save(path, &classifier.Classifier{Info: info, Net: m, Theta: make([]float32, m.Size())}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var e classifier.Evaluation
+	decode(t, mustCall(t, "eval", "--weights", path, "--data", "imagefolder:"+dir, "--split", "train", "--skip-damaged", "--subset", "12", "--json"), &e)
+	if e.N != 12 {
+		t.Errorf("%d examples, want 12", e.N)
 	}
 }
