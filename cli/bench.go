@@ -173,7 +173,7 @@ func addWorkload(cmd *cobra.Command, w *bench.Workload) {
 	f.IntVar(&w.Size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&w.Batch, "batch", 128, "minibatch size; pairs of an image and a text for CLIP models")
 	f.IntVar(&w.Microbatch, "microbatch", 0, "pairs that a CLIP model's gradient takes at a time (default all)")
-	complete(cmd, "model", bench.ModelNames()...)
+	completeOrFile(cmd, "model", bench.ModelNames()...)
 }
 
 func newBenchStep() *cobra.Command {
@@ -235,7 +235,7 @@ func newBenchEval() *cobra.Command {
 	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
-	complete(cmd, "model", models.Names()...)
+	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
 }
 
@@ -311,13 +311,19 @@ beside it where PyTorch is there.`,
 	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
-	complete(cmd, "model", models.Names()...)
+	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
 }
 
 // versusModels are the models of versus-pytorch.
-var versusModels = []string{"resnet18", "resnet20", "mlp-512", "vit-tiny", "clip-vit-base-patch32", "bert-base",
-	"mobilenet_v3_small", "efficientnet_b0", "efficientnet_lite0", "resnet18-imagenet"}
+var versusModels = func() (names []string) {
+	for _, w := range bench.Workloads {
+		if !slices.Contains(names, w.Model) {
+			names = append(names, w.Model)
+		}
+	}
+	return names
+}()
 
 func newBenchVersus() *cobra.Command {
 	var b benchFlags

@@ -32,3 +32,21 @@ func TestBenchCost(t *testing.T) {
 		}
 	}
 }
+
+// Models complete to names, and where none fits to files; a list of them one after the other.
+func TestBenchCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"bench versus-pytorch --only resnet18,mobile":  "\nresnet18,mobilenet_v3_small\n",
+		"bench versus-pytorch --only resnet18,resnet2": "\nresnet18,resnet20\n",
+		"bench versus-pytorch --only ":                 "\nresnet18\n",
+		"bench step --model clip":                      "\nclip-vit-base-patch32\n",
+		"bench eval --model resnet20":                  "\nresnet20\n",
+		"bench layers --model ./net":                   "\n:0\n", // files
+		"compare --methods sam,m-":                     "\nsam,m-sam\n",
+	} {
+		out := "\n" + mustCall(t, append([]string{"__complete"}, strings.Split(args, " ")...)...)
+		if !strings.Contains(out, want) || strings.Contains(args, ",") && strings.Contains(out, "\nsam,sam\n") {
+			t.Errorf("%s: %q", args, out)
+		}
+	}
+}

@@ -205,13 +205,6 @@ func ifSet(f *pflag.FlagSet, name string, v float64) *float64 {
 	return &v
 }
 
-// complete gives a flag's values to shell completion.
-func complete(cmd *cobra.Command, flag string, values ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // a flag that the command does not have
-	}
-}
-
 // trainResult is what train --json prints.
 type trainResult struct {
 	train.Result
