@@ -75,3 +75,18 @@ func TestTIFFShared(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where nothing says how many bytes strips have, each ends where the next begins.
+func TestTIFFWithoutCounts(t *testing.T) {
+	const h, each = 1000, 1 << 8 // bytes of a strip, of which all but two are runs of nothing
+	strip := append([]byte{0, 9}, slices.Repeat([]byte{0x80}, each-2)...)
+	offsets := make([]uint32, h)
+	for i := range offsets {
+		offsets[i] = uint32(dataAt + each*i)
+	}
+	p, err := decodePicture(wideTIFF(map[uint16][]uint32{tagWidth: {1}, tagHeight: {h}, tagBits: {8}, tagColours: {1}, tagRowsPerStrip: {1},
+		tagCompression: {tiffPackBits}, tagStripOffsets: offsets}, slices.Repeat(strip, h)))
+	if err != nil || !bytes.Equal(p.rgb, slices.Repeat([]byte{9}, 3*h)) {
+		t.Error(err)
+	}
+}

@@ -70,14 +70,18 @@ func (t *tiffHeader) rows(i int) int {
 // stride is the bytes of a row of a piece.
 func (t *tiffHeader) stride(each int) int { return (t.pieceW*each*t.bits + 7) / 8 }
 
-// piece returns the data of strip or tile n, which go on to the end of the file where nothing says how many they are.
+// piece returns the data of strip or tile n, which go on to the next one's, or to the end of the file, where nothing says how many
+// they are.
 func (t *tiffHeader) piece(b []byte, n, each int) ([]byte, error) {
 	if uint64(t.offsets[n]) > uint64(len(b)) {
 		return nil, errShort
 	}
 	data := b[t.offsets[n]:]
-	if t.counts != nil {
+	switch {
+	case t.counts != nil:
 		data = data[:min(uint64(len(data)), uint64(t.counts[n]))]
+	case n+1 < len(t.offsets) && t.offsets[n+1] > t.offsets[n]:
+		data = data[:min(uint64(len(data)), uint64(t.offsets[n+1]-t.offsets[n]))]
 	}
 	if t.compression == tiffPlain {
 		data = data[:min(len(data), t.stride(each)*t.rows(n%(t.across*t.down)))]
