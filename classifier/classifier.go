@@ -35,6 +35,7 @@ type Info struct {
 	Features  []string              // names of the columns of a table that an input is, in their order; nil of other inputs
 	Normalize picture.Normalization // of pixels in [0, 1]
 	BGR       bool                  // the network of a file takes channels in the order blue, green, red
+	Output    string                // of the network of a file, where another is meant than the file says
 }
 
 // A Classifier is a network with its weights.

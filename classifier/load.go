@@ -302,7 +302,14 @@ func (f *File) fileOutputs() int {
 	if err != nil {
 		return 0 // building it is an error
 	}
-	return e.File.Outputs
+	if f.Info.Output == "" || e.File.OutputsOf == nil {
+		return e.File.Outputs
+	}
+	n, err := e.File.OutputsOf(f.Info.Output)
+	if err != nil {
+		return 0 // likewise
+	}
+	return n
 }
 
 // outputs returns for how many classes or targets the file's head is, 0 if it has none. The
@@ -431,7 +438,7 @@ func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 func (c *Classifier) build(classes int) (*nn.Model, error) {
 	o := models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil, Norm: c.Norm}
 	if models.IsFile(c.Model) {
-		o.Norm, o.Restore, o.BGR = "", c.Norm == NormRestored, c.BGR
+		o.Norm, o.Restore, o.BGR, o.Output = "", c.Norm == NormRestored, c.BGR, c.Output
 	}
 	return models.Build(c.Model, o)
 }

@@ -40,8 +40,33 @@ func (f *File) CheckChannels(shape []int) error {
 	return nil
 }
 
+// Choose says which output of the network of a file is meant, by its name; "" is the one that the file
+// says, or the usual one. Names of classes that the file has for another number of outputs are left
+// out. A file that holds no network, or has no such output, is an error.
+func (f *File) Choose(output string) error {
+	if output == "" {
+		return nil
+	}
+	if f.Network() == "" {
+		return fmt.Errorf("%s: an output is chosen of networks of ONNX files", f.Path)
+	}
+	n, err := network.Find(f.Network())
+	if err == nil {
+		n, err = n.WithOutput(output)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	f.Info.Output = output
+	if outputs := n.Outputs(); outputs != 0 && outputs != len(f.Info.Classes) && f.Info.Classes != nil {
+		f.Info.Classes = nil
+		f.notes = append(f.notes, "its metadata name the classes of another output, which are left out")
+	}
+	return nil
+}
+
 // ownKeys are those that what is written here replaces.
-var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, keyMean, keyStd}
+var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, network.KeyOutput, keyMean, keyStd}
 
 // foreignInfo reads what the metadata of another program's file say under our keys. What they mean
 // otherwise is left out, and noted.
@@ -96,6 +121,9 @@ func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
 	delete(metadata, keyNorm)
 	if c.BGR {
 		metadata[keyChannels] = "bgr"
+	}
+	if n.Chosen {
+		metadata[network.KeyOutput] = n.Output
 	}
 	m.Metadata = slices.DeleteFunc(m.Metadata, func(p onnx.Property) bool { return slices.Contains(ownKeys, p.Key) }) // of the file before
 	for k, v := range extra {

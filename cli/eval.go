@@ -22,6 +22,7 @@ import (
 // weightsFlags choose the weights to use, and say what the file does not.
 type weightsFlags struct {
 	path, key, channels string
+	output              string
 	size                data.Size
 	classifier.Options
 }
@@ -40,6 +41,7 @@ func (w *weightsFlags) addOptions(cmd *cobra.Command) {
 	f.StringVar(&w.Norm, "norm", "", "normalisation of residual networks (default what the file says): batch, group")
 	f.StringVar(&w.Normalize, "normalize", "", "normalization of pixels (default what the file says): "+strings.Join(picture.NormalizationNames, ", ")+", or mean=.5,.5,.5:std=.25,.25,.25")
 	f.StringVar(&w.channels, "channels", "", "order of the channels that the network of an ONNX file takes (default what the file says, or rgb): rgb, bgr")
+	f.StringVar(&w.output, "output", "", "which output of the network of an ONNX file is meant, by its name, where it has several (default what the file says, logits, or the first)")
 	complete(cmd, "channels", "rgb", "bgr")
 	complete(cmd, "model", models.Names()...)
 	complete(cmd, "norm", "batch", "group")
@@ -82,10 +84,15 @@ func (w *weightsFlags) open() (*classifier.File, error) {
 		err = usage("%s holds its own network: leave --model and --norm off", w.path)
 	} else if err == nil && f.Network() == "" && w.channels != "" {
 		err = usage("--channels is for networks of ONNX files")
+	} else if err == nil && f.Network() == "" && w.output != "" {
+		err = usage("--output is for networks of ONNX files")
 	} else if err == nil && f.Network() == "" && w.size != (data.Size{}) {
 		err = usage("--size is for networks of ONNX files: others say theirs")
 	} else if err == nil && w.size != (data.Size{}) {
 		f.Resize(w.size)
+	}
+	if err == nil {
+		err = f.Choose(w.output)
 	}
 	if err == nil && w.channels != "" {
 		f.Info.BGR = w.channels == "bgr"

@@ -108,6 +108,7 @@ type graphInfo struct {
 	Operators   map[string]int    `json:"operators"`
 	Parameters  []tensorInfo      `json:"parameters"`
 	Elements    int               `json:"elements"` // of the parameters
+	Output      string            `json:"trained_output,omitempty"`
 	Head        *headInfo         `json:"head,omitempty"`
 	Heads       []headInfo        `json:"heads,omitempty"` // where several are added up
 	Closing     string            `json:"closing,omitempty"`
@@ -169,7 +170,7 @@ func (i *graphInfo) describe(f *network.File) {
 		i.Parameters = append(i.Parameters, tensorInfo{Name: t.Name, DType: weightsType(t.DType), Shape: append([]int{}, t.Dims...)})
 		i.Elements += t.Len()
 	}
-	i.Closing, i.Folded = f.Closing, f.Folded()
+	i.Output, i.Closing, i.Folded = f.Output, f.Closing, f.Folded()
 	for _, h := range f.Heads {
 		i.Heads = append(i.Heads, headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes})
 	}
@@ -189,6 +190,9 @@ func (i *graphInfo) print(w io.Writer) {
 	t.Flush()
 	fmt.Fprintf(w, "%d parameters, %d numbers, onnx, opset %d, %s\n", len(i.Parameters), i.Elements, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
 	fmt.Fprintf(w, "inputs: %s\noutputs: %s\n", strings.Join(i.Inputs, ", "), strings.Join(i.Outputs, ", "))
+	if len(i.Outputs) > 1 && i.Output != "" {
+		fmt.Fprintf(w, "trained output: %s, unless --output chooses another\n", onnx.Show(i.Output))
+	}
 	fmt.Fprintf(w, "operators: %s\n", counted(i.Operators))
 	for _, h := range i.Heads {
 		fmt.Fprintf(w, "head: %s, %d classes (weight %s, bias %s)\n", h.Node, h.Classes, printable(h.Weight), cmp.Or(printable(h.Bias), "none"))

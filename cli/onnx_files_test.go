@@ -36,6 +36,9 @@ func TestShowONNX(t *testing.T) {
 	})
 	onnxtest.Write(t, at("NORMED.ONNX"), normedNet)
 	onnxtest.Write(t, at("lacking.onnx"), lackingNet)
+	onnxtest.Write(t, at("two.onnx"), "x:Nx1x8x8; f=Flatten; a=Gemm(f, 64x10); c=Gemm(f, 64x10); b=Add(a, c)", func(m *onnx.Model) {
+		m.Graph.Outputs = append(m.Graph.Outputs, &onnx.Value{Name: "a", DType: onnx.Float})
+	})
 	onnxtest.Write(t, at("odd.onnx"), "x:Nx3; y:Nx3; Add(x, y)")
 	onnxtest.Write(t, at("bad.onnx"), "x:Nx1x8x8; Conv(_, 3x1x9x9); Flatten; Gemm(_, 64x10)")
 	onnxtest.WriteBytes(t, at("cut.onnx"), onnxtest.Bytes(t, digitsNet)[:300])
@@ -48,6 +51,7 @@ func TestShowONNX(t *testing.T) {
 			"operators: 1 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 1 Relu, 1 Softmax\n", "head: Gemm \"r4\", 10 classes (weight fc.weight, bias fc.bias)\n",
 			"closing: Softmax, which is no part of what is trained on classes\n", "--batch-norm restore", "metadata classes?: ?[2J\n"}},
 		"NORMED.ONNX": {0, []string{"bn.weight    F32  [8]\n", "5 parameters, 133 numbers", "head: MatMul \"r5\", 5 classes (weight fc.weight, bias fc.bias)\n"}},
+		"two.onnx":    {0, []string{"outputs: \"b\" float32, \"a\" float32\ntrained output: \"b\", unless --output chooses another\n", "head: Gemm \"a\", 10 classes", "head: Gemm \"c\", 10 classes"}},
 		"lacking.onnx": {0, []string{"operators: 2 Harm, 1 Flatten, 1 Gemm, 1 own.Other\n", "not supported: 2 Harm, 1 own.Other\n",
 			"can't be run or trained here: operators that are not supported: Harm \"r0\", own.Other \"r1\", Harm \"r2\"\n"}},
 		"odd.onnx":  {0, []string{"0 parameters", "can't be run or trained here: its inputs are \"x\" float32 [N 3], \"y\" float32 [N 3]"}},
@@ -240,6 +244,10 @@ func TestONNXFileErrors(t *testing.T) {
 		"eval --weights net.onnx --weights-key ema":                      {exitFailed, "net.onnx: it holds one network"},
 		"eval --weights net.onnx --channels bgr":                         {exitFailed, "channels of images can't be exchanged"},
 		"eval --weights net.onnx --channels grb":                         {exitUsage, `--channels "grb"; there are rgb, bgr`},
+		"eval --weights net.onnx --output y":                             {exitFailed, `net.onnx: there is no output "y" of floating point; there are "r5"`},
+		"weights convert net.onnx DIR/o.onnx --output y":                 {exitFailed, `net.onnx: there is no output "y" of floating point; there are "r5"`},
+		"train --epochs 1 --init net.onnx --output y":                    {exitUsage, `net.onnx: there is no output "y" of floating point; there are "r5"`},
+		"train --epochs 1 --output y":                                    {exitUsage, "output is for networks of ONNX files: give init as well"},
 		"eval --weights net.onnx --size 9x9":                             {exitFailed, "net.onnx is for inputs of shape [9 9 1], those of digits have [8 8 1]"},
 		"eval --weights lacking.onnx":                                    {exitFailed, `lacking.onnx: it has operators that are not supported: Harm "r0", own.Other "r1", Harm "r2"`},
 		"eval --weights cut.onnx":                                        {exitFailed, "cut.onnx: not an ONNX file, or a damaged one"},

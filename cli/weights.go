@@ -205,7 +205,7 @@ size of images, the most tokens of a text and the factor of similarities.`,
 }
 
 // ofClassifiers are the flags of a conversion of a classifier to ONNX.
-var ofClassifiers = []string{"model", "norm", "normalize", "channels", "classes", "size", "onnx"}
+var ofClassifiers = []string{"model", "norm", "normalize", "channels", "output", "classes", "size", "onnx"}
 
 // convertCLIP writes the CLIP model of a directory as ONNX.
 func convertCLIP(cmd *cobra.Command, in, out string) error {

@@ -208,6 +208,8 @@ func TestInitHead(t *testing.T) {
 		"freeze nothing":          {from(fileOf(t, folded), func(s *supervised.Settings) { s.Freeze = []string{"conv9"} }), `no parameter matches "conv9"`},
 		"as a model":              {brief(func(s *supervised.Settings) { s.Model = fileOf(t, folded) }), "give it as init"},
 		"head without":            {brief(newHead), "give init as well"},
+		"output without":          {brief(func(s *supervised.Settings) { s.Output = "y" }), "give init as well"},
+		"no such output":          {from(fileOf(t, folded), func(s *supervised.Settings) { s.Output = "y" }), `there is no output "y" of floating point; there are "r7"`},
 		"restore without":         {brief(restore), "give init as well"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -248,6 +250,58 @@ func TestInitHead(t *testing.T) {
 	}
 	if y, err := network.Run(m, []*array.Array{x}); err != nil || !slices.Equal(y[0].Shape, []int{3, 10}) {
 		t.Errorf("%v, %v", y, err)
+	}
+}
+
+// Another output than the usual one is trained where that is chosen, and the file written says so.
+func TestInitOutput(t *testing.T) {
+	const two = "x:Nx1x8x8; f=Flatten; a=Gemm(f, a.weight:10x64, a.bias:10){transB=1}; Tanh(f); b=Gemm(_, b.weight:64x10)"
+	path := fileOf(t, two, func(m *onnx.Model) {
+		m.Graph.Outputs = []*onnx.Value{{Name: "a", DType: onnx.Float}, {Name: "b", DType: onnx.Float}}
+	})
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, dir, from(path, func(s *supervised.Settings) { s.Output, s.Head = "b", "new" }), 0); err != nil {
+		t.Fatal(err)
+	}
+	graph := filepath.Join(dir, supervised.NetworkFile)
+	was, err := onnx.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := onnx.Read(graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string]bool{"a.weight": true, "b.weight": false} {
+		if reflect.DeepEqual(was.Graph.Initializer(name), is.Graph.Initializer(name)) != kept {
+			t.Errorf("%s is as before: %v", name, !kept)
+		}
+	}
+	b := logitsOf(t, graph)
+	near(t, "the weights", logitsOf(t, filepath.Join(dir, supervised.WeightsFile)), b, 0)
+	f, err := classifier.Open(graph)
+	if err == nil {
+		err = f.Choose("a")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Load(classifier.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.Net.Logits(c.Theta, pattern(3*64)); err != nil || slices.Equal(a, b) {
+		t.Errorf("%v, %v", a, err)
+	}
+	again := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, again, from(graph), 0); err != nil {
+		t.Fatal(err)
+	}
+	if is, err = onnx.Read(filepath.Join(again, supervised.NetworkFile)); err != nil {
+		t.Fatal(err)
+	}
+	if output, _ := is.Property("output"); output != "b" || !reflect.DeepEqual(was.Graph.Initializer("a.weight"), is.Graph.Initializer("a.weight")) {
+		t.Errorf("trained again: output %q", output)
 	}
 }
 

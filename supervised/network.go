@@ -27,6 +27,9 @@ func (s *Settings) start() (*classifier.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.Choose(s.Output); err != nil {
+		return nil, err
+	}
 	if format, ok := data.FormatOf(s.Data); ok && format.Sized && s.file() != "" && s.Size == (data.Size{}) {
 		s.Size = data.SizeOf(f.Info.Input)
 	}

@@ -52,6 +52,7 @@ type Settings struct {
 	Key       string   `json:"weights_key,omitempty" help:"which network of the --init file to start from, where it has several: the key that it lies under, as state_dict_ema" is:"free"`
 	BatchNorm string   `json:"batch_norm,omitempty" help:"batch normalisation in training: by the minibatch's statistics (default), 'frozen' as it is, or for an ONNX file that had it folded away 'restore'"`
 	Channels  string   `json:"channels,omitempty" help:"order of the channels that an ONNX file's network takes: rgb (default), bgr" is:"free"`
+	Output    string   `json:"output,omitempty" help:"which output of an ONNX file's network is trained, by its name, where it has several (default logits, or the first)" is:"free"`
 	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
 
 	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities); or none, to write no such file" is:"idle"`
@@ -109,6 +110,8 @@ func check(c *train.Config) error {
 		return errors.New("norm chooses the normalisation of networks of the list; that of a file has its own")
 	case s.file() == "" && s.Channels != "":
 		return errors.New("channels is for a network of a file: give init as well")
+	case s.file() == "" && s.Output != "":
+		return errors.New("output is for networks of ONNX files: give init as well")
 	case s.file() == "" && s.BatchNorm == "restore":
 		return errors.New("batch-norm restore is for a network of a file: give init as well")
 	case s.file() != "" && len(s.Onnx) > 0:

@@ -197,7 +197,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	s := &t.settings
 	t.bgr = s.Channels == "bgr" || s.Channels == "" && s.file() != "" && start.Info.BGR
 	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm,
-		NewHead: s.file() != "" && s.Head == "new", BGR: t.bgr, Restore: s.BatchNorm == "restore"}
+		NewHead: s.file() != "" && s.Head == "new", BGR: t.bgr, Restore: s.BatchNorm == "restore", Output: s.Output}
 	if t.predicts() {
 		o.Classes, o.Regression = len(t.Data.Targets), true
 	}

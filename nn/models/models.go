@@ -26,6 +26,8 @@ type Options struct {
 	BGR bool
 	// Restore puts batch normalisation back into a network of a file that had it folded away.
 	Restore bool
+	// Output is which output of a network of a file is wanted, by its name; "" for the usual one.
+	Output string
 }
 
 // An Entry is a network of the list.
@@ -55,6 +57,9 @@ type Entry struct {
 type FileInfo struct {
 	Outputs int      // 0 if that is not known
 	Notes   []string // on training it
+	// OutputsOf returns how many numbers an output has that the file calls so, 0 if that is not
+	// known; nil if there is no choice.
+	OutputsOf func(output string) (int, error)
 	// Properties are what the file says of itself, under the keys of a file of weights.
 	Properties map[string]string
 }
@@ -159,8 +164,8 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 		return nil, fmt.Errorf("%s: %d classes; there must be at least two", e.Name, o.Classes)
 	case e.File != nil && (o.Norm != "" && o.Norm != "batch"):
 		return nil, fmt.Errorf("%s: its normalisation is what the file has, not %q", e.Name, o.Norm)
-	case e.File == nil && (o.BGR || o.Restore):
-		return nil, fmt.Errorf("%s: exchanged channels and restored batch normalisation are for networks of files", e.Name)
+	case e.File == nil && (o.BGR || o.Restore || o.Output != ""):
+		return nil, fmt.Errorf("%s: exchanged channels, restored batch normalisation and a choice of outputs are for networks of files", e.Name)
 	case o.Norm != "" && o.Norm != "batch" && o.Norm != "group":
 		return nil, fmt.Errorf("%s: unknown normalisation %q; there are batch, group", e.Name, o.Norm)
 	}

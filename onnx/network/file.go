@@ -24,6 +24,11 @@ type File struct {
 	// Sigmoid, or "".
 	Closing string
 
+	// Output is the name of the output that is trained, and Chosen whether it was chosen for
+	// training, now or when the file was written, and is not the usual one.
+	Output string
+	Chosen bool
+
 	read       reading
 	output     string // name of what is trained
 	logits     string // before what closes the graph, which is trained or not
@@ -84,7 +89,8 @@ func Open(path string) (*File, error) {
 
 // A reading says what of a graph is trained.
 type reading struct {
-	closed bool // what closes the graph is trained through
+	output string // its name, "" for the usual one
+	closed bool   // what closes the graph is trained through
 }
 
 // Of looks a model's graph through.
@@ -100,7 +106,9 @@ func (r reading) of(m *onnx.Model) (*File, error) {
 	if err := f.findInputs(); err != nil {
 		return nil, err
 	}
-	f.findOutput()
+	if err := f.findOutput(); err != nil {
+		return nil, err
+	}
 	f.openEnd()
 	f.findTensors()
 	f.nodes = fused(m.Graph, f.tensors, f.own, f.output)
@@ -261,73 +269,6 @@ func makersOf(nodes []*onnx.Node) map[string]*onnx.Node {
 		}
 	}
 	return list
-}
-
-// findOutput chooses the output that is trained: the one called logits, or else the first of
-// floating point. Where a file has none but labels and a map of probabilities, as scikit-learn's
-// classifiers do, it is what the map is made of.
-func (f *File) findOutput() {
-	list := f.Graph.Outputs
-	f.output = list[0].Name
-	for _, v := range slices.Backward(list) {
-		if v.Other == "" && (v.DType.IsFloat() || v.DType == 0) {
-			f.output = v.Name
-		}
-	}
-	for _, v := range list {
-		if v.Other == "" && strings.EqualFold(v.Name, "logits") {
-			f.output = v.Name
-		}
-	}
-	for _, v := range list {
-		if n := makersOf(f.Graph.Nodes)[v.Name]; v.Other != "" && n != nil && n.Op == "ZipMap" && len(n.Inputs) == 1 && f.output == list[0].Name && !list[0].DType.IsFloat() {
-			f.output = n.Inputs[0]
-		}
-	}
-}
-
-// openEnd finds what closes the graph: a softmax, its logarithm in one node or two, or a sigmoid.
-// The output moves before it, unless it is trained through.
-func (f *File) openEnd() {
-	makers, log := makersOf(f.Graph.Nodes), false
-	f.logits = f.output
-	for name := f.output; ; {
-		n := makers[name]
-		if n == nil || len(n.Inputs) == 0 {
-			return
-		}
-		f.behind[name] = true
-		switch {
-		case n.Op == "Softmax" || !log && (n.Op == "LogSoftmax" || n.Op == "Sigmoid"):
-			f.Closing, f.logits = n.Op, n.Inputs[0]
-			if log {
-				f.Closing = "LogSoftmax"
-			}
-			if !f.read.closed {
-				f.output = f.logits
-			}
-			return
-		case n.Op == "Log" && !log:
-			log = true
-		case !slices.Contains([]string{"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.Op):
-			return
-		}
-		name = n.Inputs[0]
-	}
-}
-
-// throughEnd is the file with what closes its graph as a part of what is trained.
-func (f *File) throughEnd() (*File, error) {
-	if f.Closing == "" || f.read.closed {
-		return f, nil
-	}
-	r := f.read
-	r.closed = true
-	g, err := r.of(f.Model)
-	if err == nil {
-		g.Path = f.Path
-	}
-	return g, err
 }
 
 // countReaders counts the nodes that read each name. Those that only give a tensor another name make

@@ -32,6 +32,13 @@ func entry(path string) (models.Entry, error) {
 		info.Properties[p.Key] = p.Value
 	}
 	info.Outputs = f.Outputs()
+	info.OutputsOf = func(output string) (int, error) {
+		g, err := f.WithOutput(output)
+		if err != nil {
+			return 0, err
+		}
+		return g.Outputs(), nil
+	}
 	if f.Folded() {
 		info.Notes = append(info.Notes, "its convolutions have no batch normalisation, as where that was folded into them: train with a small learning rate, "+
 			"or put it back with --batch-norm restore")
@@ -49,6 +56,11 @@ func entry(path string) (models.Entry, error) {
 
 // build makes the network for as many outputs as are wanted.
 func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
+	f, err := f.WithOutput(o.Output)
+	if err != nil {
+		b.Fail("%v", err)
+		return nil
+	}
 	n, has := Options{Input: o.Input, BGR: o.BGR, Restore: o.Restore}, f.classes()
 	switch {
 	case o.NewHead:
@@ -59,7 +71,6 @@ func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
 		b.Fail("the file tells %d classes apart, not %d; 'head new' begins its last layer anew in training", has, o.Classes)
 	}
 	if o.Regression { // the numbers to predict are those that the file gives
-		var err error
 		if f, err = f.throughEnd(); err != nil {
 			b.Fail("%v", err)
 			return nil

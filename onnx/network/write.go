@@ -42,7 +42,7 @@ type writer struct {
 	*Network
 	values     map[string]*onnx.Tensor
 	tailShapes map[string]bool // tensors that are the shape of a Reshape behind a new head
-	outputs    map[string]bool
+	after      map[string]bool // what is computed of the outputs of heads
 }
 
 func (w *writer) model() *onnx.Model {
@@ -138,21 +138,20 @@ func (w *writer) valueOf(node *onnx.Node) *onnx.Tensor {
 	return &was
 }
 
-// behindHead reports whether a value is computed behind the new head, so that its size follows
-// the classes.
-func (w *writer) behindHead(name string) bool {
-	return w.behind[name] || w.isHead(w.makers[name]) || w.outputs[name]
-}
-
 func (w *writer) findTail() {
-	w.tailShapes, w.outputs = map[string]bool{}, map[string]bool{}
+	w.tailShapes, w.after = map[string]bool{}, map[string]bool{}
+	for _, h := range w.Heads {
+		w.after[h.Node.Outputs[0]] = true
+	}
 	for _, node := range w.Graph.Nodes {
+		if slices.ContainsFunc(node.Inputs, func(in string) bool { return in != "" && w.after[in] }) {
+			for _, out := range node.Outputs {
+				w.after[out] = true
+			}
+		}
 		if node.Op == "Reshape" && len(node.Inputs) > 1 && w.behind[node.Outputs[0]] {
 			w.tailShapes[node.Inputs[1]] = true
 		}
-	}
-	for _, v := range w.Graph.Outputs {
-		w.outputs[v.Name] = true
 	}
 }
 
@@ -166,7 +165,7 @@ func (w *writer) otherClasses(list []*onnx.Value) (out []*onnx.Value) {
 				c.Shape = append(c.Shape, onnx.Dim{Size: int64(d), Set: true})
 			}
 			v = &c
-		} else if w.behindHead(v.Name) {
+		} else if w.after[v.Name] { // its size follows the classes
 			c := *v
 			c.Shape = slices.Clone(v.Shape)
 			for i, d := range c.Shape {
