@@ -96,8 +96,8 @@ func TestRegisterFile(t *testing.T) {
 		{"a.mine", models.Options{Input: image, Classes: 3, NewHead: true, BGR: true}, "a.mine: new head true, bgr true, restore false"},
 		{"a.mine", models.Options{Input: []int{4}, Classes: 3}, "a.mine: input shape [4]; it must be height, width, channels"},
 		{"a.mine", models.Options{Input: image, Classes: 1}, "a.mine: 1 classes; there must be at least two"},
-		{"mlp", models.Options{Input: image, Classes: 3, BGR: true}, "mlp: exchanged channels and restored batch normalisation are for networks of files"},
-		{"mlp", models.Options{Input: image, Classes: 3, Restore: true}, "mlp: exchanged channels and restored batch normalisation are for networks of files"},
+		{"mlp", models.Options{Input: image, Classes: 3, BGR: true}, "mlp: exchanged channels, restored batch normalisation and a choice of outputs are for networks of files"},
+		{"mlp", models.Options{Input: image, Classes: 3, Restore: true}, "mlp: exchanged channels, restored batch normalisation and a choice of outputs are for networks of files"},
 		{"a.theirs", models.Options{Input: image, Classes: 3}, `unknown model "a.theirs"`},
 	} {
 		_, err := models.Build(tt.name, tt.o)
