@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/export"
+	"github.com/monge-ml/monge/onnx/network"
 )
 
 // InGraph says what an ONNX model has in its graph beside the network.
@@ -35,6 +37,16 @@ func ParseInGraph(list []string) (in InGraph, err error) {
 		}
 	}
 	return in, nil
+}
+
+// Wrapping is what the network of a file gets around it. Pixels that are used as they are need
+// nothing.
+func (in InGraph) Wrapping(n picture.Normalization) network.Wrapping {
+	w := network.Wrapping{Softmax: in.Softmax}
+	if in.Normalize && len(n.Mean) > 0 {
+		w.Mean, w.Std = n.Mean, n.Std
+	}
+	return w
 }
 
 // Keys of an ONNX model's metadata beside those of [Save].

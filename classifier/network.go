@@ -102,9 +102,9 @@ func (f *File) Digest() (string, error) {
 }
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's
-// parameters, and what it takes to use them as metadata properties. It is written whole or not at
-// all. Classifiers of other networks are an error.
-func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
+// parameters, what the graph is to have beside them, and what it takes to use them as metadata properties. It is
+// written whole or not at all. Classifiers of other networks are an error.
+func SaveNetwork(path string, c *Classifier, in InGraph, extra map[string]string) error {
 	n, ok := c.Net.Layer().(*network.Network)
 	if !ok {
 		return fmt.Errorf("%s: %s is no network of an ONNX file", path, c.Model)
@@ -113,7 +113,13 @@ func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	metadata, err := c.onnxMetadata(InGraph{})
+	w := in.Wrapping(c.Normalize)
+	output, err := n.Wrap(m, w)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	in.Normalize = w.Mean != nil
+	metadata, err := c.onnxMetadata(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -122,8 +128,8 @@ func SaveNetwork(path string, c *Classifier, extra map[string]string) error {
 	if c.BGR {
 		metadata[keyChannels] = "bgr"
 	}
-	if n.Chosen {
-		metadata[network.KeyOutput] = n.Output
+	if n.Chosen || output != n.Output {
+		metadata[network.KeyOutput] = output
 	}
 	m.Metadata = slices.DeleteFunc(m.Metadata, func(p onnx.Property) bool { return slices.Contains(ownKeys, p.Key) }) // of the file before
 	for k, v := range extra {

@@ -13,6 +13,8 @@ import (
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/internal/onnxtest"
 	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/onnx/array"
+	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -45,7 +47,7 @@ func TestSaveNetwork(t *testing.T) {
 	}
 	c.Classes, c.Normalize, c.BGR = []string{"a", "b", "c"}, norm, true
 	path := filepath.Join(t.TempDir(), "saved.onnx")
-	if err := classifier.SaveNetwork(path, c, map[string]string{"sha256": "1"}); err != nil {
+	if err := classifier.SaveNetwork(path, c, classifier.InGraph{}, map[string]string{"sha256": "1"}); err != nil {
 		t.Fatal(err)
 	}
 	m, err := onnx.Read(path)
@@ -64,7 +66,7 @@ func TestSaveNetwork(t *testing.T) {
 	if i := f.Info; !slices.Equal(i.Classes, c.Classes) || i.Normalize.String() != norm.String() || !i.BGR || !slices.Equal(i.Input, []int{6, 10, 3}) || f.Source != "the file says so" || f.Network() != path || f.Notes() != nil {
 		t.Errorf("%+v, %s", f, f.Source)
 	}
-	if err := classifier.SaveNetwork(path, fresh(t, "cnn", []int{16, 12, 3}, classes[:3]), nil); err == nil || !strings.Contains(err.Error(), path+": cnn is no network of an ONNX file") {
+	if err := classifier.SaveNetwork(path, fresh(t, "cnn", []int{16, 12, 3}, classes[:3]), classifier.InGraph{}, nil); err == nil || !strings.Contains(err.Error(), path+": cnn is no network of an ONNX file") {
 		t.Error(err)
 	}
 }
@@ -110,7 +112,7 @@ func TestNetworkBesideWeights(t *testing.T) {
 		"../model.onnx":   path + `: its network is in "../model.onnx", which is no file beside it`,
 		"/tmp/model.onnx": "which is no file beside it",
 	} {
-		if err := classifier.SaveNetwork(filepath.Join(dir, "model.onnx"), c, nil); err != nil {
+		if err := classifier.SaveNetwork(filepath.Join(dir, "model.onnx"), c, classifier.InGraph{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		info := *c
@@ -205,4 +207,88 @@ func TestNetworkWithoutHead(t *testing.T) {
 	if c := load(t, graph+"; Tanh"); len(c.Classes) != 3 {
 		t.Errorf("classes %q", c.Classes)
 	}
+}
+
+// A file gets normalisation and softmax around it, in its own layout and order of channels, and means
+// the same.
+func TestNetworkWrapped(t *testing.T) {
+	norm, err := picture.ParseNormalization("imagenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels := make([]float32, 6*10*3)
+	for i := range pixels {
+		pixels[i] = float32(i*i%11) / 11
+	}
+	for _, text := range []string{graph, "x:Nx6x10x3; Transpose{perm=0,3,1,2}; Conv(_, conv.weight:4x3x3x3, conv.bias:4); Relu; GlobalAveragePool; Flatten; Gemm(_, fc.weight:4x3, fc.bias:3)"} {
+		for _, channels := range []string{"rgb", "bgr"} {
+			c := load(t, text, func(m *onnx.Model) {
+				m.SetProperty("channels", channels)
+				last := m.Graph.Outputs[0].Name
+				m.Graph.Outputs = append(m.Graph.Outputs, &onnx.Value{Name: m.Graph.Nodes[1].Outputs[0], DType: onnx.Float}, &onnx.Value{Name: last, DType: onnx.Float})[1:]
+				m.SetProperty("output", last)
+			})
+			c.Normalize = norm
+			want, err := c.Predict(pixels)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "wrapped.onnx")
+			if err := classifier.SaveNetwork(path, c, classifier.InGraph{Normalize: true, Softmax: true}, nil); err != nil {
+				t.Fatal(err)
+			}
+			again, err := classifier.Load(path, classifier.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := again.Predict(pixels)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := onnx.Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			served := serve(t, m, pixels, text != graph, channels == "bgr")
+			for i, v := range want {
+				if math.Abs(float64(got[i]-v)) > 1e-5 || math.Abs(served[i]-float64(v)) > 1e-5 {
+					t.Errorf("%s: class %d has %g, read again %g, served %g", channels, i, v, got[i], served[i])
+				}
+			}
+			if kept, _ := m.Property("normalize_in_graph"); again.Normalize.String() != "none" || kept != norm.String() || len(again.Net.Params) != 4 {
+				t.Errorf("normalisation %v, in the graph %s, %d parameters", again.Normalize, kept, len(again.Net.Params))
+			}
+			if err := classifier.SaveNetwork(path, again, classifier.InGraph{Softmax: true}, nil); err == nil || !strings.Contains(err.Error(), "closes with a Softmax already") {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// serve returns the probabilities of a file for an image of 6 x 10 pixels.
+func serve(t *testing.T, m *onnx.Model, pixels []float32, last, bgr bool) []float64 {
+	t.Helper()
+	x, err := array.New(onnx.Float, 1, 3, 6, 10)
+	if last {
+		x, err = array.New(onnx.Float, 1, 6, 10, 3)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range pixels {
+		at, c := i/3, i%3
+		if bgr {
+			c = 2 - c
+		}
+		if last {
+			x.F[3*at+c] = float64(v)
+		} else {
+			x.F[60*c+at] = float64(v)
+		}
+	}
+	y, err := network.Run(m, []*array.Array{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y[len(y)-1].F
 }

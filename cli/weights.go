@@ -350,10 +350,12 @@ func (x *toONNX) convert(cmd *cobra.Command, in, out string) error {
 
 // convertNetwork writes the network of a file as one.
 func convertNetwork(cmd *cobra.Command, c *classifier.Classifier, out string, graph classifier.InGraph) error {
-	if graph != (classifier.InGraph{}) {
-		return usage("--onnx is for networks of the list; %s is written as it has its graph", c.Model)
+	if n, ok := c.Net.Layer().(*network.Network); ok {
+		if err := n.CanWrap(graph.Wrapping(c.Normalize)); err != nil {
+			return usage("--onnx: %v", err)
+		}
 	}
-	if err := classifier.SaveNetwork(out, c, nil); err != nil {
+	if err := classifier.SaveNetwork(out, c, graph, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote the network of %s to %s\n", c.Model, out)

@@ -139,7 +139,7 @@ func TestConvertToONNX(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}
 	}
-	if code, _, stderr := call("weights", "convert", out, filepath.Join(dir, "b.onnx"), "--onnx", "softmax"); code != exitUsage || !strings.Contains(stderr, "written as it has its graph") {
+	if code, _, stderr := call("weights", "convert", out, filepath.Join(dir, "b.onnx"), "--onnx", "softmax"); code != exitUsage || !strings.Contains(stderr, "--onnx: softmax: the graph closes with a Softmax already") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	if said := mustCall(t, "weights", "convert", filepath.Join(run, "model.onnx"), filepath.Join(dir, "b.onnx")); !strings.Contains(said, "wrote the network of") {

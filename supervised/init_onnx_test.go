@@ -646,6 +646,58 @@ func TestInitClosing(t *testing.T) {
 	}
 }
 
+// Normalisation and softmax are put into the graph where that is asked for, and weights beside it mean the
+// same.
+func TestInitInGraph(t *testing.T) {
+	wrapped := func(s *supervised.Settings) {
+		s.Onnx, s.Normalize = []string{"normalize", "softmax"}, "mean=.5:std=.25"
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := runIn(t, dir, from(fileOf(t, folded), wrapped), 0); err != nil {
+		t.Fatal(err)
+	}
+	graph := filepath.Join(dir, supervised.NetworkFile)
+	a, b := predicted(t, graph), predicted(t, filepath.Join(dir, supervised.WeightsFile))
+	near(t, "the weights", b, a, 0)
+	m, err := onnx.Read(graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := array.New(onnx.Float, 3, 1, 8, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range pattern(len(x.F)) {
+		x.F[i] = float64(v)
+	}
+	y, err := network.Run(m, []*array.Array{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range y[0].F {
+		if math.Abs(v-float64(a[i])) > 1e-5 {
+			t.Errorf("output %d is %g, here %g", i, v, a[i])
+		}
+	}
+	if _, err := train.New(from(fileOf(t, folded+"; Sigmoid"), wrapped)); err == nil || !strings.Contains(err.Error(), "onnx: softmax: the graph closes with a Sigmoid already") {
+		t.Error(err)
+	}
+}
+
+// predicted are the probabilities of a few images.
+func predicted(t *testing.T, path string) []float32 {
+	t.Helper()
+	c, err := classifier.Load(path, classifier.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Predict(pattern(3 * c.Net.InputLen()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // Dropout is of training alone, and draws the same numbers in both passes of a step.
 func TestInitDropout(t *testing.T) {
 	_, task := taskOf(t, from(fileOf(t, strings.Replace(folded, "@.25", "@.5", 1))))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/weights"
 )
@@ -53,10 +54,18 @@ func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier,
 		c.Model = graph
 	}
 	// the weights first, which nothing can keep from being written
-	if err := classifier.Save(filepath.Join(dir, weights), c, extra); err != nil {
+	in, _, err := t.settings.inGraph()
+	if err != nil {
 		return err
 	}
-	return classifier.SaveNetwork(filepath.Join(dir, graph), c, extra)
+	beside := *c
+	if in.Normalize { // the graph does it
+		beside.Normalize = picture.Normalization{}
+	}
+	if err := classifier.Save(filepath.Join(dir, weights), &beside, extra); err != nil {
+		return err
+	}
+	return classifier.SaveNetwork(filepath.Join(dir, graph), c, in, extra)
 }
 
 // same reports whether two names are of one file.

@@ -101,7 +101,7 @@ func TestONNXSettings(t *testing.T) {
 			s.Data, s.Val, s.Onnx = "csv:"+table+"?target=price", 1, []string{"softmax"}
 		}),
 		"onnx: normalize is for networks of images": text,
-		"onnx is for networks of the list":          brief(func(s *supervised.Settings) { s.Init, s.Onnx = "a.onnx", []string{"softmax"} }),
+		"onnx none is for networks of the list":     brief(func(s *supervised.Settings) { s.Init, s.Onnx = "a.onnx", []string{"none"} }),
 	} {
 		if _, err := train.New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)

@@ -114,8 +114,8 @@ func check(c *train.Config) error {
 		return errors.New("output is for networks of ONNX files: give init as well")
 	case s.file() == "" && s.BatchNorm == "restore":
 		return errors.New("batch-norm restore is for a network of a file: give init as well")
-	case s.file() != "" && len(s.Onnx) > 0:
-		return errors.New("onnx is for networks of the list; that of a file is written as its file has it")
+	case s.file() != "" && slices.Equal(s.Onnx, []string{"none"}):
+		return errors.New("onnx none is for networks of the list; the weights of a file's need its graph beside them")
 	default:
 		_, _, err := s.inGraph()
 		return err

@@ -208,6 +208,13 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		if err := n.CheckSize(); err != nil {
 			return fmt.Errorf("%s: %s could not be written: %w", s.Init, NetworkFile, err)
 		}
+		in, _, err := s.inGraph()
+		if err == nil {
+			err = n.CanWrap(in.Wrapping(t.Normalize))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: onnx: %w", s.Init, err)
+		}
 	}
 	if s.BatchNorm == "frozen" {
 		if t.Net.BatchNorms() == 0 {

@@ -1,0 +1,138 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/monge-ml/monge/onnx"
+)
+
+// A Wrapping is what a file gets around its network, for programs that have neither.
+type Wrapping struct {
+	// Mean and Std normalise pixels by channel, in the order red, green, blue; the graph then takes
+	// pixels as they are before. Nil is nothing.
+	Mean, Std []float32
+	// Softmax makes probabilities of the output that is trained.
+	Softmax bool
+}
+
+// CanWrap returns why a network can't have something around it, nil if it can.
+func (f *File) CanWrap(w Wrapping) error {
+	switch {
+	case w.Mean != nil && f.Images == nil:
+		return errors.New("normalize is for networks of images")
+	case w.Mean != nil && len(w.Mean) != 1 && f.Images.channels != 0 && len(w.Mean) != f.Images.channels:
+		return fmt.Errorf("normalize: %d means for %d channels", len(w.Mean), f.Images.channels)
+	case w.Softmax && f.Closing != "":
+		return fmt.Errorf("softmax: the graph closes with a %s already", f.Closing)
+	case w.Softmax && !slices.Contains(floatOutputs(f.Graph), f.Output):
+		return fmt.Errorf("softmax: %s is no output of the graph", onnx.Show(f.Output))
+	}
+	return nil
+}
+
+// Wrap puts something around the network of a model that [Network.Export] has made, and returns the
+// name that the output then has.
+func (n *Network) Wrap(m *onnx.Model, w Wrapping) (output string, err error) {
+	if err := n.CanWrap(w); err != nil {
+		return "", err
+	}
+	if w.Mean != nil {
+		if err := n.normalizeInput(m.Graph, w.Mean, w.Std); err != nil {
+			return "", err
+		}
+	}
+	if w.Softmax {
+		return n.softmaxOutput(m.Graph), nil
+	}
+	return n.Output, nil
+}
+
+// normalizeInput begins a graph with the normalisation of its images.
+func (n *Network) normalizeInput(g *onnx.Graph, mean, std []float32) error {
+	input := n.Images.name
+	if n.options.BGR {
+		mean, std = reversed(mean), reversed(std)
+	}
+	dims := []int{1, len(mean), 1, 1}
+	if n.Images.last {
+		dims = []int{1, 1, 1, len(mean)}
+	}
+	dtype := onnx.Float
+	for _, v := range g.Inputs {
+		if v.Name == input {
+			dtype = v.DType
+		}
+	}
+	var nodes []*onnx.Node
+	last := input
+	for _, s := range []struct {
+		op, name string
+		values   []float32
+	}{{"Sub", "mean", mean}, {"Div", "std", std}} {
+		t := &onnx.Tensor{DType: dtype, Dims: dims}
+		if err := t.SetFloats(s.values); err != nil {
+			return err
+		}
+		constant, out := unusedName(g, input+"."+s.name), unusedName(g, input+"."+s.op)
+		nodes = append(nodes, &onnx.Node{Op: "Constant", Name: constant, Outputs: []string{constant}, Attrs: []*onnx.Attr{onnx.TensorAttr("value", t)}},
+			&onnx.Node{Op: s.op, Name: out, Inputs: []string{last, constant}, Outputs: []string{out}})
+		last = out
+	}
+	for i, node := range g.Nodes {
+		if slices.Contains(node.Inputs, input) {
+			c := *node
+			c.Inputs = slices.Clone(node.Inputs)
+			for k, in := range c.Inputs {
+				if in == input {
+					c.Inputs[k] = last
+				}
+			}
+			g.Nodes[i] = &c
+		}
+	}
+	g.Nodes = append(nodes, g.Nodes...)
+	return nil
+}
+
+func reversed(list []float32) []float32 {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
+
+// softmaxOutput puts the softmax of the output that is trained in its place, and returns its name.
+func (n *Network) softmaxOutput(g *onnx.Graph) string {
+	name := unusedName(g, "probabilities")
+	g.Nodes = append(g.Nodes, &onnx.Node{Op: "Softmax", Name: name, Inputs: []string{n.Output}, Outputs: []string{name}, Attrs: []*onnx.Attr{onnx.IntAttr("axis", 1)}})
+	g.Outputs = slices.Clone(g.Outputs)
+	for i, v := range g.Outputs {
+		if v.Name == n.Output {
+			c := *v
+			c.Name = name
+			g.Outputs[i] = &c
+		}
+	}
+	return name
+}
+
+// unusedName is a name that nothing in a graph has.
+func unusedName(g *onnx.Graph, name string) string {
+	used := map[string]bool{}
+	for _, v := range append(slices.Clone(g.Inputs), g.Outputs...) {
+		used[v.Name] = true
+	}
+	for _, t := range g.Initializers {
+		used[t.Name] = true
+	}
+	for _, node := range g.Nodes {
+		for _, out := range node.Outputs {
+			used[out] = true
+		}
+	}
+	for used[name] {
+		name += "_"
+	}
+	return name
+}
