@@ -204,3 +204,13 @@ func predicted(t *testing.T, path string) []float32 {
 	}
 	return p
 }
+
+// Of a file that closes with a Sigmoid it is said what becomes of it.
+func TestInitSigmoidNote(t *testing.T) {
+	for end, want := range map[string]bool{"; Sigmoid": true, "; Softmax": false} {
+		r, _ := taskOf(t, from(fileOf(t, folded+end)))
+		if notes := strings.Join(r.Notes(), "\n"); strings.Contains(notes, "it closes with a Sigmoid") != want {
+			t.Errorf("%s: notes %q", end, notes)
+		}
+	}
+}

@@ -37,6 +37,35 @@ func (s *Settings) start() (*classifier.File, error) {
 	return f, nil
 }
 
+// checkNetwork returns why the network of a file could not be written, nil if it can.
+func (t *Task) checkNetwork() error {
+	n, ok := t.Net.Layer().(*network.Network)
+	if !ok {
+		return nil
+	}
+	if err := n.CheckSize(); err != nil {
+		return fmt.Errorf("%s could not be written: %w", NetworkFile, err)
+	}
+	in, _, err := t.settings.inGraph()
+	if err == nil {
+		err = n.CanWrap(in.Wrapping(t.Normalize))
+	}
+	if err != nil {
+		return fmt.Errorf("onnx: %w", err)
+	}
+	return nil
+}
+
+// closingNotes says what becomes of a closing Sigmoid.
+func (t *Task) closingNotes() []string {
+	n, ok := t.Net.Layer().(*network.Network)
+	if !ok || n.Closing != "Sigmoid" || t.predicts() {
+		return nil
+	}
+	return []string{"it closes with a Sigmoid, as networks do that give each class a probability of its own; here one class of several is told, " +
+		"so that the largest number counts, and they don't add up to 1"}
+}
+
 // The networks that a run leaves beside its weights, as ONNX.
 const (
 	NetworkFile     = "model.onnx"

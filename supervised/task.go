@@ -17,7 +17,6 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/onnx/export"
-	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -204,17 +203,8 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	if t.Net, err = models.Build(s.network(), o); err != nil {
 		return err
 	}
-	if n, ok := t.Net.Layer().(*network.Network); ok {
-		if err := n.CheckSize(); err != nil {
-			return fmt.Errorf("%s: %s could not be written: %w", s.Init, NetworkFile, err)
-		}
-		in, _, err := s.inGraph()
-		if err == nil {
-			err = n.CanWrap(in.Wrapping(t.Normalize))
-		}
-		if err != nil {
-			return fmt.Errorf("%s: onnx: %w", s.Init, err)
-		}
+	if err := t.checkNetwork(); err != nil {
+		return fmt.Errorf("%s: %w", s.Init, err)
 	}
 	if s.BatchNorm == "frozen" {
 		if t.Net.BatchNorms() == 0 {
@@ -234,11 +224,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 			return fmt.Errorf("%s: it was trained on columns %s, the data have %s: bring them into that order", start.Path, strings.Join(was, ", "), strings.Join(now, ", "))
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
-		t.fitted = append(t.fitted, start.Notes()...)
-		if n, ok := t.Net.Layer().(*network.Network); ok && n.Closing == "Sigmoid" && !t.predicts() {
-			t.fitted = append(t.fitted, "it closes with a Sigmoid, as networks do that give each class a probability of its own; here one class of several is told, "+
-				"so that the largest number counts, and they don't add up to 1")
-		}
+		t.fitted = append(append(t.fitted, start.Notes()...), t.closingNotes()...)
 		if e, _ := models.Find(s.network()); e.File != nil && s.BatchNorm != "restore" {
 			t.fitted = append(t.fitted, e.File.Notes...)
 		}

@@ -80,20 +80,26 @@ func (n *Network) normalizeInput(g *onnx.Graph, mean, std []float32) error {
 			&onnx.Node{Op: s.op, Name: out, Inputs: []string{last, constant}, Outputs: []string{out}})
 		last = out
 	}
-	for i, node := range g.Nodes {
-		if slices.Contains(node.Inputs, input) {
-			c := *node
-			c.Inputs = slices.Clone(node.Inputs)
-			for k, in := range c.Inputs {
-				if in == input {
-					c.Inputs[k] = last
-				}
-			}
-			g.Nodes[i] = &c
-		}
-	}
+	readInstead(g, input, last)
 	g.Nodes = append(nodes, g.Nodes...)
 	return nil
+}
+
+// readInstead has the nodes of a graph that read a name read another.
+func readInstead(g *onnx.Graph, name, other string) {
+	for i, node := range g.Nodes {
+		if !slices.Contains(node.Inputs, name) {
+			continue
+		}
+		c := *node
+		c.Inputs = slices.Clone(node.Inputs)
+		for k, in := range c.Inputs {
+			if in == name {
+				c.Inputs[k] = other
+			}
+		}
+		g.Nodes[i] = &c
+	}
 }
 
 func reversed(list []float32) []float32 {
