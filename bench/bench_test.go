@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -190,70 +191,88 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// PyTorch's side prints what ours reads, for every workload's model.
-func TestPyTorchScript(t *testing.T) {
-	if err := FindPyTorch(DefaultPython); err != nil {
+// testPython is a Python with PyTorch for tests, which MONGE_TEST_PYTORCH may name.
+func testPython(t *testing.T) Python {
+	python, err := ParsePython(cmp.Or(os.Getenv("MONGE_TEST_PYTORCH"), DefaultPython))
+	if err == nil {
+		_, err = FindPyTorch(context.Background(), python)
+	}
+	if err != nil {
 		t.Skip(err)
 	}
-	for _, w := range Workloads {
-		if w.Method == "sgd" || w.Model == "resnet18" || slices.Contains(large, w.Model) || slices.Contains(exported, w.Model) {
+	return python
+}
+
+// PyTorch's side answers what ours reads, for every workload of a small model.
+func TestPyTorchScript(t *testing.T) {
+	s, err := testPython(t).start(context.Background(), 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	all, _ := Workloads(nil, true)
+	for _, w := range all {
+		if w.Model == "resnet18" || w.seconds() > roundSeconds || slices.Contains(exported, w.Model) {
 			continue
 		}
-		r, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, w.what(), w.Model, "2", w.Method, "1")
-		if err != nil || len(r.Times) != 1 || !(r.Times[0] > 0) || r.PeakRSSBytes == 0 {
-			t.Errorf("%s: %+v, %v", w.Model, r, err)
+		w.Batch = 2
+		for _, way := range []Way{{Precision: Float32}, {Precision: BFloat16, ChannelsLast: true}} {
+			r, err := s.ask(request{What: whatTimes, Workload: w, Way: way}, 0)
+			if err != nil || len(r.Times) != 1 || !(r.Times[0] > 0) || r.PeakRSSBytes == 0 {
+				t.Errorf("%v, %v: %+v, %v", w, way, r, err)
+			}
 		}
 	}
-	r, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, "layers", "resnet20", "2", "-", "1")
+	r, err := s.ask(request{What: whatLayers, Workload: Workload{Model: "resnet20", Batch: 2}, Repeats: 1}, 0)
 	if err != nil || len(r.Layers) != 20 {
 		t.Errorf("%d layers, %v", len(r.Layers), err)
 	}
-	if _, err := pytorchOnce(context.Background(), DefaultPython, variant{}, 1, "step", "vgg", "2", "sgd", "1"); err == nil || !strings.Contains(err.Error(), "vgg") {
+	_, err = s.ask(request{What: whatTimes, Workload: Workload{Model: "vgg", Batch: 2, Method: "sgd"}, Way: Way{Precision: Float32}}, 0)
+	if err == nil || !strings.Contains(err.Error(), "vgg") {
 		t.Errorf("an unknown model: %v", err)
 	}
 }
 
-// The two sides have the same number of parameters.
+// The two sides have the same number of parameters, and take as many operations forward, where
+// PyTorch can count them.
 func TestSameModels(t *testing.T) {
-	if err := FindPyTorch(DefaultPython); err != nil {
-		t.Skip(err)
-	}
-	script := strings.Replace(pytorchScript, "\nmain()\n", "\nprint(json.dumps({n: sum(p.numel() for p in build(n)[0].parameters()) for n in sys.argv[1:]}))\n", 1)
-	args := []string{"-"}
-	for _, w := range Workloads {
-		if !slices.Contains(exported, w.Model) {
-			args = append(args, w.Model)
+	python := testPython(t)
+	const count = `
+def count(name):
+    model, x, loss = example(*build(name), 1, False)
+    try:
+        from torch.utils.flop_counter import FlopCounterMode
+    except ImportError:
+        return [sum(p.numel() for p in model.parameters()), 0]
+    with FlopCounterMode(display=False) as counter:
+        loss()
+    return [sum(p.numel() for p in model.parameters()), counter.get_total_flops()]
+
+print(json.dumps({n: count(n) for n in sys.argv[1:]}))
+`
+	words := append(slices.Clone(python[1:]), "-c", strings.Replace(pytorchScript, "\nmain()\n", count, 1))
+	for _, name := range VersusModels() {
+		if !slices.Contains(exported, name) && name != "gemm1024" {
+			words = append(words, name)
 		}
 	}
-	cmd := exec.Command(DefaultPython, args...)
-	cmd.Stdin, cmd.Stderr = strings.NewReader(script), os.Stderr
+	cmd := exec.Command(python[0], words...)
+	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var torch map[string]int
+	var torch map[string][2]int
 	if err := json.Unmarshal(out, &torch); err != nil {
 		t.Fatal(err)
 	}
 	for name, n := range torch {
-		size, err := parameters(name)
+		b, err := newMinibatch(Workload{Model: name, Batch: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if size != n {
-			t.Errorf("%s has %d parameters here and %d in PyTorch", name, size, n)
+		if size, flops := len(b.theta), b.flops; size != n[0] || n[1] > 0 && math.Abs(float64(flops-n[1])) > 1e-4*float64(flops) {
+			t.Errorf("%s has %d parameters and %d operations here, %d in PyTorch", name, size, flops, n)
 		}
 	}
-}
-
-func parameters(name string) (int, error) {
-	if c, ok := clips[name]; ok {
-		m, err := clip.New(c)
-		return m.Size(), err
-	}
-	m, _, err := build(Workload{Model: name})
-	if err != nil {
-		return 0, err
-	}
-	return m.Size(), nil
 }

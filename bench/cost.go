@@ -58,12 +58,23 @@ func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(
 	// Linux counts what a process's parent had at the most as its own, so these come first.
 	for i, m := range methods {
 		w.Method = m
-		if _, table.Costs[i].PeakRSSBytes, err = oursOnce(ctx, self, w, threads, "1"); err != nil {
+		if table.Costs[i].PeakRSSBytes, err = memory(ctx, self, w, threads); err != nil {
 			return nil, err
 		}
 		progress(i+1, all, m+" memory")
 	}
 	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(methods)+done, all, method) })
+}
+
+// memory is what a process needs that takes steps of a workload and does nothing else.
+func memory(ctx context.Context, self string, w Workload, threads int) (int64, error) {
+	side, err := startOurs(ctx, self, threads)
+	if err != nil {
+		return 0, err
+	}
+	defer side.close()
+	r, err := side.ask(request{What: whatTimes, Workload: w, Way: Way{Precision: Float32}}, 0)
+	return r.PeakRSSBytes, err
 }
 
 // time fills in the times. The methods step the same parameters with the same base

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/monge-ml/monge/sam"
@@ -90,7 +89,8 @@ func Layers(ctx context.Context, w Workload, repeats int) (*LayerTable, error) {
 // besidePyTorch fills in PyTorch's times of the convolutions and linear layers, which
 // both models have in the same order.
 func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
-	if !hasModel(t.Model) || FindPyTorch(DefaultPython) != nil {
+	python := Python{DefaultPython}
+	if _, err := FindPyTorch(ctx, python); err != nil || !hasModel(t.Model) {
 		return nil
 	}
 	var ours []*Layer
@@ -99,7 +99,12 @@ func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
 			ours = append(ours, &t.Layers[i])
 		}
 	}
-	r, err := pytorchOnce(ctx, DefaultPython, variant{Name: "channels_last", args: []string{"channels_last"}}, t.Threads, "layers", t.Model, strconv.Itoa(t.Batch), "-", strconv.Itoa(repeats))
+	side, err := python.start(ctx, t.Threads, "")
+	if err != nil {
+		return err
+	}
+	defer side.close()
+	r, err := side.ask(request{What: whatLayers, Workload: Workload{Model: t.Model, Batch: t.Batch}, Repeats: repeats}, 0)
 	if err != nil {
 		return err
 	}
@@ -116,12 +121,7 @@ func (t *LayerTable) besidePyTorch(ctx context.Context, repeats int) error {
 
 // hasModel reports whether pytorch.py has the model, of layers that can run alone.
 func hasModel(model string) bool {
-	for _, w := range Workloads {
-		if w.Model == model && !slices.Contains(large, model) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(VersusModels(), model) && !slices.Contains([]string{"gemm1024", "clip-vit-base-patch32", "bert-base"}, model)
 }
 
 // sortShortcuts moves each block's shortcut behind the block's convolutions.

@@ -1,19 +1,21 @@
-"""One measurement in PyTorch, for `monge bench versus-pytorch`: the steps' times and the peak memory as JSON.
+"""PyTorch's side of `monge bench versus-pytorch` and `monge bench layers`.
 
-    python3 pytorch.py step MODEL BATCH METHOD THREADS REPEATS [channels_last]
-    python3 pytorch.py eval MODEL BATCH - THREADS REPEATS [channels_last]
-    python3 pytorch.py layers MODEL BATCH - THREADS REPEATS [channels_last]
-    python3 pytorch.py gemm N - - THREADS REPEATS
-    python3 pytorch.py export MODEL BATCH - THREADS REPEATS FILE.onnx
+    python3 -c "$(cat pytorch.py)" THREADS               answers requests, a line of JSON each, until its input ends
+    python3 -c "$(cat pytorch.py)" THREADS export MODEL  writes an ONNX file to its output
 
-Methods are sgd, sam and m-sam. The models are written here with torch.nn alone, as torchvision, the CIFAR ResNets
-of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021), CLIP (Radford et al. 2021) and BERT (Devlin
-et al. 2019) define them.
+A request is what bench/side.go says. Methods are sgd, sam, m-sam and eval. The models are written here with torch.nn alone, as
+torchvision, the CIFAR ResNets of He et al. (2016), the vision transformers of Dosovitskiy et al. (2021), CLIP (Radford et
+al. 2021) and BERT (Devlin et al. 2019) define them.
 """
 import contextlib
+import ctypes
+import gc
+import glob
 import io
 import json
 import math
+import os
+import re
 import resource
 import sys
 import time
@@ -53,15 +55,42 @@ class Basic(nn.Module):
         return F.relu(y, inplace=True)
 
 
+class Bottleneck(nn.Module):
+    """A block of ResNet-50; the stride is the 3x3 convolution's, as in torchvision."""
+
+    def __init__(self, inp, planes, stride, _):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inp, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = nn.Conv2d(planes, 4 * planes, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * planes)
+        self.shortcut = None
+        if stride != 1 or inp != 4 * planes:
+            self.shortcut = nn.Sequential(nn.Conv2d(inp, 4 * planes, 1, stride, bias=False), nn.BatchNorm2d(4 * planes))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
+        y = self.bn3(self.conv3(y))
+        y += x if self.shortcut is None else self.shortcut(x)
+        return F.relu(y, inplace=True)
+
+
 class ResNet(nn.Module):
-    def __init__(self, widths, blocks, option_a):
+    def __init__(self, widths, blocks, option_a=False, imagenet=False, block=Basic):
         super().__init__()
         layers, inp = [], widths[0]
-        self.stem = nn.Sequential(nn.Conv2d(3, inp, 3, 1, 1, bias=False), nn.BatchNorm2d(inp), nn.ReLU(inplace=True))
+        stem = [nn.Conv2d(3, inp, 7, 2, 3, bias=False)] if imagenet else [nn.Conv2d(3, inp, 3, 1, 1, bias=False)]
+        stem += [nn.BatchNorm2d(inp), nn.ReLU(inplace=True)]
+        if imagenet:
+            stem.append(nn.MaxPool2d(3, 2, 1))
+        self.stem = nn.Sequential(*stem)
         for i, (w, n) in enumerate(zip(widths, blocks)):
             for j in range(n):
-                layers.append(Basic(inp, w, 2 if i and not j else 1, option_a))
-                inp = w
+                layers.append(block(inp, w, 2 if i and not j else 1, option_a))
+                inp = 4 * w if block is Bottleneck else w
         self.layers = nn.Sequential(*layers)
         self.fc = nn.Linear(inp, 10)
 
@@ -177,34 +206,41 @@ class Lite(nn.Module):
 def published(name):
     """A network of torchvision, without dropout, which would make the steps differ."""
     from torchvision import models
-    model = getattr(models, {"resnet18-imagenet": "resnet18"}.get(name, name))()
+    model = getattr(models, name)()
     for m in model.modules():
         if isinstance(m, nn.Dropout) or type(m).__name__ == "StochasticDepth":
             m.p = 0.
     return model
 
 
-def export(model, shape, path):
+def export(name, file):
     """Writes the network with its batch normalisation, which exporters fold away otherwise."""
+    model, shape = build(name)
     options = {"dynamo": False} if int(torch.__version__.split(".")[0]) >= 2 else {}
     for m in model.modules():
         if isinstance(m, nn.BatchNorm2d):
             m.momentum = 0.
-    torch.onnx.export(model.train(), torch.randn(2, *shape), path, opset_version=16, input_names=["input"], output_names=["logits"],
+    written = io.BytesIO()
+    torch.onnx.export(model.train(), torch.randn(2, *shape), written, opset_version=16, input_names=["input"], output_names=["logits"],
                       dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}}, do_constant_folding=False,
                       training=torch.onnx.TrainingMode.TRAINING, **options)
+    file.write(written.getvalue())
 
 
 def build(name):
     """The model and the shape of one input."""
     if name == "efficientnet_lite0":
         return Lite(), (3, 224, 224)
-    if name in ("mobilenet_v3_small", "efficientnet_b0", "resnet18-imagenet"):
+    if name in ("mobilenet_v3_small", "efficientnet_b0"):
         return published(name), (3, 224, 224)
     if name == "resnet18":
-        return ResNet((64, 128, 256, 512), (2, 2, 2, 2), False), (3, 32, 32)
+        return ResNet((64, 128, 256, 512), (2, 2, 2, 2)), (3, 32, 32)
+    if name == "resnet18-imagenet":
+        return ResNet((64, 128, 256, 512), (2, 2, 2, 2), imagenet=True), (3, 224, 224)
+    if name == "resnet50-imagenet":
+        return ResNet((64, 128, 256, 512), (3, 4, 6, 3), imagenet=True, block=Bottleneck), (3, 224, 224)
     if name == "resnet20":
-        return ResNet((16, 32, 64), (3, 3, 3), True), (3, 32, 32)
+        return ResNet((16, 32, 64), (3, 3, 3), option_a=True), (3, 32, 32)
     if name == "vit-tiny":
         return ViT(32, 4, 6, 192, 3), (3, 32, 32)
     if name == "vit-b32":
@@ -215,14 +251,14 @@ def build(name):
         return BERT(), (128,)
     if name in ("mlp", "mlp-512"):
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)), (784,)
-    sys.exit(f"unknown model {name!r}")
+    raise ValueError(f"unknown model {name!r}")
 
 
 class Step:
     """A training step: one gradient for sgd, two for sam and m-sam, with SGD and momentum as the base."""
 
-    def __init__(self, loss, model, method):
-        self.loss, self.method = loss, method
+    def __init__(self, loss, model, method, fixed):
+        self.loss, self.method, self.fixed = loss, method, fixed
         self.params = list(model.parameters())
         self.opt = torch.optim.SGD(self.params, lr=.01, momentum=.9, foreach=True)
         self.norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -232,6 +268,8 @@ class Step:
         self.loss().backward()
 
     def statistics(self, move):
+        if self.fixed:  # another momentum would be compiled anew, and statistics that move twice take the same time
+            return
         for m in self.norms:
             m.momentum = .1 if move else 0.
 
@@ -292,44 +330,127 @@ def layers(model, x, repeats):
     return out
 
 
-def main():
-    what, name, batch, method, threads, repeats = sys.argv[1:7]
-    torch.set_num_threads(int(threads))
+def maps():
+    """What the process has mapped, "" where the system does not say."""
+    try:
+        return open("/proc/self/maps").read()
+    except OSError:
+        return ""
+
+
+def about():
+    """What runs here: versions, and the library of jemalloc if there is one."""
+    torch.randn(8, 8) @ torch.randn(8, 8)  # which loads the BLAS
+    show, found, blas = torch.__config__.show(), [], ""
+    openblas = re.search(r"\S*/lib\S*openblas\S*|\S*/openblas\S*/libblas\S*", maps())
+    if torch.backends.mkl.is_available():
+        version = re.search(r"Math Kernel Library Version ([\d.]+)", show)
+        blas = "MKL " + version[1] if version else "MKL"
+    elif openblas:
+        blas = "OpenBLAS"
+        with contextlib.suppress(OSError, AttributeError, IndexError):
+            config = ctypes.CDLL(openblas[0]).openblas_get_config
+            config.restype = ctypes.c_char_p
+            blas += " " + config().decode().split()[1]
+    for name, pattern in [("oneDNN ", r"(?:MKL-DNN|oneDNN) v([\d.]+)"), ("capability ", r"CPU capability usage: (\S+)")]:
+        version = re.search(pattern, show)
+        if version:
+            found.append(name + version[1])
+    jemalloc = sorted(glob.glob("/usr/lib/*/libjemalloc.so.2") + glob.glob("/usr/lib*/libjemalloc.so.2"))
+    return {"torch": torch.__version__, "blas": blas, "libraries": found, "jemalloc": jemalloc[0] if jemalloc else ""}
+
+
+def product(n, bfloat16):
+    a, b = torch.randn(2, n, n).to(torch.bfloat16 if bfloat16 else torch.float32)
+    c = torch.empty_like(a)
+    return lambda: torch.mm(a, b, out=c)
+
+
+def example(model, shape, n, channels_last):
+    """The model in a memory format, n inputs, and what computes their loss."""
+    x = torch.randn(n, *shape)
+    if channels_last and len(shape) == 3:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    if isinstance(model, CLIP):
+        x, labels = (x, torch.randint(1, 49408, (n, 77))), torch.arange(n)
+        return model, x, lambda: model.loss(x, labels)
+    if isinstance(model, BERT):
+        x = torch.randint(1, 30522, (n, 128))
+    labels = torch.arange(n) % (2 if isinstance(model, BERT) else 10)
+    return model, x, lambda: F.cross_entropy(model(x), labels)
+
+
+def prepare(r):
+    """What does one step, evaluation or product of a request."""
     torch.manual_seed(0)
-    result = {"torch": torch.__version__}
-    if what == "gemm":
-        a, b = torch.randn(int(name), int(name)), torch.randn(int(name), int(name))
-        c = torch.empty(int(name), int(name))
-        result["times"] = times(lambda: torch.mm(a, b, out=c), int(repeats))
-    else:
-        model, shape = build(name)
-        n = int(batch)
-        x = torch.randn(n, *shape)
-        if what == "export":
-            with contextlib.redirect_stdout(io.StringIO()):
-                export(model, shape, sys.argv[7])
-            print(json.dumps(result))
-            return
-        if "channels_last" in sys.argv[7:] and len(shape) == 3:
-            model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-        if isinstance(model, CLIP):
-            pairs, labels = (x, torch.randint(1, 49408, (n, 77))), torch.arange(n)
-            loss = lambda: model.loss(pairs, labels)
-        else:
-            if isinstance(model, BERT):
-                x = torch.randint(1, 30522, (n, 128))
-            labels = torch.arange(n) % (2 if isinstance(model, BERT) else 10)
-            loss = lambda: F.cross_entropy(model(x), labels)
-        if what == "layers":
-            result["layers"] = layers(model, x, int(repeats))
-        elif what == "eval":
-            model.eval()
-            with torch.inference_mode():
-                result["times"] = times(lambda: model(x), int(repeats))
-        else:
-            result["times"] = times(Step(loss, model, method), int(repeats))
-    result["peak_rss_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps(result))
+    bfloat16 = r["precision"] == "bfloat16"
+    if r["method"] == "product":
+        return product(r["batch"], bfloat16)
+    model, x, call = example(*build(r["model"]), r["batch"], r.get("channels_last"))
+    if r["method"] == "eval":
+        model.eval()
+        call = lambda: model(x)
+    if r.get("compile"):
+        if not hasattr(torch, "compile"):
+            raise RuntimeError(f"PyTorch {torch.__version__} has no torch.compile")
+        call = torch.compile(call)
+
+    def forward():
+        with torch.autocast("cpu", torch.bfloat16) if bfloat16 else contextlib.nullcontext():
+            return call()
+
+    if r["method"] == "eval":
+        return torch.inference_mode()(forward)
+    return Step(forward, model, r["method"], fixed=r.get("compile"))
+
+
+def lasting(step, seconds):
+    """The times of steps until some seconds are over, of one at least."""
+    out = []
+    while not out or sum(out) < seconds:
+        out += times(step, 1, 0)
+    return out
+
+
+class Side:
+    """Answers requests; those for more of the same go on with the same model."""
+
+    def __init__(self):
+        self.key = self.step = None
+
+    def answer(self, r):
+        if r["what"] == "about":
+            return about()
+        if r["what"] == "layers":
+            model, x, _ = example(*build(r["model"]), r["batch"], True)
+            return {"layers": layers(model, x, r["repeats"])}
+        seconds = r.pop("seconds")
+        if r != self.key:
+            self.key = self.step = None
+            gc.collect()
+            if r.get("jemalloc") and maps() and "jemalloc" not in maps():
+                raise RuntimeError("LD_PRELOAD did not reach Python, or not its library")
+            self.step = prepare(r)
+            lasting(self.step, min(seconds, 1))  # a warm-up
+            self.key = r
+        return {"times": lasting(self.step, seconds), "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+
+
+def main():
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever else prints must not come between the answers
+    torch.set_num_threads(int(sys.argv[1]))
+    if sys.argv[2:3] == ["export"]:
+        export(sys.argv[3], out)
+        return
+    side = Side()
+    for line in sys.stdin:
+        try:
+            answer = side.answer(json.loads(line))
+        except Exception as e:
+            answer = {"error": (str(e).strip() or type(e).__name__).splitlines()[0]}
+        out.write(json.dumps(answer).encode() + b"\n")
+        out.flush()
 
 
 main()

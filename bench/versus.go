@@ -1,291 +1,241 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
-
-//go:embed pytorch.py
-var pytorchScript string
-
-// DefaultPython is the interpreter that Debian's python3-torch serves.
-const DefaultPython = "/usr/bin/python3"
-
-// A Workload is a training step to compare, or with method "eval" the logits of a
-// minibatch without gradients.
-type Workload struct {
-	Model      string `json:"model"`
-	Batch      int    `json:"batch"`
-	Method     string `json:"method"`
-	Microbatch int    `json:"microbatch,omitempty"`  // pairs at a time, of a CLIP model; 0 means all
-	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
-	// Size is the side of the images of a file's network whose size is open; 0 means 224.
-	Size int `json:"size,omitempty"`
-}
-
-// methodEval is the method of a workload that does not train.
-const methodEval = "eval"
-
-// Workloads are what a comparison runs.
-var Workloads = []Workload{
-	{Model: "resnet18", Batch: 32, Method: "m-sam"}, {Model: "resnet18", Batch: 32, Method: "sgd"},
-	{Model: "resnet20", Batch: 128, Method: "m-sam"}, {Model: "resnet20", Batch: 128, Method: "sgd"},
-	{Model: "mlp-512", Batch: 128, Method: "m-sam"}, {Model: "mlp-512", Batch: 128, Method: "sgd"},
-	{Model: "vit-tiny", Batch: 128, Method: "m-sam"}, {Model: "vit-tiny", Batch: 128, Method: "sgd"},
-	{Model: "clip-vit-base-patch32", Batch: 16, Method: "m-sam"}, {Model: "clip-vit-base-patch32", Batch: 16, Method: "sgd"},
-	{Model: "bert-base", Batch: 16, Method: "m-sam"}, {Model: "bert-base", Batch: 16, Method: "sgd"},
-	{Model: "resnet18", Batch: 128, Method: methodEval}, {Model: "resnet20", Batch: 128, Method: methodEval},
-	{Model: "mobilenet_v3_small", Batch: 16, Method: "m-sam"},
-	{Model: "efficientnet_b0", Batch: 16, Method: "m-sam"},
-	{Model: "efficientnet_lite0", Batch: 16, Method: "m-sam"},
-	{Model: "resnet18-imagenet", Batch: 16, Method: "m-sam"},
-}
-
-// exported are the models of a comparison that PyTorch has and writes as an ONNX file, with its
-// batch normalisation kept, which is what is run here.
-var exported = []string{"mobilenet_v3_small", "efficientnet_b0", "efficientnet_lite0", "resnet18-imagenet"}
-
-// large are the models whose steps take seconds.
-var large = []string{"clip-vit-base-patch32", "bert-base"}
-
-// A variant is a way to run PyTorch.
-type variant struct {
-	Name string
-	args []string
-	env  []string
-}
-
-// variants returns the ways to run PyTorch that are worth trying on this machine.
-func variants() []variant {
-	v := []variant{{Name: "plain"}, {Name: "channels_last", args: []string{"channels_last"}}}
-	if lib := jemalloc(); lib != "" {
-		v = append(v, variant{Name: "channels_last + jemalloc", args: []string{"channels_last"}, env: []string{"LD_PRELOAD=" + lib}})
-	}
-	return v
-}
-
-func jemalloc() string {
-	found, _ := filepath.Glob("/usr/lib/*/libjemalloc.so.2")
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0]
-}
 
 // Side is one side's measurements of a workload.
 type Side struct {
-	Name         string    `json:"name"`
+	Name string `json:"name"`
+	Way
 	MedianS      float64   `json:"median_s"` // of the rounds' medians
 	Rounds       []float64 `json:"rounds"`   // a round's median step
 	PeakRSSBytes int64     `json:"peak_rss_bytes"`
+	GFLOPS       float64   `json:"gflops,omitempty"` // of products
 }
 
-func (s *Side) add(times []float64, rss int64) {
-	s.Rounds = append(s.Rounds, median(times))
-	s.MedianS = median(s.Rounds)
-	s.PeakRSSBytes = max(s.PeakRSSBytes, rss)
-}
-
-// Comparison is a workload on both sides; Ratio is the best of PyTorch's medians over
-// ours.
+// A Comparison is a workload on both sides: ours in each of our precisions, and the best way of
+// PyTorch in each of its.
 type Comparison struct {
 	Workload
-	Ours    Side    `json:"ours"`
-	PyTorch []Side  `json:"pytorch"`
-	Best    string  `json:"best"` // of PyTorch's variants
+	Ours    []*Side  `json:"ours"`
+	PyTorch []*Side  `json:"pytorch"` // float32 comes first
+	Ratios  []Ratio  `json:"ratios"`
+	Tried   []Trial  `json:"tried"` // of PyTorch's ways, on a step of SGD if it is one of training
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// A Ratio is PyTorch's median over ours.
+type Ratio struct {
+	Ours    string  `json:"ours"` // precisions
+	PyTorch string  `json:"pytorch"`
 	Ratio   float64 `json:"ratio"`
 }
 
 // Versus is the outcome of [VersusPyTorch].
 type Versus struct {
-	CPU     string       `json:"cpu"`
-	Torch   string       `json:"torch"`
+	CPU string `json:"cpu"`
+	Torch
 	Rounds  int          `json:"rounds"`
 	Results []Comparison `json:"results"`
 	Machine
 }
 
-// FindPyTorch returns an error that says what is missing if PyTorch can't be run at its
-// best.
-func FindPyTorch(python string) error {
-	out, err := exec.Command(python, "-c", "import torch; torch.randn(8, 8) @ torch.randn(8, 8); print(open('/proc/self/maps').read())").CombinedOutput()
+// VersusOptions are what a comparison is told.
+type VersusOptions struct {
+	Python    Python
+	Workloads []Workload
+	Rounds    int
+	Threads   int
+	Search    time.Duration // at the most for PyTorch's best ways of a workload, but for the plainest
+	Progress  func(percent int, what string)
+}
+
+// precisions are those that ours computes in.
+var precisions = []string{Float32}
+
+// roundSeconds is for how long a round takes steps, of which one may take longer.
+const roundSeconds = 2
+
+// versus is a comparison at work.
+type versus struct {
+	VersusOptions
+	result    *Versus
+	self, dir string
+	done, all float64 // seconds
+}
+
+// VersusPyTorch runs every workload on both sides, each in a process of its own that takes steps in
+// turn with the others, rounds times: ours, and the ways that [search] has found to be PyTorch's
+// best. Progress is told what is done, and about how much that is of all.
+func VersusPyTorch(ctx context.Context, o VersusOptions) (*Versus, error) {
+	torch, err := FindPyTorch(ctx, o.Python)
 	if err != nil {
-		return fmt.Errorf("%s can't import torch (on Debian: apt-get install python3-torch libopenblas0-pthread): %v %s", python, err, lastLine(out))
+		return nil, err
 	}
-	if !bytes.Contains(out, []byte("openblas")) && !bytes.Contains(out, []byte("mkl")) {
-		return errors.New("PyTorch runs on a slow reference BLAS, which would make the comparison unfair (on Debian: apt-get install libopenblas0-pthread)")
+	v := &versus{VersusOptions: o, result: &Versus{CPU: cpuName(), Torch: torch, Rounds: o.Rounds, Machine: ThisMachine()}}
+	v.result.Threads = o.Threads
+	if v.dir, err = os.MkdirTemp("", "monge-versus"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(v.dir)
+	if v.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	for _, w := range o.Workloads {
+		v.all += v.searching(w) + 3*float64(o.Rounds+1)*w.seconds()
+	}
+	found := map[Workload]*search{} // by what was tried
+	for _, w := range o.Workloads {
+		c, err := v.compare(ctx, w, found)
+		if err != nil {
+			return v.result, err
+		}
+		v.result.Results = append(v.result.Results, *c)
+	}
+	return v.result, nil
+}
+
+// searching is about how long a search takes.
+func (v *versus) searching(w Workload) float64 { return min(v.Search.Seconds(), 30+5*w.seconds()) }
+
+// tell says that some seconds' worth of work is done.
+func (v *versus) tell(seconds float64, what string) {
+	v.done += seconds
+	if v.Progress != nil {
+		v.Progress(int(100*v.done/v.all), what)
+	}
+}
+
+// torch starts a process of PyTorch.
+func (v *versus) torch(ctx context.Context, jemalloc bool) (*side, error) {
+	preload := ""
+	if jemalloc {
+		preload = v.result.jemalloc
+	}
+	return v.Python.start(ctx, v.Threads, preload)
+}
+
+// searched is a search that is done once for workloads that it tries the same steps of.
+func (v *versus) searched(ctx context.Context, w Workload, found map[Workload]*search) (s *search, err error) {
+	key := tried(w)
+	if s = found[key]; s == nil {
+		s, err = v.search(ctx, key)
+		found[key] = s
+	}
+	v.tell(v.searching(w), w.Model+": PyTorch's best ways found")
+	return s, err
+}
+
+// contender is one side of a workload.
+type contender struct {
+	*side
+	request
+	result *Side
+}
+
+// compare finds PyTorch's best ways of a workload and measures them and ours.
+func (v *versus) compare(ctx context.Context, w Workload, found map[Workload]*search) (*Comparison, error) {
+	ours := w
+	if slices.Contains(exported, w.Model) {
+		ours.Model = filepath.Join(v.dir, w.Model+".onnx")
+		if err := v.Python.export(ctx, v.Threads, w.Model, ours.Model); err != nil {
+			return nil, err
+		}
+	}
+	s, err := v.searched(ctx, w, found)
+	if err != nil {
+		return nil, err
+	}
+	c := &Comparison{Workload: w, Tried: s.Tried, Notes: s.Notes}
+	all, err := v.contenders(ctx, c, ours, s.bests())
+	defer func() {
+		for _, one := range all {
+			one.side.close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.rounds(w, all); err != nil {
+		return nil, err
+	}
+	c.compare()
+	return c, nil
+}
+
+// contenders starts the sides of a comparison: ours, whose model may be a file, and PyTorch's.
+func (v *versus) contenders(ctx context.Context, c *Comparison, ours Workload, bests []*Trial) (all []contender, err error) {
+	for _, p := range precisions {
+		way := Way{Precision: p}
+		side, err := startOurs(ctx, v.self, v.Threads)
+		if err != nil {
+			return all, err
+		}
+		result := &Side{Name: "monge", Way: way}
+		c.Ours = append(c.Ours, result)
+		all = append(all, contender{side, request{What: whatTimes, Workload: ours, Way: way}, result})
+	}
+	for _, best := range bests {
+		side, err := v.torch(ctx, best.Jemalloc)
+		if err != nil {
+			return all, err
+		}
+		result := &Side{Name: best.Name, Way: best.Way}
+		c.PyTorch = append(c.PyTorch, result)
+		all = append(all, contender{side, request{What: whatTimes, Workload: c.Workload, Way: best.Way}, result})
+	}
+	return all, nil
+}
+
+// startOurs starts a process of this program that answers requests.
+func startOurs(ctx context.Context, self string, threads int) (*side, error) {
+	return startSide(ctx, []string{self, "bench", "versus-pytorch", "--serve", "--threads", strconv.Itoa(threads)}, nil)
+}
+
+// rounds measures the sides of a workload in turn.
+func (v *versus) rounds(w Workload, all []contender) error {
+	for round := range v.Rounds {
+		for _, one := range all {
+			one.request.Seconds = roundSeconds
+			r, err := one.side.ask(one.request, 0)
+			if err != nil {
+				return fmt.Errorf("%s by %s: %w", w.Model, one.result.Name, err)
+			}
+			one.result.add(r)
+			steps := 1.
+			if round == 0 { // with a warm-up
+				steps = 2
+			}
+			v.tell(steps*w.seconds()*3/float64(len(all)), fmt.Sprintf("%s: %s, %s", w.Model, one.result.Name, one.result.Precision))
+		}
 	}
 	return nil
 }
 
-// VersusPyTorch runs every workload in turn on both sides, rounds times, each time in a
-// fresh process, PyTorch in every variant, as an interpreter of Python has it. Progress is told
-// of each measurement when it is done.
-func VersusPyTorch(ctx context.Context, python string, workloads []Workload, rounds, threads int, progress func(done, all int, what string)) (*Versus, error) {
-	if err := FindPyTorch(python); err != nil {
-		return nil, err
+func (s *Side) add(r reply) {
+	s.Rounds = append(s.Rounds, median(r.Times))
+	s.MedianS = median(s.Rounds)
+	s.PeakRSSBytes = max(s.PeakRSSBytes, r.PeakRSSBytes)
+}
+
+// compare fills in what follows from the medians.
+func (c *Comparison) compare() {
+	for _, s := range slices.Concat(c.Ours, c.PyTorch) {
+		s.GFLOPS = c.FLOPs() / s.MedianS / 1e9
 	}
-	dir, err := os.MkdirTemp("", "monge-versus")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	v := &Versus{CPU: cpuName(), Rounds: rounds, Machine: ThisMachine()}
-	v.Threads = threads
-	ways := variants()
-	done, all := 0, len(workloads)*rounds*(len(ways)+1)
-	tell := func(what string) {
-		done++
-		if progress != nil {
-			progress(done, all, what)
+	for _, ours := range c.Ours {
+		for _, p := range c.PyTorch {
+			c.Ratios = append(c.Ratios, Ratio{ours.Precision, p.Precision, p.MedianS / ours.MedianS})
 		}
 	}
-	for _, w := range workloads {
-		c := Comparison{Workload: w, Ours: Side{Name: "monge"}}
-		for _, way := range ways {
-			c.PyTorch = append(c.PyTorch, Side{Name: way.Name})
-		}
-		mine := w
-		if slices.Contains(exported, w.Model) {
-			mine.Model = filepath.Join(dir, w.Model+".onnx")
-			if _, err := pytorchOnce(ctx, python, variant{args: []string{mine.Model}}, threads, "export", w.Model, "2", "-", "1"); err != nil {
-				return v, fmt.Errorf("%s as an ONNX file (torchvision, and from PyTorch 2 on onnx, are needed beside torch): %w", w.Model, err)
-			}
-		}
-		for range rounds {
-			times, rss, err := oursOnce(ctx, self, mine, threads, repeatsFor(w))
-			if err != nil {
-				return v, err
-			}
-			c.Ours.add(times, rss)
-			tell(w.Model + " monge")
-			for i, way := range ways {
-				out, err := pytorchOnce(ctx, python, way, threads, w.what(), w.Model, strconv.Itoa(w.Batch), w.Method, repeatsFor(w))
-				if err != nil {
-					return v, err
-				}
-				v.Torch = out.Torch
-				c.PyTorch[i].add(out.Times, out.PeakRSSBytes)
-				tell(w.Model + " PyTorch " + way.Name)
-			}
-		}
-		best := slices.MinFunc(c.PyTorch, func(a, b Side) int { return compare(a.MedianS, b.MedianS) })
-		c.Best, c.Ratio = best.Name, best.MedianS/c.Ours.MedianS
-		v.Results = append(v.Results, c)
-	}
-	return v, nil
-}
-
-func compare(a, b float64) int {
-	if a < b {
-		return -1
-	}
-	return 1
-}
-
-// what is what pytorch.py calls the workload's kind.
-func (w Workload) what() string {
-	if w.Method == methodEval {
-		return "eval"
-	}
-	return "step"
-}
-
-// repeatsFor is how many steps a round times: a second's worth or so.
-func repeatsFor(w Workload) string {
-	switch {
-	case strings.HasPrefix(w.Model, "mlp"):
-		return "50"
-	case w.Method == methodEval:
-		return "5"
-	case slices.Contains(large, w.Model):
-		return "1"
-	}
-	return "3"
-}
-
-func oursOnce(ctx context.Context, self string, w Workload, threads int, repeats string) ([]float64, int64, error) {
-	args := []string{"bench", w.what(), "--json", "--model", w.Model, "--batch", strconv.Itoa(w.Batch),
-		"--threads", strconv.Itoa(threads), "--repeats", repeats, "--winograd=" + strconv.FormatBool(!w.Direct)}
-	if w.Method != methodEval {
-		args = append(args, "--method", w.Method, "--microbatch", strconv.Itoa(w.Microbatch))
-	}
-	out, err := output(exec.CommandContext(ctx, self, args...))
-	if err != nil {
-		return nil, 0, err
-	}
-	var r struct {
-		PeakRSSBytes int64 `json:"peak_rss_bytes"`
-		Times
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		return nil, 0, fmt.Errorf("monge bench %s: %w", w.what(), err)
-	}
-	return []float64{r.MedianS}, r.PeakRSSBytes, nil
-}
-
-// pytorchResult is what pytorch.py prints.
-type pytorchResult struct {
-	Torch        string
-	Times        []float64
-	PeakRSSBytes int64 `json:"peak_rss_bytes"`
-	Layers       []struct {
-		Name      string
-		ForwardS  float64 `json:"forward_s"`
-		BackwardS float64 `json:"backward_s"`
-	}
-}
-
-// pytorchOnce runs the script once. PyTorch gets its best: variables that choose a
-// slower BLAS are removed.
-func pytorchOnce(ctx context.Context, python string, way variant, threads int, what, model, batch, method, repeats string) (r pytorchResult, err error) {
-	args := append([]string{"-", what, model, batch, method, strconv.Itoa(threads), repeats}, way.args...)
-	cmd := exec.CommandContext(ctx, python, args...)
-	cmd.Stdin = strings.NewReader(pytorchScript)
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "OPENBLAS_CORETYPE=") && !strings.HasPrefix(e, "OPENBLAS_L2_SIZE=") {
-			cmd.Env = append(cmd.Env, e)
-		}
-	}
-	cmd.Env = append(cmd.Env, way.env...)
-	out, err := output(cmd)
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		return r, fmt.Errorf("pytorch.py: %w", err)
-	}
-	return r, nil
-}
-
-// output runs a command and returns its standard output; errors carry the last line of
-// the other.
-func output(cmd *exec.Cmd) ([]byte, error) {
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, lastLine(stderr.Bytes()))
-	}
-	return stdout.Bytes(), nil
-}
-
-func lastLine(b []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return lines[len(lines)-1]
 }
 
 // cpuName is the processor's name as Linux tells it.

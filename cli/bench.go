@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -313,102 +312,6 @@ beside it where PyTorch is there.`,
 	b.add(cmd, 5)
 	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
-}
-
-// versusModels are the models of versus-pytorch.
-var versusModels = func() (names []string) {
-	for _, w := range bench.Workloads {
-		if !slices.Contains(names, w.Model) {
-			names = append(names, w.Model)
-		}
-	}
-	return names
-}()
-
-func newBenchVersus() *cobra.Command {
-	var b benchFlags
-	var only []string
-	var python string
-	cmd := &cobra.Command{
-		Use:   "versus-pytorch",
-		Short: "Training steps and evaluation beside PyTorch's on the same processors, in turn",
-		Long: `Run training steps, and evaluation without gradients, here and in PyTorch 1.13 or
-later, in turn, each time in a fresh process, and compare medians. PyTorch runs plain,
-with channels_last, and with channels_last and jemalloc preloaded (libjemalloc2); the
-ratio is to its best. Networks for images of 224 pixels are torchvision's: PyTorch writes them as
-ONNX files, with batch normalisation, and those are run here.
-On Debian: apt-get install python3-torch python3-torchvision libopenblas0-pthread libjemalloc2`,
-		Example: "  monge bench versus-pytorch\n  monge bench versus-pytorch --only resnet20 --repeats 3",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if b.threads == 0 {
-				b.threads = bench.ThisMachine().Threads
-			}
-			if err := b.begin(); err != nil {
-				return err
-			}
-			for _, m := range only {
-				if !slices.Contains(versusModels, m) {
-					return usage("--only: unknown model %q; there are %s", m, strings.Join(versusModels, ", "))
-				}
-			}
-			var workloads []bench.Workload
-			for _, w := range bench.Workloads {
-				w.Direct = !b.winograd
-				if len(only) == 0 || slices.Contains(only, w.Model) {
-					workloads = append(workloads, w)
-				}
-			}
-			var line *bar
-			v, err := bench.VersusPyTorch(cmd.Context(), python, workloads, b.repeats, b.threads, func(done, all int, what string) {
-				if line == nil {
-					line = newBar(cmd.ErrOrStderr(), "versus-pytorch", all, b.asJSON)
-				}
-				line.note(what)
-				line.set(done)
-			})
-			if line != nil {
-				line.close()
-			}
-			if err != nil {
-				return err
-			}
-			return b.print(cmd, v, func(w io.Writer) { printVersus(w, v) })
-		},
-	}
-	cmd.Flags().StringVar(&python, "python", bench.DefaultPython, "python3 that has PyTorch, and torchvision and onnx for networks that are exported")
-	cmd.Flags().StringSliceVar(&only, "only", nil, "models to compare: "+strings.Join(versusModels, ", ")+" (default all)")
-	b.add(cmd, 5)
-	complete(cmd, "only", versusModels...)
-	cmd.Flags().Lookup("repeats").Usage = "rounds to take the median of"
-	return cmd
-}
-
-func printVersus(w io.Writer, v *bench.Versus) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "workload\tmonge ms\tspread\tPyTorch ms\tspread\tvariant\tratio\tmemory MB\tPyTorch's")
-	for _, c := range v.Results {
-		for _, p := range c.PyTorch {
-			ratio := fmt.Sprintf("%.2fx", p.MedianS/c.Ours.MedianS)
-			if p.Name == c.Best {
-				ratio += " *"
-			}
-			fmt.Fprintf(t, "%s, batch %d, %s\t%.2f\t%s\t%.2f\t%s\t%s\t%s\t%.0f\t%.0f\n", c.Model, c.Batch, c.Method,
-				1e3*c.Ours.MedianS, spread(c.Ours), 1e3*p.MedianS, spread(p), p.Name, ratio,
-				float64(c.Ours.PeakRSSBytes)/1e6, float64(p.PeakRSSBytes)/1e6)
-		}
-	}
-	t.Flush()
-	fmt.Fprintf(w, "\nMedians of %d rounds, run in turn; the ratio to PyTorch's best is marked.\n%s; level %s, %d threads; PyTorch %s\n", v.Rounds, v.CPU, v.Level, v.Threads, v.Torch)
-}
-
-// spread is the range of a side's rounds.
-func spread(s bench.Side) string {
-	lo, hi := s.Rounds[0], s.Rounds[0]
-	for _, r := range s.Rounds {
-		lo, hi = min(lo, r), max(hi, r)
-	}
-	return fmt.Sprintf("%.2f-%.2f", 1e3*lo, 1e3*hi)
 }
 
 func printLayers(w io.Writer, table *bench.LayerTable) {

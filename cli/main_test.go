@@ -96,6 +96,7 @@ func TestUsageErrors(t *testing.T) {
 		{"compare --ascent-budget 0", "ascent budget is 0"},
 		{"compare --seeds 0", "0 seeds"},
 		{"bench versus-pytorch --only resnet20,vgg", `unknown model "vgg"; there are resnet18, resnet20, mlp-512`},
+		{"bench versus-pytorch --python '", "--python: the command ' ends within a quote"},
 		{"bench step --model clip-vit", `unknown model "clip-vit"; there are mlp,`},
 		{"bench step --model mlp --microbatch 2", "only the CLIP models"},
 		{"bench cost --model mlp --batch 0", "batch is 0"},
