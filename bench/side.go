@@ -56,6 +56,7 @@ type reply struct {
 
 // side is a process that answers requests.
 type side struct {
+	ctx    context.Context // that ends the process
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *json.Decoder
@@ -65,7 +66,7 @@ type side struct {
 
 // startSide starts a command; its environment is this process's if nil.
 func startSide(ctx context.Context, command, env []string) (*side, error) {
-	s := &side{cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
+	s := &side{ctx: ctx, cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
 	s.cmd.Env, s.cmd.Stderr = env, &s.stderr
 	s.cmd.WaitDelay = time.Second // compilers that it started may hold its output open
 	in, err := s.cmd.StdinPipe()
@@ -94,6 +95,9 @@ func (s *side) ask(r request, limit time.Duration) (reply, error) {
 	failed := json.NewEncoder(s.in).Encode(r)
 	if err := s.out.Decode(&answer); err != nil {
 		ended := s.close()
+		if s.ctx.Err() != nil {
+			return answer, s.ctx.Err()
+		}
 		if limit > 0 && time.Since(begin) >= limit {
 			return answer, errLate
 		}

@@ -54,7 +54,7 @@ type VersusOptions struct {
 	Workloads []Workload
 	Rounds    int
 	Threads   int
-	Search    time.Duration // at the most for PyTorch's best ways of a workload, but for the plainest
+	Search    time.Duration // at the most for PyTorch's ways to run a workload that are not plain
 	Progress  func(percent int, what string)
 }
 
@@ -127,11 +127,13 @@ func (v *versus) torch(ctx context.Context, jemalloc bool) (*side, error) {
 func (v *versus) searched(ctx context.Context, w Workload, found map[Workload]*search) (s *search, err error) {
 	key := tried(w)
 	if s = found[key]; s == nil {
-		s, err = v.search(ctx, key)
+		if s, err = v.search(ctx, key); err != nil {
+			return nil, err
+		}
 		found[key] = s
 	}
 	v.tell(v.searching(w), w.Model+": PyTorch's best ways found")
-	return s, err
+	return s, nil
 }
 
 // contender is one side of a workload.

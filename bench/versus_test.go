@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -191,6 +192,11 @@ func TestVersusTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.ask(request{What: whatTimes}, time.Millisecond); err != errLate || !s.ended {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := VersusPyTorch(ctx, VersusOptions{Python: Python{os.Args[0]}, Workloads: mainWorkloads, Rounds: 1, Threads: 1}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -77,7 +77,7 @@ func tried(w Workload) Workload {
 
 // search tries ways on a workload. An error is one of the plainest alone.
 func (v *versus) search(ctx context.Context, w Workload) (*search, error) {
-	s := &search{v: v, work: w, until: time.Now().Add(v.Search), best: map[string]*Trial{}, sides: map[bool]*side{}}
+	s := &search{v: v, work: w, best: map[string]*Trial{}, sides: map[bool]*side{}}
 	defer func() {
 		for _, side := range s.sides {
 			side.close()
@@ -89,6 +89,7 @@ func (v *versus) search(ctx context.Context, w Workload) (*search, error) {
 	if err := s.try(ctx, Way{Precision: BFloat16}); err != nil {
 		s.note(Way{Precision: BFloat16}, err)
 	}
+	s.until = time.Now().Add(v.Search)
 	for _, c := range changes {
 		if !c.works(w, v.result.Torch) {
 			continue
@@ -156,7 +157,7 @@ func (s *search) try(ctx context.Context, way Way) error {
 		return err
 	}
 	if s.limit == 0 { // of the plainest
-		s.limit = startTime + 2*time.Since(begin)
+		s.limit = spareTime + tooSlow*time.Since(begin)
 	}
 	t := Trial{way.Name(), way, median(r.Times)}
 	s.Tried = append(s.Tried, t)
@@ -168,13 +169,19 @@ func (s *search) try(ctx context.Context, way Way) error {
 
 const (
 	compileTime = 30 * time.Second // that a compiler gets in any case
-	startTime   = 20 * time.Second // in which a slow machine loads PyTorch
+	spareTime   = 5 * time.Second  // beside the multiple of the plainest that others get
 )
 
 // side returns a process with or without jemalloc, which goes from trial to trial.
-func (s *search) side(ctx context.Context, jemalloc bool) (_ *side, err error) {
-	if p := s.sides[jemalloc]; p == nil || p.ended {
-		s.sides[jemalloc], err = s.v.torch(ctx, jemalloc)
+func (s *search) side(ctx context.Context, jemalloc bool) (*side, error) {
+	if p := s.sides[jemalloc]; p != nil && !p.ended {
+		return p, nil
 	}
-	return s.sides[jemalloc], err
+	p, err := s.v.torch(ctx, jemalloc)
+	if err != nil {
+		return nil, err
+	}
+	s.sides[jemalloc] = p
+	_, err = p.ask(request{What: whatAbout}, 0) // once PyTorch is loaded, trials take as long as they take
+	return p, err
 }

@@ -51,7 +51,7 @@ On Debian: apt-get install python3-torch python3-torchvision libopenblas0-pthrea
 	f.StringVar(&b.python, "python", bench.DefaultPython, "command of a python3 that has PyTorch, and torchvision and onnx for networks that are exported")
 	f.StringSliceVar(&b.only, "only", nil, "models to compare, in all that there is of them: "+strings.Join(bench.VersusModels(), ", "))
 	f.BoolVar(&b.all, "all", false, "all that there is: SGD's steps, evaluation and exported networks as well")
-	f.DurationVar(&b.search, "search", 90*time.Second, "longest time to look for PyTorch's best way to run a network")
+	f.DurationVar(&b.search, "search", 90*time.Second, "longest time to try how PyTorch runs a network faster than plain")
 	f.BoolVar(&b.serve, "serve", false, "answer requests, as the process of a comparison that runs here")
 	f.MarkHidden("serve")
 	b.add(cmd, 5)
@@ -109,6 +109,7 @@ func printVersus(w io.Writer, v *bench.Versus) {
 			for _, p := range c.PyTorch {
 				fmt.Fprintf(t, "\t%s\t%s\t%.2fx", sideCells(p), p.Way, p.MedianS/ours.MedianS)
 			}
+			fmt.Fprint(t, strings.Repeat("\t-", 5*(2-len(c.PyTorch))))
 			fmt.Fprintln(t)
 		}
 	}
@@ -119,7 +120,7 @@ func printVersus(w io.Writer, v *bench.Versus) {
 		}
 	}
 	printNotes(w, v)
-	fmt.Fprintf(w, "\nMedians of %d rounds, taken in turn; PyTorch in its best way in each precision.\n%s; level %s, %d threads; PyTorch %s (%s)\n",
+	fmt.Fprintf(w, "\nMedians; rounds, in which all took steps in turn: %d. PyTorch in its best way in each precision.\n%s; level %s, %d threads; PyTorch %s (%s)\n",
 		v.Rounds, v.CPU, v.Level, v.Threads, v.Version, strings.Join(append([]string{v.BLAS}, v.Libraries...), ", "))
 }
 
