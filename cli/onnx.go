@@ -113,6 +113,7 @@ type graphInfo struct {
 	Heads       []headInfo        `json:"heads,omitempty"` // where several are added up
 	Closing     string            `json:"closing,omitempty"`
 	Folded      bool              `json:"batch_norm_folded"`
+	Training    bool              `json:"training_mode"` // it was exported so
 	Unsupported []string          `json:"unsupported"`
 	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
 
@@ -170,7 +171,7 @@ func (i *graphInfo) describe(f *network.File) {
 		i.Parameters = append(i.Parameters, tensorInfo{Name: t.Name, DType: weightsType(t.DType), Shape: append([]int{}, t.Dims...)})
 		i.Elements += t.Len()
 	}
-	i.Output, i.Closing, i.Folded = f.Output, f.Closing, f.Folded()
+	i.Output, i.Closing, i.Folded, i.Training = f.Output, f.Closing, f.Folded(), f.Training()
 	for _, h := range f.Heads {
 		i.Heads = append(i.Heads, headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes})
 	}
@@ -205,6 +206,9 @@ func (i *graphInfo) print(w io.Writer) {
 	}
 	if i.Folded {
 		fmt.Fprintln(w, "batch normalisation: none; where it was folded into the convolutions, --batch-norm restore puts it back")
+	}
+	if i.Training {
+		fmt.Fprintln(w, "exported in training mode: a runtime normalises by the minibatch that it serves, or drops out; what is written here does not")
 	}
 	for _, k := range slices.Sorted(maps.Keys(i.Metadata)) {
 		fmt.Fprintf(w, "metadata %s: %.200s\n", printable(k), printable(i.Metadata[k]))

@@ -61,7 +61,7 @@ func (w *writer) model() *onnx.Model {
 	}
 	for _, node := range w.Graph.Nodes {
 		if v := w.valueOf(node); v == nil {
-			g.Nodes = append(g.Nodes, w.serving(w.resized(node)))
+			g.Nodes = append(g.Nodes, w.resized(node))
 		} else if node.Op == "Constant" {
 			c := *node
 			c.Attrs = []*onnx.Attr{onnx.TensorAttr("value", v)}
@@ -70,6 +70,7 @@ func (w *writer) model() *onnx.Model {
 			g.Initializers = append(g.Initializers, v)
 		}
 	}
+	serve(&g, int(m.Opset()))
 	if w.resize(&g) {
 		g.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v *onnx.Value) bool { return w.tensors[v.Name] == nil }) // of the size before
 	}
@@ -105,22 +106,6 @@ func (w *writer) resize(g *onnx.Graph) bool {
 		}
 	}
 	return true
-}
-
-// serving returns a node that was exported for training as one that computes what the network
-// does when it is used.
-func (w *writer) serving(node *onnx.Node) *onnx.Node {
-	c := *node
-	switch {
-	case node.Op == "BatchNormalization" && node.Int("training_mode", 0) != 0 && w.states[node.Outputs[0]] != nil:
-		c.Attrs = slices.DeleteFunc(slices.Clone(node.Attrs), func(a *onnx.Attr) bool { return a.Name == "training_mode" })
-		c.Outputs = node.Outputs[:1]
-	case node.Op == "Dropout" && len(node.Inputs) > 2:
-		c.Inputs = node.Inputs[:2]
-	default:
-		return node
-	}
-	return &c
 }
 
 // valueOf returns what a node's only result becomes, if the node only names a tensor: what was
