@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -91,14 +89,11 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f.Source = sourceOwn
-		if m := f.Info.Model; models.IsFile(m) { // the graph lies beside it
-			if !filepath.IsLocal(m) {
-				return nil, fmt.Errorf("%s: its network is in %q, which is no file beside it", path, m)
-			}
-			f.Info.Model = filepath.Join(filepath.Dir(path), m)
-			if _, err := os.Stat(f.Info.Model); errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("%s: its network is in %s, which is not there: copy it beside the weights, as the run has them", path, f.Info.Model)
-			}
+		if models.IsFile(f.Info.Model) {
+			err = f.findGraph()
+		}
+		if err != nil {
+			return nil, err
 		}
 		return f, nil
 	}
@@ -425,8 +420,10 @@ func (c *Classifier) Tokens(text string) ([]float32, error) {
 func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 	switch {
 	case option != "":
-		c.Normalize, err = picture.ParseNormalization(option)
 		c.Source = "chosen"
+		if c.Normalize, err = picture.ParseNormalization(option); err == nil {
+			err = f.CheckNormalization(c.Normalize)
+		}
 	case f.Source != "":
 		c.Source = f.Source
 	default:

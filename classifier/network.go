@@ -2,11 +2,18 @@ package classifier
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/network"
 )
@@ -41,7 +48,7 @@ func (f *File) CheckChannels(shape []int) error {
 }
 
 // Choose says which output of the network of a file is meant, by its name; "" is the one that the file
-// says, or the usual one. Names of classes that the file has for another number of outputs are left
+// says, or the usual one. Names of classes or targets that the file has for another output are left
 // out. A file that holds no network, or has no such output, is an error.
 func (f *File) Choose(output string) error {
 	if output == "" {
@@ -50,19 +57,88 @@ func (f *File) Choose(output string) error {
 	if f.Network() == "" {
 		return fmt.Errorf("%s: an output is chosen of networks of ONNX files", f.Path)
 	}
-	n, err := network.Find(f.Network())
+	was, err := network.Find(f.Network())
+	n := was
 	if err == nil {
-		n, err = n.WithOutput(output)
+		n, err = was.WithOutput(output)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	f.Info.Output = output
-	if outputs := n.Outputs(); outputs != 0 && outputs != len(f.Info.Classes) && f.Info.Classes != nil {
-		f.Info.Classes = nil
-		f.notes = append(f.notes, "its metadata name the classes of another output, which are left out")
+	f.renameOutputs(n.Outputs(), f.own() && n.Output != was.Output)
+	return nil
+}
+
+// renameOutputs leaves out names that are of another output: those of another number of outputs, or
+// all where it is known.
+func (f *File) renameOutputs(n int, other bool) {
+	i, what := &f.Info, ""
+	if i.Classes != nil && (other || n != 0 && n != len(i.Classes)) {
+		i.Classes, what = nil, "classes"
+	}
+	if i.Targets != nil && n != 0 && (other || n != len(i.Targets)) {
+		i.Targets, what = numbered(n), "targets"
+	}
+	if what != "" {
+		f.notes = append(f.notes, "its metadata name the "+what+" of another output, which are left out")
+	}
+}
+
+// own reports whether the network's file was written here, so that its names are of the output that
+// it says.
+func (f *File) own() bool {
+	m := f.graphProperties()
+	return strings.HasPrefix(m[keyInput], "[") && m[keyNormalize] != ""
+}
+
+// graphProperties are what the file of the network says of itself, nil if there is none.
+func (f *File) graphProperties() map[string]string {
+	if f.Network() == "" {
+		return nil
+	}
+	e, err := models.Find(f.Network())
+	if err != nil {
+		return nil // building it is an error
+	}
+	return e.File.Properties
+}
+
+// findGraph finds the file of the network that lies beside weights. One of other weights, which may have other
+// constants, is an error.
+func (f *File) findGraph() error {
+	m := f.Info.Model
+	if !filepath.IsLocal(m) {
+		return fmt.Errorf("%s: its network is in %q, which is no file beside it", f.Path, m)
+	}
+	f.Info.Model = filepath.Join(filepath.Dir(f.Path), m)
+	if _, err := os.Stat(f.Info.Model); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: its network is in %s, which is not there: copy it beside the weights, as the run has them", f.Path, f.Info.Model)
+	}
+	e, err := models.Find(f.Info.Model)
+	if err != nil {
+		return err
+	}
+	if is := f.weights.Metadata[keyDigest]; is != "" && is != e.File.Properties[keyDigest] {
+		return fmt.Errorf("%s: %s beside it is the network of other weights (metadata %s differ): copy the one beside the weights that their run has", f.Path, f.Info.Model, keyDigest)
 	}
 	return nil
+}
+
+// keyDigest is the digest of the weights, which a run gives its files.
+const keyDigest = "sha256"
+
+// CheckNormalization returns an error for pixels that are normalized before the network of a file that does
+// so itself.
+func (f *File) CheckNormalization(n picture.Normalization) error {
+	in := f.graphProperties()[keyInGraph]
+	if none := (picture.Normalization{}).String(); in == "" || in == none || len(n.Mean) == 0 {
+		return nil
+	}
+	if _, err := picture.ParseNormalization(in); err != nil {
+		return nil // it is another program's, and may mean anything
+	}
+	return fmt.Errorf("%s: the network's file normalizes pixels in its graph (%s), and they would be normalized twice: leave --normalize off", f.Path, in)
 }
 
 // ownKeys are those that what is written here replaces.

@@ -200,7 +200,7 @@ func TestTrainONNX(t *testing.T) {
 		}
 	}
 	onnxtest.Write(t, graph, normedNet) // of another network
-	if code, _, stderr := call("eval", "--weights", weights); code != exitFailed || !strings.Contains(stderr, weights+": the weights tell 5 classes apart") {
+	if code, _, stderr := call("eval", "--weights", weights); code != exitFailed || !strings.Contains(stderr, weights+": "+graph+" beside it is the network of other weights") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

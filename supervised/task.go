@@ -181,7 +181,11 @@ func (s *Settings) normalization(start *classifier.File) (picture.Normalization,
 	name, _, _ := strings.Cut(s.Data, ":")
 	switch {
 	case s.Normalize != "":
-		return picture.ParseNormalization(s.Normalize)
+		n, err := picture.ParseNormalization(s.Normalize)
+		if err == nil && start != nil {
+			err = start.CheckNormalization(n)
+		}
+		return n, err
 	case start != nil && start.Source != "":
 		return start.Info.Normalize, nil
 	case name == "cifar10" || name == "cifar100":
