@@ -114,6 +114,7 @@ type graphInfo struct {
 	Closing     string            `json:"closing,omitempty"`
 	Folded      bool              `json:"batch_norm_folded"`
 	Training    bool              `json:"training_mode"` // it was exported so
+	Untied      string            `json:"untied,omitempty"`
 	Unsupported []string          `json:"unsupported"`
 	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
 
@@ -172,6 +173,7 @@ func (i *graphInfo) describe(f *network.File) {
 		i.Elements += t.Len()
 	}
 	i.Output, i.Closing, i.Folded, i.Training = f.Output, f.Closing, f.Folded(), f.Training()
+	i.Untied = f.UntiedNote()
 	for _, h := range f.Heads {
 		i.Heads = append(i.Heads, headInfo{h.Node.Label(), h.Weight, h.Bias, h.Classes})
 	}
@@ -206,6 +208,9 @@ func (i *graphInfo) print(w io.Writer) {
 	}
 	if i.Folded {
 		fmt.Fprintln(w, "batch normalisation: none; where it was folded into the convolutions, --batch-norm restore puts it back")
+	}
+	if i.Untied != "" {
+		fmt.Fprintf(w, "untied: %s\n", i.Untied)
 	}
 	if i.Training {
 		fmt.Fprintln(w, "exported in training mode: a runtime normalises by the minibatch that it serves, or drops out; what is written here does not")

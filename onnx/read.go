@@ -207,9 +207,23 @@ func parseProperty(b []byte) (p Property, err error) {
 
 // Property returns a metadata property of a value.
 func (v *Value) Property(key string) (value string, ok bool) {
-	const metadata = 4
-	err := fields(v.extra, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
-		if num != metadata || b == nil {
+	return property(v.extra, valueMetadata, key)
+}
+
+// Property returns a metadata property of a node.
+func (n *Node) Property(key string) (value string, ok bool) {
+	return property(n.extra, nodeMetadata, key)
+}
+
+// The fields of metadata.
+const (
+	valueMetadata = 4
+	nodeMetadata  = 9
+)
+
+func property(extra []byte, field protowire.Number, key string) (value string, ok bool) {
+	err := fields(extra, new([]byte), func(num protowire.Number, _ uint64, b []byte) (bool, error) {
+		if num != field || b == nil {
 			return true, nil
 		}
 		p, err := parseProperty(b)
@@ -223,8 +237,12 @@ func (v *Value) Property(key string) (value string, ok bool) {
 
 // SetProperty adds a metadata property, of which there must be none with that key.
 func (v *Value) SetProperty(key, value string) {
-	const metadata = 4
-	v.extra = message(v.extra, metadata, Property{Key: key, Value: value}.append)
+	v.extra = message(v.extra, valueMetadata, Property{Key: key, Value: value}.append)
+}
+
+// SetProperty adds a metadata property, of which there must be none with that key.
+func (n *Node) SetProperty(key, value string) {
+	n.extra = message(n.extra, nodeMetadata, Property{Key: key, Value: value}.append)
 }
 
 // one appends to a list of a graph, which is bounded: an empty message of a file takes two bytes,

@@ -229,8 +229,11 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		}
 		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
 		t.fitted = append(append(t.fitted, start.Notes()...), t.closingNotes()...)
-		if e, _ := models.Find(s.network()); e.File != nil && s.BatchNorm != "restore" {
+		if e, _ := models.Find(s.network()); e.File != nil {
 			t.fitted = append(t.fitted, e.File.Notes...)
+			if e.File.Folded != "" && s.BatchNorm != "restore" {
+				t.fitted = append(t.fitted, e.File.Folded)
+			}
 		}
 	}
 	return err

@@ -57,6 +57,7 @@ type Entry struct {
 type FileInfo struct {
 	Outputs int      // 0 if that is not known
 	Notes   []string // on training it
+	Folded  string   // one more, where batch normalisation that was folded away is not put back
 	// OutputsOf returns how many numbers an output has that the file calls so, 0 if that is not
 	// known; nil if there is no choice.
 	OutputsOf func(output string) (int, error)

@@ -46,6 +46,7 @@ type File struct {
 	tensors    map[string]*onnx.Tensor // initializers, constants, and copies of them under other names
 	normalized []*onnx.Node            // batch normalisations with statistics of the file
 	behind     map[string]bool         // results of the nodes between the head and the output
+	untied     []string                // tensors that several trained copies were made of, where the file does not say which are one
 }
 
 // A parameter is a tensor of the file that is trained.
@@ -102,7 +103,7 @@ func (r reading) of(m *onnx.Model) (*File, error) {
 	}
 	f := &File{Model: m, read: r, behind: map[string]bool{}}
 	f.own = ownedOf(m.Graph)
-	untie(m, f.own)
+	f.untied = untie(m, f.own)
 	if err := f.findInputs(); err != nil {
 		return nil, err
 	}

@@ -40,8 +40,11 @@ func entry(path string) (models.Entry, error) {
 		return g.Outputs(), nil
 	}
 	if f.Folded() {
-		info.Notes = append(info.Notes, "its convolutions have no batch normalisation, as where that was folded into them: train with a small learning rate, "+
-			"or put it back with --batch-norm restore")
+		info.Folded = "its convolutions have no batch normalisation, as where that was folded into them: train with a small learning rate, " +
+			"or put it back with --batch-norm restore"
+	}
+	if note := f.UntiedNote(); note != "" {
+		info.Notes = append(info.Notes, note)
 	}
 	e := models.Entry{Name: path, Info: "network of an ONNX file", Input: f.Input(), File: info}
 	if f.Texts != nil {

@@ -37,7 +37,7 @@ func (f *File) again(r reading) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Path = f.Path
+	g.Path, g.untied = f.Path, f.untied
 	return g, nil
 }
 

@@ -128,4 +128,9 @@ func TestStandIns(t *testing.T) {
 			t.Errorf("%s: trained %v", name, names)
 		}
 	}
+	const twice = "x:Nx1x4x4; Conv(_, 4x1x1x1); Reshape(_, [0,2,-1]); InstanceNormalization(_, val_9:[1.,1.], val_12:[0.,0.]);" +
+		"InstanceNormalization(_, val_9, val_12); InstanceNormalization(_, val_9, val_12); Reshape(_, [0,64]); Gemm(_, 64x5)"
+	if names := parametersOf(t, onnxtest.Model(t, twice)); len(names) != 2 {
+		t.Errorf("shared stand-ins: trained %v", names)
+	}
 }

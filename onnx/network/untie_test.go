@@ -1,7 +1,9 @@
 package network_test
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/monge-ml/monge/internal/onnxtest"
@@ -58,6 +60,65 @@ func TestOtherNames(t *testing.T) {
 	for i, v := range y[0].F {
 		if math.Abs(v-float64(want[i])) > 1e-5 {
 			t.Errorf("output %d of the file is %g, here %g", i, v, want[i])
+		}
+	}
+}
+
+// Readers of a tensor that looks fresh share it where the file says that they read the same parameter.
+func TestUntie(t *testing.T) {
+	const text = "x:Nx6; Add(_, b:[0.,0.,0.,0.,0.,0.]); Tanh; Add(_, b); Tanh; Add(_, b); Gemm(_, 6x5)"
+	for _, c := range []struct {
+		name    string
+		calls   []string // of the default exporter, in the order of additions
+		nodes   []string // names of the older exporter
+		want    []string
+		guessed bool
+	}{
+		{"nothing is said", nil, nil, []string{"b", "b.2", "b.3"}, true},
+		{"one parameter", []string{"add(args = (%x, %p_b))", "add(args = (%tanh, %p_b))", "add(args = (%tanh_1, %p_b))"}, nil, []string{"b"}, false},
+		{"the last two are one", []string{"layer_norm(%x, %p_n_weight, %p_n_bias)", "add(args = (%tanh, %p_b))", "add(args = (%tanh_1, %p_b))"}, nil, []string{"b", "b.2"}, false},
+		{"two of three are known", []string{"add(args = (%x, %view))", "add(args = (%tanh, %p_b))", "add(args = (%tanh_1, %p_b))"}, nil, []string{"b", "b.2"}, true},
+		{"a module's own", nil, []string{"/Add", "/Add_1", "/Add_2"}, []string{"b"}, false},
+		{"another module's", nil, []string{"/Add", "/Add_1", "/norm/Add"}, []string{"b", "b.2"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := onnxtest.Model(t, text)
+			k := 0
+			for _, n := range m.Graph.Nodes {
+				if n.Op != "Add" {
+					continue
+				}
+				if c.calls != nil {
+					n.SetProperty("pkg.torch.onnx.fx_node", c.calls[k])
+				}
+				if c.nodes != nil {
+					n.Name = c.nodes[k]
+				}
+				k++
+			}
+			f, err := network.Of(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if guessed := f.UntiedNote() != ""; guessed != c.guessed {
+				t.Errorf("the note is %q", f.UntiedNote())
+			}
+			names := slices.DeleteFunc(parametersOf(t, m), func(s string) bool { return s[0] != 'b' })
+			if fmt.Sprint(names) != fmt.Sprint(c.want) {
+				t.Errorf("trained %v, want %v", names, c.want)
+			}
+		})
+	}
+}
+
+// A layer that is applied twice is told by the names of its nodes, which may lie deep.
+func TestUntieLayer(t *testing.T) {
+	const text = "x:Nx6; LayerNormalization(_, a.norm.weight:[1.,1.,1.,1.,1.,1.], a.norm.bias:[0.,0.,0.,0.,0.,0.]); Tanh; LayerNormalization(_, a.norm.weight, a.norm.bias); Gemm(_, 6x5)"
+	for second, want := range map[string]int{"/a/norm_1/LayerNormalization": 3, "/a_2/norm/LayerNormalization": 3, "/a/norm/LayerNormalization_1": 3, "/b/norm/LayerNormalization": 5, "/a/norms/LayerNormalization": 5, "": 5} {
+		m := onnxtest.Model(t, text)
+		m.Graph.Nodes[0].Name, m.Graph.Nodes[2].Name = "/a/norm/LayerNormalization", second
+		if names := parametersOf(t, m); len(names) != want {
+			t.Errorf("%q: trained %v", second, names)
 		}
 	}
 }
