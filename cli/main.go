@@ -105,7 +105,7 @@ func newRootCommand() *cobra.Command {
 		Long: `Monge trains networks towards flat minima with Monge SAM (M-SAM, arXiv 2502.08448)
 and the optimizers around it: SAM, Fisher SAM, ASAM, and M-SAM with an ascent budget.
 
-MONGE_LEVEL=portable|avx2|avx512 forces a lower instruction level.`,
+MONGE_LEVEL=portable|avx2|avx512|avx512bf16 forces a lower instruction level.`,
 		Example:       "  monge compare",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -36,6 +36,8 @@ type Model struct {
 	scale       *nn.Param // logit_scale
 	tape        *tensor.Tape
 
+	ascent, others tensor.Precision // see SetPrecision
+
 	// Memory of the batch at hand.
 	zeros       []float32
 	ids, places []int
@@ -164,6 +166,21 @@ func (m *Model) Tape() *tensor.Tape { return m.tape }
 // SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
 func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
 
+// SetPrecision says in which precision the model multiplies: for gradients that are for the
+// perturbation (see [objective.Call]), and for all else.
+func (m *Model) SetPrecision(ascent, others tensor.Precision) {
+	m.ascent, m.others = ascent, others
+	m.tape.SetPrecision(others)
+}
+
+// precisely makes a call of an objective in its precision. The caller defers what it returns.
+func (m *Model) precisely(c objective.Call) (after func()) {
+	if c.Ascent {
+		m.tape.SetPrecision(m.ascent)
+	}
+	return func() { m.tape.SetPrecision(m.others) }
+}
+
 // images brings images to unit vectors of the common space, a row each.
 func (m *Model) images(x []float32, n int) *tensor.Tensor {
 	t, v, w := m.tape, m.Config.Vision, &m.image
@@ -289,6 +306,7 @@ func (m *Model) Gradient(b Batch, grad, theta []float32, c objective.Call) (floa
 	if err != nil {
 		return 0, err
 	}
+	defer m.precisely(c)()
 	m.tape.Reset(mode(c))
 	m.Bind(theta, grad, c.Add)
 	loss := m.contrast(m.images(b.Images, n), m.texts(b.Tokens))
@@ -366,6 +384,7 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c ob
 	if chunk >= n {
 		return m.Gradient(b, grad, theta, c)
 	}
+	defer m.precisely(c)()
 	images, texts := make([]float32, 0, n*m.Config.Projection), make([]float32, 0, n*m.Config.Projection)
 	for part := range b.chunks(chunk) {
 		x, err := m.EmbedImages(theta, part.Images)

@@ -24,6 +24,9 @@ type Model struct {
 	correct int    // see Correct
 	net     Layer
 	tape    *tensor.Tape
+
+	ascent, others tensor.Precision // see SetPrecision
+
 }
 
 // NewModel returns the model of a network whose parameters came from b, for inputs of
@@ -72,6 +75,13 @@ func (m *Model) Tape() *tensor.Tape { return m.tape }
 
 // SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
 func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
+
+// SetPrecision says in which precision the model multiplies: for gradients that are for the
+// perturbation (see [objective.Call]), and for all else.
+func (m *Model) SetPrecision(ascent, others tensor.Precision) {
+	m.ascent, m.others = ascent, others
+	m.tape.SetPrecision(others)
+}
 
 // Classes returns the number of logits, or other outputs, of one input.
 func (m *Model) Classes() int { return m.classes }
@@ -172,6 +182,10 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	mode := tensor.Train
 	if c.Perturbed {
 		mode = tensor.Perturbed
+	}
+	if c.Ascent {
+		m.tape.SetPrecision(m.ascent)
+		defer m.tape.SetPrecision(m.others)
 	}
 	if c.Micro == 0 && !c.Perturbed {
 		m.step++ // a new step draws new numbers, its second pass the same

@@ -14,6 +14,9 @@ type Call struct {
 	Weight float64
 	// Add asks to add to grad instead of overwriting it.
 	Add bool
+	// Ascent is set when the gradient is for the perturbation, of which a direction and a norm
+	// come. It may then be computed less precisely.
+	Ascent bool
 	// Perturbed is set when theta is the perturbed point theta+delta of an earlier call
 	// on the same microbatch. Then draw the same random numbers (dropout,
 	// augmentation) again and leave running statistics (batch norm) as they are.

@@ -357,6 +357,7 @@ func (s *Stepper[F]) measured() []F {
 
 // eval is one call of the objective, with its loss checked.
 func (s *Stepper[F]) eval(grad, at []F, obj Objective[F], c Call, pass string) (float64, error) {
+	c.Ascent = pass == ascentPass
 	loss, err := obj.Gradient(grad, at, c)
 	if err != nil {
 		return loss, fmt.Errorf("step %d: %s: %w", s.step, pass, err)

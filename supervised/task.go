@@ -94,6 +94,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, fmt.Errorf("onnx: %w", in.Check(&info))
 	}
 	t.Net.SetDirectConv(c.DirectConv)
+	t.Net.SetPrecision(c.Precisions())
 	if err := t.fitBatch(c.Batch); err != nil {
 		return nil, err
 	}

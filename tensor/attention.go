@@ -41,7 +41,7 @@ func (t *Tape) Attention(q, k, v *Tensor, o AttentionOptions) *Tensor {
 		}
 	}
 	n := node{back: attentionBack, in: [4]*Tensor{q, k, v, o.Tokens}, kind: o.Heads, flag: o.Causal, ints: o.Lengths}
-	s := sequences(&n)
+	s := sequences(t, &n)
 	t.flops += 4 * s.Batch * s.Len * s.Len * s.Width
 	n.out = t.result(q.Shape()...)
 	n.buf = t.arena.get(s.Batch * s.Heads * s.Len)
@@ -69,9 +69,9 @@ func (t *Tape) lengths(tokens, x *Tensor, given []int) []int {
 	return lengths
 }
 
-func sequences(n *node) kernel.Sequences {
+func sequences(t *Tape, n *node) kernel.Sequences {
 	x := n.in[0]
-	return kernel.Sequences{Batch: x.dims[0], Len: x.dims[1], Width: x.dims[2], Heads: n.kind, Causal: n.flag, Lengths: n.ints}
+	return kernel.Sequences{Batch: x.dims[0], Len: x.dims[1], Width: x.dims[2], Heads: n.kind, Causal: n.flag, Lengths: n.ints, Precision: t.precision}
 }
 
 func attentionBack(t *Tape, n *node) {
@@ -80,7 +80,7 @@ func attentionBack(t *Tape, n *node) {
 		attentionBackOfOne(t, n)
 		return
 	}
-	s := sequences(n)
+	s := sequences(t, n)
 	dq, addQ := t.into(q)
 	dk, addK := t.into(k)
 	dv, addV := t.into(v)
@@ -89,7 +89,7 @@ func attentionBack(t *Tape, n *node) {
 
 // attentionBackOfOne is attentionBack where a tensor is more than one of the inputs.
 func attentionBackOfOne(t *Tape, n *node) {
-	s := sequences(n)
+	s := sequences(t, n)
 	var grads [3][]float32
 	for i, x := range n.in[:3] {
 		if x.needs {

@@ -60,7 +60,7 @@ func (t *Tape) Conv2d(x, w, b *Tensor, o ConvOptions) *Tensor {
 		return nil
 	}
 	s := o.shape()
-	s.Direct = t.direct
+	s.Direct, s.Precision = t.direct, t.precision
 	switch {
 	case o.wrong():
 		return t.fail("conv2d", "options %+v: none may be negative, nor padding be given twice", o)
@@ -110,7 +110,7 @@ func (t *Tape) ConvTranspose2d(x, w, b *Tensor, o ConvOptions, more [2]int) *Ten
 		return nil
 	}
 	s := o.shape()
-	s.Direct = t.direct
+	s.Direct, s.Precision = t.direct, t.precision
 	switch {
 	case o.wrong():
 		return t.fail(op, "options %+v: none may be negative, nor padding be given twice", o)

@@ -22,7 +22,7 @@ func (t *Tape) linear(x, w, b *Tensor, relu bool) *Tensor {
 	}
 	t.flops += 2 * rows * in * out
 	y := t.resultLast(x, out)
-	kernel.Gemm(false, true, rows, out, in, x.Data, in, w.Data, in, y.Data, out, false)
+	t.precision.Gemm(false, true, rows, out, in, x.Data, in, w.Data, in, y.Data, out, false)
 	switch {
 	case b != nil && relu:
 		kernel.BiasRelu(y.Data, rows, out, b.Data)
@@ -43,10 +43,10 @@ func linearBack(t *Tape, n *node) {
 		dy = t.masked(n.out)
 	}
 	if dw, add := t.into(w); dw != nil {
-		kernel.Gemm(true, false, out, in, rows, dy, out, x.Data, in, dw, in, add)
+		t.precision.Gemm(true, false, out, in, rows, dy, out, x.Data, in, dw, in, add)
 	}
 	if dx, add := t.into(x); dx != nil {
-		kernel.Gemm(false, false, rows, in, out, dy, out, w.Data, in, dx, in, add)
+		t.precision.Gemm(false, false, rows, in, out, dy, out, w.Data, in, dx, in, add)
 	}
 	t.biasBack(b, dy, out)
 	if n.flag && n.out.kept {

@@ -25,7 +25,7 @@ func (t *Tape) MatMul(a, b *Tensor, transA, transB bool) *Tensor {
 	}
 	y := t.result(shape[:rank+2]...)
 	t.flops += 2 * y.Len() * p.k
-	kernel.GemmStrided(&p.s, transA, transB, p.m, p.n, p.k, a.Data, a.Dim(-1), b.Data, b.Dim(-1), y.Data, p.n, false)
+	t.precision.GemmStrided(&p.s, transA, transB, p.m, p.n, p.k, a.Data, a.Dim(-1), b.Data, b.Dim(-1), y.Data, p.n, false)
 	n := node{back: matmulBack, out: y, in: [4]*Tensor{a, b}, flag: transA}
 	if transB {
 		n.kind = 1
@@ -82,18 +82,18 @@ func matmulBack(t *Tape, n *node) {
 		s := kernel.Strides{Rank: p.s.Rank, Dims: p.s.Dims, Dst: p.s.A, A: p.s.Dst, B: p.s.B}
 		if transA {
 			s.A, s.B = s.B, s.A
-			kernel.GemmStrided(&s, transB, true, p.k, p.m, p.n, b.Data, lb, dy, p.n, dx, la, add)
+			t.precision.GemmStrided(&s, transB, true, p.k, p.m, p.n, b.Data, lb, dy, p.n, dx, la, add)
 		} else {
-			kernel.GemmStrided(&s, false, !transB, p.m, p.k, p.n, dy, p.n, b.Data, lb, dx, la, add)
+			t.precision.GemmStrided(&s, false, !transB, p.m, p.k, p.n, dy, p.n, b.Data, lb, dx, la, add)
 		}
 	}
 	if dx, add := t.into(b); dx != nil {
 		s := kernel.Strides{Rank: p.s.Rank, Dims: p.s.Dims, Dst: p.s.B, A: p.s.A, B: p.s.Dst}
 		if transB {
 			s.A, s.B = s.B, s.A
-			kernel.GemmStrided(&s, true, transA, p.n, p.k, p.m, dy, p.n, a.Data, la, dx, lb, add)
+			t.precision.GemmStrided(&s, true, transA, p.n, p.k, p.m, dy, p.n, a.Data, la, dx, lb, add)
 		} else {
-			kernel.GemmStrided(&s, !transA, false, p.k, p.n, p.m, a.Data, la, dy, p.n, dx, lb, add)
+			t.precision.GemmStrided(&s, !transA, false, p.k, p.n, p.m, a.Data, la, dy, p.n, dx, lb, add)
 		}
 	}
 }

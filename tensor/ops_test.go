@@ -15,7 +15,7 @@ import (
 func everyLevel(t *testing.T, f func(t *testing.T)) {
 	best := kernel.Active()
 	defer kernel.SetLevel(best)
-	for _, l := range []kernel.Level{kernel.Portable, kernel.AVX2, kernel.AVX512} {
+	for _, l := range []kernel.Level{kernel.Portable, kernel.AVX2, kernel.AVX512, kernel.AVX512BF16} {
 		t.Run(l.String(), func(t *testing.T) {
 			if err := kernel.SetLevel(l); err != nil {
 				t.Skip(err)

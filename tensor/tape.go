@@ -38,18 +38,19 @@ const (
 
 // A Tape records operations. It is not safe for concurrent use.
 type Tape struct {
-	arena   arena
-	nodes   []node
-	tensors []*Tensor // made so far; the first used are in use
-	used    int
-	flops   int
-	mode    Mode
-	direct  bool // see SetDirect
-	scope   string
-	err     error
-	profile *profile
-	trace   func(Traced)
-	seed    [1]float32
+	arena     arena
+	nodes     []node
+	tensors   []*Tensor // made so far; the first used are in use
+	used      int
+	flops     int
+	mode      Mode
+	direct    bool // see SetDirect
+	precision Precision
+	scope     string
+	err       error
+	profile   *profile
+	trace     func(Traced)
+	seed      [1]float32
 
 	random  uint64    // key of the minibatch's random numbers
 	sites   uint64    // operations of the pass that have drawn some
@@ -107,6 +108,10 @@ func (t *Tape) Mode() Mode { return t.mode }
 // Winograd's algorithm: slower, with smaller rounding errors. At first they are not. It
 // outlives Reset.
 func (t *Tape) SetDirect(on bool) { t.direct = on }
+
+// SetPrecision says how the products, convolutions and attention that follow take their operands,
+// forward and backward. At first that is Float32. It outlives Reset.
+func (t *Tape) SetPrecision(p Precision) { t.precision = p }
 
 // FLOPs returns the floating-point operations of the products and convolutions of the
 // forward pass so far, done directly.

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -80,7 +81,11 @@ type LoopConfig struct {
 	Patience      int     `json:"patience,omitempty" help:"stop when so many evaluations in a row are no better on the validation split" is:"free"`
 	UntilAccuracy float64 `json:"until_accuracy,omitempty" help:"stop when the minibatches since the last evaluation were classified with this training accuracy" is:"free"`
 	DirectConv    bool    `json:"direct_conv,omitempty" help:"convolve directly, without Winograd's algorithm (slower, smaller rounding errors)"`
-	OnNaN         string  `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times" is:"free"`
+	Precision     string  `json:"precision,omitempty" help:"how products and convolutions take their operands: float32 (default), or bf16, rounded to bfloat16; slower on processors without AVX512_BF16"`
+
+	// AscentPrecision is that of the gradient that the perturbation is made of.
+	AscentPrecision string `json:"ascent_precision,omitempty" help:"precision of the pass that only a direction and a norm come of (default --precision)"`
+	OnNaN           string `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times" is:"free"`
 
 	// These change nothing of what is computed.
 	CheckpointEvery int      `json:"checkpoint_every,omitempty" help:"save every so many steps (default at evaluations, as far as it costs less than 2% of the time)" is:"free,idle"`
@@ -137,6 +142,7 @@ func (c *Config) Gradients() float64 {
 // perturb have a use for.
 func (c Config) Unperturbed() Config {
 	c.MethodConfig = MethodConfig{Method: "none", ClipNorm: c.ClipNorm}
+	c.AscentPrecision = ""
 	if c.Numbers = c.numbers().rule; len(c.Numbers) == 0 {
 		c.Numbers = nil
 	}
@@ -186,6 +192,9 @@ func (c *Config) check() error {
 	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
 		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
 	}
+	if err := c.checkPrecisions(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Numbers)) {
 		if err := finite(c.Numbers[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -195,6 +204,29 @@ func (c *Config) check() error {
 		return k.Check(c)
 	}
 	return nil
+}
+
+// checkPrecisions returns an error for a name that is none, or an ascent that there is not.
+func (c *Config) checkPrecisions() error {
+	for _, s := range []struct{ name, value string }{{"precision", c.Precision}, {"ascent-precision", c.AscentPrecision}} {
+		if _, err := kernel.ParsePrecision(s.value); s.value != "" && err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if c.AscentPrecision != "" && !c.Perturbs() {
+		return fmt.Errorf("ascent-precision is for methods that perturb; method %s has no ascent", c.Method)
+	}
+	return nil
+}
+
+// Precisions returns that of the ascent and that of all else.
+func (c *Config) Precisions() (ascent, others kernel.Precision) {
+	others, _ = kernel.ParsePrecision(c.Precision) // float32 for what check has refused, and for ""
+	ascent = others
+	if c.AscentPrecision != "" {
+		ascent, _ = kernel.ParsePrecision(c.AscentPrecision)
+	}
+	return ascent, others
 }
 
 // own returns the text of a setting of the task, "" if it has none of that name.

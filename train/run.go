@@ -256,6 +256,9 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if w.Warn != nil && r.Config.emulates() {
+		w.Warn("this processor does not multiply bfloat16 (AVX512_BF16): bf16 has the same bits here, but is slower than float32")
+	}
 	if err := l.run(ctx); err != nil {
 		return l.result(), l.failed(err)
 	}
@@ -286,11 +289,22 @@ func (r *Run) DoIn(ctx context.Context, path string, o DirOptions, w Watch) (res
 
 // kernelsInUse names what decides the rounding of a run's arithmetic.
 func kernelsInUse(c *Config) string {
-	s := kernel.Active().String()
+	level := kernel.Active()
+	if level == kernel.AVX512BF16 { // the same bits, faster
+		level = kernel.AVX512
+	}
+	s := level.String()
 	if c.DirectConv {
 		s += ", direct convolution"
 	}
 	return s
+}
+
+// emulates reports whether a precision is asked for that this processor does without the
+// instruction.
+func (c *Config) emulates() bool {
+	ascent, others := c.Precisions()
+	return max(ascent, others) == kernel.BFloat16 && kernel.Active() != kernel.AVX512BF16
 }
 
 // fits returns an error for a checkpoint of other settings, or of another network.

@@ -324,3 +324,45 @@ func BenchmarkDigitsEpoch(b *testing.B) {
 		})
 	}
 }
+
+// Precisions: the weights differ with each, only a method that perturbs has an ascent, and a run
+// goes on in its own alone.
+func TestPrecision(t *testing.T) {
+	seen := map[string]string{}
+	for _, p := range [][2]string{{"", ""}, {"bf16", ""}, {"", "bf16"}, {"float32", "bf16"}, {"bf16", "float32"}} {
+		c := short("m-sam", .3)
+		c.MaxSteps, c.Precision, c.AscentPrecision = 3, p[0], p[1]
+		_, res := do(t, c)
+		if other, ok := seen[res.WeightsSHA256]; ok != (p == [2]string{"float32", "bf16"}) {
+			t.Errorf("%q: weights as with %q", p, other)
+		}
+		seen[res.WeightsSHA256] = strings.Join(p[:], ",")
+	}
+	for _, c := range []train.Config{short("none", 0), short("m-sam", .3)} {
+		c.AscentPrecision = "bf16"
+		if c.Perturbs() {
+			c.AscentPrecision, c.Precision = "", "bf17"
+		}
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), "precision") {
+			t.Errorf("%s: %v", c.Method, err)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	c := short("m-sam", .3)
+	c.Precision, c.MaxSteps, c.CheckpointEvery = "bf16", 4, 2
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	if _, err := r.DoIn(ctx, dir, train.DirOptions{}, train.Watch{Step: func(train.Progress) { stop() }}); err == nil {
+		t.Fatal("it was not stopped")
+	}
+	c.Precision = ""
+	if r, err = train.New(c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.DoIn(t.Context(), dir, train.DirOptions{Resume: true}, train.Watch{}); err == nil || !strings.Contains(err.Error(), "precision") || !strings.Contains(err.Error(), "bf16") {
+		t.Errorf("resumed in another precision: %v", err)
+	}
+}

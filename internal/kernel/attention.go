@@ -13,6 +13,7 @@ type Sequences struct {
 	Batch, Len, Width, Heads int
 	Causal                   bool  // row i sees rows 0 to i alone
 	Lengths                  []int // rows of each sequence that are seen, from 1 to Len; nil for all
+	Precision                Precision
 }
 
 // queryBlock is how many rows of queries are done at one time. Their scores are what
@@ -160,7 +161,7 @@ func (h *head) score(lo, hi, keys int) {
 	for r := lo; r < hi; r++ {
 		scale(h.rows[(r-lo)*d:(r-lo+1)*d], h.scale(), h.row(h.q, r))
 	}
-	Gemm(false, true, hi-lo, keys, d, h.rows[:(hi-lo)*d], d, h.tail(h.k, 0), h.Width, h.scores[:(hi-lo)*keys], keys, false)
+	h.Precision.Gemm(false, true, hi-lo, keys, d, h.rows[:(hi-lo)*d], d, h.tail(h.k, 0), h.Width, h.scores[:(hi-lo)*keys], keys, false)
 }
 
 func (h *head) forward(lo, hi int) {
@@ -176,14 +177,14 @@ func (h *head) forward(lo, hi int) {
 		h.lse[r] = top + float32(math.Log(sum))
 		scale(sees, float32(1/sum), sees)
 	}
-	Gemm(false, false, hi-lo, h.width, keys, h.scores[:(hi-lo)*keys], keys, h.tail(h.v, 0), h.Width, h.tail(h.out, lo), h.Width, false)
+	h.Precision.Gemm(false, false, hi-lo, h.width, keys, h.scores[:(hi-lo)*keys], keys, h.tail(h.v, 0), h.Width, h.tail(h.out, lo), h.Width, false)
 }
 
 func (h *head) backward(lo, hi int) {
 	keys, n, d := h.seen(hi), hi-lo, h.width
 	h.score(lo, hi, keys)
 	weights, slopes, rows := h.scores[:n*keys], h.slopes[:n*keys], h.rows[:n*d]
-	Gemm(false, true, n, keys, d, h.tail(h.dout, lo), h.Width, h.tail(h.v, 0), h.Width, slopes, keys, false)
+	h.Precision.Gemm(false, true, n, keys, d, h.tail(h.dout, lo), h.Width, h.tail(h.v, 0), h.Width, slopes, keys, false)
 	for r := lo; r < hi; r++ {
 		row, slope := weights[(r-lo)*keys:(r-lo+1)*keys], slopes[(r-lo)*keys:(r-lo+1)*keys]
 		sees := h.sees(r)
@@ -192,16 +193,16 @@ func (h *head) backward(lo, hi int) {
 		softmaxGrad(slope, slope, row, float32(dot(h.row(h.dout, r), h.row(h.out, r))), false)
 	}
 	if h.dv != nil {
-		Gemm(true, false, keys, d, n, weights, keys, h.tail(h.dout, lo), h.Width, h.tail(h.dv, 0), h.Width, true)
+		h.Precision.Gemm(true, false, keys, d, n, weights, keys, h.tail(h.dout, lo), h.Width, h.tail(h.dv, 0), h.Width, true)
 	}
 	if h.dk != nil {
-		Gemm(true, false, keys, d, n, slopes, keys, rows, d, h.tail(h.dk, 0), h.Width, true)
+		h.Precision.Gemm(true, false, keys, d, n, slopes, keys, rows, d, h.tail(h.dk, 0), h.Width, true)
 	}
 	if h.dq == nil {
 		return
 	}
 	sums := h.sums[:n*d]
-	Gemm(false, false, n, d, keys, slopes, keys, h.tail(h.k, 0), h.Width, sums, d, false)
+	h.Precision.Gemm(false, false, n, d, keys, slopes, keys, h.tail(h.k, 0), h.Width, sums, d, false)
 	for r := lo; r < hi; r++ {
 		sum, dq := sums[(r-lo)*d:(r-lo+1)*d], h.row(h.dq, r)
 		if h.addQ {

@@ -28,6 +28,10 @@ type Conv struct {
 	// direct sum.
 	Direct bool `json:"-"`
 
+	// Precision is that of the products. Winograd's algorithm is for Float32 alone, as its
+	// errors grow with the precision's.
+	Precision Precision `json:"-"`
+
 	// Ceil is for poolings: a last window may reach beyond the padding if it begins before
 	// the end of the input.
 	Ceil bool `json:"-"`
@@ -125,7 +129,9 @@ func (a ConvAlgorithm) String() string {
 // Algorithm returns which algorithm a convolution takes, in all three passes.
 func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
-	case !s.Direct && s.canWinograd() && s.worthWinograd():
+	case s.Precision == BFloat16 && !s.canLanes() && !s.canMatrix():
+		return ConvGeneral
+	case s.Precision == Float32 && !s.Direct && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
 	case s.canLanes():
 		return ConvLanes
@@ -195,6 +201,11 @@ func max1(n int) int {
 
 // runAs does a pass with an algorithm that can do the shape.
 func (s *Conv) runAs(a ConvAlgorithm, pass convPass, x, w, y []float32, add bool) {
+	if a == ConvLanes && s.Precision == BFloat16 {
+		j := convRoundeds.get()
+		x, w, y = j.rounded(pass, x, w, y)
+		defer convRoundeds.put(j)
+	}
 	switch {
 	case a == ConvWinograd && pass == passWeights:
 		winogradWeightJobs.get().run(s, w, x, y, add)
@@ -227,11 +238,11 @@ func (s *Conv) multiply(pass convPass, x, w, y []float32, add bool) {
 		x, w, y := x[g*c:], w[g*o:], y[g*o:]
 		switch pass {
 		case passForward:
-			Gemm(false, false, n, o, c, x, s.C, w, s.O, y, s.O, false)
+			s.Precision.Gemm(false, false, n, o, c, x, s.C, w, s.O, y, s.O, false)
 		case passData:
-			Gemm(false, true, n, c, o, y, s.O, w, s.O, x, s.C, add)
+			s.Precision.Gemm(false, true, n, c, o, y, s.O, w, s.O, x, s.C, add)
 		case passWeights:
-			Gemm(true, false, c, o, n, x, s.C, y, s.O, w, s.O, add)
+			s.Precision.Gemm(true, false, c, o, n, x, s.C, y, s.O, w, s.O, add)
 		}
 	}
 }

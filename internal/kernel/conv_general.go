@@ -45,7 +45,7 @@ func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
 	y := j.y[j.first*pixels*j.O+j.group*n:]
 	w := j.w[j.group*n:]
 	if pass == passData {
-		Gemm(false, true, rows, k, n, y, j.O, w, j.O, j.cols, k, false)
+		j.Precision.Gemm(false, true, rows, k, n, y, j.O, w, j.O, j.cols, k, false)
 		j.scatter = true
 		par.Run(j.images, j)
 		return
@@ -53,9 +53,9 @@ func (j *convGeneral) block(pass convPass, pixels, k int, add bool) {
 	j.scatter = false
 	par.Run(j.images*j.OutH(), j)
 	if pass == passForward {
-		Gemm(false, false, rows, n, k, j.cols, k, w, j.O, y, j.O, false)
+		j.Precision.Gemm(false, false, rows, n, k, j.cols, k, w, j.O, y, j.O, false)
 	} else {
-		Gemm(true, false, k, n, rows, j.cols, k, y, j.O, w, j.O, add)
+		j.Precision.Gemm(true, false, k, n, rows, j.cols, k, y, j.O, w, j.O, add)
 	}
 }
 

@@ -21,12 +21,17 @@ type convCase struct {
 }
 
 func newConvCase(s Conv) *convCase {
+	return newConvCaseOf(s, func(x []float32) []float32 { return x })
+}
+
+// newConvCaseOf passes the operands through f.
+func newConvCaseOf(s Conv, f func([]float32) []float32) *convCase {
 	r := rand.New(rand.NewPCG(uint64(s.N*1000+s.C), uint64(s.H*1000+s.O)))
 	c := &convCase{Conv: s}
 	group := s.C / max(1, s.Groups)
 	c.sizeX, c.sizeW = s.N*s.H*s.W*s.C, s.KH*s.KW*group*s.O
 	c.size = s.N * s.OutH() * s.OutW() * s.O
-	c.x, c.w, c.dy = random(r, c.sizeX), random(r, c.sizeW), random(r, c.size)
+	c.x, c.w, c.dy = f(random(r, c.sizeX)), f(random(r, c.sizeW)), f(random(r, c.size))
 	c.oldX, c.oldW = random(r, c.sizeX), random(r, c.sizeW)
 	c.y, c.absY = make([]float64, c.size), make([]float64, c.size)
 	c.dx, c.absX = make([]float64, c.sizeX), make([]float64, c.sizeX)

@@ -12,9 +12,10 @@ type Level int32
 
 // The levels, from the slowest up.
 const (
-	Portable Level = iota // plain Go
-	AVX2                  // AVX2 and FMA
-	AVX512                // AVX-512 F, VL, BW and DQ
+	Portable   Level = iota // plain Go
+	AVX2                    // AVX2 and FMA
+	AVX512                  // AVX-512 F, VL, BW and DQ
+	AVX512BF16              // and products of bfloat16
 	numLevels
 )
 
@@ -24,9 +25,10 @@ const LevelVariable = "MONGE_LEVEL"
 // levels are what each level has, from the slowest up. A level more is a constant, a file
 // like levels_avx2.go, and a line here.
 var levels = [numLevels]*operations{
-	Portable: &portable,
-	AVX2:     &avx2,
-	AVX512:   &avx512,
+	Portable:   &portable,
+	AVX2:       &avx2,
+	AVX512:     &avx512,
+	AVX512BF16: &avx512bf16,
 }
 
 func (l Level) String() string {
@@ -82,7 +84,7 @@ func Best() Level {
 }
 
 // Active returns the level in use: Best, unless the environment variable
-// MONGE_LEVEL (portable, avx2 or avx512) or SetLevel chose a lower one.
+// MONGE_LEVEL (portable, avx2, avx512 or avx512bf16) or SetLevel chose a lower one.
 func Active() Level { return ops().level }
 
 // SetLevel changes the level in use, for tests and benchmarks. It must not be

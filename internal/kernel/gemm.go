@@ -7,13 +7,18 @@ import "fmt"
 // with row strides lda, ldb and ldc. C must not overlap A or B. C may not be read
 // unless accumulate is set, so it may hold anything, NaNs included.
 func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
+	Float32.Gemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+}
+
+// Gemm is [Gemm] in that precision.
+func (p Precision) Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
 	checkDims("Gemm", m, n, k)
 	checkMatrix("Gemm", "A", transA, m, k, a, lda)
 	checkMatrix("Gemm", "B", transB, k, n, b, ldb)
 	checkMatrix("Gemm", "C", false, m, n, c, ldc)
 	j := gemmJobs.get()
 	j.gemmArgs = gemmArgs{
-		transA: transA, transB: transB, add: accumulate, m: m, n: n, k: k,
+		precision: p, transA: transA, transB: transB, add: accumulate, m: m, n: n, k: k,
 		a: a, b: b, c: c, lda: lda, ldb: ldb, ldc: ldc, batch: 1,
 	}
 	j.run()
@@ -23,6 +28,11 @@ func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, l
 // start at i*strideA, i*strideB and i*strideC. strideA and strideB may be 0 for an
 // operand that all items share; the C matrices must not overlap.
 func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, accumulate bool) {
+	Float32.GemmBatch(batch, transA, transB, m, n, k, a, lda, strideA, b, ldb, strideB, c, ldc, strideC, accumulate)
+}
+
+// GemmBatch is [GemmBatch] in that precision.
+func (p Precision) GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, accumulate bool) {
 	checkDims("GemmBatch", m, n, k)
 	checkBatch("GemmBatch", "A", transA, m, k, a, lda, batch, strideA)
 	checkBatch("GemmBatch", "B", transB, k, n, b, ldb, batch, strideB)
@@ -30,7 +40,7 @@ func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, st
 	checkApart("GemmBatch", m, n, ldc, batch, strideC)
 	j := gemmJobs.get()
 	j.gemmArgs = gemmArgs{
-		transA: transA, transB: transB, add: accumulate, m: m, n: n, k: k,
+		precision: p, transA: transA, transB: transB, add: accumulate, m: m, n: n, k: k,
 		a: a, b: b, c: c, lda: lda, ldb: ldb, ldc: ldc,
 		batch: batch, strideA: strideA, strideB: strideB, strideC: strideC,
 	}

@@ -8008,9 +8008,9 @@ loop:
 TEXT ·packTransposeAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst+0(FP), AX
 	MOVQ    ds+8(FP), CX
+	SHLQ    $0x02, CX
 	MOVQ    ss+24(FP), DX
 	MOVQ    rows+32(FP), BX
-	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
 	MOVQ    src+16(FP), SI
 	XORQ    DI, DI

@@ -22,7 +22,7 @@ const (
 // dots reports whether the product is done as dot products. That follows from the
 // shape only, as the sum is another one.
 func (j *gemmJob) dots() bool {
-	return !j.transA && j.transB && j.batch == 1 && j.packed == nil && j.n <= dotCols && j.k >= dotDepth && !j.splitsK()
+	return j.precision == Float32 && !j.transA && j.transB && j.batch == 1 && j.packed == nil && j.n <= dotCols && j.k >= dotDepth && !j.splitsK()
 }
 
 // A dotJob is a gemmJob cut into pieces of rows.

@@ -44,6 +44,7 @@ const (
 )
 
 type gemmArgs struct {
+	precision                 Precision
 	transA, transB, add       bool
 	m, n, k                   int
 	a, b, c                   []float32
@@ -236,6 +237,10 @@ func (j *gemmJob) sliceRange(s int) (lo, hi int) {
 // chooseLocal decides for tiles that pack for themselves.
 func (j *gemmJob) chooseLocal() {
 	j.how = [2]packing{direct, direct}
+	if j.precision == BFloat16 { // in words
+		j.how = [2]packing{local, local}
+		return
+	}
 	if j.packed != nil {
 		j.how[1] = shared
 		j.sizeB = j.k * j.nr
@@ -334,9 +339,9 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.add = all.add || p0 > 0
 	j.cutPanels()
 	j.cutTiles(j.tileRows(), max(tileCols, innerB/j.k), 16)
-	j.sizeA = j.k * j.pitch
+	j.sizeA = j.words(j.k) * j.pitch
 	if all.packed == nil {
-		j.sizeB = j.k * j.nr
+		j.sizeB = j.words(j.k) * j.nr
 	}
 	if j.serialA = serials.Add(1); i0 == 0 {
 		j.serialB = serials.Add(1)
@@ -344,6 +349,9 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.pack(i0 == 0)
 	par.Run(j.rowTiles*j.colTiles, j)
 }
+
+// words is how many rows of a panel hold n along k.
+func (j *gemmJob) words(n int) int { return j.precision.words(n) }
 
 // at is the index of an element of op(X).
 func at(trans bool, row, col, ld int) int {
@@ -449,7 +457,15 @@ func (j *gemmJob) row(q int) int { return q * j.m / j.rowPanels }
 func (j *gemmJob) packPanelA(to []float32, item, q, p0, kb int) {
 	i0 := j.row(q)
 	from := j.a[item*j.strideA+at(j.transA, i0, p0, j.lda):]
-	j.packPanel(to, j.pitch, from, j.lda, j.row(q+1)-i0, kb, j.transA)
+	j.packAs(to, j.pitch, from, j.lda, j.row(q+1)-i0, kb, j.transA)
+}
+
+func (j *gemmJob) packAs(to []float32, pitch int, from []float32, ld, n, k int, contiguous bool) {
+	if j.precision == BFloat16 {
+		j.packWords(to, pitch, from, ld, n, k, contiguous)
+	} else {
+		j.packPanel(to, pitch, from, ld, n, k, contiguous)
+	}
 }
 
 // packPanelsA packs panels first to last into panels of the given size. Where these lie
@@ -462,7 +478,7 @@ func (j *gemmJob) packPanelsA(to []float32, size, item, first, last, p0, kb int)
 	}
 	for p := 0; p < kb; p += step {
 		for q := first; q < last; q++ {
-			j.packPanelA(to[(q-first)*size+p*j.pitch:], item, q, p0+p, min(step, kb-p))
+			j.packPanelA(to[(q-first)*size+j.words(p)*j.pitch:], item, q, p0+p, min(step, kb-p))
 		}
 	}
 }
@@ -470,7 +486,7 @@ func (j *gemmJob) packPanelsA(to []float32, size, item, first, last, p0, kb int)
 func (j *gemmJob) packPanelB(to []float32, item, q, p0, kb int) {
 	j0 := q * j.nr
 	from := j.b[item*j.strideB+at(j.transB, p0, j0, j.ldb):]
-	j.packPanel(to, j.nr, from, j.ldb, min(j.nr, j.n-j0), kb, !j.transB)
+	j.packAs(to, j.nr, from, j.ldb, min(j.nr, j.n-j0), kb, !j.transB)
 }
 
 // A view is where a tile finds the panels of an operand for one block: panel q,
@@ -492,11 +508,11 @@ func (v *view) panel(q, i int) []float32 {
 func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 	switch j.how[0] {
 	case shared:
-		return view{data: j.panelsA, from: p0 * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, near: nearA, ahead: j.sizeA, step: 4 * j.pitch}
+		return view{data: j.panelsA, from: j.words(p0) * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, near: nearA, ahead: j.sizeA, step: 4 * j.pitch}
 	case own:
-		size := kb * j.pitch
+		size := j.words(kb) * j.pitch
 		data, has := s.a.hold(j.rowPanels*j.sizeA, j.rowPanels*ceilDiv(j.k, j.kc), j.serialA)
-		block := data[p0*j.pitch*j.rowPanels:]
+		block := data[j.words(p0)*j.pitch*j.rowPanels:]
 		has = has[p0/j.kc*j.rowPanels:]
 		for q := first; q < last; q++ {
 			from := q
@@ -507,7 +523,7 @@ func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 		}
 		return view{data: block, perPanel: size, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 	case local:
-		size := kb * j.pitch
+		size := j.words(kb) * j.pitch
 		data, _ := s.a.hold((last-first)*size, 0, 0)
 		j.packPanelsA(data, size, item, first, last, p0, kb)
 		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
@@ -529,11 +545,11 @@ func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
 	case j.packed != nil:
 		return view{data: j.packed.panels, from: item*j.colPanels*j.sizeB + p0*j.nr, perPanel: j.sizeB, cs: j.nr}
 	case j.how[1] == shared:
-		return view{data: j.panelsB, from: p0 * j.nr, perPanel: j.sizeB, cs: j.nr}
+		return view{data: j.panelsB, from: j.words(p0) * j.nr, perPanel: j.sizeB, cs: j.nr}
 	case j.how[1] == own:
-		size := kb * j.nr
+		size := j.words(kb) * j.nr
 		data, has := s.b.hold(j.colPanels*j.sizeB, j.colPanels*ceilDiv(j.k, j.kc), j.serialB)
-		block := data[p0*j.nr*j.colPanels:]
+		block := data[j.words(p0)*j.nr*j.colPanels:]
 		for q := first; q < last; q++ {
 			if n := p0/j.kc*j.colPanels + q; !has[n] {
 				has[n] = true
@@ -542,7 +558,7 @@ func (j *gemmJob) viewB(s *gemmScratch, item, first, last, p0, kb int) view {
 		}
 		return view{data: block, perPanel: size, cs: j.nr}
 	case j.how[1] == local:
-		size := kb * j.nr
+		size := j.words(kb) * j.nr
 		data, _ := s.b.hold((last-first)*size, 0, 0)
 		for q := first; q < last; q++ {
 			j.packPanelB(data[(q-first)*size:], item, q, p0, kb)
@@ -575,8 +591,8 @@ func (j *gemmJob) tile(seat, i int) {
 		kb := min(j.kc, hi-p0)
 		a := j.viewA(s, item, row0, row1, p0, kb)
 		b := j.viewB(s, item, col0, col1, p0, kb)
-		t := region{row0: row0, row1: row1, col0: col0, col1: col1, kb: kb, c: c, ldc: ldc, add: add || p0 > lo}
-		if kb*(col1-col0)*j.nr <= innerB {
+		t := region{row0: row0, row1: row1, col0: col0, col1: col1, depth: j.words(kb), c: c, ldc: ldc, add: add || p0 > lo}
+		if t.depth*(col1-col0)*j.nr <= innerB {
 			j.multiply(&t, &a, &b)
 			continue
 		}
@@ -599,7 +615,7 @@ const innerB = 6 << 10
 // A region is a part of C, in panels, and the block of k to add to it.
 type region struct {
 	row0, row1, col0, col1 int
-	kb                     int
+	depth                  int // of panels
 	c                      []float32
 	ldc                    int
 	add                    bool
@@ -626,11 +642,16 @@ func (j *gemmJob) strips(t *region, a, b *view, r, q, n, cols int) {
 	panel := a.panel(r, i0)
 	fetch, step := panel, 0
 	if t.fetchB { // a share for each panel of rows
-		share := t.kb * j.nr / (t.row1 - t.row0)
-		fetch, step = b.panel(q+1, j0+j.nr)[(r-t.row0)*share:], 4*share/t.kb
+		share := t.depth * j.nr / (t.row1 - t.row0)
+		fetch, step = b.panel(q+1, j0+j.nr)[(r-t.row0)*share:], 4*share/t.depth
 	} else if a.ahead < len(panel) {
 		fetch, step = panel[a.ahead:], a.step
 	}
-	j.micro(n, j.row(r+1)-i0, cols, t.kb, panel, a.rs, a.cs, a.near, fetch, step,
+	if j.precision == BFloat16 {
+		j.microWords(n, j.row(r+1)-i0, cols, t.depth, panel, a.cs, a.near, fetch, step,
+			b.panel(q, j0), b.cs, b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
+		return
+	}
+	j.micro(n, j.row(r+1)-i0, cols, t.depth, panel, a.rs, a.cs, a.near, fetch, step,
 		b.panel(q, j0), b.cs, j.nr*b.perRow+b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
 }

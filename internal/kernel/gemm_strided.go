@@ -4,7 +4,12 @@ package kernel
 // and Dst, of C, give. Products whose offset in C is the same add up. The C matrices must
 // not overlap otherwise.
 func GemmStrided(s *Strides, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
-	p := strided{Strides: s.collapsed(), transA: transA, transB: transB, add: accumulate,
+	Float32.GemmStrided(s, transA, transB, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+}
+
+// GemmStrided is [GemmStrided] in that precision.
+func (precision Precision) GemmStrided(s *Strides, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
+	p := strided{Strides: s.collapsed(), precision: precision, transA: transA, transB: transB, add: accumulate,
 		m: m, n: n, k: k, a: a, b: b, c: c, lda: lda, ldb: ldb, ldc: ldc}
 	p.merge()
 	p.choose()
@@ -14,6 +19,7 @@ func GemmStrided(s *Strides, transA, transB bool, m, n, k int, a []float32, lda 
 // strided are the products of a GemmStrided.
 type strided struct {
 	Strides
+	precision           Precision
 	transA, transB, add bool
 	m, n, k             int
 	a, b, c             []float32
@@ -61,7 +67,7 @@ func (p *strided) choose() {
 
 func (p *strided) walk(dim, a, b, c int, add bool) {
 	if dim == p.Rank-1 {
-		GemmBatch(p.Dims[dim], p.transA, p.transB, p.m, p.n, p.k, p.a[a:], p.lda, p.A[dim], p.b[b:], p.ldb, p.B[dim], p.c[c:], p.ldc, p.Dst[dim], add)
+		p.precision.GemmBatch(p.Dims[dim], p.transA, p.transB, p.m, p.n, p.k, p.a[a:], p.lda, p.A[dim], p.b[b:], p.ldb, p.B[dim], p.c[c:], p.ldc, p.Dst[dim], add)
 		return
 	}
 	for i := range p.Dims[dim] {

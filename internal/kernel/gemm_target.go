@@ -14,6 +14,11 @@ func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs, ahead int
 		}
 		return
 	}
+	t.call(t.micros, strips, rows, cols, k, a, rs, cs, ahead, fetch, step, b, bs, next, c, ldc, accumulate)
+}
+
+// call picks the micro-kernel of a shape.
+func (t *target) call(of *[3][]microKernel, strips, rows, cols, k int, a []float32, rs, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
 	add := 0
 	if accumulate {
 		add = 1
@@ -23,7 +28,7 @@ func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs, ahead int
 	if cols == t.nr {
 		vectors = 2
 	}
-	t.micros[vectors][rows](strips, k, &a[0], rs, cs, ahead, &fetch[0], step, &b[0], bs, next, &c[0], ldc, tail, add)
+	of[vectors][rows](strips, k, &a[0], rs, cs, ahead, &fetch[0], step, &b[0], bs, next, &c[0], ldc, tail, add)
 }
 
 // transposeBlock keeps what is written in parts of cache lines in the L1 cache.

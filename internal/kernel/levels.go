@@ -46,6 +46,8 @@ type operations struct {
 	mul, div, maximum, minimum func(dst, a, b *float32, n int)
 	divSlope, lessSlope        func(dst, dy, a, b *float32, n int)
 
+	round func(dst, x *float32, n int) // to bfloat16
+
 	// Columns of matrices.
 	sumCols32, sumCols8 func(sums *float64, x *float32, rows, ld int)
 
@@ -91,6 +93,12 @@ type target struct {
 	// Both or neither. Rows are by vectors less one, the last of which may be part of one.
 	packRows      [2]func(dst *float32, ds int, src *float32, ss, rows, tail int)
 	packTranspose func(dst *float32, ds int, src *float32, ss, rows, cols int)
+
+	// For operands of bfloat16: micro-kernels as micros, and packing, as packRows and
+	// packTranspose do it, into words of a pair each. All or none.
+	wordMicros    *[3][]microKernel
+	wordRows      [2]func(dst *float32, ds int, src *float32, ss, words, tail int)
+	wordTranspose func(dst *float32, ds int, src *float32, ss, rows, words int)
 
 	// By rows, for panels of nr columns, and of one vector: the latter where nr is above 16,
 	// which Winograd's panels of 16 need.

@@ -18,6 +18,13 @@ var avx2 = operations{
 		convWide:      []func(**float32){nil, conv1x2AVX2, conv2x2AVX2, conv3x2AVX2, conv4x2AVX2, conv5x2AVX2, conv6x2AVX2},
 		packRows:      [2]func(*float32, int, *float32, int, int, int){packRows1AVX2, packRows2AVX2},
 		packTranspose: packTransposeAVX2,
+		wordMicros: &[3][]microKernel{
+			{nil, gemmWords1x1tailAVX2, gemmWords2x1tailAVX2, gemmWords3x1tailAVX2, gemmWords4x1tailAVX2, gemmWords5x1tailAVX2, gemmWords6x1tailAVX2},
+			{nil, gemmWords1x2tailAVX2, gemmWords2x2tailAVX2, gemmWords3x2tailAVX2, gemmWords4x2tailAVX2, gemmWords5x2tailAVX2, gemmWords6x2tailAVX2},
+			{nil, gemmWords1x2fullAVX2, gemmWords2x2fullAVX2, gemmWords3x2fullAVX2, gemmWords4x2fullAVX2, gemmWords5x2fullAVX2, gemmWords6x2fullAVX2},
+		},
+		wordRows:      [2]func(*float32, int, *float32, int, int, int){wordRows1AVX2, wordRows2AVX2},
+		wordTranspose: wordTransposeAVX2,
 		winograd: [numWinogradKinds]func(*[]float32){
 			winogradInput:     winogradInputAVX2,
 			winogradOutput:    winogradOutputAVX2,
@@ -50,6 +57,7 @@ var avx2 = operations{
 	scale:           scaleAVX2,
 	sgd:             sgdAVX2,
 	adam:            adamAVX2,
+	round:           roundAVX2,
 	relu:            reluAVX2,
 	addRelu:         addReluAVX2,
 	reluBackward:    reluBackwardAVX2,

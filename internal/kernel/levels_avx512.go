@@ -21,6 +21,9 @@ var avx512 = func() operations {
 		gemm10x1tailAVX512, gemm11x1tailAVX512, gemm12x1tailAVX512, gemm13x1tailAVX512, gemm14x1tailAVX512}, tail2, tail2}
 	o.microDots = []dotKernel{nil, gemmDot1AVX512, gemmDot2AVX512, gemmDot3AVX512, gemmDot4AVX512}
 	o.packRows = [2]func(*float32, int, *float32, int, int, int){packRows1AVX512, packRows2AVX512}
+	wide := []microKernel{nil, gemmWords1x2tailAVX512, gemmWords2x2tailAVX512, gemmWords3x2tailAVX512, gemmWords4x2tailAVX512, gemmWords5x2tailAVX512, gemmWords6x2tailAVX512, gemmWords7x2tailAVX512, gemmWords8x2tailAVX512, gemmWords9x2tailAVX512, gemmWords10x2tailAVX512, gemmWords11x2tailAVX512, gemmWords12x2tailAVX512, gemmWords13x2tailAVX512, gemmWords14x2tailAVX512}
+	o.wordMicros = &[3][]microKernel{{nil, gemmWords1x1tailAVX512, gemmWords2x1tailAVX512, gemmWords3x1tailAVX512, gemmWords4x1tailAVX512, gemmWords5x1tailAVX512, gemmWords6x1tailAVX512, gemmWords7x1tailAVX512, gemmWords8x1tailAVX512, gemmWords9x1tailAVX512, gemmWords10x1tailAVX512, gemmWords11x1tailAVX512, gemmWords12x1tailAVX512, gemmWords13x1tailAVX512, gemmWords14x1tailAVX512}, wide, wide}
+	o.wordRows = [2]func(*float32, int, *float32, int, int, int){wordRows1AVX512, wordRows2AVX512}
 	o.convNarrow = []func(**float32){nil, conv1x1AVX512, conv2x1AVX512, conv3x1AVX512, conv4x1AVX512,
 		conv5x1AVX512, conv6x1AVX512, conv7x1AVX512, conv8x1AVX512, conv9x1AVX512, conv10x1AVX512, conv11x1AVX512,
 		conv12x1AVX512, conv13x1AVX512, conv14x1AVX512, conv15x1AVX512, conv16x1AVX512}
@@ -57,6 +60,7 @@ var avx512 = func() operations {
 	o.scale = scaleAVX512
 	o.sgd = sgdAVX512
 	o.adam = adamAVX512
+	o.round = roundAVX512
 	o.relu = reluAVX512
 	o.addRelu = addReluAVX512
 	o.reluBackward = reluBackwardAVX512

@@ -60,6 +60,7 @@ var together = map[string]string{
 	"moments": "pairs", "products": "pairs", "maskedProducts": "pairs",
 	"normalize": "passes", "normalizeRes": "passes", "normalizeGrad": "passes",
 	"packRows": "packing", "packTranspose": "packing",
+	"wordMicros": "words", "wordRows": "words", "wordTranspose": "words",
 	"lanesTiles": "lanes", "lanesSums": "lanes", "lanesCopy": "lanes", "lanesSpread": "lanes",
 }
 
@@ -95,6 +96,10 @@ func TestMissingOperations(t *testing.T) {
 				testProduct(t, p)
 			}
 			testProduct(t, product{transB: true, m: 20, n: 10, k: 100})
+			for _, p := range variants(30, 33, 70) {
+				testWords(t, p)
+			}
+			testRound(t, 70)
 			for _, s := range []Conv{
 				{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 48, Pads: Around(1)},
 				{N: 2, H: 4, W: 4, C: 40, KH: 3, KW: 3, O: 50, Pads: Around(1)},

@@ -22,11 +22,11 @@ func gemmKernels(c *build.Context) {
 	masks := tailMasks(c)
 	levels(c, func(s isa) {
 		for rows := 1; rows <= s.maxRows(); rows++ {
-			tile{s, masks, rows, 1, true}.generate()
-			tile{s, masks, rows, 2, true}.generate()
+			tile{s, masks, rows, 1, true, nil}.generate()
+			tile{s, masks, rows, 2, true, nil}.generate()
 			if !s.wide {
 				// Masked loads and stores are slow here: full tiles do without.
-				tile{s, masks, rows, 2, false}.generate()
+				tile{s, masks, rows, 2, false, nil}.generate()
 			}
 		}
 		s.dotKernels(masks)
@@ -94,7 +94,8 @@ type tile struct {
 	masks   operand.Mem
 	rows    int
 	vectors int
-	masked  bool // only the first "tail" columns of the last vector exist
+	masked  bool   // only the first "tail" columns of the last vector exist
+	words   *words // of pairs of bfloat16, or nil
 }
 
 func (t tile) generate() {
@@ -102,7 +103,11 @@ func (t tile) generate() {
 	if t.masked {
 		kind = "tail"
 	}
-	t.begin(fmt.Sprintf("gemm%dx%d%s", t.rows, t.vectors, kind),
+	name := "gemm"
+	if t.words != nil {
+		name = "gemmWords"
+	}
+	t.begin(fmt.Sprintf("%s%dx%d%s", name, t.rows, t.vectors, kind),
 		"func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
 		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and strips of %d vectors of columns.", t.rows, t.vectors))
 	var mask reg.Register
@@ -159,37 +164,57 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 			acc[i] = append(acc[i], t.zero())
 		}
 	}
+	t.prefetchC()
+	fetch, step, ahead := t.int("fetch"), t.int("step"), t.int("ahead")
+	load := func(v int, to reg.VecVirtual) {
+		if t.last(v) {
+			t.loadTail(t.vectorAt(b, v), mask, to)
+		} else {
+			t.VMOVUPS(t.vectorAt(b, v), to)
+		}
+	}
+	row := func(i int) operand.Mem { return rowAddr(bases, rs, i) }
+	loop := func() {
+		t.Label("loop")
+		t.PREFETCHT0(operand.Mem{Base: bases[0], Index: ahead, Scale: 1})
+		t.PREFETCHT0(operand.Mem{Base: fetch})
+		t.ADDQ(step, fetch)
+		next := func() { t.ADDQ(bs, b) }
+		if t.words != nil {
+			t.words.products(&t, load, next, row, acc)
+		} else {
+			t.products(load, next, row, acc)
+		}
+		for _, base := range bases {
+			t.ADDQ(cs, base)
+		}
+		t.DECQ(k)
+		t.JNE(operand.LabelRef("loop"))
+	}
+	if t.words != nil {
+		t.words.flushed(loop)
+	} else {
+		loop()
+	}
+	return acc
+}
+
+// products adds those of a row of B, which load gives by vectors, with the rows of A. next goes
+// on to the next row of B.
+func (t *tile) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
 	col := make([]reg.VecVirtual, t.vectors)
 	for v := range col {
 		col[v] = t.vec()
+		load(v, col[v])
 	}
-	t.prefetchC()
-	fetch, step, ahead := t.int("fetch"), t.int("step"), t.int("ahead")
-	t.Label("loop")
-	t.PREFETCHT0(operand.Mem{Base: bases[0], Index: ahead, Scale: 1})
-	t.PREFETCHT0(operand.Mem{Base: fetch})
-	t.ADDQ(step, fetch)
-	for v := range col {
-		if t.last(v) {
-			t.loadTail(t.vectorAt(b, v), mask, col[v])
-		} else {
-			t.VMOVUPS(t.vectorAt(b, v), col[v])
-		}
-	}
-	t.ADDQ(bs, b)
+	next()
 	for i := range acc {
 		e := t.vec()
-		t.VBROADCASTSS(rowAddr(bases, rs, i), e)
+		t.VBROADCASTSS(row(i), e)
 		for v := range col {
 			t.VFMADD231PS(e, col[v], acc[i][v])
 		}
 	}
-	for _, base := range bases {
-		t.ADDQ(cs, base)
-	}
-	t.DECQ(k)
-	t.JNE(operand.LabelRef("loop"))
-	return acc
 }
 
 // prefetchC fetches the tile while the products are summed, unless these are so few that the
@@ -272,18 +297,9 @@ func (s isa) packRows(masks operand.Mem, vectors int) {
 func (s isa) packTranspose() {
 	s.begin("packTranspose", "func(dst *float32, ds int, src *float32, ss, rows, cols int)",
 		"transposes 8 rows; for fewer, the last one is repeated. cols is a multiple of 8.")
-	dst, ds, ss, rows := s.int("dst"), s.int("ds"), s.int("ss"), s.int("rows")
+	dst, ds := s.int("dst"), s.int("ds")
 	s.SHLQ(operand.Imm(2), ds)
-	s.SHLQ(operand.Imm(2), ss)
-	src := []reg.Register{s.int("src")}
-	for i := 1; i < 8; i++ {
-		next := s.GP64()
-		s.XORQ(next, next)
-		s.CMPQ(rows, operand.Imm(uint64(i)))
-		s.CMOVQGT(ss, next)
-		s.ADDQ(src[i-1], next)
-		src = append(src, next)
-	}
+	src := s.eightRows()
 	cols := s.int("cols")
 	s.Label("loop")
 	for _, row := range s.transpose(src) {
@@ -298,6 +314,22 @@ func (s isa) packTranspose() {
 	s.end()
 }
 
+// eightRows are the addresses of rows of src; of the last one where there are fewer.
+func (s isa) eightRows() []reg.Register {
+	ss, rows := s.int("ss"), s.int("rows")
+	s.SHLQ(operand.Imm(2), ss)
+	src := []reg.Register{s.int("src")}
+	for i := 1; i < 8; i++ {
+		next := s.GP64()
+		s.XORQ(next, next)
+		s.CMPQ(rows, operand.Imm(uint64(i)))
+		s.CMOVQGT(ss, next)
+		s.ADDQ(src[i-1], next)
+		src = append(src, next)
+	}
+	return src
+}
+
 // transpose loads an 8x8 block so that one step of the usual three, swapping
 // the 128-bit halves, is done by the loads.
 func (s isa) transpose(src []reg.Register) []reg.VecVirtual {
@@ -309,6 +341,12 @@ func (s isa) transpose(src []reg.Register) []reg.VecVirtual {
 		s.VMOVUPS(operand.Mem{Base: src[row], Disp: 4 * col}, low)
 		s.VINSERTF128(operand.Imm(1), operand.Mem{Base: src[row+4], Disp: 4 * col}, low.AsY(), half[i])
 	}
+	return s.transposeHalves(half)
+}
+
+// transposeHalves takes vectors of four columns each: of rows 0 and 4, 1 and 5, ..., then the
+// next four columns.
+func (s isa) transposeHalves(half []reg.VecVirtual) []reg.VecVirtual {
 	var out []reg.VecVirtual
 	for i := 0; i < 8; i += 4 {
 		// Pairs of rows interleaved, then pairs of pairs.

@@ -38,6 +38,7 @@ func generate(dir string) error {
 	}{
 		{"vec", vecKernels},
 		{"gemm", gemmKernels},
+		{"words", wordKernels},
 		{"nn", nnKernels},
 		{"conv", convKernels},
 		{"winograd", winogradKernels},
@@ -64,7 +65,7 @@ func generate(dir string) error {
 			return err
 		}
 		_, text, _ = bytes.Cut(text, []byte("\n\n")) // the printer's own header
-		if err := write(dir, file.name+"_amd64.s", header+string(text)); err != nil {
+		if err := write(dir, file.name+"_amd64.s", header+encodeDots(string(text))); err != nil {
 			return err
 		}
 		if err := writeStubs(dir, file.name+"_amd64.go", "amd64 && !purego", true, f); err != nil {
@@ -80,7 +81,7 @@ func generate(dir string) error {
 // checkLevel refuses what a processor of the function's level can't run: the allocator takes
 // registers 16 to 31, which are of AVX-512, as soon as it needs them.
 func checkLevel(fn *ir.Function) error {
-	if strings.HasSuffix(fn.Name, "AVX512") {
+	if strings.Contains(fn.Name, "AVX512") {
 		return nil
 	}
 	for _, i := range fn.Instructions() {

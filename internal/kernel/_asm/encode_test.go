@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// binutils encode all registers as vdpbf16ps does.
+func TestEncoding(t *testing.T) {
+	if b := vdpbf16ps(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
+		t.Errorf("%x", b)
+	}
+	as, err := exec.LookPath("as")
+	if err != nil {
+		t.Skip("no binutils: ", err)
+	}
+	var source strings.Builder
+	var want []byte
+	for rm := range 32 {
+		for v := range 32 {
+			for reg := range 32 {
+				fmt.Fprintf(&source, "vdpbf16ps %%zmm%d, %%zmm%d, %%zmm%d\n", rm, v, reg)
+				b := vdpbf16ps(rm, v, reg)
+				want = append(want, b[:]...)
+			}
+		}
+	}
+	dir := t.TempDir()
+	object, raw := filepath.Join(dir, "x.o"), filepath.Join(dir, "x.bin")
+	cmd := exec.Command(as, "--64", "-o", object, "-")
+	cmd.Stdin = strings.NewReader(source.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+	if out, err := exec.Command("objcopy", "-O", "binary", "-j", ".text", object, raw).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+	got, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Error("not what binutils make of it")
+	}
+}

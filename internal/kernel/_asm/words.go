@@ -1,0 +1,252 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// bf16Level is the level that has VDPBF16PS.
+const bf16Level = "AVX512BF16"
+
+// wordKernels are for operands of bfloat16, of which a word holds a pair along k.
+func wordKernels(c *build.Context) {
+	masks := tailMasks(c)
+	levels(c, func(s isa) {
+		w := newWords(s)
+		w.tiles(masks)
+		w.rows(masks, 1)
+		w.rows(masks, 2)
+		w.rounded()
+		if s.wide {
+			s.name = bf16Level
+			w.isa = s
+			w.tiles(masks)
+		} else {
+			w.transposed()
+		}
+	})
+}
+
+// words are what kernels on words share.
+type words struct {
+	isa
+	upper                            operand.Mem // of a word
+	one, half, infinity, quiet, sign operand.Mem
+	none                             operand.Mem
+}
+
+func newWords(s isa) *words {
+	w := &words{isa: s}
+	for _, c := range []struct {
+		name string
+		word uint32
+		at   *operand.Mem
+	}{
+		{"upper", 0xffff0000, &w.upper}, {"one", 1, &w.one}, {"half", 0x7fff, &w.half},
+		{"infinity", 0x7f800000, &w.infinity}, {"quiet", 1 << 22, &w.quiet}, {"sign", 1 << 31, &w.sign}, {"none", 0, &w.none},
+	} {
+		*c.at = s.StaticGlobal(c.name + s.name)
+		s.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := range s.lanes {
+			s.AddDatum(4*i, operand.U32(c.word))
+		}
+	}
+	return w
+}
+
+func (w *words) tiles(masks operand.Mem) {
+	for rows := 1; rows <= w.maxRows(); rows++ {
+		tile{w.isa, masks, rows, 1, true, w}.generate()
+		tile{w.isa, masks, rows, 2, true, w}.generate()
+		if !w.wide {
+			tile{w.isa, masks, rows, 2, false, w}.generate()
+		}
+	}
+}
+
+// flushed runs f with subnormal results taken for 0. No Go code runs meanwhile.
+func (w *words) flushed(f func()) {
+	if w.name == bf16Level { // as VDPBF16PS always does
+		f()
+		return
+	}
+	was := w.AllocLocal(8)
+	now := was.Offset(4)
+	r := w.GP32()
+	w.STMXCSR(was)
+	w.MOVL(was, r)
+	w.ORL(operand.U32(1<<15), r)
+	w.MOVL(r, now)
+	w.LDMXCSR(now)
+	f()
+	w.LDMXCSR(was)
+}
+
+// products adds the products of a vector of B's words, which load gives, with those of rows of A.
+func (w *words) products(t *tile, load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
+	if w.name == bf16Level {
+		t.products(load, next, row, acc) // see encode.go
+		return
+	}
+	for _, keep := range []func(reg.VecVirtual){w.odd, w.even} {
+		col := make([]reg.VecVirtual, t.vectors)
+		for v := range col {
+			col[v] = w.vec()
+			load(v, col[v])
+			keep(col[v])
+		}
+		for i := range acc {
+			e := w.vec()
+			w.VBROADCASTSS(row(i), e)
+			keep(e)
+			for v := range col {
+				w.VFMADD231PS(e, col[v], acc[i][v])
+			}
+		}
+	}
+	next()
+}
+
+// odd and even leave one number of each pair, as a float32.
+func (w *words) odd(v reg.VecVirtual) {
+	if w.wide {
+		w.VPANDD(w.upper, v, v)
+	} else {
+		w.VPAND(w.upper, v, v)
+	}
+}
+
+func (w *words) even(v reg.VecVirtual) { w.VPSLLD(operand.Imm(16), v, v) }
+
+// round rounds to bfloat16, in the upper halves; the lower ones are anything.
+func (w *words) round(u reg.VecVirtual) reg.VecVirtual {
+	t := w.vec()
+	w.VPSRLD(operand.Imm(16), u, t)
+	if w.wide {
+		w.VPANDD(w.one, t, t)
+		w.VPADDD(w.half, t, t)
+		w.VPADDD(u, t, t)
+		k := w.K()
+		w.VCMPPS(operand.Imm(unordered), u, u, k)
+		w.VPORD(w.quiet, u, k, t)
+		subnormal := w.K()
+		w.VPTESTNMD(w.infinity, u, subnormal)
+		w.VPANDD(w.sign, u, subnormal, t)
+		return t
+	}
+	w.VPAND(w.one, t, t)
+	w.VPADDD(w.half, t, t)
+	w.VPADDD(u, t, t)
+	m, quiet := w.vec(), w.vec()
+	w.VCMPPS(operand.Imm(unordered), u, u, m)
+	w.VPOR(w.quiet, u, quiet)
+	w.VBLENDVPS(m, quiet, t, t)
+	w.VPAND(w.infinity, u, m)
+	w.VPCMPEQD(w.none, m, m)
+	w.VPANDN(t, m, t)
+	w.VPAND(w.sign, u, m)
+	w.VPOR(m, t, t)
+	return t
+}
+
+const unordered = 3
+
+func (w *words) rounded() {
+	w.begin("round", "func(dst, x *float32, n int)", "rounds to bfloat16.")
+	dst, x, n := w.int("dst"), w.int("x"), w.int("n")
+	w.each(n, 1, func(index reg.Register, i int) {
+		r := w.round(w.load(at(x, index, i)))
+		w.odd(r)
+		w.VMOVUPS(r, at(dst, index, i))
+	})
+}
+
+// pair joins the upper halves of x, as the first numbers, and of y.
+func (w *words) pair(x, y reg.VecVirtual) {
+	w.VPSRLD(operand.Imm(16), x, x)
+	if w.wide {
+		w.VPANDD(w.upper, y, y)
+		w.VPORD(y, x, x)
+	} else {
+		w.VPBLENDW(operand.Imm(0xaa), y, x, x)
+	}
+}
+
+// rows packs pairs of rows that are contiguous.
+func (w *words) rows(masks operand.Mem, vectors int) {
+	w.begin(fmt.Sprint("wordRows", vectors), "func(dst *float32, ds int, src *float32, ss, words, tail int)",
+		fmt.Sprintf("packs pairs of rows of %d vectors, the last with only tail elements, padded with 0.", vectors))
+	mask := w.mask(masks)
+	dst, ds, src, ss, count := w.int("dst"), w.int("ds"), w.int("src"), w.int("ss"), w.int("words")
+	w.SHLQ(operand.Imm(2), ds)
+	w.SHLQ(operand.Imm(2), ss)
+	t := tile{isa: w.isa, vectors: vectors, masked: true}
+	w.Label("loop")
+	next := w.GP64()
+	w.LEAQ(operand.Mem{Base: src, Index: ss, Scale: 1}, next)
+	for v := range vectors {
+		var of [2]reg.VecVirtual
+		for i, from := range []reg.Register{src, next} {
+			x := w.vec()
+			if t.last(v) {
+				w.loadTail(t.vectorAt(from, v), mask, x)
+			} else {
+				w.VMOVUPS(t.vectorAt(from, v), x)
+			}
+			of[i] = w.round(x)
+		}
+		w.pair(of[0], of[1])
+		w.VMOVUPS(of[0], t.vectorAt(dst, v))
+	}
+	w.LEAQ(operand.Mem{Base: src, Index: ss, Scale: 2}, src)
+	w.ADDQ(ds, dst)
+	w.DECQ(count)
+	w.JNE(operand.LabelRef("loop"))
+	w.end()
+}
+
+// transposed serves all levels, as packTranspose does.
+func (w *words) transposed() {
+	w.begin("wordTranspose", "func(dst *float32, ds int, src *float32, ss, rows, words int)",
+		"transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.")
+	dst, ds := w.int("dst"), w.int("ds")
+	w.SHLQ(operand.Imm(2), ds)
+	src := w.eightRows()
+	count := w.int("words")
+	w.Label("loop")
+	half := make([]reg.VecVirtual, 8)
+	for i := range half {
+		half[i] = w.eightWords(src[i%4], src[i%4+4], 32*(i/4))
+	}
+	for _, row := range w.transposeHalves(half) {
+		w.VMOVUPS(row, operand.Mem{Base: dst})
+		w.ADDQ(ds, dst)
+	}
+	for i := range src {
+		w.ADDQ(operand.Imm(64), src[i])
+	}
+	w.SUBQ(operand.Imm(8), count)
+	w.JNE(operand.LabelRef("loop"))
+	w.end()
+}
+
+// eightWords are four words of the row at a, and four of that at b.
+func (w *words) eightWords(a, b reg.Register, disp int) reg.VecVirtual {
+	var of [2]reg.VecVirtual
+	for i, row := range []reg.Register{a, b} {
+		u := w.load(operand.Mem{Base: row, Disp: disp})
+		r := w.round(u)
+		odd := w.vec()
+		w.VPSRLQ(operand.Imm(32), r, odd)
+		w.pair(r, odd) // in every second word
+		of[i] = r
+	}
+	v := w.vec()
+	w.VSHUFPS(operand.Imm(0x88), of[1], of[0], v)
+	w.VPERMQ(operand.Imm(0xd8), v, v)
+	return v
+}

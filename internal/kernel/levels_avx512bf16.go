@@ -1,0 +1,13 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// avx512bf16 is AVX-512's but for the products of bfloat16.
+var avx512bf16 = func() operations {
+	o := avx512
+	o.level, o.name = AVX512BF16, "avx512bf16"
+	o.usable = func() bool { return avx512.usable() && cpu.X86.HasAVX512BF16 }
+	wide := []microKernel{nil, gemmWords1x2tailAVX512BF16, gemmWords2x2tailAVX512BF16, gemmWords3x2tailAVX512BF16, gemmWords4x2tailAVX512BF16, gemmWords5x2tailAVX512BF16, gemmWords6x2tailAVX512BF16, gemmWords7x2tailAVX512BF16, gemmWords8x2tailAVX512BF16, gemmWords9x2tailAVX512BF16, gemmWords10x2tailAVX512BF16, gemmWords11x2tailAVX512BF16, gemmWords12x2tailAVX512BF16, gemmWords13x2tailAVX512BF16, gemmWords14x2tailAVX512BF16}
+	o.wordMicros = &[3][]microKernel{{nil, gemmWords1x1tailAVX512BF16, gemmWords2x1tailAVX512BF16, gemmWords3x1tailAVX512BF16, gemmWords4x1tailAVX512BF16, gemmWords5x1tailAVX512BF16, gemmWords6x1tailAVX512BF16, gemmWords7x1tailAVX512BF16, gemmWords8x1tailAVX512BF16, gemmWords9x1tailAVX512BF16, gemmWords10x1tailAVX512BF16, gemmWords11x1tailAVX512BF16, gemmWords12x1tailAVX512BF16, gemmWords13x1tailAVX512BF16, gemmWords14x1tailAVX512BF16}, wide, wide}
+	return o
+}()

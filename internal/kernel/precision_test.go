@@ -1,0 +1,258 @@
+package kernel
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/monge-ml/monge/internal/half"
+)
+
+// awkward are numbers that rounding and flushing treat in ways of their own.
+func awkward(r *rand.Rand) float32 {
+	switch r.IntN(20) {
+	case 0:
+		return math.Float32frombits(r.Uint32()) // anything
+	case 1:
+		return math.Float32frombits(r.Uint32()&0x807fffff | uint32(r.IntN(3))<<23) // about the smallest normal
+	case 2:
+		return math.Float32frombits(0x3f808000 | r.Uint32()&0x80010000) // a tie
+	case 3:
+		return 0
+	}
+	return float32(r.NormFloat64())
+}
+
+func TestBFloat16(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200000 {
+		x := awkward(r)
+		got, want := math.Float32frombits(bfloat16(x)), half.FromBF16(half.ToBF16(x))
+		if math.Abs(float64(x)) < 0x1p-126 {
+			want = float32(math.Copysign(0, float64(x)))
+		}
+		if !same(got, want) {
+			t.Fatalf("%x (%v): %v, want %v", math.Float32bits(x), x, got, want)
+		}
+	}
+	for x, want := range map[float32]float32{1.00390625: 1, 1.01171875: 1.015625, math.MaxFloat32: float32(math.Inf(1))} {
+		if got := math.Float32frombits(bfloat16(x)); got != want {
+			t.Errorf("%v: %v, want %v", x, got, want)
+		}
+	}
+}
+
+func testRound(t *testing.T, n int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(6, uint64(n)))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = awkward(r)
+	}
+	m := newMemory(t, true)
+	defer m.free()
+	got := m.slice(n)
+	round(got, m.copyOf(x))
+	for i := range x {
+		if want := math.Float32frombits(bfloat16(x[i])); !same(got[i], want) {
+			t.Fatalf("%x: %v, want %v", math.Float32bits(x[i]), got[i], want)
+		}
+	}
+}
+
+func TestRound(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for n := range 100 {
+			testRound(t, n)
+		}
+		testRound(t, 5000)
+	})
+}
+
+// Convolutions are those of the rounded operands, in all passes, and have the same bits at every
+// level.
+func TestConvBF16(t *testing.T) {
+	for _, s := range []Conv{
+		{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 48, Pads: Around(1)},
+		{N: 3, H: 9, W: 7, C: 3, KH: 3, KW: 3, O: 20, Pads: Around(1), Strides: Both(2)},
+		{N: 2, H: 5, W: 5, C: 33, KH: 1, KW: 1, O: 70},
+		{N: 2, H: 6, W: 5, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 40},
+		{N: 2, H: 6, W: 5, C: 40, KH: 3, KW: 3, O: 40, Pads: Around(1), Groups: 2},
+		{N: 1, H: 9, W: 9, C: 5, KH: 3, KW: 2, O: 7, Dilations: Both(2)},
+	} {
+		s.Precision = BFloat16
+		c := newConvCase(s)
+		rounded := newConvCaseOf(s, func(x []float32) []float32 { round(x, x); return x })
+		var first [3][]float32
+		eachLevel(t, func(t *testing.T) {
+			rounded.check(t, c.Algorithm(), true, 0)
+			y, dx, dw := make([]float32, c.size), make([]float32, c.sizeX), make([]float32, c.sizeW)
+			ConvForward(&s, y, c.x, c.w)
+			ConvBackwardData(&s, dx, c.dy, c.w, false)
+			ConvBackwardWeights(&s, dw, c.x, c.dy, false)
+			for i, got := range [][]float32{y, dx, dw} {
+				if first[i] == nil {
+					first[i] = got
+				}
+				if at := firstDifference(got, first[i]); at >= 0 && c.Algorithm() != ConvLanes {
+					t.Fatalf("pass %d of %+v: element %d is %v, at the first level %v", i, s, at, got[at], first[i][at])
+				}
+			}
+			rounded.compare(t, "forward", y, nil, rounded.y, rounded.absY, rounded.terms[0], 0)
+		})
+	}
+}
+
+// fmaExact rounds a*b + c with arithmetic that is exact.
+func fmaExact(a, b, c float32) float32 {
+	exact := func(x float32) *big.Float { return new(big.Float).SetPrec(1000).SetFloat64(float64(x)) }
+	sum := exact(a)
+	sum.Mul(sum, exact(b))
+	sum.Add(sum, exact(c))
+	rounded := new(big.Float).SetPrec(24).SetMode(big.ToNearestEven).Set(sum) // any exponent
+	if rounded.Sign() != 0 && rounded.MantExp(nil) <= -126 {
+		return float32(math.Copysign(0, float64(rounded.Sign())))
+	}
+	f, _ := rounded.Float32()
+	return f
+}
+
+func TestFMAFlushed(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	value := func(exp int) float32 {
+		return float32(math.Ldexp(1+float64(r.IntN(128))/128, exp)) * float32(1-2*r.IntN(2))
+	}
+	for range 300000 {
+		e := r.IntN(60) - 30
+		a, b := value(e), value(r.IntN(60)-30)
+		c := float32(math.Ldexp(float64(a)*float64(b), r.IntN(60)-30)) * float32(r.NormFloat64())
+		switch r.IntN(3) {
+		case 0: // results near the smallest normal number
+			a, b = value(-60), value(-67+r.IntN(3))
+			c = math.Float32frombits(1<<23+r.Uint32N(1<<16)) * float32(1-2*r.IntN(2))
+		case 1: // almost a tie
+			a, b = value(0), value(-r.IntN(60))
+			c = float32(1 + r.IntN(2))
+		}
+		if got, want := fmaFlushed(a, b, c), fmaExact(a, b, c); got != want {
+			t.Fatalf("%v * %v + %v = %x, want %x", a, b, c, math.Float32bits(got), math.Float32bits(want))
+		}
+	}
+	inf := float32(math.Inf(1))
+	if x := fmaFlushed(inf, 1, 0); x != inf {
+		t.Error(x)
+	}
+	if x := fmaFlushed(inf, 1, -inf); x == x {
+		t.Error(x)
+	}
+}
+
+// pairwise is a product of one block in BFloat16, by its definition.
+func pairwise(p product, a, b operand, c []float32, ldc int) {
+	for i := range p.m {
+		for l := range p.n {
+			var sum float32
+			for k := 0; k < p.k; k += 2 {
+				var x, y [2]float32
+				for q := range min(2, p.k-k) {
+					x[q] = a.data[at(p.transA, i, k+q, a.ld)]
+					y[q] = b.data[at(p.transB, k+q, l, b.ld)]
+				}
+				sum = multiplyPairs(sum, word(x[0], x[1]), word(y[0], y[1]))
+			}
+			if p.add {
+				sum += c[i*ldc+l]
+			}
+			c[i*ldc+l] = sum
+		}
+	}
+}
+
+// Products of one block are those of the definition at every level, for all tails.
+func TestGemmBF16(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for n := 1; n < 70; n += 1 + n%3 {
+			for _, p := range variants(n, 1+n*7%37, 1+n*5%23) {
+				testWords(t, p)
+			}
+			for _, p := range variants(1+n*3%31, n, 1+n%19) {
+				testWords(t, p)
+			}
+			for _, p := range variants(1+n*11%17, 1+n*13%41, 2*n) {
+				testWords(t, p)
+			}
+		}
+	})
+}
+
+func testWords(t *testing.T, p product) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(uint64(p.m*10007+p.n), uint64(p.k)))
+	a := newOperand(r, p.transA, p.m, p.k, p.padA)
+	b := newOperand(r, p.transB, p.k, p.n, p.padB)
+	c := newOperand(r, false, p.m, p.n, p.padC)
+	for _, o := range []operand{a, b} {
+		for i := range o.data {
+			if r.IntN(4) == 0 {
+				o.data[i] = awkward(r)
+			}
+		}
+	}
+	want := append([]float32(nil), c.data...)
+	pairwise(p, a, b, want, c.ld)
+	for _, atEnd := range []bool{true, false} {
+		m := newMemory(t, atEnd)
+		ga, gb, gc := m.copyOf(a.data), m.copyOf(b.data), m.copyOf(c.data)
+		BFloat16.Gemm(p.transA, p.transB, p.m, p.n, p.k, ga, a.ld, gb, b.ld, gc, c.ld, p.add)
+		if i := firstDifference(gc, want); i >= 0 {
+			t.Fatalf("%v: element %d is %v, want %v", p, i, gc[i], want[i])
+		}
+		m.free()
+	}
+}
+
+// Large products, cut into blocks, slices and tiles in every way, have the same bits at all
+// levels and thread counts.
+func TestGemmBF16Blocks(t *testing.T) {
+	for _, p := range []product{
+		{m: 150, n: 130, k: 1100}, {m: 33, n: 40, k: 5001, transA: true}, {m: 300, n: 600, k: 257, transB: true},
+		{m: 700, n: 30, k: 64, add: true}, {m: 20, n: 2100, k: 1300},
+	} {
+		r := rand.New(rand.NewPCG(5, uint64(p.m)))
+		a := newOperand(r, p.transA, p.m, p.k, 0)
+		b := newOperand(r, p.transB, p.k, p.n, 0)
+		var first []float32
+		eachLevel(t, func(t *testing.T) {
+			for _, threads := range []int{1, 3} {
+				for _, far := range []bool{false, true} {
+					useThreads(t, threads)
+					useApart(t, far)
+					c := make([]float32, p.m*p.n)
+					BFloat16.Gemm(p.transA, p.transB, p.m, p.n, p.k, a.data, a.ld, b.data, b.ld, c, p.n, p.add)
+					if first == nil {
+						first = c
+						checkRounded(t, p, a, b, c)
+					}
+					if i := firstDifference(c, first); i >= 0 {
+						t.Fatalf("%v: element %d is %v, at the first level %v", p, i, c[i], first[i])
+					}
+				}
+			}
+		})
+	}
+}
+
+// checkRounded compares with the product of the rounded operands in float64.
+func checkRounded(t *testing.T, p product, a, b operand, c []float32) {
+	t.Helper()
+	for _, o := range []*operand{&a, &b} {
+		rounded := make([]float32, len(o.data))
+		for i, x := range o.data {
+			rounded[i] = math.Float32frombits(bfloat16(x))
+		}
+		o.data = rounded
+	}
+	ref, size := reference(p, a, b, make([]float32, len(c)), p.n)
+	checkProduct(t, p, c, c, p.n, ref, size)
+}

@@ -1,0 +1,113 @@
+package kernel
+
+import "math"
+
+// word holds a pair of numbers: the first in the lower half, as they lie in memory. A float32
+// carries it.
+func word(x, y float32) float32 { return math.Float32frombits(bfloat16(x)>>16 | bfloat16(y)) }
+
+// pairOf is what a word holds.
+func pairOf(w float32) (x, y float32) {
+	u := math.Float32bits(w)
+	return math.Float32frombits(u << 16), math.Float32frombits(u &^ 0xffff)
+}
+
+// multiplyPairs is what VDPBF16PS does with each word.
+func multiplyPairs(c, a, b float32) float32 {
+	a0, a1 := pairOf(a)
+	b0, b1 := pairOf(b)
+	return fmaFlushed(a0, b0, fmaFlushed(a1, b1, c))
+}
+
+// fmaFlushed is a*b + c rounded once, for a and b of bfloat16, and 0 if that is subnormal.
+func fmaFlushed(a, b, c float32) float32 {
+	p, z := float64(a)*float64(b), float64(c) // 16 bits: exact
+	s := p + z
+	// Rounded to odd, a second rounding does no harm (Boldo and Melquiond 2008).
+	if t := s - p; !math.IsInf(s, 0) && s == s {
+		if e := (p - (s - t)) + (z - t); e != 0 && math.Float64bits(s)&1 == 0 {
+			s = math.Nextafter(s, math.Copysign(math.Inf(1), e))
+		}
+	}
+	// Tiny after rounding with 24 bits and any exponent, as x86 has it.
+	if a := math.Abs(s); a < 0x1p-126-0x1p-151 {
+		return float32(math.Copysign(0, s))
+	}
+	return float32(s)
+}
+
+// packWordsGo is packGo for panels of words.
+func packWordsGo(to []float32, pitch int, from []float32, ld, n, k int, contiguous bool) {
+	along, across := 1, ld
+	if contiguous {
+		along, across = ld, 1
+	}
+	for p := 0; p < k; p += 2 {
+		row := to[p/2*pitch:][:n]
+		for i := range row {
+			x := from[i*across+p*along]
+			y := float32(0)
+			if p+1 < k {
+				y = from[i*across+(p+1)*along]
+			}
+			row[i] = word(x, y)
+		}
+	}
+}
+
+// microWordsGo is the twin of the micro-kernels on words; k counts these.
+func microWordsGo(rows, cols, k int, a []float32, cs int, b []float32, bs int, c []float32, ldc int, add bool) {
+	for i := range rows {
+		for l := range cols {
+			var s float32
+			for p := range k {
+				s = multiplyPairs(s, a[p*cs+i], b[p*bs+l])
+			}
+			if add {
+				s += c[i*ldc+l]
+			}
+			c[i*ldc+l] = s
+		}
+	}
+}
+
+// packWords stores a panel of n rows (of B: columns) over k as words: rows of the panel hold
+// pairs along k.
+func (t *target) packWords(to []float32, pitch int, from []float32, ld, n, k int, contiguous bool) {
+	if t.wordTranspose == nil {
+		packWordsGo(to, pitch, from, ld, n, k, contiguous)
+		return
+	}
+	unit := 2
+	if !contiguous {
+		unit = 16
+	}
+	whole := k / unit * unit
+	if contiguous && whole > 0 {
+		vectors := (n - 1) / t.lanes
+		t.wordRows[vectors](&to[0], pitch, &from[0], ld, whole/2, n-vectors*t.lanes)
+	}
+	for p := 0; !contiguous && p < whole; p += transposeBlock {
+		for i := 0; i < n; i += 8 {
+			t.wordTranspose(&to[p/2*pitch+i], pitch, &from[i*ld+p], ld, min(8, n-i), min(transposeBlock, whole-p)/2)
+		}
+	}
+	if whole < k {
+		along := 1
+		if contiguous {
+			along = ld
+		}
+		packWordsGo(to[whole/2*pitch:], pitch, from[whole*along:], ld, n, k-whole, contiguous)
+	}
+}
+
+// microWords is micro for panels of words.
+func (t *target) microWords(strips, rows, cols, k int, a []float32, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
+	if t.wordMicros == nil {
+		for s := range strips {
+			microWordsGo(rows, cols, k, a, cs, b[s*next:], bs, c[s*cols:], ldc, accumulate)
+		}
+		return
+	}
+	t.call(t.wordMicros, strips, rows, cols, k, a, 1, cs, ahead, fetch, step, b, bs, next, c, ldc, accumulate)
+}
