@@ -11,6 +11,7 @@ import (
 
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/par"
+	"github.com/monge-ml/monge/tensor"
 )
 
 // Times are the seconds of repeated runs of the same work.
@@ -139,8 +140,9 @@ type GemmRate struct {
 	Rate
 }
 
-// Gemm measures C = op(A) op(B), op(A) of m x k and op(B) of k x n, at float32.
-func Gemm(m, n, k int, op string, repeats int) (GemmRate, error) {
+// Gemm measures C = op(A) op(B), op(A) of m x k and op(B) of k x n, in a precision; the peak is
+// float32's.
+func Gemm(p tensor.Precision, m, n, k int, op string, repeats int) (GemmRate, error) {
 	if m <= 0 || n <= 0 || k <= 0 || repeats <= 0 {
 		return GemmRate{}, fmt.Errorf("a product of %d x %d x %d, %d times: all must be positive", m, n, k, repeats)
 	}
@@ -162,7 +164,7 @@ func Gemm(m, n, k int, op string, repeats int) (GemmRate, error) {
 	for range repeats {
 		t, err := measure(1, 1, func() error {
 			for range inner {
-				kernel.Gemm(transA, transB, m, n, k, a, lda, b, ldb, c, n, false)
+				p.Gemm(transA, transB, m, n, k, a, lda, b, ldb, c, n, false)
 			}
 			return nil
 		})

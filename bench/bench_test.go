@@ -15,28 +15,30 @@ import (
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/tensor"
 )
 
 func TestGemm(t *testing.T) {
-	r, err := Gemm(64, 32, 16, "nt", 3)
+	r, err := Gemm(tensor.Float32, 64, 32, 16, "nt", 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !(r.GFLOPS > 0) || !(r.Peak > 0 && r.Peak < 1.5) || !(r.MinS <= r.MedianS && r.MedianS <= r.MaxS) || r.Repeats != 3 || r.Level == "" {
 		t.Errorf("%+v", r)
 	}
-	if _, err := Gemm(0, 1, 1, "nn", 1); err == nil {
+	if _, err := Gemm(tensor.Float32, 0, 1, 1, "nn", 1); err == nil {
 		t.Error("a product of nothing was measured")
 	}
 }
 
 func TestStep(t *testing.T) {
-	for _, w := range []Workload{{Model: "mlp", Batch: 16, Method: "sgd"}, {Model: "mlp", Batch: 16, Method: "m-sam"}, {Model: "bert-tiny", Batch: 2, Method: "m-sam"}} {
+	for _, w := range []Workload{{Model: "mlp", Batch: 16, Method: "sgd"}, {Model: "mlp", Batch: 16, Method: "m-sam"}, {Model: "bert-tiny", Batch: 2, Method: "m-sam"},
+		{Model: "mlp", Batch: 16, Method: "m-sam", Ascent: tensor.BFloat16}} {
 		r, err := Step(w, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !(r.StepS > 0) || r.StepS != r.MedianS || !(r.GFLOPS > 0) || r.Workload != w {
+		if !(r.StepS > 0) || r.StepS != r.MedianS || !(r.GFLOPS > 0) || r.Workload != w || r.Precision != "float32" || r.AscentPrecision != w.Ascent.String() {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/usage"
+	"github.com/monge-ml/monge/tensor"
 )
 
 // Precisions that a side computes in.
@@ -168,12 +168,16 @@ func Serve(in io.Reader, out io.Writer) error {
 
 // prepare returns what takes a workload's step, warmed up.
 func prepare(r request) (step func() error, err error) {
-	if r.Precision != Float32 {
-		return nil, fmt.Errorf("no steps in precision %q; there is %s", r.Precision, Float32)
+	switch r.Precision {
+	case Float32:
+	case BFloat16:
+		r.Ascent, r.Others = tensor.BFloat16, tensor.BFloat16
+	default:
+		return nil, fmt.Errorf("no steps in precision %q; there are %s, %s", r.Precision, Float32, BFloat16)
 	}
 	switch r.Method {
 	case methodProduct:
-		step = product(r.Batch)
+		step = product(r.Others, r.Batch)
 	case methodEval:
 		b, theta, err := newExamples(r.Workload)
 		if err != nil {
@@ -193,10 +197,10 @@ func prepare(r request) (step func() error, err error) {
 }
 
 // product returns what multiplies two square matrices.
-func product(n int) func() error {
+func product(p tensor.Precision, n int) func() error {
 	a, b, c := random(n*n), random(n*n), make([]float32, n*n)
 	return func() error {
-		kernel.Gemm(false, false, n, n, n, a, n, b, n, c, n, false)
+		p.Gemm(false, false, n, n, n, a, n, b, n, c, n, false)
 		return nil
 	}
 }

@@ -19,9 +19,11 @@ import (
 // and SGD's update with momentum.
 type StepResult struct {
 	Workload
-	Parameters int     `json:"parameters"`
-	StepS      float64 `json:"step_s"` // median
-	GFLOPS     float64 `json:"gflops"` // of the operations that a direct computation takes
+	Precision       string  `json:"precision"`
+	AscentPrecision string  `json:"ascent_precision"`
+	Parameters      int     `json:"parameters"`
+	StepS           float64 `json:"step_s"` // median
+	GFLOPS          float64 `json:"gflops"` // of the operations that a direct computation takes
 	// OverheadS is what the perturbation costs beside its gradient: norm and
 	// displacement, the step of a free objective less that of the base optimizer.
 	OverheadS    float64 `json:"overhead_s"`
@@ -142,6 +144,7 @@ func newExamples(w Workload) (b nn.Minibatch, theta []float32, err error) {
 		return b, nil, err
 	}
 	m.SetDirectConv(w.Direct)
+	m.SetPrecision(w.Ascent, w.Others)
 	b = nn.Minibatch{Model: m, X: random(w.Batch * m.InputLen()), Labels: make([]int, w.Batch)}
 	if vocabulary > 0 {
 		for i, id := range ids(len(b.X), vocabulary, 0) {
@@ -233,7 +236,7 @@ func Step(w Workload, repeats int) (StepResult, error) {
 	}
 	n := float64(repeats)
 	return StepResult{
-		Workload: w, Parameters: len(s.theta), StepS: t.MedianS,
+		Workload: w, Precision: w.Others.String(), AscentPrecision: w.Ascent.String(), Parameters: len(s.theta), StepS: t.MedianS,
 		GFLOPS:       gradients * 3 * float64(s.flops) / t.MedianS / 1e9,
 		OverheadS:    overhead,
 		PeakRSSBytes: now.PeakRSS,

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/monge-ml/monge/internal/kernel"
 )
 
 // Side is one side's measurements of a workload.
@@ -58,8 +60,13 @@ type VersusOptions struct {
 	Progress  func(percent int, what string)
 }
 
-// precisions are those that ours computes in.
-var precisions = []string{Float32}
+// precisions are those that ours computes in: bfloat16 where the processor multiplies it.
+func precisions() []string {
+	if kernel.Active() == kernel.AVX512BF16 {
+		return []string{Float32, BFloat16}
+	}
+	return []string{Float32}
+}
 
 // roundSeconds is for how long a round takes steps, of which one may take longer.
 const roundSeconds = 2
@@ -175,7 +182,7 @@ func (v *versus) compare(ctx context.Context, w Workload, found map[Workload]*se
 
 // contenders starts the sides of a comparison: ours, whose model may be a file, and PyTorch's.
 func (v *versus) contenders(ctx context.Context, c *Comparison, ours Workload, bests []*Trial) (all []contender, err error) {
-	for _, p := range precisions {
+	for _, p := range precisions() {
 		way := Way{Precision: p}
 		side, err := startOurs(ctx, v.self, v.Threads)
 		if err != nil {

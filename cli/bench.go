@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -10,12 +11,15 @@ import (
 
 	"github.com/monge-ml/monge/bench"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/tensor"
 )
 
 // benchFlags are the flags that the measurements share.
 type benchFlags struct {
 	threads, repeats int
 	winograd, asJSON bool
+
+	precision, ascent string
 }
 
 func (b *benchFlags) add(cmd *cobra.Command, repeats int) {
@@ -99,8 +103,12 @@ func newBenchGemm() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
+			_, p, err := b.precisions()
+			if err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("size") {
-				r, err := bench.Gemm(size, size, size, "nn", b.repeats)
+				r, err := bench.Gemm(p, size, size, size, "nn", b.repeats)
 				if err != nil {
 					return usageError{err}
 				}
@@ -108,7 +116,7 @@ func newBenchGemm() *cobra.Command {
 			}
 			var all []bench.GemmRate
 			for _, s := range bench.GemmShapes {
-				r, err := bench.Gemm(s.M, s.N, s.K, s.Op, b.repeats)
+				r, err := bench.Gemm(p, s.M, s.N, s.K, s.Op, b.repeats)
 				if err != nil {
 					return err
 				}
@@ -119,6 +127,7 @@ func newBenchGemm() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&size, "size", 1024, "size of a square product; without it a table of shapes")
 	b.add(cmd, 11)
+	b.addPrecision(cmd)
 	return cmd
 }
 
@@ -175,6 +184,37 @@ func addWorkload(cmd *cobra.Command, w *bench.Workload) {
 	completeOrFile(cmd, "model", bench.ModelNames()...)
 }
 
+// addPrecision adds the flag of the precision that we compute in.
+func (b *benchFlags) addPrecision(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.precision, "precision", tensor.Float32.String(), "how products and convolutions take their operands: float32, or bf16, rounded to bfloat16")
+	complete(cmd, "precision", tensor.Float32.String(), tensor.BFloat16.String())
+}
+
+// addPrecisions adds that and the ascent's.
+func (b *benchFlags) addPrecisions(cmd *cobra.Command) {
+	b.addPrecision(cmd)
+	cmd.Flags().StringVar(&b.ascent, "ascent-precision", "", "precision of the gradient that only the perturbation comes of (default --precision)")
+	complete(cmd, "ascent-precision", tensor.Float32.String(), tensor.BFloat16.String())
+}
+
+// precisions parses both flags.
+func (b *benchFlags) precisions() (ascent, others tensor.Precision, err error) {
+	if others, err = tensor.ParsePrecision(b.precision); err != nil {
+		return 0, 0, usage("--precision: %v", err)
+	}
+	if ascent, err = tensor.ParsePrecision(cmp.Or(b.ascent, b.precision)); err != nil {
+		return 0, 0, usage("--ascent-precision: %v", err)
+	}
+	return ascent, others, nil
+}
+
+// workload fills in what the shared flags say of one.
+func (b *benchFlags) workload(w *bench.Workload) (err error) {
+	w.Direct = !b.winograd
+	w.Ascent, w.Others, err = b.precisions()
+	return err
+}
+
 func newBenchStep() *cobra.Command {
 	var b benchFlags
 	var w bench.Workload
@@ -187,14 +227,16 @@ func newBenchStep() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			w.Direct = !b.winograd
+			if err := b.workload(&w); err != nil {
+				return err
+			}
 			r, err := bench.Step(w, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
 			return b.print(cmd, r, func(w io.Writer) {
-				fmt.Fprintf(w, "%s, batch %d, %s: %.2f ms a step (min %.2f, max %.2f), %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations and %.1f page faults a step\nnorm and perturbation: %.2f ms, %.2f%% of the step\n%s, %d threads\n",
-					r.Model, r.Batch, r.Method, 1e3*r.StepS, 1e3*r.MinS, 1e3*r.MaxS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.PageFaults,
+				fmt.Fprintf(w, "%s, batch %d, %s, %s: %.2f ms a step (min %.2f, max %.2f), %.0f GFLOP/s, peak memory %.0f MB, %.1f allocations and %.1f page faults a step\nnorm and perturbation: %.2f ms, %.2f%% of the step\n%s, %d threads\n",
+					r.Model, r.Batch, r.Method, precisionsOf(r), 1e3*r.StepS, 1e3*r.MinS, 1e3*r.MaxS, r.GFLOPS, float64(r.PeakRSSBytes)/1e6, r.Allocations, r.PageFaults,
 					1e3*r.OverheadS, 100*r.OverheadS/r.StepS, r.Level, r.Threads)
 			})
 		},
@@ -202,8 +244,17 @@ func newBenchStep() *cobra.Command {
 	cmd.Flags().StringVar(&w.Method, "method", "m-sam", "method: "+strings.Join(bench.CostMethods(), ", "))
 	addWorkload(cmd, &w)
 	b.add(cmd, 5)
+	b.addPrecisions(cmd)
 	complete(cmd, "method", bench.CostMethods()...)
 	return cmd
+}
+
+// precisionsOf names those of a step, the ascent's only where it has its own.
+func precisionsOf(r bench.StepResult) string {
+	if r.AscentPrecision == r.Precision {
+		return r.Precision
+	}
+	return r.Precision + " with an ascent in " + r.AscentPrecision
 }
 
 func newBenchEval() *cobra.Command {
@@ -219,7 +270,11 @@ func newBenchEval() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			r, err := bench.Eval(bench.Workload{Model: model, Batch: batch, Size: size, Direct: !b.winograd}, b.repeats)
+			w := bench.Workload{Model: model, Batch: batch, Size: size}
+			if err := b.workload(&w); err != nil {
+				return err
+			}
+			r, err := bench.Eval(w, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -234,6 +289,7 @@ func newBenchEval() *cobra.Command {
 	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
+	b.addPrecision(cmd)
 	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
 }
@@ -253,7 +309,9 @@ memory of a process that does nothing else.`,
 			if err := b.begin(); err != nil {
 				return err
 			}
-			w.Direct = !b.winograd
+			if err := b.workload(&w); err != nil {
+				return err
+			}
 			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostMethods())*(b.repeats+2), b.asJSON)
 			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done, _ int, what string) {
 				line.note(what)
@@ -268,6 +326,7 @@ memory of a process that does nothing else.`,
 	}
 	addWorkload(cmd, &w)
 	b.add(cmd, 9)
+	b.addPrecisions(cmd)
 	return cmd
 }
 
@@ -298,7 +357,11 @@ beside it where PyTorch is there.`,
 			if err := b.begin(); err != nil {
 				return err
 			}
-			all, err := bench.Layers(cmd.Context(), bench.Workload{Model: model, Batch: batch, Size: size, Direct: !b.winograd}, b.repeats)
+			w := bench.Workload{Model: model, Batch: batch, Size: size}
+			if err := b.workload(&w); err != nil {
+				return err
+			}
+			all, err := bench.Layers(cmd.Context(), w, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -310,6 +373,7 @@ beside it where PyTorch is there.`,
 	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
+	b.addPrecision(cmd)
 	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
 }

@@ -44,6 +44,15 @@ func ParsePrecision(name string) (Precision, error) {
 	return 0, fmt.Errorf("unknown precision %q; there are %s", name, strings.Join(precisionNames[:], ", "))
 }
 
+// MarshalText returns the name.
+func (p Precision) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText is [ParsePrecision].
+func (p *Precision) UnmarshalText(b []byte) (err error) {
+	*p, err = ParsePrecision(string(b))
+	return err
+}
+
 // unit is how many numbers along the sum share a word of a packed panel.
 func (p Precision) unit() int { return int(p) + 1 }
 
