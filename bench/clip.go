@@ -40,7 +40,7 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 		return nil, err
 	}
 	m.SetDirectConv(w.Direct)
-	m.SetPrecision(w.Ascent, w.Others)
+	m.SetPrecision(w.Ascent, w.Descent)
 	image := c.Vision.Size * c.Vision.Size * c.Vision.Channels
 	if err := checkBatch(w.Batch, image); err != nil {
 		return nil, err

@@ -171,13 +171,13 @@ func prepare(r request) (step func() error, err error) {
 	switch r.Precision {
 	case Float32:
 	case BFloat16:
-		r.Ascent, r.Others = tensor.BFloat16, tensor.BFloat16
+		r.Ascent, r.Descent = tensor.BFloat16, tensor.BFloat16
 	default:
 		return nil, fmt.Errorf("no steps in precision %q; there are %s, %s", r.Precision, Float32, BFloat16)
 	}
 	switch r.Method {
 	case methodProduct:
-		step = product(r.Others, r.Batch)
+		step = product(r.Descent, r.Batch)
 	case methodEval:
 		b, theta, err := newExamples(r.Workload)
 		if err != nil {

@@ -144,7 +144,7 @@ func newExamples(w Workload) (b nn.Minibatch, theta []float32, err error) {
 		return b, nil, err
 	}
 	m.SetDirectConv(w.Direct)
-	m.SetPrecision(w.Ascent, w.Others)
+	m.SetPrecision(w.Ascent, w.Descent)
 	b = nn.Minibatch{Model: m, X: random(w.Batch * m.InputLen()), Labels: make([]int, w.Batch)}
 	if vocabulary > 0 {
 		for i, id := range ids(len(b.X), vocabulary, 0) {
@@ -236,7 +236,7 @@ func Step(w Workload, repeats int) (StepResult, error) {
 	}
 	n := float64(repeats)
 	return StepResult{
-		Workload: w, Precision: w.Others.String(), AscentPrecision: w.Ascent.String(), Parameters: len(s.theta), StepS: t.MedianS,
+		Workload: w, Precision: w.Descent.String(), AscentPrecision: w.Ascent.String(), Parameters: len(s.theta), StepS: t.MedianS,
 		GFLOPS:       gradients * 3 * float64(s.flops) / t.MedianS / 1e9,
 		OverheadS:    overhead,
 		PeakRSSBytes: now.PeakRSS,

@@ -60,9 +60,10 @@ type VersusOptions struct {
 	Progress  func(percent int, what string)
 }
 
-// precisions are those that ours computes in: bfloat16 where the processor multiplies it.
-func precisions() []string {
-	if kernel.Active() == kernel.AVX512BF16 {
+// precisions are those that ours computes a workload in: bfloat16 too where the processor
+// multiplies it, but for evaluation.
+func precisions(w Workload) []string {
+	if kernel.Active() == kernel.AVX512BF16 && w.Method != methodEval {
 		return []string{Float32, BFloat16}
 	}
 	return []string{Float32}
@@ -182,7 +183,7 @@ func (v *versus) compare(ctx context.Context, w Workload, found map[Workload]*se
 
 // contenders starts the sides of a comparison: ours, whose model may be a file, and PyTorch's.
 func (v *versus) contenders(ctx context.Context, c *Comparison, ours Workload, bests []*Trial) (all []contender, err error) {
-	for _, p := range precisions() {
+	for _, p := range precisions(ours) {
 		way := Way{Precision: p}
 		side, err := startOurs(ctx, v.self, v.Threads)
 		if err != nil {

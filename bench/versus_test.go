@@ -240,7 +240,7 @@ func TestWorkloads(t *testing.T) {
 // Our side answers a line for a line, and goes on after what it can't do.
 func TestServe(t *testing.T) {
 	requests := `{"what":"times","model":"mlp","batch":2,"method":"m-sam","precision":"float32"}
-{"what":"times","model":"mlp","batch":2,"method":"m-sam","precision":"bfloat16"}
+{"what":"times","model":"mlp","batch":2,"method":"m-sam","precision":"float16"}
 {"what":"times","model":"cnn","batch":2,"method":"eval","precision":"float32"}
 {"what":"times","model":"vgg","batch":2,"method":"sgd","precision":"float32"}
 {"what":"times","model":"gemm1024","batch":16,"method":"product","precision":"float32"}
@@ -249,7 +249,7 @@ func TestServe(t *testing.T) {
 	if err := Serve(strings.NewReader(requests), &out); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"", `precision "bfloat16"`, "", `unknown model "vgg"`, ""} {
+	for i, want := range []string{"", `precision "float16"`, "", `unknown model "vgg"`, ""} {
 		var r reply
 		lines := strings.Split(out.String(), "\n")
 		if err := json.Unmarshal([]byte(lines[i]), &r); err != nil || len(lines) != 6 {

@@ -18,10 +18,10 @@ type Workload struct {
 	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
 	// Size is the side of the images of a file's network whose size is open; 0 means 224.
 	Size int `json:"size,omitempty"`
-	// Ascent and Others are our precisions of the gradient that only the perturbation comes of,
-	// and of all else.
-	Ascent tensor.Precision `json:"our_ascent,omitempty"`
-	Others tensor.Precision `json:"our_precision,omitempty"`
+	// Ascent and Descent are our precisions of gradients that are for the perturbation, and of all
+	// others.
+	Ascent  tensor.Precision `json:"our_ascent,omitempty"`
+	Descent tensor.Precision `json:"our_precision,omitempty"`
 }
 
 // Methods of workloads that do not train.

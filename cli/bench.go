@@ -193,25 +193,25 @@ func (b *benchFlags) addPrecision(cmd *cobra.Command) {
 // addPrecisions adds that and the ascent's.
 func (b *benchFlags) addPrecisions(cmd *cobra.Command) {
 	b.addPrecision(cmd)
-	cmd.Flags().StringVar(&b.ascent, "ascent-precision", "", "precision of the gradient that only the perturbation comes of (default --precision)")
+	cmd.Flags().StringVar(&b.ascent, "ascent-precision", "", "precision of the gradient that the perturbation is made of (default --precision)")
 	complete(cmd, "ascent-precision", tensor.Float32.String(), tensor.BFloat16.String())
 }
 
 // precisions parses both flags.
-func (b *benchFlags) precisions() (ascent, others tensor.Precision, err error) {
-	if others, err = tensor.ParsePrecision(b.precision); err != nil {
+func (b *benchFlags) precisions() (ascent, descent tensor.Precision, err error) {
+	if descent, err = tensor.ParsePrecision(b.precision); err != nil {
 		return 0, 0, usage("--precision: %v", err)
 	}
 	if ascent, err = tensor.ParsePrecision(cmp.Or(b.ascent, b.precision)); err != nil {
 		return 0, 0, usage("--ascent-precision: %v", err)
 	}
-	return ascent, others, nil
+	return ascent, descent, nil
 }
 
 // workload fills in what the shared flags say of one.
 func (b *benchFlags) workload(w *bench.Workload) (err error) {
 	w.Direct = !b.winograd
-	w.Ascent, w.Others, err = b.precisions()
+	w.Ascent, w.Descent, err = b.precisions()
 	return err
 }
 
@@ -270,11 +270,7 @@ func newBenchEval() *cobra.Command {
 			if err := b.begin(); err != nil {
 				return err
 			}
-			w := bench.Workload{Model: model, Batch: batch, Size: size}
-			if err := b.workload(&w); err != nil {
-				return err
-			}
-			r, err := bench.Eval(w, b.repeats)
+			r, err := bench.Eval(bench.Workload{Model: model, Batch: batch, Size: size, Direct: !b.winograd}, b.repeats)
 			if err != nil {
 				return usageError{err}
 			}
@@ -289,7 +285,6 @@ func newBenchEval() *cobra.Command {
 	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
-	b.addPrecision(cmd)
 	completeOrFile(cmd, "model", models.Names()...)
 	return cmd
 }

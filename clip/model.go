@@ -36,7 +36,7 @@ type Model struct {
 	scale       *nn.Param // logit_scale
 	tape        *tensor.Tape
 
-	ascent, others tensor.Precision // see SetPrecision
+	ascent, descent tensor.Precision // see SetPrecision
 
 	// Memory of the batch at hand.
 	zeros       []float32
@@ -166,19 +166,16 @@ func (m *Model) Tape() *tensor.Tape { return m.tape }
 // SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
 func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
 
-// SetPrecision says in which precision the model multiplies: for gradients that are for the
-// perturbation (see [objective.Call]), and for all else.
-func (m *Model) SetPrecision(ascent, others tensor.Precision) {
-	m.ascent, m.others = ascent, others
-	m.tape.SetPrecision(others)
-}
+// SetPrecision says in which precision the model multiplies for gradients: those that are for the
+// perturbation (see [objective.Call]), and all others. Embeddings are computed in float32.
+func (m *Model) SetPrecision(ascent, descent tensor.Precision) { m.ascent, m.descent = ascent, descent }
 
 // precisely makes a call of an objective in its precision. The caller defers what it returns.
 func (m *Model) precisely(c objective.Call) (after func()) {
-	if c.Ascent {
+	if m.tape.SetPrecision(m.descent); c.Ascent {
 		m.tape.SetPrecision(m.ascent)
 	}
-	return func() { m.tape.SetPrecision(m.others) }
+	return func() { m.tape.SetPrecision(tensor.Float32) }
 }
 
 // images brings images to unit vectors of the common space, a row each.

@@ -13,6 +13,7 @@ import (
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/tensor"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -353,4 +354,35 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("accepted %+v", c)
 		}
 	})
+}
+
+// Only gradients for the perturbation are computed in the ascent's precision, whole or in parts.
+func TestAscentPrecision(t *testing.T) {
+	m, theta := load(t)
+	b := batch(5, 0)
+	gradient := func(chunk int, c objective.Call) []float32 {
+		t.Helper()
+		c.Weight = 1
+		g := make([]float32, m.Size())
+		if _, err := m.GradientInChunks(b, chunk, g, theta, c); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	exact, chunks := gradient(5, objective.Call{}), gradient(2, objective.Call{})
+	m.SetPrecision(tensor.BFloat16, tensor.Float32)
+	for chunk, want := range map[int][]float32{5: exact, 2: chunks} {
+		ascent := gradient(chunk, objective.Call{Ascent: true})
+		if !slices.Equal(gradient(chunk, objective.Call{Perturbed: true}), want) {
+			t.Errorf("chunks of %d: the descent is not in float32", chunk)
+		}
+		diff, size := 0., 0.
+		for i, x := range want {
+			diff += math.Pow(float64(x-ascent[i]), 2)
+			size += math.Pow(float64(x), 2)
+		}
+		if r := math.Sqrt(diff / size); !(r > 0 && r < .05) {
+			t.Errorf("chunks of %d: the ascent differs by %.2g of its size", chunk, r)
+		}
+	}
 }

@@ -55,7 +55,6 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, err
 	}
 	t.SetDirectConv(c.DirectConv)
-	t.SetPrecision(c.Precisions())
 	if t.Data, err = src.images(ctx, t.Preprocessor); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,7 @@ type Model struct {
 	net     Layer
 	tape    *tensor.Tape
 
-	ascent, others tensor.Precision // see SetPrecision
-
+	ascent, descent tensor.Precision // see SetPrecision
 }
 
 // NewModel returns the model of a network whose parameters came from b, for inputs of
@@ -76,12 +75,9 @@ func (m *Model) Tape() *tensor.Tape { return m.tape }
 // SetDirectConv says whether the model convolves directly, as [tensor.Tape.SetDirect] does.
 func (m *Model) SetDirectConv(on bool) { m.tape.SetDirect(on) }
 
-// SetPrecision says in which precision the model multiplies: for gradients that are for the
-// perturbation (see [objective.Call]), and for all else.
-func (m *Model) SetPrecision(ascent, others tensor.Precision) {
-	m.ascent, m.others = ascent, others
-	m.tape.SetPrecision(others)
-}
+// SetPrecision says in which precision the model multiplies for gradients: those that are for the
+// perturbation (see [objective.Call]), and all others. Logits are computed in float32.
+func (m *Model) SetPrecision(ascent, descent tensor.Precision) { m.ascent, m.descent = ascent, descent }
 
 // Classes returns the number of logits, or other outputs, of one input.
 func (m *Model) Classes() int { return m.classes }
@@ -183,9 +179,9 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	if c.Perturbed {
 		mode = tensor.Perturbed
 	}
-	if c.Ascent {
+	defer m.tape.SetPrecision(tensor.Float32)
+	if m.tape.SetPrecision(m.descent); c.Ascent {
 		m.tape.SetPrecision(m.ascent)
-		defer m.tape.SetPrecision(m.others)
 	}
 	if c.Micro == 0 && !c.Perturbed {
 		m.step++ // a new step draws new numbers, its second pass the same

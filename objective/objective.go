@@ -14,8 +14,10 @@ type Call struct {
 	Weight float64
 	// Add asks to add to grad instead of overwriting it.
 	Add bool
-	// Ascent is set when the gradient is for the perturbation, of which a direction and a norm
-	// come. It may then be computed less precisely.
+	// Ascent is set when the gradient at theta is for the perturbation, which takes a direction
+	// and a norm of it. It may then be computed less precisely, and so may what comes with it:
+	// the loss at theta, running statistics, and what a step of its own makes of the gradient
+	// beside that at theta+delta.
 	Ascent bool
 	// Perturbed is set when theta is the perturbed point theta+delta of an earlier call
 	// on the same microbatch. Then draw the same random numbers (dropout,

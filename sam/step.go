@@ -251,7 +251,7 @@ func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objectiv
 
 // plain evaluates the gradient at theta alone.
 func (s *Stepper[F]) plain(r *Result, theta []F, weights []float64, obj Objective[F]) error {
-	loss, err := s.accumulate(s.g, theta, weights, obj, false, plainPass)
+	loss, err := s.accumulate(s.g, theta, weights, obj, Call{}, plainPass)
 	r.Loss, r.PerturbedLoss = loss, loss
 	return err
 }
@@ -264,7 +264,7 @@ func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objec
 		ascent = s.vector(&s.ascent)
 		g = ascent
 	}
-	if r.Loss, err = s.accumulate(g, theta, weights, obj, false, ascentPass); err != nil {
+	if r.Loss, err = s.accumulate(g, theta, weights, obj, Call{Ascent: true}, ascentPass); err != nil {
 		return nil, err
 	}
 	z := s.vector(&s.z)
@@ -276,7 +276,7 @@ func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objec
 	if err != nil {
 		return nil, err
 	}
-	r.PerturbedLoss, err = s.accumulate(s.g, z, weights, obj, true, descentPass)
+	r.PerturbedLoss, err = s.accumulate(s.g, z, weights, obj, Call{Perturbed: true}, descentPass)
 	return ascent, err
 }
 
@@ -303,9 +303,10 @@ func (s *Stepper[F]) perturbAlong(r *Result, theta, g, z []F, rho, budget float6
 }
 
 // accumulate sums the weighted gradients of all microbatches at one point into grad.
-func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F], perturbed bool, pass string) (mean float64, err error) {
+func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F], c Call, pass string) (mean float64, err error) {
 	for i, w := range weights {
-		loss, err := s.eval(grad, at, obj, Call{Micro: i, Weight: w, Add: i > 0, Perturbed: perturbed}, pass)
+		c.Micro, c.Weight, c.Add = i, w, i > 0
+		loss, err := s.eval(grad, at, obj, c, pass)
 		if err != nil {
 			return mean, err
 		}
@@ -319,7 +320,7 @@ func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F
 func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) error {
 	z, g := s.vector(&s.z), s.measured()
 	for i, w := range weights {
-		c := Call{Micro: i, Weight: 1}
+		c := Call{Micro: i, Weight: 1, Ascent: true}
 		loss, err := s.eval(g, theta, obj, c, ascentPass)
 		if err != nil {
 			return err
@@ -328,7 +329,7 @@ func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj 
 		if err := s.perturb(r, w, theta, g, z, loss, rho, budget); err != nil {
 			return err
 		}
-		c.Weight, c.Add, c.Perturbed = w, i > 0, true
+		c.Weight, c.Add, c.Ascent, c.Perturbed = w, i > 0, false, true
 		loss, err = s.eval(s.g, z, obj, c, descentPass)
 		if err != nil {
 			return err
@@ -357,7 +358,6 @@ func (s *Stepper[F]) measured() []F {
 
 // eval is one call of the objective, with its loss checked.
 func (s *Stepper[F]) eval(grad, at []F, obj Objective[F], c Call, pass string) (float64, error) {
-	c.Ascent = pass == ascentPass
 	loss, err := obj.Gradient(grad, at, c)
 	if err != nil {
 		return loss, fmt.Errorf("step %d: %s: %w", s.step, pass, err)

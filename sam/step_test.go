@@ -600,3 +600,37 @@ func BenchmarkOverhead(b *testing.B) {
 		})
 	}
 }
+
+// The first of two gradients is the ascent's, and no other.
+func TestCallOfAscent(t *testing.T) {
+	const n = 3
+	for name, set := range map[string]Settings[float32]{
+		"plain": {}, "batch": {Rho: Constant(.1)}, "microbatch": {Rho: Constant(.1), PerMicrobatch: true},
+		"interval": {Rho: Constant(.1), Interval: 2},
+	} {
+		q := newQuadratics(2, n)
+		s, err := New(n, newSGD(t, n), set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theta := make([]float32, n)
+		ascents := 0
+		for range 2 {
+			if _, err := s.StepMicrobatches(theta, []float64{.5, .5}, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range q.calls {
+			if c.Ascent {
+				ascents++
+			}
+			if c.Ascent && c.Perturbed {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+		perturbed := map[string]int{"plain": 0, "batch": 4, "microbatch": 4, "interval": 2}[name]
+		if ascents != perturbed || len(q.calls) != 4+perturbed {
+			t.Errorf("%s: %d of %d calls are the ascent's", name, ascents, len(q.calls))
+		}
+	}
+}

@@ -94,7 +94,6 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, fmt.Errorf("onnx: %w", in.Check(&info))
 	}
 	t.Net.SetDirectConv(c.DirectConv)
-	t.Net.SetPrecision(c.Precisions())
 	if err := t.fitBatch(c.Batch); err != nil {
 		return nil, err
 	}
@@ -521,3 +520,6 @@ func lost(_ *train.Config, r *train.Result) (collapsed, lost bool) {
 	collapsed = float64(m[i].Value) < near && float64(m.Get("loss")) > .95*math.Log(c)
 	return collapsed, collapsed
 }
+
+// SetPrecision is [nn.Model.SetPrecision].
+func (t *Task) SetPrecision(ascent, descent train.Precision) { t.Net.SetPrecision(ascent, descent) }

@@ -81,10 +81,10 @@ type LoopConfig struct {
 	Patience      int     `json:"patience,omitempty" help:"stop when so many evaluations in a row are no better on the validation split" is:"free"`
 	UntilAccuracy float64 `json:"until_accuracy,omitempty" help:"stop when the minibatches since the last evaluation were classified with this training accuracy" is:"free"`
 	DirectConv    bool    `json:"direct_conv,omitempty" help:"convolve directly, without Winograd's algorithm (slower, smaller rounding errors)"`
-	Precision     string  `json:"precision,omitempty" help:"how products and convolutions take their operands: float32 (default), or bf16, rounded to bfloat16; slower on processors without AVX512_BF16"`
+	Precision     string  `json:"precision,omitempty" help:"how products and convolutions of gradients take their operands: float32 (default), or bf16, rounded to bfloat16"`
 
 	// AscentPrecision is that of the gradient that the perturbation is made of.
-	AscentPrecision string `json:"ascent_precision,omitempty" help:"precision of the pass that only a direction and a norm come of (default --precision)"`
+	AscentPrecision string `json:"ascent_precision,omitempty" help:"precision of the gradient that the perturbation is made of, and so of the training loss and running statistics of that pass (default --precision)"`
 	OnNaN           string `json:"on_nan,omitempty" help:"on a NaN or infinite loss: stop (default), or rollback to the last checkpoint with half the learning rate, at most 3 times" is:"free"`
 
 	// These change nothing of what is computed.
@@ -219,14 +219,14 @@ func (c *Config) checkPrecisions() error {
 	return nil
 }
 
-// Precisions returns that of the ascent and that of all else.
-func (c *Config) Precisions() (ascent, others kernel.Precision) {
-	others, _ = kernel.ParsePrecision(c.Precision) // float32 for what check has refused, and for ""
-	ascent = others
+// Precisions returns that of the ascent's gradients and that of all others.
+func (c *Config) Precisions() (ascent, descent Precision) {
+	descent, _ = kernel.ParsePrecision(c.Precision) // float32 for what check has refused, and for ""
+	ascent = descent
 	if c.AscentPrecision != "" {
 		ascent, _ = kernel.ParsePrecision(c.AscentPrecision)
 	}
-	return ascent, others
+	return ascent, descent
 }
 
 // own returns the text of a setting of the task, "" if it has none of that name.

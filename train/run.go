@@ -120,6 +120,11 @@ func (r *Run) prepare() (err error) {
 	if b, ok := t.(Buffered); ok {
 		r.moving = b.Buffers()
 	}
+	if p, ok := t.(Precise); ok {
+		p.SetPrecision(c.Precisions())
+	} else if c.Precision != "" || c.AscentPrecision != "" {
+		return errors.New("the task computes in its own precision alone: leave precision and ascent-precision off")
+	}
 	r.steps = c.Epochs * r.perEpoch
 	if c.MaxSteps > 0 {
 		r.steps = min(r.steps, c.MaxSteps)
@@ -257,7 +262,7 @@ func (r *Run) Do(ctx context.Context, dir *Dir, w Watch) (_ Result, err error) {
 		return Result{}, err
 	}
 	if w.Warn != nil && r.Config.emulates() {
-		w.Warn("this processor does not multiply bfloat16 (AVX512_BF16): bf16 has the same bits here, but is slower than float32")
+		w.Warn("this processor does not multiply bfloat16 (AVX512_BF16): bf16 has the same bits here, but is no faster than float32")
 	}
 	if err := l.run(ctx); err != nil {
 		return l.result(), l.failed(err)
@@ -303,8 +308,8 @@ func kernelsInUse(c *Config) string {
 // emulates reports whether a precision is asked for that this processor does without the
 // instruction.
 func (c *Config) emulates() bool {
-	ascent, others := c.Precisions()
-	return max(ascent, others) == kernel.BFloat16 && kernel.Active() != kernel.AVX512BF16
+	ascent, descent := c.Precisions()
+	return max(ascent, descent) == kernel.BFloat16 && kernel.Active() != kernel.AVX512BF16
 }
 
 // fits returns an error for a checkpoint of other settings, or of another network.

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 
+	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/objective"
 )
 
@@ -109,6 +110,16 @@ type Noted interface{ Notes() []string }
 // Warner is a task that finds in a record what the user should know; "" is nothing. A run tells
 // it once.
 type Warner interface{ Warning(r Record) string }
+
+// A Precision says how products take their operands: see package tensor, where it has the same
+// name.
+type Precision = kernel.Precision
+
+// Precise is a task that can multiply in other precisions than float32: for gradients that are for
+// the perturbation, and for all others. Others refuse the settings precision and ascent-precision.
+type Precise interface {
+	SetPrecision(ascent, descent Precision)
+}
 
 // Described says what a task's examples are of, like "10 classes".
 type Described interface{ Of() string }

@@ -20,7 +20,7 @@ const (
 	//	fma(a0, b0, fma(a1, b1, c))
 	//
 	// with subnormal results taken for 0: what the instruction VDPBF16PS does. Levels without it
-	// do two multiply-adds, with the same bits at a third to half the speed.
+	// do two multiply-adds, with the same bits.
 	BFloat16
 	numPrecisions
 )
