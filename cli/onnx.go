@@ -118,6 +118,7 @@ type graphInfo struct {
 	Unsupported []string          `json:"unsupported"`
 	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
 
+	runs    bool
 	lacking map[string]int // operators that are not supported
 }
 
@@ -180,7 +181,11 @@ func (i *graphInfo) describe(f *network.File) {
 	if len(i.Heads) > 0 {
 		i.Head = &i.Heads[0]
 	}
-	if err := f.Check(); err != nil {
+	err := f.Check()
+	if i.runs = err == nil; i.runs {
+		err = f.CheckTraining()
+	}
+	if err != nil {
 		i.Trainable = err.Error()
 	}
 }
@@ -221,7 +226,11 @@ func (i *graphInfo) print(w io.Writer) {
 	if len(i.lacking) > 0 {
 		fmt.Fprintf(w, "not supported: %s\n", counted(i.lacking))
 	}
-	if i.Trainable != "" {
+	switch {
+	case i.Trainable == "":
+	case i.runs:
+		fmt.Fprintf(w, "can't be trained here: %s\n", i.Trainable)
+	default:
 		fmt.Fprintf(w, "can't be run or trained here: %s\n", i.Trainable)
 	}
 }

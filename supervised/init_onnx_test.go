@@ -730,3 +730,12 @@ func TestInitChannels(t *testing.T) {
 		}
 	}
 }
+
+// What has no gradient is refused before anything is trained.
+func TestNoGradient(t *testing.T) {
+	path := fileOf(t, "x:Nx1x8x8; Conv(_, conv.weight:8x1x3x3, conv.bias:8); Flatten; v,i=TopK(_, [16]); Gemm(v, fc.weight:10x16, fc.bias:10){transB=1}")
+	_, err := train.New(from(path))
+	if err == nil || !strings.Contains(err.Error(), "TopK \"v\": a gradient through it is not supported: the network can be evaluated") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -37,11 +37,14 @@ func (s *Settings) start() (*classifier.File, error) {
 	return f, nil
 }
 
-// checkNetwork returns why the network of a file could not be written, nil if it can.
+// checkNetwork returns why the network of a file could not be trained or written, nil if it can.
 func (t *Task) checkNetwork() error {
 	n, ok := t.Net.Layer().(*network.Network)
 	if !ok {
 		return nil
+	}
+	if err := n.CheckTraining(); err != nil {
+		return err
 	}
 	if err := n.CheckSize(); err != nil {
 		return fmt.Errorf("%s could not be written: %w", NetworkFile, err)

@@ -161,6 +161,25 @@ func (f *File) Check() error {
 	return err
 }
 
+// CheckTraining returns why the network, which can be built, can't be trained: an operator that it needs
+// has no gradient.
+func (f *File) CheckTraining() error {
+	p, err := f.trial()
+	if err != nil || p == nil {
+		return err
+	}
+	return p.blocked
+}
+
+// CheckTraining is that of the file at the size of inputs that the network was built for.
+func (n *Network) CheckTraining() error {
+	p, err := n.plan(1, n.options.Input)
+	if err != nil {
+		return err
+	}
+	return p.blocked
+}
+
 // trial is the plan of [File.Check], nil if the file leaves open how many numbers it takes.
 func (f *File) trial() (*plan, error) {
 	input := f.Input()

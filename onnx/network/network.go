@@ -146,6 +146,9 @@ func (n *Network) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 		}
 		n.plans[batch] = p
 	}
+	if p.blocked != nil && t.Mode() == tensor.Train {
+		return t.Fail("onnx", "%v", p.blocked)
+	}
 	m := &n.machine
 	m.tape = t
 	m.grow(p)
@@ -383,8 +386,8 @@ func (b *builder) onHost(c *node) ([]*value, error) {
 		if v == nil {
 			continue
 		}
-		if v.live && !b.once && !steps[c.Op] {
-			return nil, fmt.Errorf("a gradient through it is %w", errUnsupported)
+		if v.live && !b.once && !steps[c.Op] && b.plan.blocked == nil {
+			b.plan.blocked = atNode(c.Node, fmt.Errorf("a gradient through it is %w: the network can be evaluated, and not trained", errUnsupported))
 		}
 		h, err := b.hosted(v)
 		if err != nil {

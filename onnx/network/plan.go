@@ -16,6 +16,7 @@ type plan struct {
 	tensors int // places that the steps use
 	arrays  int
 	outputs []*value
+	blocked error // the first node that gradients don't go through, nil if they go through all
 }
 
 // A step is an operation on a tape, or on whole numbers that depend on the input.
