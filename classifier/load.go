@@ -55,7 +55,8 @@ type File struct {
 	Source string // where Info is from; "" if there is none
 
 	weights *weights.File // nil of a file that holds the network itself
-	notes   []string
+	notes   []string      // on what it says
+	fitted  []string      // on how its weights fit
 }
 
 // Network is the path of the file that holds the network itself, "" if it is one of
@@ -69,7 +70,7 @@ func (f *File) Network() string {
 
 // Notes says what was done to make the file's weights fit the network, and what was left out:
 // lines to print. They are of the last call of Load or Init.
-func (f *File) Notes() []string { return f.notes }
+func (f *File) Notes() []string { return slices.Concat(f.notes, f.fitted) }
 
 // Open reads a file of weights. Errors name the file.
 func Open(path string) (*File, error) { return OpenWith(path, weights.Options{}) }
@@ -357,7 +358,11 @@ func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, e
 	if err != nil {
 		return nil, err
 	}
-	f.notes = fitted.Notes
+	f.fitted = fitted.Notes
+	if newHead && f.Network() != "" { // it begins anew for as many classes as well
+		head := headNames(m)
+		fitted.Tensors = slices.DeleteFunc(slices.Clone(fitted.Tensors), func(t weights.Tensor) bool { return slices.Contains(head, t.Name) })
+	}
 	kept, err = m.LoadStateDictWith(theta, fitted.Tensors, nn.LoadOptions{NewHead: newHead})
 	if err != nil && !newHead && f.otherHead(m) {
 		err = fmt.Errorf("%w; only the last layer differs, which 'head new' begins anew in training", err)

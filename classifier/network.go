@@ -16,6 +16,7 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/network"
+	"github.com/monge-ml/monge/weights"
 )
 
 // Resize says which size of images, or how many tokens, the network of an ONNX file is to take,
@@ -164,7 +165,7 @@ func foreignInfo(metadata map[string]string, outputs int) (i Info, notes []strin
 	return i, notes
 }
 
-// Digest is that of the network that an ONNX file holds: its graph and weights.
+// Digest is that of the network of an ONNX file: its graph and weights, and those beside it.
 func (f *File) Digest() (string, error) {
 	n, err := network.Find(f.Network())
 	if err != nil {
@@ -174,7 +175,30 @@ func (f *File) Digest() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(b)), nil
+	sum := sha256.New()
+	sum.Write(b)
+	if f.weights != nil { // which take the place of those in the graph
+		if err := weights.WriteSafetensors(sum, f.weights.Tensors, nil); err != nil {
+			return "", fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)), nil
+}
+
+// NetworkOf returns the path of the file that holds the network of weights: the file itself, or one beside
+// it that its metadata name; "" if there is none such.
+func NetworkOf(path string) string {
+	if models.IsFile(path) {
+		return path
+	}
+	if path == "" {
+		return ""
+	}
+	metadata, err := weights.Metadata(path)
+	if m := metadata[keyModel]; err == nil && models.IsFile(m) && filepath.IsLocal(m) {
+		return filepath.Join(filepath.Dir(path), m)
+	}
+	return ""
 }
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's

@@ -28,10 +28,13 @@ func (s *Settings) start() (*classifier.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkFor(f.Network()); err != nil {
+		return nil, err
+	}
 	if err := f.Choose(s.Output); err != nil {
 		return nil, err
 	}
-	if format, ok := data.FormatOf(s.Data); ok && format.Sized && s.file() != "" && s.Size == (data.Size{}) {
+	if format, ok := data.FormatOf(s.Data); ok && format.Sized && f.Network() != "" && s.Size == (data.Size{}) {
 		s.Size = data.SizeOf(f.Info.Input)
 	}
 	return f, nil
@@ -78,10 +81,10 @@ const (
 // saveNetwork writes the network of a file beside the weights, which name it.
 func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier, extra map[string]string) error {
 	c.BGR, c.Model = t.bgr, graph
-	if t.settings.BatchNorm == "restore" {
+	if t.restored {
 		c.Norm = classifier.NormRestored
 	}
-	if same(filepath.Join(dir, graph), t.settings.Init) { // which is not ours to write over
+	if same(filepath.Join(dir, graph), t.graph) { // which is not ours to write over
 		graph = "trained-" + graph
 		c.Model = graph
 	}
@@ -113,7 +116,7 @@ const calibrated = 512
 // calibrate shows the first examples to a network that has to see some before it is trained.
 func (t *Task) calibrate(ctx context.Context) error {
 	n, ok := t.Net.Layer().(*network.Network)
-	if !ok || !n.Calibrates() {
+	if !ok || !n.Calibrates() || t.goesOn {
 		return nil
 	}
 	first := make([]int, min(calibrated, t.Data.Train.Len()))

@@ -3,7 +3,6 @@
 package supervised
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -104,22 +103,43 @@ func check(c *train.Config) error {
 		return fmt.Errorf("unknown channels %q; there are rgb, bgr", s.Channels)
 	case models.IsFile(s.Model):
 		return fmt.Errorf("model is a file, %s: give it as init, which takes the network and its weights", s.Model)
-	case s.file() != "" && s.Model != defaultModel:
-		return fmt.Errorf("model is %s, and init a file that holds its own network: leave model off", s.Model)
-	case s.file() != "" && s.Norm != "":
-		return errors.New("norm chooses the normalisation of networks of the list; that of a file has its own")
-	case s.file() == "" && s.Channels != "":
+	case s.Init == "" && s.Channels != "":
 		return errors.New("channels is for a network of a file: give init as well")
-	case s.file() == "" && s.Output != "":
+	case s.Init == "" && s.Output != "":
 		return errors.New("output is for networks of ONNX files: give init as well")
-	case s.file() == "" && s.BatchNorm == "restore":
+	case s.Init == "" && s.BatchNorm == "restore":
 		return errors.New("batch-norm restore is for a network of a file: give init as well")
-	case s.file() != "" && slices.Equal(s.Onnx, []string{"none"}):
-		return errors.New("onnx none is for networks of the list; the weights of a file's need its graph beside them")
 	default:
+		if models.IsFile(s.Init) {
+			if err := s.checkFor(s.Init); err != nil {
+				return err
+			}
+		}
 		_, _, err := s.inGraph()
 		return err
 	}
+}
+
+// checkFor returns an error for settings that are of networks of the list where a file, graph, holds the
+// network, and the other way round where that is "".
+func (s *Settings) checkFor(graph string) error {
+	switch {
+	case graph == "" && s.Channels != "":
+		return fmt.Errorf("channels is for networks of ONNX files, and init, %s, has none", s.Init)
+	case graph == "" && s.Output != "":
+		return fmt.Errorf("output is for networks of ONNX files, and init, %s, has none", s.Init)
+	case graph == "" && s.BatchNorm == "restore":
+		return fmt.Errorf("batch-norm restore is for networks of ONNX files, and init, %s, has none", s.Init)
+	case graph == "":
+		return nil
+	case s.Model != defaultModel:
+		return fmt.Errorf("model is %s, and init a file that holds its own network: leave model off", s.Model)
+	case s.Norm != "":
+		return errors.New("norm chooses the normalisation of networks of the list; that of a file has its own")
+	case slices.Equal(s.Onnx, []string{"none"}):
+		return errors.New("onnx none is for networks of the list; the weights of a file's need its graph beside them")
+	}
+	return nil
 }
 
 // inGraph reads what an ONNX model has in its graph, and whether one is to be written.
@@ -136,17 +156,6 @@ func (s *Settings) inGraph() (in classifier.InGraph, write bool, err error) {
 // defaultModel is what the setting is unless given.
 const defaultModel = "mlp"
 
-// file is the path of the file that holds the network, "" if there is none such.
-func (s *Settings) file() string {
-	if models.IsFile(s.Init) {
-		return s.Init
-	}
-	return ""
-}
-
-// network is the name of the network, or the path of the file that holds it.
-func (s *Settings) network() string { return cmp.Or(s.file(), s.Model) }
-
 // options are those to open the data with.
 func (s *Settings) options() data.Options {
 	return data.Options{
@@ -157,17 +166,17 @@ func (s *Settings) options() data.Options {
 
 // modelOf is the name of the file that holds the network, "" if there is none such.
 func modelOf(c *train.Config) string {
-	s := Of(c)
-	if s.file() == "" {
+	graph := classifier.NetworkOf(Of(c).Init)
+	if graph == "" {
 		return ""
 	}
-	return filepath.Base(s.file())
+	return filepath.Base(graph)
 }
 
 // measurable starts from no file: a network costs the same whatever its weights are.
 func measurable(c train.Config, _ *train.Config) train.Config {
 	Change(&c, func(s *Settings) {
-		if s.file() == "" {
+		if classifier.NetworkOf(s.Init) == "" {
 			s.Init, s.Head, s.Key = "", "", ""
 		}
 	})

@@ -17,9 +17,9 @@ type source struct {
 	scan   *data.Scan
 }
 
-// openSource opens the data that settings name, or takes them from shared.
-func openSource(ctx context.Context, s *Settings, shared *train.Shared) (*source, error) {
-	o, tokenizer, reader := s.options(), classifier.TokenizerOf(s.network()), ""
+// openSource opens the data that settings name for a network, or takes them from shared.
+func openSource(ctx context.Context, s *Settings, network string, shared *train.Shared) (*source, error) {
+	o, tokenizer, reader := s.options(), classifier.TokenizerOf(network), ""
 	if tokenizer != nil {
 		reader = s.Model // which reads texts in its own way
 	}

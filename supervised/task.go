@@ -1,8 +1,8 @@
 package supervised
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -14,7 +14,6 @@ import (
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
-	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/onnx/export"
 	"github.com/monge-ml/monge/train"
@@ -30,6 +29,9 @@ type Task struct {
 	theta    []float32
 	kept     []string // parameters that did not come from the file to start from
 	start    string   // digest of the parameters that such a file gave
+	graph    string   // path of the file that holds the network, "" of one of the list
+	restored bool     // its batch normalisation was put back
+	goesOn   bool     // by the run that the weights are of
 	fitted   []string // what was done to make the file's weights fit
 	source   *source
 	loader   *data.Loader
@@ -52,7 +54,12 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err != nil {
 		return nil, err
 	}
-	src, err := openSource(ctx, &s, shared)
+	t := &Task{}
+	if start != nil {
+		t.graph, t.goesOn = start.Network(), start.Info.Norm == classifier.NormRestored
+	}
+	t.restored = t.goesOn || s.BatchNorm == "restore"
+	src, err := openSource(ctx, &s, cmp.Or(t.graph, s.Model), shared)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +69,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if classes := src.splits.Classes; src.splits.Targets == nil && len(classes) < 2 {
 		return nil, fmt.Errorf("%s has one class, %q: there is nothing to tell apart", s.Data, classes)
 	}
-	t := &Task{source: src}
+	t.source = src
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
 	}
@@ -82,11 +89,6 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	}
 	if err := t.build(start, c.Seed); err != nil {
 		return nil, err
-	}
-	if start != nil {
-		if t.start, err = t.digestOf(start); err != nil {
-			return nil, err
-		}
 	}
 	if in, _, err := s.inGraph(); err != nil {
 		return nil, err
@@ -114,42 +116,6 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	t.Net.FitBatchNorm(steps)
 	t.classes.task, t.numbers.task = t, t
 	return t, nil
-}
-
-// digestOf is that of the parameters which a file gives, whatever the seed gives the others.
-func (t *Task) digestOf(start *classifier.File) (string, error) {
-	if start.Network() != "" {
-		return start.Digest()
-	}
-	given := make([]float32, len(t.theta))
-	_, err := start.Init(t.Net, given, t.settings.Head == "new")
-	return train.Digest(given), err
-}
-
-// warnUnknown notes where nothing says how the file's network was trained to see pixels.
-func (t *Task) warnUnknown(start *classifier.File, given bool) {
-	shape := t.Data.Train.Shape
-	pixels := len(shape) == 3 && shape[0]*shape[1] > 1
-	if !given && pixels && start.Source == "" && t.settings.Normalize == "none" {
-		t.fitted = append(t.fitted, classifier.SourceUnknown+"; "+classifier.WarnUnknown())
-	}
-}
-
-// matchClasses numbers the classes of the data as those of a file whose last layer goes on, where
-// they are the same by name or value; where not, it tells that they are taken in their order.
-func (t *Task) matchClasses(start *classifier.File) {
-	now := t.Data.Classes
-	was := start.Info.Classes
-	if len(was) == 0 || len(was) != len(now) || t.settings.Head == "new" || slices.Equal(was, now) {
-		return
-	}
-	if matched, err := t.Data.Matched(was); err == nil {
-		t.Data = matched
-		t.fitted = append(t.fitted, "classes are numbered as there: "+strings.Join(was, ", "))
-		return
-	}
-	t.fitted = append(t.fitted, fmt.Sprintf("its last layer, of the classes %s, goes on with %s in their order; --head new begins it anew",
-		strings.Join(was, ", "), strings.Join(now, ", ")))
 }
 
 // fitBatch finds out on how few examples the network can be trained at a time. An epoch's last
@@ -192,51 +158,6 @@ func (s *Settings) normalization(start *classifier.File) (picture.Normalization,
 		return picture.ParseNormalization(name)
 	}
 	return picture.Normalization{}, nil
-}
-
-// build builds the network, and its initial parameters: those of the file to start from (nil
-// for none), or random ones.
-func (t *Task) build(start *classifier.File, seed uint64) (err error) {
-	s := &t.settings
-	t.bgr = s.Channels == "bgr" || s.Channels == "" && s.file() != "" && start.Info.BGR
-	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm,
-		NewHead: s.file() != "" && s.Head == "new", BGR: t.bgr, Restore: s.BatchNorm == "restore", Output: s.Output}
-	if t.predicts() {
-		o.Classes, o.Regression = len(t.Data.Targets), true
-	}
-	if t.Net, err = models.Build(s.network(), o); err != nil {
-		return err
-	}
-	if err := t.checkNetwork(); err != nil {
-		return fmt.Errorf("%s: %w", s.Init, err)
-	}
-	if s.BatchNorm == "frozen" {
-		if t.Net.BatchNorms() == 0 {
-			return errors.New("batch-norm frozen: the network has no batch normalisation")
-		}
-		t.Net.FreezeBatchNorm()
-	}
-	if len(s.Freeze) > 0 {
-		if err := t.Net.Freeze(s.Freeze...); err != nil {
-			return err
-		}
-	}
-	t.theta = make([]float32, t.Net.Size())
-	t.Net.Init(t.theta, seed)
-	if start != nil {
-		if was, now := start.Info.Features, t.Data.Features; was != nil && now != nil && !slices.Equal(was, now) {
-			return fmt.Errorf("%s: it was trained on columns %s, the data have %s: bring them into that order", start.Path, strings.Join(was, ", "), strings.Join(now, ", "))
-		}
-		t.kept, err = start.Init(t.Net, t.theta, s.Head == "new")
-		t.fitted = append(append(t.fitted, start.Notes()...), t.closingNotes()...)
-		if e, _ := models.Find(s.network()); e.File != nil {
-			t.fitted = append(t.fitted, e.File.Notes...)
-			if e.File.Folded != "" && s.BatchNorm != "restore" {
-				t.fitted = append(t.fitted, e.File.Folded)
-			}
-		}
-	}
-	return err
 }
 
 // Theta returns the initial parameters.
@@ -307,7 +228,7 @@ func (t *Task) Notes() (notes []string) {
 	if t.dropLast {
 		notes = append(notes, fmt.Sprintf("the last minibatch of each epoch, of %d, is left out: %v", t.Data.Train.Len()%t.batch, t.why))
 	}
-	if _, write, _ := t.settings.inGraph(); t.settings.file() == "" && write && t.exportable() != nil {
+	if _, write, _ := t.settings.inGraph(); t.graph == "" && write && t.exportable() != nil {
 		notes = append(notes, fmt.Sprintf("no %s is written: %v", NetworkFile, t.foreign))
 	}
 	if t.settings.Init == "" {
@@ -455,7 +376,7 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	}
 	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: t.info()}
 	extra := map[string]string{"sha256": train.Digest(theta)}
-	if t.settings.file() != "" {
+	if t.graph != "" {
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
 	if err := classifier.Save(filepath.Join(dir, name), c, extra); err != nil {
@@ -483,7 +404,7 @@ func (t *Task) saveONNX(path string, c *classifier.Classifier, extra map[string]
 
 // Copies is how often Save writes the network: the ONNX model has the same numbers again.
 func (t *Task) Copies() int {
-	if _, write, _ := t.settings.inGraph(); t.settings.file() != "" || write && t.exportable() == nil {
+	if _, write, _ := t.settings.inGraph(); t.graph != "" || write && t.exportable() == nil {
 		return 2
 	}
 	return 1

@@ -36,23 +36,50 @@ type placed struct {
 	begin, end int64
 }
 
-func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
-	var b [8]byte
-	if err := pickle.ReadFull(r, b[:], 0); err != nil {
+// Metadata returns those of a safetensors file, of which the header alone is read; nil of another file.
+func Metadata(path string) (map[string]string, error) {
+	r, size, err := openRegular(path)
+	if err != nil {
 		return nil, err
 	}
-	n := int64(binary.LittleEndian.Uint64(b[:]))
-	if n > size-8 {
-		return nil, fmt.Errorf("cut short: the header needs %s bytes at offset 8, the file ends at %s: download it again", commas(n), commas(size))
-	}
-	header := make([]byte, n)
-	if err := pickle.ReadFull(r, header, 8); err != nil {
+	defer r.Close()
+	head := make([]byte, min(size, 16))
+	if err := pickle.ReadFull(r, head, 0); err != nil || !looksSafetensors(head) {
 		return nil, err
 	}
 	f := &File{Format: FormatSafetensors}
+	if _, _, err := readHeader(r, size, f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f.Metadata, nil
+}
+
+// readHeader reads the header, whose metadata go to f, and returns its length as well.
+func readHeader(r io.ReaderAt, size int64, f *File) ([]placed, int64, error) {
+	var b [8]byte
+	if err := pickle.ReadFull(r, b[:], 0); err != nil {
+		return nil, 0, err
+	}
+	n := int64(binary.LittleEndian.Uint64(b[:]))
+	if n > size-8 {
+		return nil, 0, fmt.Errorf("cut short: the header needs %s bytes at offset 8, the file ends at %s: download it again", commas(n), commas(size))
+	}
+	header := make([]byte, n)
+	if err := pickle.ReadFull(r, header, 8); err != nil {
+		return nil, 0, err
+	}
 	tensors, err := parseHeader(header, f)
 	if err != nil {
-		return nil, damaged("the header: %v", err)
+		err = damaged("the header: %v", err)
+	}
+	return tensors, n, err
+}
+
+func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
+	f := &File{Format: FormatSafetensors}
+	tensors, n, err := readHeader(r, size, f)
+	if err != nil {
+		return nil, err
 	}
 	sort.SliceStable(tensors, func(i, j int) bool {
 		a, b := &tensors[i], &tensors[j]

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -64,5 +67,28 @@ func TestWriteSafetensorsErrors(t *testing.T) {
 		if err := WriteSafetensors(&bytes.Buffer{}, in, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// Metadata are those that the whole file gives, and none of another file.
+func TestMetadata(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.safetensors")
+	var b bytes.Buffer
+	if err := WriteSafetensors(&b, []Tensor{{Name: "a", Shape: []int{1}, Data: []float32{1}}}, map[string]string{"model": "mlp"}); err != nil {
+		t.Fatal(err)
+	}
+	for content, want := range map[string]string{b.String(): "mlp", "a text": "", "": ""} {
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := Metadata(path); err != nil || m["model"] != want {
+			t.Errorf("%q: %v, %v", content, m, err)
+		}
+	}
+	if err := os.WriteFile(path, b.Bytes()[:20], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Metadata(path); err == nil || !strings.Contains(err.Error(), path+": cut short") {
+		t.Errorf("error %v", err)
 	}
 }

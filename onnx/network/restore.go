@@ -154,7 +154,27 @@ func (n *Network) Calibrate(theta []float32, forward func() error) error {
 	return nil
 }
 
-// foldInto folds the restored normalisations into the weights and biases before them.
+// HoldFrozen makes the restored normalisations behind frozen convolutions, into which they are folded in the
+// end, use the statistics that they have. It returns the names of their parameters, which are to be frozen.
+func (n *Network) HoldFrozen() (names []string) {
+	for _, r := range n.restored {
+		if n.params[r.node.Inputs[1]].Frozen() || n.params[r.node.Inputs[2]].Frozen() {
+			r.state.Frozen = true
+			names = append(names, r.gamma.Name, r.beta.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// changesNothing reports whether a channel's normalisation is still as it was calibrated.
+func changesNothing(scale float64, mean, beta float32) bool {
+	const rounding = 1. / (1 << 22)
+	return mean == beta && math.Abs(scale-1) <= rounding
+}
+
+// foldInto folds the restored normalisations into the weights and biases before them. What one that changes
+// nothing stands behind keeps its bits.
 func (n *Network) foldInto(values map[string]*onnx.Tensor, theta []float32) error {
 	for _, r := range n.restored {
 		w, bias := values[r.node.Inputs[1]], values[r.node.Inputs[2]]
@@ -170,6 +190,9 @@ func (n *Network) foldInto(values map[string]*onnx.Tensor, theta []float32) erro
 		per := len(weights) / len(gamma)
 		for c := range gamma {
 			scale := float64(gamma[c]) / math.Sqrt(float64(r.state.Var[c])+float64(r.state.Eps))
+			if changesNothing(scale, r.state.Mean[c], beta[c]) {
+				continue
+			}
 			for i := c * per; i < (c+1)*per; i++ {
 				weights[i] = float32(float64(weights[i]) * scale)
 			}
