@@ -109,17 +109,26 @@ func reversed(list []float32) []float32 {
 }
 
 // softmaxOutput puts the softmax of the output that is trained in its place, and returns its name.
+// An output N x 1 x K, or of a shape that the file does not say, becomes N x K before.
 func (n *Network) softmaxOutput(g *onnx.Graph) string {
-	name := unusedName(g, "probabilities")
-	g.Nodes = append(g.Nodes, &onnx.Node{Op: "Softmax", Name: name, Inputs: []string{n.Output}, Outputs: []string{name}, Attrs: []*onnx.Attr{onnx.IntAttr("axis", 1)}})
+	name, rows := unusedName(g, "probabilities"), n.Output
 	g.Outputs = slices.Clone(g.Outputs)
 	for i, v := range g.Outputs {
-		if v.Name == n.Output {
-			c := *v
-			c.Name = name
-			g.Outputs[i] = &c
+		if v.Name != n.Output {
+			continue
+		}
+		c := *v
+		c.Name = name
+		if g.Outputs[i] = &c; len(v.Shape) == 2 {
+			continue
+		}
+		rows = unusedName(g, n.Output+".rows")
+		g.Nodes = append(g.Nodes, &onnx.Node{Op: "Flatten", Name: rows, Inputs: []string{n.Output}, Outputs: []string{rows}, Attrs: []*onnx.Attr{onnx.IntAttr("axis", 1)}})
+		if len(c.Shape) > 0 {
+			c.Shape = []onnx.Dim{c.Shape[0], {}}
 		}
 	}
+	g.Nodes = append(g.Nodes, &onnx.Node{Op: "Softmax", Name: name, Inputs: []string{rows}, Outputs: []string{name}, Attrs: []*onnx.Attr{onnx.IntAttr("axis", 1)}})
 	return name
 }
 
