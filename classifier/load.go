@@ -221,6 +221,9 @@ func (f *File) load(o Options) (*Classifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if c.outputs() == nil && !f.KnowsOutputs() {
+		return nil, f.unknownOutputs()
+	}
 	if f.weights == nil {
 		return c, f.loadNetwork(c, o)
 	}
@@ -269,9 +272,6 @@ func numbers(shape []int) int {
 // loadNetwork builds the network of a file that holds it, whose parameters start with its weights.
 func (f *File) loadNetwork(c *Classifier, o Options) error {
 	n := f.fileOutputs()
-	if n == 0 && c.outputs() == nil {
-		return errors.New("no layer of the file is known to make the outputs: say which classes they are")
-	}
 	if n == 1 && c.Targets == nil && !o.NewHead {
 		return errors.New("its network has one output, a number or that of one of two classes: 'head new' trains one with an output for each class")
 	}

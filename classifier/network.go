@@ -142,6 +142,31 @@ func (f *File) CheckNormalization(n picture.Normalization) error {
 	return fmt.Errorf("%s: the network's file normalizes pixels in its graph (%s), and they would be normalized twice: leave --normalize off", f.Path, in)
 }
 
+// KnowsOutputs reports whether the network of a file tells how many outputs it has: if not, somebody has to
+// name its classes. Networks of the list do.
+func (f *File) KnowsOutputs() bool { return f.Network() == "" || f.fileOutputs() != 0 }
+
+// unknownOutputs is the error of a network whose outputs can't be numbered. Where they are no row of classes,
+// that is what it says.
+func (f *File) unknownOutputs() error {
+	n, err := network.Find(f.Network())
+	if err == nil {
+		n, err = n.WithOutput(f.Info.Output)
+	}
+	if err != nil {
+		return err
+	}
+	const say = "no layer of the file is known to make the outputs: name the classes in their order (--classes a,b,...)"
+	switch err := n.Check(); {
+	case err == nil:
+		return errors.New(say)
+	case n.Input() == nil: // it may be another at another size
+		return fmt.Errorf("%s; at a usual size of inputs there are none: %w", say, err)
+	default:
+		return err
+	}
+}
+
 // ownKeys are those that what is written here replaces.
 var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, network.KeyOutput, keyMean, keyStd}
 

@@ -185,6 +185,10 @@ func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Op
 	if f.Info.Input != nil && !slices.Equal(f.Info.Input, set.Shape) {
 		return fmt.Errorf("%s is for inputs of shape %v, those of %s have %v", f.Path, f.Info.Input, d.Name, set.Shape)
 	}
+	if f.Info.Classes == nil && f.Info.Targets == nil && d.Targets == nil && !f.KnowsOutputs() {
+		o.Classes = d.Classes
+		tellNotes(cmd.ErrOrStderr(), f.Path, []string{"neither its metadata nor its layers tell its classes: those of the data are taken in their order"})
+	}
 	c, err := f.Load(o)
 	if err != nil {
 		return err

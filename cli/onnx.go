@@ -130,8 +130,8 @@ type headInfo struct {
 	Classes int    `json:"classes"`
 }
 
-// showGraph shows an ONNX file. One that can't be trained is shown all the same, with the reason.
-func showGraph(cmd *cobra.Command, path string, asJSON bool) error {
+// showGraph shows an ONNX file, with its usual output as what is trained, or that of a name. One that can't be trained is shown all the same, with the reason.
+func showGraph(cmd *cobra.Command, path, output string, asJSON bool) error {
 	m, err := onnx.Read(path)
 	if err != nil {
 		return err
@@ -156,6 +156,11 @@ func showGraph(cmd *cobra.Command, path string, asJSON bool) error {
 		}
 	}
 	f, err := network.Of(m)
+	if err == nil && output != "" {
+		if f, err = f.WithOutput(output); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if err != nil {
 		info.Trainable = err.Error()
 	} else {

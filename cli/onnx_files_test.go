@@ -101,6 +101,19 @@ func TestShowONNX(t *testing.T) {
 	}
 }
 
+// Another output than the usual one is shown where that is asked for.
+func TestShowONNXOutput(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "two.onnx")
+	onnxtest.Write(t, path, "x:Nx1x8x8; f=Flatten; a=Gemm(f, 64x10); b=Gemm(f, 64x3)", func(m *onnx.Model) {
+		m.Graph.Outputs = []*onnx.Value{{Name: "a", DType: onnx.Float}, {Name: "b", DType: onnx.Float}}
+	})
+	for output, want := range map[string]string{"a": `head: Gemm "a", 10 classes`, "b": `head: Gemm "b", 3 classes`} {
+		if out := mustCall(t, "weights", "show", path, "--output", output); !strings.Contains(out, want) || !strings.Contains(out, "trained output: \""+output+"\"") {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+}
+
 // A network of a file is trained, evaluated, asked, and trained again, by commands.
 func TestTrainONNX(t *testing.T) {
 	dir := t.TempDir()
@@ -227,7 +240,8 @@ func TestClassesPrintable(t *testing.T) {
 func TestONNXFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	for name, text := range map[string]string{"net": digitsNet, "five": normedNet, "lacking": lackingNet, "text": textNet, "open": strings.Replace(digitsNet, "8x8", "HxW", 1)} {
+	for name, text := range map[string]string{"net": digitsNet, "five": normedNet, "lacking": lackingNet, "text": textNet, "open": strings.Replace(digitsNet, "8x8", "HxW", 1),
+		"seg": "x:Nx1x8x8; Conv(_, 4x1x1x1); Tanh", "openseg": "x:Nx1xHxW; Conv(_, 4x1x1x1); Tanh", "rows": "x:NxK; MatMul(_, w:64x10); Tanh"} {
 		onnxtest.Write(t, at(name+".onnx"), text)
 	}
 	onnxtest.WriteBytes(t, at("cut.onnx"), onnxtest.Bytes(t, digitsNet)[:300])
@@ -254,6 +268,15 @@ func TestONNXFileErrors(t *testing.T) {
 		"eval --weights gone.onnx":                                       {exitFailed, "gone.onnx: no such file"},
 		"eval --weights text.onnx --data text:DIR/t.tsv --split train":   {exitFailed, "text.onnx: the file was not saved here, and its words are not the network's"},
 		"predict --weights text.onnx --text film":                        {exitFailed, "its words are not the network's"},
+		"predict --weights seg.onnx DIR/a.png":                           {exitFailed, `seg.onnx: the output "r1" has shape [2 4 8 8]: a classifier's is a row of numbers for each input`},
+		"predict --weights seg.onnx --classes a,b DIR/a.png":             {exitFailed, `the output "r1" has shape`},
+		"eval --weights seg.onnx":                                        {exitFailed, `the output "r1" has shape`},
+		"predict --weights openseg.onnx DIR/a.png":                       {exitFailed, `name the classes in their order (--classes a,b,...); at a usual size of inputs there are none: the output "r1" has shape [2 4 224 224]`},
+		"weights convert rows.onnx DIR/o.onnx":                           {exitFailed, "rows.onnx: no layer of the file is known to make the outputs: name the classes in their order (--classes a,b,...)"},
+		"eval --weights rows.onnx":                                       {0, "those of the data are taken in their order"},
+		"weights show net.onnx --weights-key ema":                        {exitUsage, "--weights-key is not for ONNX files: net.onnx holds one network"},
+		"weights show net.onnx --output y":                               {exitFailed, `net.onnx: there is no output "y" of floating point; there are "r5"`},
+		"weights show DIR/a.png --output y":                              {exitUsage, "--output is for ONNX files"},
 		"predict --weights net.onnx --text film":                         {exitFailed, "net.onnx is for images of shape [8 8 1], not for texts"},
 		"predict --weights open.onnx DIR/a.png":                          {exitFailed, "open.onnx: the file leaves the size of its inputs open: say it with --size"},
 		"train --epochs 1 --init text.onnx --data text:DIR/t.tsv":        {exitUsage, "its words are not the network's"},

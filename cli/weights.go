@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -72,7 +73,7 @@ type passedInfo struct {
 
 func newWeightsShow() *cobra.Command {
 	var asJSON bool
-	var key string
+	var key, output string
 	cmd := &cobra.Command{
 		Use:   "show FILE",
 		Short: "List the tensors of a file",
@@ -83,8 +84,13 @@ operators, what is trained, which layer makes the outputs, and what can't be run
 		Example: "  monge weights show resnet20.th\n  monge weights show mobilenet.onnx",
 		Args:    files(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if models.IsFile(args[0]) {
-				return showGraph(cmd, args[0], asJSON)
+			switch isGraph := models.IsFile(args[0]); {
+			case isGraph && key != "":
+				return usage("--weights-key is not for ONNX files: %s holds one network", filepath.Base(args[0]))
+			case isGraph:
+				return showGraph(cmd, args[0], output, asJSON)
+			case output != "":
+				return usage("--output is for ONNX files")
 			}
 			f, err := weights.ReadWith(args[0], weights.Options{Key: key})
 			if err != nil {
@@ -112,6 +118,7 @@ operators, what is trained, which layer makes the outputs, and what can't be run
 		},
 	}
 	addWeightsKey(cmd, &key)
+	cmd.Flags().StringVar(&output, "output", "", "which output of an ONNX file is meant, by its name, where it has several (default what the file says, logits, or the first)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	return cmd
 }
