@@ -118,6 +118,7 @@ type graphInfo struct {
 	Unsupported []string          `json:"unsupported"`
 	Trainable   string            `json:"not_trainable,omitempty"` // why the graph can't be trained as a network
 
+	known   bool // the graph could be looked through
 	runs    bool
 	lacking map[string]int // operators that are not supported
 }
@@ -178,6 +179,7 @@ func (i *graphInfo) describe(f *network.File) {
 		i.Parameters = append(i.Parameters, tensorInfo{Name: t.Name, DType: weightsType(t.DType), Shape: append([]int{}, t.Dims...)})
 		i.Elements += t.Len()
 	}
+	i.known = true
 	i.Output, i.Closing, i.Folded, i.Training = f.Output, f.Closing, f.Folded(), f.Training()
 	i.Untied = f.UntiedNote()
 	for _, h := range f.Heads {
@@ -201,7 +203,11 @@ func (i *graphInfo) print(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%s\t%v\n", printable(p.Name), p.DType, p.Shape)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "%d parameters, %d numbers, onnx, opset %d, %s\n", len(i.Parameters), i.Elements, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
+	parameters := fmt.Sprintf("%d parameters, %d numbers", len(i.Parameters), i.Elements)
+	if !i.known {
+		parameters = "no network that is known here"
+	}
+	fmt.Fprintf(w, "%s, onnx, opset %d, %s\n", parameters, i.Opset, cmp.Or(printable(i.Producer), "producer unknown"))
 	fmt.Fprintf(w, "inputs: %s\noutputs: %s\n", strings.Join(i.Inputs, ", "), strings.Join(i.Outputs, ", "))
 	if len(i.Outputs) > 1 && i.Output != "" {
 		fmt.Fprintf(w, "trained output: %s, unless --output chooses another\n", onnx.Show(i.Output))

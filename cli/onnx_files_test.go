@@ -40,6 +40,7 @@ func TestShowONNX(t *testing.T) {
 		m.Graph.Outputs = append(m.Graph.Outputs, &onnx.Value{Name: "a", DType: onnx.Float})
 	})
 	onnxtest.Write(t, at("odd.onnx"), "x:Nx3; y:Nx3; Add(x, y)")
+	onnxtest.Write(t, at("bytes.onnx"), "x:Nx3x8x8; Cast(_){to=1}; Conv(_, 4x3x3x3); Flatten; Gemm(_, 144x5)", func(m *onnx.Model) { m.Graph.Inputs[0].DType = onnx.Uint8 })
 	onnxtest.Write(t, at("bad.onnx"), "x:Nx1x8x8; Conv(_, 3x1x9x9); Flatten; Gemm(_, 64x10)")
 	onnxtest.WriteBytes(t, at("cut.onnx"), onnxtest.Bytes(t, digitsNet)[:300])
 	onnxtest.WriteBytes(t, at("html.onnx"), []byte("<html>404"))
@@ -54,7 +55,9 @@ func TestShowONNX(t *testing.T) {
 		"two.onnx":    {0, []string{"outputs: \"b\" float32, \"a\" float32\ntrained output: \"b\", unless --output chooses another\n", "head: Gemm \"a\", 10 classes", "head: Gemm \"c\", 10 classes"}},
 		"lacking.onnx": {0, []string{"operators: 2 Harm, 1 Flatten, 1 Gemm, 1 own.Other\n", "not supported: 2 Harm, 1 own.Other\n",
 			"can't be run or trained here: operators that are not supported: Harm \"r0\", own.Other \"r1\", Harm \"r2\"\n"}},
-		"odd.onnx":  {0, []string{"0 parameters", "can't be run or trained here: its inputs are \"x\" float32 [N 3], \"y\" float32 [N 3]"}},
+		"bytes.onnx": {0, []string{"no network that is known here, onnx", "can't be run or trained here: its input is \"x\" uint8 [N 3 8 8]: numbers of type uint8 are taken as rows of tokens alone",
+			"export it with an input of float32"}},
+		"odd.onnx":  {0, []string{"no network that is known here", "can't be run or trained here: its inputs are \"x\" float32 [N 3], \"y\" float32 [N 3]"}},
 		"bad.onnx":  {0, []string{"can't be run or trained here: node Conv \"r0\": a kernel of [9 9] on images of [8 8]"}},
 		"cut.onnx":  {exitFailed, []string{at("cut.onnx") + ": not an ONNX file, or a damaged one: it ends in the middle of a field; download it again"}},
 		"html.onnx": {exitFailed, []string{at("html.onnx") + ": a web page, not an ONNX file"}},

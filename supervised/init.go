@@ -60,7 +60,7 @@ func (t *Task) begin(start *classifier.File, o models.Options) (err error) {
 	if t.kept, err = t.setWeights(start, o, t.theta); err != nil {
 		return err
 	}
-	t.fitted = append(append(t.fitted, start.Notes()...), t.closingNotes()...)
+	t.fitted = slices.Concat(t.fitted, start.Notes(), t.closingNotes(), t.restoredNotes())
 	if e, _ := models.Find(t.graph); e.File != nil {
 		t.fitted = append(t.fitted, e.File.Notes...)
 		switch {

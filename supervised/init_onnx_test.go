@@ -393,6 +393,9 @@ func TestInitRestore(t *testing.T) {
 	if plain.Net.BatchNorms() != 0 || task.Net.BatchNorms() != 2 {
 		t.Errorf("%d and %d normalisations", plain.Net.BatchNorms(), task.Net.BatchNorms())
 	}
+	if notes := strings.Join(task.Notes(), "\n"); !strings.Contains(notes, "batch normalisation was put back behind 2 of 2 convolutions: Conv ") {
+		t.Errorf("notes %s", notes)
+	}
 	near(t, "restored", outputs(t, task, task.Theta()), outputs(t, plain, plain.Theta()), 1e-4)
 
 	// In training, by the statistics of a minibatch, it changes little, as it was set by examples.

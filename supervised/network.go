@@ -62,6 +62,14 @@ func (t *Task) checkNetwork() error {
 	return nil
 }
 
+// restoredNotes says where batch normalisation was put back.
+func (t *Task) restoredNotes() []string {
+	if n, ok := t.Net.Layer().(*network.Network); ok && n.RestoredNote() != "" {
+		return []string{n.RestoredNote()}
+	}
+	return nil
+}
+
 // closingNotes says what becomes of a closing Sigmoid.
 func (t *Task) closingNotes() []string {
 	n, ok := t.Net.Layer().(*network.Network)

@@ -182,6 +182,8 @@ func (f *File) findInputs() error {
 		f.Vector, f.width = v.Name, int(max(v.Shape[1].Size, 0))
 	case !v.DType.IsFloat() && len(v.Shape) == 2:
 		return f.findTexts(in)
+	case len(in) == 1 && !v.DType.IsFloat():
+		return fmt.Errorf("its input is %s: numbers of type %v are taken as rows of tokens alone, and those of images as floating point: export it with an input of float32", Describe(v), v.DType)
 	default:
 		var list []string
 		for _, v := range in {

@@ -32,7 +32,7 @@ func (f *File) restorable() (list []*onnx.Node) {
 			continue
 		}
 		w, bias := f.parameter(n.Inputs[1]), f.parameter(n.Inputs[2])
-		if w != nil && bias != nil && f.readers[w.name] == 1 && f.readers[bias.name] == 1 && !f.isGate(n) {
+		if w != nil && bias != nil && f.readers[w.name] == 1 && f.readers[bias.name] == 1 && !f.isGate(n) && !f.isPatches(n) {
 			list = append(list, n)
 		}
 	}
@@ -63,6 +63,44 @@ func (f *File) isGate(n *onnx.Node) bool {
 		}
 	}
 	return false
+}
+
+// isPatches reports whether a convolution makes tokens of patches that don't overlap, as in vision
+// transformers: what is normalised there are the tokens, if anything.
+func (f *File) isPatches(n *onnx.Node) bool {
+	w, strides := f.parameter(n.Inputs[1]), n.Ints("strides")
+	if len(w.tensor.Dims) < 3 || product(w.tensor.Dims[2:]) == 1 || !slices.Equal(strides, w.tensor.Dims[2:]) {
+		return false
+	}
+	flattens := false
+	for _, r := range f.nodes {
+		if !slices.Contains(r.Inputs, n.Outputs[0]) || slices.Contains(still, r.Op) {
+			continue
+		}
+		if flattens = r.Op == "Reshape" || r.Op == "Flatten" || r.Op == "Transpose"; !flattens {
+			return false
+		}
+	}
+	return flattens
+}
+
+// RestoredNote says behind which convolutions batch normalisation was put back, "" where it was not.
+func (n *Network) RestoredNote() string {
+	var list []string
+	all := 0
+	for _, node := range n.nodes {
+		if node.Op != "Conv" || !n.needed[node] {
+			continue
+		}
+		all++
+		if n.restored[node.Outputs[0]] != nil {
+			list = append(list, node.Label())
+		}
+	}
+	if list == nil {
+		return ""
+	}
+	return fmt.Sprintf("batch normalisation was put back behind %d of %d convolutions: %s", len(list), all, listed(list))
 }
 
 // addRestored makes the normalisations.
