@@ -400,5 +400,3 @@ func sameFile(a, b string) bool {
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)
 }
-
-// errDiffer makes weights diff exit with 1, as diff does.

@@ -14,6 +14,7 @@ import (
 	"github.com/monge-ml/monge/weights"
 )
 
+// errDiffer makes weights diff exit with 1, as diff does.
 var errDiffer = errors.New("the files differ")
 
 func newWeightsDiff() *cobra.Command {
@@ -60,6 +61,9 @@ func readStates(stderr io.Writer, files []string, key string) (states [2][]weigh
 		}
 		if states[i] = f.StateDict(); i == 0 {
 			tellNetworks(stderr, path, f)
+			continue
+		}
+		if models.IsFile(files[0]) && models.IsFile(path) { // their names are their graphs'
 			continue
 		}
 		fitted, err := f.Fit(specs(states[0]))
