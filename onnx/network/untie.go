@@ -145,16 +145,53 @@ func (u *untying) copied(name string, count int) string {
 // UntiedNote says which tensors were untied though the file does not tell whether they are one
 // parameter; "" if none were.
 func (f *File) UntiedNote() string {
-	if len(f.untied) == 0 {
-		return ""
+	var notes []string
+	if len(f.untied) > 0 {
+		notes = append(notes, shown(f.untied)+": one number throughout, as before training, and read in several places, each of which trains a copy of its own (.2, .3, ...), "+
+			"as exporters write equal tensors once; the file does not say whether the network has one there")
 	}
-	var shown []string
-	for _, name := range f.untied {
-		shown = append(shown, onnx.Show(name))
+	if list := f.repeated(); len(list) > 0 {
+		notes = append(notes, shown(list)+": equal to that of a module whose name is the same but for the number behind it, and trained apart, "+
+			"though that may be one module that is applied several times")
 	}
-	return fmt.Sprintf("%s: one number throughout, as before training, and read in several places, each of which trains a copy of its own (.2, .3, ...), "+
-		"as exporters write equal tensors once; the file does not say whether the network has one there", listed(shown))
+	return strings.Join(notes, "; ")
 }
+
+func shown(names []string) string {
+	var list []string
+	for _, name := range names {
+		list = append(list, onnx.Show(name))
+	}
+	return listed(list)
+}
+
+// repeated are the parameters that an Identity has made of an equal one whose reader may be another
+// call of the same module: /norm/Mul and /norm_1/Mul.
+func (f *File) repeated() (list []string) {
+	paths := map[*onnx.Tensor][]string{} // of the modules that read it
+	reads := func(n *onnx.Node, do func(name string, t *onnx.Tensor, path string)) {
+		at := strings.LastIndexByte(n.Name, '/')
+		for _, name := range n.Inputs {
+			if p := f.parameter(name); p != nil && at > 0 {
+				do(name, p.tensor, n.Name[:at])
+			}
+		}
+	}
+	for _, n := range f.nodes {
+		reads(n, func(name string, t *onnx.Tensor, path string) { paths[t] = append(paths[t], path) })
+	}
+	for _, n := range f.nodes {
+		reads(n, func(name string, t *onnx.Tensor, path string) {
+			first := numberBehind.ReplaceAllString(path, "")
+			if name != t.Name && first != path && unnamed.MatchString(name) && slices.Contains(paths[t], first) && !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		})
+	}
+	return list
+}
+
+var numberBehind = regexp.MustCompile(`_\d+$`)
 
 // keyCall is the property by which PyTorch's default exporter says which call made a node, with its
 // arguments, as in aten.layer_norm.default](args = (%mean, [8], %p_ln_weight, %p_ln_bias, 1e-05, False).

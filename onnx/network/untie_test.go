@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/monge-ml/monge/internal/onnxtest"
@@ -108,6 +109,23 @@ func TestUntie(t *testing.T) {
 				t.Errorf("trained %v, want %v", names, c.want)
 			}
 		})
+	}
+}
+
+// A copy by an Identity that may be another call of the same module is told of.
+func TestUntiedCopies(t *testing.T) {
+	const text = "x:Nx6; c=Identity(val_1:[1.,1.,1.,1.,1.,1.]); Mul(x, val_1); Tanh; Mul(_, c); Gemm(_, 6x5)"
+	for second, want := range map[string]bool{"/norm_1/Mul": true, "/other/Mul": false, "/norm/deep_1/Mul": false} {
+		m := onnxtest.Model(t, text)
+		m.Graph.Nodes[0].Outputs[0], m.Graph.Nodes[3].Inputs[1] = "val_2", "val_2"
+		m.Graph.Nodes[1].Name, m.Graph.Nodes[3].Name = "/norm/Mul", second
+		f, err := network.Of(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if note := f.UntiedNote(); (note != "") != want || want && !strings.HasPrefix(note, `"val_2": equal to`) {
+			t.Errorf("%s: %q", second, note)
+		}
 	}
 }
 
