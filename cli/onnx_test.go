@@ -92,3 +92,18 @@ func TestONNXTest(t *testing.T) {
 		t.Errorf("%+v", doc)
 	}
 }
+
+// A run whose file to start from was replaced by one that can't be trained so says that it was replaced.
+func TestResumeReplaced(t *testing.T) {
+	dir := t.TempDir()
+	net, out := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "run")
+	onnxtest.Write(t, net, digitsNet)
+	if code, _, stderr := call("train", "--init", net, "--lr", "3e38", "--out", out, "--no-tensorboard"); code != exitFailed {
+		t.Fatal(stderr)
+	}
+	onnxtest.Write(t, net, normedNet)
+	code, _, stderr := call("train", "--resume", "--out", out)
+	if code != exitUsage || !strings.Contains(stderr, "the file of init has changed since the run in "+out+" began; put it back, or start a new run: ") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}

@@ -237,6 +237,9 @@ func runTrain(cmd *cobra.Command, c train.Config, o trainOptions) (err error) {
 	if errors.As(err, new(data.DamagedError)) {
 		return err
 	}
+	if err != nil && o.resume && supervised.InitChanged(&c, train.ReadItems(o.out)) {
+		err = fmt.Errorf("the file of init has changed since the run in %s began; put it back, or start a new run: %w", o.out, err)
+	}
 	if err != nil {
 		return usageError{err}
 	}

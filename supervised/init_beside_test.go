@@ -263,3 +263,28 @@ func TestInitNoNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A run is not resumed from a file that was replaced, of the same architecture or another, and says so.
+func TestInitReplaced(t *testing.T) {
+	path := fileOf(t, folded)
+	dir := filepath.Join(t.TempDir(), "run")
+	c := from(path)
+	if _, err := runIn(t, dir, c, 3); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	if supervised.InitChanged(&c, train.ReadItems(dir)) {
+		t.Error("the file has not changed")
+	}
+	onnxtest.Write(t, path, strings.ReplaceAll(folded, "@.25", "@.5"))
+	r, err := train.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.OpenDir(dir, r, train.DirOptions{Resume: true}); err == nil || !strings.Contains(err.Error(), "the file of init, "+path+", has changed since the run began; put back") {
+		t.Errorf("error %v", err)
+	}
+	onnxtest.Write(t, path, strings.ReplaceAll(folded, "10x128", "10x64"))
+	if !supervised.InitChanged(&c, train.ReadItems(dir)) {
+		t.Error("the file has changed")
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/onnx/network"
+	"github.com/monge-ml/monge/train"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -38,6 +39,21 @@ func (s *Settings) start() (*classifier.File, error) {
 		s.Size = data.SizeOf(f.Info.Input)
 	}
 	return f, nil
+}
+
+// InitChanged reports whether the network of a file to start from is another than the run began with, whose
+// items are given.
+func InitChanged(c *train.Config, items map[string]string) bool {
+	s, ok := c.Own.(Settings)
+	if !ok || s.Init == "" || items["init"] == "" {
+		return false
+	}
+	f, err := classifier.OpenWith(s.Init, weights.Options{Key: s.Key})
+	if err != nil || f.Network() == "" {
+		return false
+	}
+	digest, err := f.Digest()
+	return err == nil && digest != items["init"]
 }
 
 // checkNetwork returns why the network of a file could not be trained or written, nil if it can.

@@ -44,27 +44,44 @@ func (d *Dir) sameData(r *Run, c *checkpoint, o DirOptions) error {
 	if r.SameData(c.Data) {
 		return nil
 	}
-	changed := fmt.Sprintf("the data have changed since the run began (%s)%s", cmp.Or(r.Config.DataName(), r.Config.Task), d.whatChanged(r))
+	changed := d.whatChanged(r)
 	if o.AcceptChange {
-		o.Warn(changed + "; it goes on with them as they are now, so its weights will be those of no other run")
+		o.Warn(changed + "; it goes on with what is there now, so its weights will be those of no other run")
 		return nil
 	}
-	return fmt.Errorf("%s; put them back, go on with them as they are now (--accept-data-change), or start a new run", changed)
+	return fmt.Errorf("%s; put back what it began with, go on with what is there now (--accept-data-change), or start a new run", changed)
 }
 
-// whatChanged says in which items the data differ from those that the run began with, after a
-// colon; "" if that can't be told.
+// whatChanged says that the data have changed, and in which items they differ from those that the run began
+// with if that can be told; or that the file of a setting alone has, as the weights to start from.
 func (d *Dir) whatChanged(r *Run) string {
+	changed := fmt.Sprintf("the data have changed since the run began (%s)", cmp.Or(r.Config.DataName(), r.Config.Task))
 	t, ok := r.Task.(Itemized)
-	b, err := os.ReadFile(d.itemsPath())
-	var was map[string]string
-	if !ok || err != nil || json.Unmarshal(b, &was) != nil {
-		return ""
+	was := ReadItems(d.path)
+	if !ok || was == nil {
+		return changed
 	}
-	if text := differenceOf(was, t.Items()); text != "" {
-		return ": " + text
+	is := t.Items()
+	for _, s := range Settings(&r.Config) {
+		if now := maps.Clone(is); s.Is("path") && was[s.Name] != "" && is[s.Name] != was[s.Name] {
+			if now[s.Name] = was[s.Name]; maps.Equal(was, now) {
+				return fmt.Sprintf("the file of %s, %s, has changed since the run began", s.Name, s.String())
+			}
+		}
 	}
-	return ""
+	if text := differenceOf(was, is); text != "" {
+		changed += ": " + text
+	}
+	return changed
+}
+
+// ReadItems returns what the data of the run in a directory, which is not over, consist of; nil if that is not known.
+func ReadItems(path string) (items map[string]string) {
+	b, err := os.ReadFile(filepath.Join(path, ItemsFile))
+	if err != nil || json.Unmarshal(b, &items) != nil {
+		return nil
+	}
+	return items
 }
 
 func (d *Dir) itemsPath() string { return filepath.Join(d.path, ItemsFile) }

@@ -324,7 +324,7 @@ func (r *Run) fits(c *checkpoint, warn func(string)) error {
 		return fmt.Errorf("the checkpoint claims step %d of %d: it was changed; remove it", c.Step, r.steps)
 	}
 	if len(c.theta) != len(r.theta) {
-		return fmt.Errorf("the checkpoint has %d parameters, the model %d: the run was begun by another version", len(c.theta), len(r.theta))
+		return fmt.Errorf("the checkpoint has %d parameters, the model %d: the run was begun with another network, or by another version", len(c.theta), len(r.theta))
 	}
 	if now := kernelsInUse(&r.Config); c.Kernels != now {
 		warn(fmt.Sprintf("the run was computed at level %s and goes on at %s: the bits will differ from an uninterrupted run's", c.Kernels, now))
