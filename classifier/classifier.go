@@ -175,7 +175,7 @@ func (c *Classifier) rows(x []float32, add func(dst, row []float32) ([]float32, 
 	if err != nil {
 		return nil, err
 	}
-	loader, err := data.NewLoader(set, data.LoaderSettings{Batch: defaultBatch, Normalize: c.Normalize})
+	loader, err := data.NewLoader(set, data.LoaderSettings{Batch: batchOf(one), Normalize: c.Normalize})
 	if err != nil {
 		return nil, err
 	}

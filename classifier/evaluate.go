@@ -11,9 +11,12 @@ import (
 	"github.com/monge-ml/monge/nn"
 )
 
-// defaultBatch is how many images a network sees at a time: enough to keep all threads
-// busy, few enough to keep what passes between layers small.
-const defaultBatch = 128
+// batchOf is how many examples of so many numbers a network sees at a time where nobody says: enough
+// to keep all threads busy, and fewer of large ones, as what its layers give is kept meanwhile.
+func batchOf(numbers int) int {
+	const most, large = 128, 64 * 64 * 3
+	return max(8, min(most, most*large/max(numbers, 1)))
+}
 
 // Evaluation is how well a network does on a data set.
 type Evaluation struct {
@@ -27,10 +30,11 @@ type Evaluation struct {
 // Evaluate runs a network in mode Eval over a set, whose pixels it normalizes. An example
 // without a largest logit (NaN) counts as wrong.
 func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, norm picture.Normalization) (Evaluation, error) {
-	return EvaluateBatches(ctx, m, theta, set, data.LoaderSettings{Batch: defaultBatch, Normalize: norm, Ahead: 1}, nil)
+	return EvaluateBatches(ctx, m, theta, set, data.LoaderSettings{Normalize: norm, Ahead: 1}, nil)
 }
 
-// EvaluateBatches is [Evaluate] with the loader's settings given. It calls progress,
+// EvaluateBatches is [Evaluate] with the loader's settings given; a batch of 0 is one that fits the
+// size of the examples. It calls progress,
 // which may be nil, with the number of examples done after each minibatch. The settings
 // change no result, but by normalization and augmentation.
 func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int)) (Evaluation, error) {
@@ -39,6 +43,9 @@ func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	}
 	if set.Len() > 0 && set.Labels == nil {
 		return Evaluation{}, fmt.Errorf("evaluate: the examples have no labels to hold the network's answers against")
+	}
+	if s.Batch == 0 {
+		s.Batch = batchOf(set.ExampleLen())
 	}
 	loader, err := data.NewLoader(set, s)
 	if err != nil {

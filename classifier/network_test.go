@@ -1,6 +1,7 @@
 package classifier_test
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"path/filepath"
@@ -291,4 +292,25 @@ func serve(t *testing.T, m *onnx.Model, pixels []float32, last, bgr bool) []floa
 		t.Fatal(err)
 	}
 	return y[len(y)-1].F
+}
+
+// Large images are evaluated a few at a time: what a network's layers give of all of them would take
+// more memory than its training.
+func TestEvaluateLarge(t *testing.T) {
+	for side, want := range map[int]int{16: 128, 160: 20} {
+		c := load(t, fmt.Sprintf("x:Nx3x%dx%d; GlobalAveragePool; Flatten; Gemm(_, fc.weight:3x3, fc.bias:3)", side, side))
+		set, err := data.NewSet(make([]float32, 130*side*side*3), make([]int, 130), []int{side, side, 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := 0
+		_, err = classifier.EvaluateBatches(t.Context(), c.Net, c.Theta, set, data.LoaderSettings{}, func(done int) {
+			if first == 0 {
+				first = done
+			}
+		})
+		if err != nil || first != want {
+			t.Errorf("images of %d: %d at a time, want %d; %v", side, first, want, err)
+		}
+	}
 }

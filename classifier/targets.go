@@ -40,6 +40,9 @@ func EvaluateTargets(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	case set.Len() > 0 && set.ExampleLen() != m.InputLen():
 		return TargetEvaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
 	}
+	if s.Batch == 0 {
+		s.Batch = batchOf(set.ExampleLen())
+	}
 	loader, err := data.NewLoader(set, s)
 	if err != nil {
 		return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)

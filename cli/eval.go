@@ -127,7 +127,7 @@ stderr.`,
   monge eval --model resnet20 --weights resnet20-12fca82f.th --data imagefolder:cifar10 --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if e.batch < 1 {
+			if e.batch < 1 && cmd.Flags().Changed("batch") {
 				return usage("--batch is %d; it must be at least 1", e.batch)
 			}
 			if e.subset < 0 {
@@ -148,7 +148,7 @@ stderr.`,
 	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
 	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
 	f.BoolVar(&e.skipDamaged, "skip-damaged", false, "leave out examples whose files can't be read")
-	f.IntVar(&e.batch, "batch", 128, "images at a time")
+	f.IntVar(&e.batch, "batch", 0, "examples at a time (default 128, fewer of large ones)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")
 	complete(cmd, "split", "train", "val", "test")

@@ -335,7 +335,7 @@ func (t *Task) measure(ctx context.Context, theta []float32, set *data.Set) (tra
 // measureErrors measures how far predicted numbers are off. Guessing is the mean of the split's
 // targets.
 func (t *Task) measureErrors(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
-	e, err := classifier.EvaluateTargets(ctx, t.Net, theta, set, data.LoaderSettings{Batch: evaluated, Normalize: t.Normalize, Ahead: 1}, nil)
+	e, err := classifier.EvaluateTargets(ctx, t.Net, theta, set, data.LoaderSettings{Normalize: t.Normalize, Ahead: 1}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -364,9 +364,6 @@ func variance(set *data.Set) (v float64) {
 	}
 	return v
 }
-
-// evaluated is how many examples are evaluated at a time.
-const evaluated = 128
 
 // Save writes the network at theta with what it takes to use it.
 func (t *Task) Save(dir string, best bool, theta []float32) error {
