@@ -207,6 +207,9 @@ func testPython(t *testing.T) Python {
 
 // PyTorch's side answers what ours reads, for every workload of a small model.
 func TestPyTorchScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs PyTorch's side of all workloads")
+	}
 	s, err := testPython(t).start(context.Background(), 1, "")
 	if err != nil {
 		t.Fatal(err)
@@ -238,6 +241,9 @@ func TestPyTorchScript(t *testing.T) {
 // The two sides have the same number of parameters, and take as many operations forward, where
 // PyTorch can count them.
 func TestSameModels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds all models in PyTorch")
+	}
 	python := testPython(t)
 	const count = `
 def count(name):
