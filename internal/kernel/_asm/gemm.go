@@ -295,21 +295,27 @@ func (s isa) packRows(masks operand.Mem, vectors int) {
 
 // packTranspose serves both levels: at 512 bits the shuffles are no faster.
 func (s isa) packTranspose() {
-	s.begin("packTranspose", "func(dst *float32, ds int, src *float32, ss, rows, cols int)",
-		"transposes 8 rows; for fewer, the last one is repeated. cols is a multiple of 8.")
+	s.transposing("packTranspose", "func(dst *float32, ds int, src *float32, ss, rows, cols int)",
+		"transposes 8 rows; for fewer, the last one is repeated. cols is a multiple of 8.", "cols", 32, s.transpose)
+}
+
+// transposing is a function that takes blocks of 8 rows, of which each is some bytes of a row of src,
+// until the parameter count, a multiple of 8, is used up.
+func (s isa) transposing(name, signature, doc, count string, bytes uint64, block func(src []reg.Register) []reg.VecVirtual) {
+	s.begin(name, signature, doc)
 	dst, ds := s.int("dst"), s.int("ds")
 	s.SHLQ(operand.Imm(2), ds)
 	src := s.eightRows()
-	cols := s.int("cols")
+	left := s.int(count)
 	s.Label("loop")
-	for _, row := range s.transpose(src) {
+	for _, row := range block(src) {
 		s.VMOVUPS(row, operand.Mem{Base: dst})
 		s.ADDQ(ds, dst)
 	}
 	for i := range src {
-		s.ADDQ(operand.Imm(32), src[i])
+		s.ADDQ(operand.Imm(bytes), src[i])
 	}
-	s.SUBQ(operand.Imm(8), cols)
+	s.SUBQ(operand.Imm(8), left)
 	s.JNE(operand.LabelRef("loop"))
 	s.end()
 }

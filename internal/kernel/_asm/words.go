@@ -211,27 +211,15 @@ func (w *words) rows(masks operand.Mem, vectors int) {
 
 // transposed serves all levels, as packTranspose does.
 func (w *words) transposed() {
-	w.begin("wordTranspose", "func(dst *float32, ds int, src *float32, ss, rows, words int)",
-		"transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.")
-	dst, ds := w.int("dst"), w.int("ds")
-	w.SHLQ(operand.Imm(2), ds)
-	src := w.eightRows()
-	count := w.int("words")
-	w.Label("loop")
-	half := make([]reg.VecVirtual, 8)
-	for i := range half {
-		half[i] = w.eightWords(src[i%4], src[i%4+4], 32*(i/4))
-	}
-	for _, row := range w.transposeHalves(half) {
-		w.VMOVUPS(row, operand.Mem{Base: dst})
-		w.ADDQ(ds, dst)
-	}
-	for i := range src {
-		w.ADDQ(operand.Imm(64), src[i])
-	}
-	w.SUBQ(operand.Imm(8), count)
-	w.JNE(operand.LabelRef("loop"))
-	w.end()
+	w.transposing("wordTranspose", "func(dst *float32, ds int, src *float32, ss, rows, words int)",
+		"transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.", "words", 64,
+		func(src []reg.Register) []reg.VecVirtual {
+			half := make([]reg.VecVirtual, 8)
+			for i := range half {
+				half[i] = w.eightWords(src[i%4], src[i%4+4], 32*(i/4))
+			}
+			return w.transposeHalves(half)
+		})
 }
 
 // eightWords are four words of the row at a, and four of that at b.
