@@ -13,6 +13,8 @@ type convTile struct {
 	ldc, gc              int // of C between rows, and groups of rows
 	add                  int // whether to add to C
 
+	words bool // of pairs of bfloat16, instead of float32
+
 	// For panels with columns missing.
 	edge [16 * 32]float32
 }
@@ -44,7 +46,11 @@ func (t *target) padded(n int) int {
 
 // convRun does a tile. bs, ldc and gc of the tile are set.
 func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float32) {
-	if t.convWide == nil {
+	switch {
+	case tile.words && t.convWordsWide == nil:
+		tile.portableWords(rows, cols, a, b, c)
+		return
+	case !tile.words && t.convWide == nil:
 		tile.portable(rows, cols, a, b, c)
 		return
 	}
@@ -70,11 +76,14 @@ func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float3
 }
 
 func (t *target) convKernel(tile *convTile, rows, width int) {
-	kernels := t.convWide
-	if width != t.nr {
-		kernels = t.convNarrow
+	wide, narrow := t.convWide, t.convNarrow
+	if tile.words {
+		wide, narrow = t.convWordsWide, t.convWordsNarrow
 	}
-	kernels[rows](&tile.a)
+	if width != t.nr {
+		wide = narrow
+	}
+	wide[rows](&tile.a)
 }
 
 // portable is the micro-kernels' twin.
@@ -91,4 +100,36 @@ func (tile *convTile) portable(rows, cols int, a, b, c []float32) {
 		}
 		at += tile.is
 	}
+}
+
+// portableWords is the twin for pairs of bfloat16.
+func (tile *convTile) portableWords(rows, cols int, a, b, c []float32) {
+	for r := range rows {
+		a, c := a[(r/4*tile.gs+r%4*tile.rs)/4:], c[(r/4*tile.gc+r%4*tile.ldc)/4:][:cols]
+		for l := range c {
+			s := tile.dotWords(a, b[l:])
+			if tile.add != 0 {
+				s += c[l]
+			}
+			c[l] = s
+		}
+	}
+}
+
+// dotWords is the sum for one element of C.
+func (tile *convTile) dotWords(a, b []float32) float32 {
+	var s float32
+	from, n := 0, 0
+	for range tile.images {
+		for range tile.outer {
+			for range tile.inner {
+				s = multiplyPairs(s, a[from/4], b[n])
+				from += tile.cs
+				n += tile.bs / 4
+			}
+			from += tile.os
+		}
+		from += tile.is
+	}
+	return s
 }

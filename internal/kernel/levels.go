@@ -99,10 +99,12 @@ type target struct {
 	wordMicros    *[3][]microKernel
 	wordRows      [2]func(dst *float32, ds int, src *float32, ss, words, tail int)
 	wordTranspose func(dst *float32, ds int, src *float32, ss, rows, words int)
+	narrow        func(dst, x *float32, vectors int) // of words, from numbers that follow each other
 
 	// By rows, for panels of nr columns, and of one vector: the latter where nr is above 16,
 	// which Winograd's panels of 16 need.
-	convWide, convNarrow []func(tile **float32)
+	convWide, convNarrow           []func(tile **float32)
+	convWordsWide, convWordsNarrow []func(tile **float32) // of pairs of bfloat16
 
 	winograd [numWinogradKinds]func(src *[]float32)
 

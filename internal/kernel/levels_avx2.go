@@ -25,6 +25,8 @@ var avx2 = operations{
 		},
 		wordRows:      [2]func(*float32, int, *float32, int, int, int){wordRows1AVX2, wordRows2AVX2},
 		wordTranspose: wordTransposeAVX2,
+		narrow:        narrowAVX2,
+		convWordsWide: []func(**float32){nil, convWords1x2AVX2, convWords2x2AVX2, convWords3x2AVX2, convWords4x2AVX2, convWords5x2AVX2, convWords6x2AVX2},
 		winograd: [numWinogradKinds]func(*[]float32){
 			winogradInput:     winogradInputAVX2,
 			winogradOutput:    winogradOutputAVX2,

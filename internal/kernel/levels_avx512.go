@@ -24,12 +24,11 @@ var avx512 = func() operations {
 	wide := []microKernel{nil, gemmWords1x2tailAVX512, gemmWords2x2tailAVX512, gemmWords3x2tailAVX512, gemmWords4x2tailAVX512, gemmWords5x2tailAVX512, gemmWords6x2tailAVX512, gemmWords7x2tailAVX512, gemmWords8x2tailAVX512, gemmWords9x2tailAVX512, gemmWords10x2tailAVX512, gemmWords11x2tailAVX512, gemmWords12x2tailAVX512, gemmWords13x2tailAVX512, gemmWords14x2tailAVX512}
 	o.wordMicros = &[3][]microKernel{{nil, gemmWords1x1tailAVX512, gemmWords2x1tailAVX512, gemmWords3x1tailAVX512, gemmWords4x1tailAVX512, gemmWords5x1tailAVX512, gemmWords6x1tailAVX512, gemmWords7x1tailAVX512, gemmWords8x1tailAVX512, gemmWords9x1tailAVX512, gemmWords10x1tailAVX512, gemmWords11x1tailAVX512, gemmWords12x1tailAVX512, gemmWords13x1tailAVX512, gemmWords14x1tailAVX512}, wide, wide}
 	o.wordRows = [2]func(*float32, int, *float32, int, int, int){wordRows1AVX512, wordRows2AVX512}
-	o.convNarrow = []func(**float32){nil, conv1x1AVX512, conv2x1AVX512, conv3x1AVX512, conv4x1AVX512,
-		conv5x1AVX512, conv6x1AVX512, conv7x1AVX512, conv8x1AVX512, conv9x1AVX512, conv10x1AVX512, conv11x1AVX512,
-		conv12x1AVX512, conv13x1AVX512, conv14x1AVX512, conv15x1AVX512, conv16x1AVX512}
-	o.convWide = []func(**float32){nil, conv1x2AVX512, conv2x2AVX512, conv3x2AVX512, conv4x2AVX512, conv5x2AVX512,
-		conv6x2AVX512, conv7x2AVX512, conv8x2AVX512, conv9x2AVX512, conv10x2AVX512, conv11x2AVX512, conv12x2AVX512,
-		conv13x2AVX512, conv14x2AVX512}
+	o.convNarrow = []func(**float32){nil, conv1x1AVX512, conv2x1AVX512, conv3x1AVX512, conv4x1AVX512, conv5x1AVX512, conv6x1AVX512, conv7x1AVX512, conv8x1AVX512, conv9x1AVX512, conv10x1AVX512, conv11x1AVX512, conv12x1AVX512, conv13x1AVX512, conv14x1AVX512, conv15x1AVX512, conv16x1AVX512}
+	o.convWide = []func(**float32){nil, conv1x2AVX512, conv2x2AVX512, conv3x2AVX512, conv4x2AVX512, conv5x2AVX512, conv6x2AVX512, conv7x2AVX512, conv8x2AVX512, conv9x2AVX512, conv10x2AVX512, conv11x2AVX512, conv12x2AVX512, conv13x2AVX512, conv14x2AVX512}
+	o.convWordsNarrow = []func(**float32){nil, convWords1x1AVX512, convWords2x1AVX512, convWords3x1AVX512, convWords4x1AVX512, convWords5x1AVX512, convWords6x1AVX512, convWords7x1AVX512, convWords8x1AVX512, convWords9x1AVX512, convWords10x1AVX512, convWords11x1AVX512, convWords12x1AVX512, convWords13x1AVX512, convWords14x1AVX512, convWords15x1AVX512, convWords16x1AVX512}
+	o.convWordsWide = []func(**float32){nil, convWords1x2AVX512, convWords2x2AVX512, convWords3x2AVX512, convWords4x2AVX512, convWords5x2AVX512, convWords6x2AVX512, convWords7x2AVX512, convWords8x2AVX512, convWords9x2AVX512, convWords10x2AVX512, convWords11x2AVX512, convWords12x2AVX512, convWords13x2AVX512, convWords14x2AVX512}
+	o.narrow = narrowAVX512
 	o.winograd = [numWinogradKinds]func(*[]float32){
 		winogradInput:     winogradInputAVX512,
 		winogradOutput:    winogradOutputAVX512,

@@ -70,6 +70,28 @@ func TestRound(t *testing.T) {
 	})
 }
 
+func TestNarrowed(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for n := range 150 {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = awkward(r)
+			}
+			m := newMemory(t, n%2 == 0)
+			got := m.slice(ceilDiv(n, 2))
+			ops().target.narrowed(got, m.copyOf(x))
+			x = append(x, 0)
+			for i, w := range got {
+				if want := word(x[2*i], x[2*i+1]); math.Float32bits(w) != math.Float32bits(want) {
+					t.Fatalf("%d: word %d is %x, want %x", n, i, math.Float32bits(w), math.Float32bits(want))
+				}
+			}
+			m.free()
+		}
+	})
+}
+
 // Convolutions are those of the rounded operands, in all passes, and have the same bits at every
 // level.
 func TestConvBF16(t *testing.T) {

@@ -111,3 +111,20 @@ func (t *target) microWords(strips, rows, cols, k int, a []float32, cs, ahead in
 	}
 	t.call(t.wordMicros, strips, rows, cols, k, a, 1, cs, ahead, fetch, step, b, bs, next, c, ldc, accumulate)
 }
+
+// narrowed sets to to the words of x, whose numbers follow each other; the last may be alone.
+func (t *target) narrowed(to, x []float32) {
+	n := 0
+	if t.narrow != nil {
+		if vectors := len(x) / (2 * t.lanes); vectors > 0 {
+			t.narrow(&to[0], &x[0], vectors)
+			n = vectors * t.lanes
+		}
+	}
+	for ; n < len(x)/2; n++ {
+		to[n] = word(x[2*n], x[2*n+1])
+	}
+	if 2*n < len(x) {
+		to[n] = word(x[2*n], 0)
+	}
+}

@@ -94,6 +94,36 @@ func gemmWords6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead i
 //go:noescape
 func gemmWords6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 
+// convWords1x2AVX2 multiplies 1 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords1x2AVX2(tile **float32)
+
+// convWords2x2AVX2 multiplies 2 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords2x2AVX2(tile **float32)
+
+// convWords3x2AVX2 multiplies 3 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords3x2AVX2(tile **float32)
+
+// convWords4x2AVX2 multiplies 4 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords4x2AVX2(tile **float32)
+
+// convWords5x2AVX2 multiplies 5 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords5x2AVX2(tile **float32)
+
+// convWords6x2AVX2 multiplies 6 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords6x2AVX2(tile **float32)
+
 // wordRows1AVX2 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
 //
 //go:noescape
@@ -103,6 +133,11 @@ func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail i
 //
 //go:noescape
 func wordRows2AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
+
+// narrowAVX2 packs pairs of numbers that follow each other, for a number of vectors of words.
+//
+//go:noescape
+func narrowAVX2(dst *float32, x *float32, vectors int)
 
 // roundAVX2 rounds to bfloat16.
 //
@@ -254,6 +289,156 @@ func gemmWords14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahea
 //go:noescape
 func gemmWords14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 
+// convWords1x1AVX512 multiplies 1 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords1x1AVX512(tile **float32)
+
+// convWords2x1AVX512 multiplies 2 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords2x1AVX512(tile **float32)
+
+// convWords3x1AVX512 multiplies 3 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords3x1AVX512(tile **float32)
+
+// convWords4x1AVX512 multiplies 4 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords4x1AVX512(tile **float32)
+
+// convWords5x1AVX512 multiplies 5 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords5x1AVX512(tile **float32)
+
+// convWords6x1AVX512 multiplies 6 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords6x1AVX512(tile **float32)
+
+// convWords7x1AVX512 multiplies 7 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords7x1AVX512(tile **float32)
+
+// convWords8x1AVX512 multiplies 8 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords8x1AVX512(tile **float32)
+
+// convWords9x1AVX512 multiplies 9 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords9x1AVX512(tile **float32)
+
+// convWords10x1AVX512 multiplies 10 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords10x1AVX512(tile **float32)
+
+// convWords11x1AVX512 multiplies 11 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords11x1AVX512(tile **float32)
+
+// convWords12x1AVX512 multiplies 12 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords12x1AVX512(tile **float32)
+
+// convWords13x1AVX512 multiplies 13 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords13x1AVX512(tile **float32)
+
+// convWords14x1AVX512 multiplies 14 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords14x1AVX512(tile **float32)
+
+// convWords15x1AVX512 multiplies 15 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords15x1AVX512(tile **float32)
+
+// convWords16x1AVX512 multiplies 16 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords16x1AVX512(tile **float32)
+
+// convWords1x2AVX512 multiplies 1 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords1x2AVX512(tile **float32)
+
+// convWords2x2AVX512 multiplies 2 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords2x2AVX512(tile **float32)
+
+// convWords3x2AVX512 multiplies 3 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords3x2AVX512(tile **float32)
+
+// convWords4x2AVX512 multiplies 4 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords4x2AVX512(tile **float32)
+
+// convWords5x2AVX512 multiplies 5 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords5x2AVX512(tile **float32)
+
+// convWords6x2AVX512 multiplies 6 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords6x2AVX512(tile **float32)
+
+// convWords7x2AVX512 multiplies 7 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords7x2AVX512(tile **float32)
+
+// convWords8x2AVX512 multiplies 8 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords8x2AVX512(tile **float32)
+
+// convWords9x2AVX512 multiplies 9 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords9x2AVX512(tile **float32)
+
+// convWords10x2AVX512 multiplies 10 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords10x2AVX512(tile **float32)
+
+// convWords11x2AVX512 multiplies 11 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords11x2AVX512(tile **float32)
+
+// convWords12x2AVX512 multiplies 12 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords12x2AVX512(tile **float32)
+
+// convWords13x2AVX512 multiplies 13 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords13x2AVX512(tile **float32)
+
+// convWords14x2AVX512 multiplies 14 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords14x2AVX512(tile **float32)
+
 // wordRows1AVX512 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
 //
 //go:noescape
@@ -263,6 +448,11 @@ func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail
 //
 //go:noescape
 func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
+
+// narrowAVX512 packs pairs of numbers that follow each other, for a number of vectors of words.
+//
+//go:noescape
+func narrowAVX512(dst *float32, x *float32, vectors int)
 
 // roundAVX512 rounds to bfloat16.
 //
@@ -408,3 +598,173 @@ func gemmWords14x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, 
 //
 //go:noescape
 func gemmWords14x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+
+// convWords1x1AVX512BF16 multiplies 1 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords1x1AVX512BF16(tile **float32)
+
+// convWords2x1AVX512BF16 multiplies 2 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords2x1AVX512BF16(tile **float32)
+
+// convWords3x1AVX512BF16 multiplies 3 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords3x1AVX512BF16(tile **float32)
+
+// convWords4x1AVX512BF16 multiplies 4 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords4x1AVX512BF16(tile **float32)
+
+// convWords5x1AVX512BF16 multiplies 5 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords5x1AVX512BF16(tile **float32)
+
+// convWords6x1AVX512BF16 multiplies 6 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords6x1AVX512BF16(tile **float32)
+
+// convWords7x1AVX512BF16 multiplies 7 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords7x1AVX512BF16(tile **float32)
+
+// convWords8x1AVX512BF16 multiplies 8 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords8x1AVX512BF16(tile **float32)
+
+// convWords9x1AVX512BF16 multiplies 9 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords9x1AVX512BF16(tile **float32)
+
+// convWords10x1AVX512BF16 multiplies 10 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords10x1AVX512BF16(tile **float32)
+
+// convWords11x1AVX512BF16 multiplies 11 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords11x1AVX512BF16(tile **float32)
+
+// convWords12x1AVX512BF16 multiplies 12 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords12x1AVX512BF16(tile **float32)
+
+// convWords13x1AVX512BF16 multiplies 13 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords13x1AVX512BF16(tile **float32)
+
+// convWords14x1AVX512BF16 multiplies 14 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords14x1AVX512BF16(tile **float32)
+
+// convWords15x1AVX512BF16 multiplies 15 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords15x1AVX512BF16(tile **float32)
+
+// convWords16x1AVX512BF16 multiplies 16 rows by 1 vectors of columns.
+//
+//go:noescape
+func convWords16x1AVX512BF16(tile **float32)
+
+// convWords1x2AVX512BF16 multiplies 1 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords1x2AVX512BF16(tile **float32)
+
+// convWords2x2AVX512BF16 multiplies 2 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords2x2AVX512BF16(tile **float32)
+
+// convWords3x2AVX512BF16 multiplies 3 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords3x2AVX512BF16(tile **float32)
+
+// convWords4x2AVX512BF16 multiplies 4 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords4x2AVX512BF16(tile **float32)
+
+// convWords5x2AVX512BF16 multiplies 5 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords5x2AVX512BF16(tile **float32)
+
+// convWords6x2AVX512BF16 multiplies 6 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords6x2AVX512BF16(tile **float32)
+
+// convWords7x2AVX512BF16 multiplies 7 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords7x2AVX512BF16(tile **float32)
+
+// convWords8x2AVX512BF16 multiplies 8 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords8x2AVX512BF16(tile **float32)
+
+// convWords9x2AVX512BF16 multiplies 9 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords9x2AVX512BF16(tile **float32)
+
+// convWords10x2AVX512BF16 multiplies 10 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords10x2AVX512BF16(tile **float32)
+
+// convWords11x2AVX512BF16 multiplies 11 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords11x2AVX512BF16(tile **float32)
+
+// convWords12x2AVX512BF16 multiplies 12 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords12x2AVX512BF16(tile **float32)
+
+// convWords13x2AVX512BF16 multiplies 13 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords13x2AVX512BF16(tile **float32)
+
+// convWords14x2AVX512BF16 multiplies 14 rows by 2 vectors of columns.
+//
+//go:noescape
+func convWords14x2AVX512BF16(tile **float32)
+
+// wordRows1AVX512BF16 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
+//
+//go:noescape
+func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+
+// wordRows2AVX512BF16 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
+//
+//go:noescape
+func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+
+// narrowAVX512BF16 packs pairs of numbers that follow each other, for a number of vectors of words.
+//
+//go:noescape
+func narrowAVX512BF16(dst *float32, x *float32, vectors int)
+
+// wordTransposeAVX512BF16 transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.
+//
+//go:noescape
+func wordTransposeAVX512BF16(dst *float32, ds int, src *float32, ss int, rows int, words int)

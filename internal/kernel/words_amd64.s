@@ -2414,6 +2414,667 @@ done:
 	VZEROUPPER
 	RET
 
+// func convWords1x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords1x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	STMXCSR (SP)
+	MOVL    (SP), DX
+	ORL     $0x00008000, DX
+	MOVL    DX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DX
+	MOVQ    88(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    40(AX), DI
+
+image:
+	MOVQ 32(AX), R8
+
+outer:
+	MOVQ 24(AX), R9
+
+inner:
+	VMOVUPS      (DX), Y2
+	VPAND        upperAVX2<>+0(SB), Y2, Y2
+	VMOVUPS      32(DX), Y3
+	VPAND        upperAVX2<>+0(SB), Y3, Y3
+	VBROADCASTSS (CX), Y4
+	VPAND        upperAVX2<>+0(SB), Y4, Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      (DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (CX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         BX, DX
+	ADDQ         SI, CX
+	DECQ         R9
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R8
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         DI
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), CX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+
+store:
+	MOVQ    16(AX), CX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func convWords2x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords2x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Y4
+	VPAND        upperAVX2<>+0(SB), Y4, Y4
+	VMOVUPS      32(BX), Y5
+	VPAND        upperAVX2<>+0(SB), Y5, Y5
+	VBROADCASTSS (CX), Y6
+	VPAND        upperAVX2<>+0(SB), Y6, Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (CX)(DX*1), Y6
+	VPAND        upperAVX2<>+0(SB), Y6, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      (BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      32(BX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VBROADCASTSS (CX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (CX)(DX*1), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Y0, Y0
+	VADDPS       32(DX), Y1, Y1
+	ADDQ         CX, DX
+	VADDPS       (DX), Y2, Y2
+	VADDPS       32(DX), Y3, Y3
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func convWords3x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords3x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Y6
+	VPAND        upperAVX2<>+0(SB), Y6, Y6
+	VMOVUPS      32(BX), Y7
+	VPAND        upperAVX2<>+0(SB), Y7, Y7
+	VBROADCASTSS (CX), Y8
+	VPAND        upperAVX2<>+0(SB), Y8, Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (CX)(DX*1), Y8
+	VPAND        upperAVX2<>+0(SB), Y8, Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (CX)(DX*2), Y8
+	VPAND        upperAVX2<>+0(SB), Y8, Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	VMOVUPS      (BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      32(BX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (CX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (CX)(DX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (CX)(DX*2), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Y0, Y0
+	VADDPS       32(DX), Y1, Y1
+	ADDQ         CX, DX
+	VADDPS       (DX), Y2, Y2
+	VADDPS       32(DX), Y3, Y3
+	ADDQ         CX, DX
+	VADDPS       (DX), Y4, Y4
+	VADDPS       32(DX), Y5, Y5
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	VZEROUPPER
+	RET
+
+// func convWords4x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords4x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	STMXCSR (SP)
+	MOVL    (SP), SI
+	ORL     $0x00008000, SI
+	MOVL    SI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), SI
+	MOVQ    88(AX), DI
+	MOVQ    64(AX), R8
+	MOVQ    40(AX), R9
+
+image:
+	MOVQ 32(AX), R10
+
+outer:
+	MOVQ 24(AX), R11
+
+inner:
+	VMOVUPS      (SI), Y8
+	VPAND        upperAVX2<>+0(SB), Y8, Y8
+	VMOVUPS      32(SI), Y9
+	VPAND        upperAVX2<>+0(SB), Y9, Y9
+	VBROADCASTSS (CX), Y10
+	VPAND        upperAVX2<>+0(SB), Y10, Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (CX)(DX*1), Y10
+	VPAND        upperAVX2<>+0(SB), Y10, Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (CX)(DX*2), Y10
+	VPAND        upperAVX2<>+0(SB), Y10, Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (CX)(BX*1), Y10
+	VPAND        upperAVX2<>+0(SB), Y10, Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	VMOVUPS      (SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VMOVUPS      32(SI), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VBROADCASTSS (CX), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (CX)(DX*1), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (CX)(DX*2), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (CX)(BX*1), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         DI, SI
+	ADDQ         R8, CX
+	DECQ         R11
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R10
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R9
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Y0, Y0
+	VADDPS       32(DX), Y1, Y1
+	ADDQ         CX, DX
+	VADDPS       (DX), Y2, Y2
+	VADDPS       32(DX), Y3, Y3
+	ADDQ         CX, DX
+	VADDPS       (DX), Y4, Y4
+	VADDPS       32(DX), Y5, Y5
+	ADDQ         CX, DX
+	VADDPS       (DX), Y6, Y6
+	VADDPS       32(DX), Y7, Y7
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	VZEROUPPER
+	RET
+
+// func convWords5x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords5x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Y10
+	VPAND        upperAVX2<>+0(SB), Y10, Y10
+	VMOVUPS      32(DI), Y11
+	VPAND        upperAVX2<>+0(SB), Y11, Y11
+	VBROADCASTSS (CX), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (CX)(DX*1), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (CX)(DX*2), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (CX)(BX*1), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (SI), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      (DI), Y10
+	VPSLLD       $0x10, Y10, Y10
+	VMOVUPS      32(DI), Y11
+	VPSLLD       $0x10, Y11, Y11
+	VBROADCASTSS (CX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (CX)(DX*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (CX)(DX*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (CX)(BX*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (SI), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         CX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	VZEROUPPER
+	RET
+
+// func convWords6x2AVX2(tile **float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·convWords6x2AVX2(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Y12
+	VPAND        upperAVX2<>+0(SB), Y12, Y12
+	VMOVUPS      32(DI), Y13
+	VPAND        upperAVX2<>+0(SB), Y13, Y13
+	VBROADCASTSS (CX), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (CX)(DX*1), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (CX)(DX*2), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (CX)(BX*1), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (SI), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(DX*1), Y14
+	VPAND        upperAVX2<>+0(SB), Y14, Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      (DI), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VMOVUPS      32(DI), Y13
+	VPSLLD       $0x10, Y13, Y13
+	VBROADCASTSS (CX), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (CX)(DX*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (CX)(DX*2), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (CX)(BX*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (SI), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(DX*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         CX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         CX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+	ADDQ         CX, BX
+	VADDPS       (BX), Y10, Y10
+	VADDPS       32(BX), Y11, Y11
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    CX, BX
+	VMOVUPS Y10, (BX)
+	VMOVUPS Y11, 32(BX)
+	VZEROUPPER
+	RET
+
 // func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
 // Requires: AVX, AVX2
 TEXT ·wordRows1AVX2(SB), NOSPLIT, $0-48
@@ -2432,19 +3093,7 @@ TEXT ·wordRows1AVX2(SB), NOSPLIT, $0-48
 loop:
 	LEAQ       (DX)(BX*1), DI
 	VMASKMOVPS (DX), Y0, Y1
-	VPSRLD     $0x10, Y1, Y2
-	VPAND      oneAVX2<>+0(SB), Y2, Y2
-	VPADDD     halfAVX2<>+0(SB), Y2, Y2
-	VPADDD     Y1, Y2, Y2
-	VCMPPS     $0x03, Y1, Y1, Y3
-	VPOR       quietAVX2<>+0(SB), Y1, Y4
-	VBLENDVPS  Y3, Y4, Y2, Y2
-	VPAND      infinityAVX2<>+0(SB), Y1, Y3
-	VPCMPEQD   noneAVX2<>+0(SB), Y3, Y3
-	VPANDN     Y2, Y3, Y2
-	VPAND      signAVX2<>+0(SB), Y1, Y3
-	VPOR       Y3, Y2, Y2
-	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI), Y0, Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -2457,9 +3106,21 @@ loop:
 	VPANDN     Y3, Y4, Y3
 	VPAND      signAVX2<>+0(SB), Y1, Y4
 	VPOR       Y4, Y3, Y3
-	VPSRLD     $0x10, Y2, Y2
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VMOVUPS    Y2, (AX)
+	VPSRLD     $0x10, Y2, Y1
+	VPAND      oneAVX2<>+0(SB), Y1, Y1
+	VPADDD     halfAVX2<>+0(SB), Y1, Y1
+	VPADDD     Y2, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y4
+	VPOR       quietAVX2<>+0(SB), Y2, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y1
+	VPAND      infinityAVX2<>+0(SB), Y2, Y4
+	VPCMPEQD   noneAVX2<>+0(SB), Y4, Y4
+	VPANDN     Y1, Y4, Y1
+	VPAND      signAVX2<>+0(SB), Y2, Y4
+	VPOR       Y4, Y1, Y1
+	VPSRLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y1, Y3, Y3
+	VMOVUPS    Y3, (AX)
 	LEAQ       (DX)(BX*2), DX
 	ADDQ       CX, AX
 	DECQ       SI
@@ -2485,19 +3146,7 @@ TEXT ·wordRows2AVX2(SB), NOSPLIT, $0-48
 loop:
 	LEAQ       (DX)(BX*1), DI
 	VMOVUPS    (DX), Y1
-	VPSRLD     $0x10, Y1, Y2
-	VPAND      oneAVX2<>+0(SB), Y2, Y2
-	VPADDD     halfAVX2<>+0(SB), Y2, Y2
-	VPADDD     Y1, Y2, Y2
-	VCMPPS     $0x03, Y1, Y1, Y3
-	VPOR       quietAVX2<>+0(SB), Y1, Y4
-	VBLENDVPS  Y3, Y4, Y2, Y2
-	VPAND      infinityAVX2<>+0(SB), Y1, Y3
-	VPCMPEQD   noneAVX2<>+0(SB), Y3, Y3
-	VPANDN     Y2, Y3, Y2
-	VPAND      signAVX2<>+0(SB), Y1, Y3
-	VPOR       Y3, Y2, Y2
-	VMOVUPS    (DI), Y1
+	VMOVUPS    (DI), Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -2510,23 +3159,23 @@ loop:
 	VPANDN     Y3, Y4, Y3
 	VPAND      signAVX2<>+0(SB), Y1, Y4
 	VPOR       Y4, Y3, Y3
-	VPSRLD     $0x10, Y2, Y2
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VMOVUPS    Y2, (AX)
+	VPSRLD     $0x10, Y2, Y1
+	VPAND      oneAVX2<>+0(SB), Y1, Y1
+	VPADDD     halfAVX2<>+0(SB), Y1, Y1
+	VPADDD     Y2, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y4
+	VPOR       quietAVX2<>+0(SB), Y2, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y1
+	VPAND      infinityAVX2<>+0(SB), Y2, Y4
+	VPCMPEQD   noneAVX2<>+0(SB), Y4, Y4
+	VPANDN     Y1, Y4, Y1
+	VPAND      signAVX2<>+0(SB), Y2, Y4
+	VPOR       Y4, Y1, Y1
+	VPSRLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y1, Y3, Y3
+	VMOVUPS    Y3, (AX)
 	VMASKMOVPS 32(DX), Y0, Y1
-	VPSRLD     $0x10, Y1, Y2
-	VPAND      oneAVX2<>+0(SB), Y2, Y2
-	VPADDD     halfAVX2<>+0(SB), Y2, Y2
-	VPADDD     Y1, Y2, Y2
-	VCMPPS     $0x03, Y1, Y1, Y3
-	VPOR       quietAVX2<>+0(SB), Y1, Y4
-	VBLENDVPS  Y3, Y4, Y2, Y2
-	VPAND      infinityAVX2<>+0(SB), Y1, Y3
-	VPCMPEQD   noneAVX2<>+0(SB), Y3, Y3
-	VPANDN     Y2, Y3, Y2
-	VPAND      signAVX2<>+0(SB), Y1, Y3
-	VPOR       Y3, Y2, Y2
-	VMASKMOVPS 32(DI), Y0, Y1
+	VMASKMOVPS 32(DI), Y0, Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -2539,13 +3188,71 @@ loop:
 	VPANDN     Y3, Y4, Y3
 	VPAND      signAVX2<>+0(SB), Y1, Y4
 	VPOR       Y4, Y3, Y3
-	VPSRLD     $0x10, Y2, Y2
-	VPBLENDW   $0xaa, Y3, Y2, Y2
-	VMOVUPS    Y2, 32(AX)
+	VPSRLD     $0x10, Y2, Y1
+	VPAND      oneAVX2<>+0(SB), Y1, Y1
+	VPADDD     halfAVX2<>+0(SB), Y1, Y1
+	VPADDD     Y2, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y4
+	VPOR       quietAVX2<>+0(SB), Y2, Y5
+	VBLENDVPS  Y4, Y5, Y1, Y1
+	VPAND      infinityAVX2<>+0(SB), Y2, Y4
+	VPCMPEQD   noneAVX2<>+0(SB), Y4, Y4
+	VPANDN     Y1, Y4, Y1
+	VPAND      signAVX2<>+0(SB), Y2, Y4
+	VPOR       Y4, Y1, Y1
+	VPSRLD     $0x10, Y3, Y3
+	VPBLENDW   $0xaa, Y1, Y3, Y3
+	VMOVUPS    Y3, 32(AX)
 	LEAQ       (DX)(BX*2), DX
 	ADDQ       CX, AX
 	DECQ       SI
 	JNE        loop
+	VZEROUPPER
+	RET
+
+// func narrowAVX2(dst *float32, x *float32, vectors int)
+// Requires: AVX, AVX2
+TEXT ·narrowAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ vectors+16(FP), DX
+
+loop:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   32(CX), Y1
+	VPSRLD    $0x10, Y0, Y2
+	VPAND     oneAVX2<>+0(SB), Y2, Y2
+	VPADDD    halfAVX2<>+0(SB), Y2, Y2
+	VPADDD    Y0, Y2, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VPOR      quietAVX2<>+0(SB), Y0, Y4
+	VBLENDVPS Y3, Y4, Y2, Y2
+	VPAND     infinityAVX2<>+0(SB), Y0, Y3
+	VPCMPEQD  noneAVX2<>+0(SB), Y3, Y3
+	VPANDN    Y2, Y3, Y2
+	VPAND     signAVX2<>+0(SB), Y0, Y3
+	VPOR      Y3, Y2, Y2
+	VPSRLD    $0x10, Y1, Y0
+	VPAND     oneAVX2<>+0(SB), Y0, Y0
+	VPADDD    halfAVX2<>+0(SB), Y0, Y0
+	VPADDD    Y1, Y0, Y0
+	VCMPPS    $0x03, Y1, Y1, Y3
+	VPOR      quietAVX2<>+0(SB), Y1, Y4
+	VBLENDVPS Y3, Y4, Y0, Y0
+	VPAND     infinityAVX2<>+0(SB), Y1, Y3
+	VPCMPEQD  noneAVX2<>+0(SB), Y3, Y3
+	VPANDN    Y0, Y3, Y0
+	VPAND     signAVX2<>+0(SB), Y1, Y3
+	VPOR      Y3, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x20, AX
+	DECQ      DX
+	JNE       loop
 	VZEROUPPER
 	RET
 
@@ -2955,6 +3662,40 @@ loop:
 	JNE       loop
 	VZEROUPPER
 	RET
+
+DATA oddAVX512<>+0(SB)/2, $0x0001
+DATA oddAVX512<>+2(SB)/2, $0x0003
+DATA oddAVX512<>+4(SB)/2, $0x0005
+DATA oddAVX512<>+6(SB)/2, $0x0007
+DATA oddAVX512<>+8(SB)/2, $0x0009
+DATA oddAVX512<>+10(SB)/2, $0x000b
+DATA oddAVX512<>+12(SB)/2, $0x000d
+DATA oddAVX512<>+14(SB)/2, $0x000f
+DATA oddAVX512<>+16(SB)/2, $0x0011
+DATA oddAVX512<>+18(SB)/2, $0x0013
+DATA oddAVX512<>+20(SB)/2, $0x0015
+DATA oddAVX512<>+22(SB)/2, $0x0017
+DATA oddAVX512<>+24(SB)/2, $0x0019
+DATA oddAVX512<>+26(SB)/2, $0x001b
+DATA oddAVX512<>+28(SB)/2, $0x001d
+DATA oddAVX512<>+30(SB)/2, $0x001f
+DATA oddAVX512<>+32(SB)/2, $0x0021
+DATA oddAVX512<>+34(SB)/2, $0x0023
+DATA oddAVX512<>+36(SB)/2, $0x0025
+DATA oddAVX512<>+38(SB)/2, $0x0027
+DATA oddAVX512<>+40(SB)/2, $0x0029
+DATA oddAVX512<>+42(SB)/2, $0x002b
+DATA oddAVX512<>+44(SB)/2, $0x002d
+DATA oddAVX512<>+46(SB)/2, $0x002f
+DATA oddAVX512<>+48(SB)/2, $0x0031
+DATA oddAVX512<>+50(SB)/2, $0x0033
+DATA oddAVX512<>+52(SB)/2, $0x0035
+DATA oddAVX512<>+54(SB)/2, $0x0037
+DATA oddAVX512<>+56(SB)/2, $0x0039
+DATA oddAVX512<>+58(SB)/2, $0x003b
+DATA oddAVX512<>+60(SB)/2, $0x003d
+DATA oddAVX512<>+62(SB)/2, $0x003f
+GLOBL oddAVX512<>(SB), RODATA|NOPTR, $64
 
 DATA upperAVX512<>+0(SB)/4, $0xffff0000
 DATA upperAVX512<>+4(SB)/4, $0xffff0000
@@ -8740,33 +9481,5008 @@ done:
 	VZEROUPPER
 	RET
 
+// func convWords1x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords1x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	STMXCSR (SP)
+	MOVL    (SP), DX
+	ORL     $0x00008000, DX
+	MOVL    DX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DX
+	MOVQ    88(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    40(AX), DI
+
+image:
+	MOVQ 32(AX), R8
+
+outer:
+	MOVQ 24(AX), R9
+
+inner:
+	VMOVUPS      (DX), Z1
+	VPANDD       upperAVX512<>+0(SB), Z1, Z1
+	VBROADCASTSS (CX), Z2
+	VPANDD       upperAVX512<>+0(SB), Z2, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	VMOVUPS      (DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS (CX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         BX, DX
+	ADDQ         SI, CX
+	DECQ         R9
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R8
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         DI
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), CX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (CX), Z0, Z0
+
+store:
+	MOVQ    16(AX), CX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords2x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords2x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z2
+	VPANDD       upperAVX512<>+0(SB), Z2, Z2
+	VBROADCASTSS (CX), Z3
+	VPANDD       upperAVX512<>+0(SB), Z3, Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (CX)(DX*1), Z3
+	VPANDD       upperAVX512<>+0(SB), Z3, Z3
+	VFMADD231PS  Z3, Z2, Z1
+	VMOVUPS      (BX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VBROADCASTSS (CX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (CX)(DX*1), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords3x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords3x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z3
+	VPANDD       upperAVX512<>+0(SB), Z3, Z3
+	VBROADCASTSS (CX), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS (CX)(DX*1), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS (CX)(DX*2), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VFMADD231PS  Z4, Z3, Z2
+	VMOVUPS      (BX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS (CX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z3, Z0
+	VBROADCASTSS (CX)(DX*1), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS (CX)(DX*2), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords4x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords4x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	STMXCSR (SP)
+	MOVL    (SP), SI
+	ORL     $0x00008000, SI
+	MOVL    SI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), SI
+	MOVQ    88(AX), DI
+	MOVQ    64(AX), R8
+	MOVQ    40(AX), R9
+
+image:
+	MOVQ 32(AX), R10
+
+outer:
+	MOVQ 24(AX), R11
+
+inner:
+	VMOVUPS      (SI), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VBROADCASTSS (CX), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (CX)(DX*1), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (CX)(DX*2), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (CX)(BX*1), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VMOVUPS      (SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VBROADCASTSS (CX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (CX)(DX*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (CX)(DX*2), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (CX)(BX*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         DI, SI
+	ADDQ         R8, CX
+	DECQ         R11
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R10
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R9
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	ADDQ         CX, DX
+	VADDPS       (DX), Z3, Z3
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords5x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords5x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VBROADCASTSS (CX), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS (CX)(DX*1), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*2), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS (CX)(BX*1), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS (SI), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	VMOVUPS      (DI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS (CX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z5, Z0
+	VBROADCASTSS (CX)(DX*1), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*2), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z5, Z2
+	VBROADCASTSS (CX)(BX*1), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS (SI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords6x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords6x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VBROADCASTSS (CX), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (CX)(DX*1), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (CX)(DX*2), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (CX)(BX*1), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (SI), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (SI)(DX*1), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VFMADD231PS  Z7, Z6, Z5
+	VMOVUPS      (DI), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VBROADCASTSS (CX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (CX)(DX*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (CX)(DX*2), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (CX)(BX*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (SI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (SI)(DX*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords7x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords7x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VBROADCASTSS (CX), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z0
+	VBROADCASTSS (CX)(DX*1), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*2), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z2
+	VBROADCASTSS (CX)(BX*1), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (SI), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z4
+	VBROADCASTSS (SI)(DX*1), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS (SI)(DX*2), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z7, Z6
+	VMOVUPS      (DI), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VBROADCASTSS (CX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z0
+	VBROADCASTSS (CX)(DX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*2), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z2
+	VBROADCASTSS (CX)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (SI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z4
+	VBROADCASTSS (SI)(DX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS (SI)(DX*2), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z7, Z6
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords8x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords8x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VBROADCASTSS (CX), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (CX)(DX*1), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (CX)(DX*2), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (CX)(BX*1), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (SI)(DX*1), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI)(DX*2), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (SI)(BX*1), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VFMADD231PS  Z9, Z8, Z7
+	VMOVUPS      (DI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VBROADCASTSS (CX), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (CX)(DX*1), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (CX)(DX*2), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (CX)(BX*1), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (SI)(DX*1), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI)(DX*2), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (SI)(BX*1), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords9x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords9x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VBROADCASTSS (CX), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z0
+	VBROADCASTSS (CX)(DX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*2), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z2
+	VBROADCASTSS (CX)(BX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (SI), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z4
+	VBROADCASTSS (SI)(DX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (SI)(DX*2), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z6
+	VBROADCASTSS (SI)(BX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z7
+	VBROADCASTSS (DI), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z9, Z8
+	VMOVUPS      (R8), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VBROADCASTSS (CX), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z0
+	VBROADCASTSS (CX)(DX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*2), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z2
+	VBROADCASTSS (CX)(BX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (SI), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z4
+	VBROADCASTSS (SI)(DX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (SI)(DX*2), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z6
+	VBROADCASTSS (SI)(BX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z7
+	VBROADCASTSS (DI), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z9, Z8
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords10x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords10x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VBROADCASTSS (CX), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (CX)(DX*1), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (CX)(DX*2), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (CX)(BX*1), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (SI)(DX*1), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (SI)(DX*2), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (SI)(BX*1), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (DI), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (DI)(DX*1), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VFMADD231PS  Z11, Z10, Z9
+	VMOVUPS      (R8), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VBROADCASTSS (CX), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (CX)(DX*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (CX)(DX*2), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (CX)(BX*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (SI)(DX*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (SI)(DX*2), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (SI)(BX*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (DI), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (DI)(DX*1), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords11x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords11x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VBROADCASTSS (CX), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS (CX)(DX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*2), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS (CX)(BX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (SI), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (SI)(DX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (SI)(DX*2), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z6
+	VBROADCASTSS (SI)(BX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (DI), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z8
+	VBROADCASTSS (DI)(DX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z9
+	VBROADCASTSS (DI)(DX*2), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z11, Z10
+	VMOVUPS      (R8), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VBROADCASTSS (CX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS (CX)(DX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*2), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS (CX)(BX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (SI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (SI)(DX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (SI)(DX*2), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z6
+	VBROADCASTSS (SI)(BX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (DI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z8
+	VBROADCASTSS (DI)(DX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z9
+	VBROADCASTSS (DI)(DX*2), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z11, Z10
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords12x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords12x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VBROADCASTSS (CX), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (CX)(DX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (CX)(DX*2), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (CX)(BX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (SI)(DX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (SI)(DX*2), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (SI)(BX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (DI), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (DI)(DX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (DI)(DX*2), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (DI)(BX*1), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VFMADD231PS  Z13, Z12, Z11
+	VMOVUPS      (R8), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VBROADCASTSS (CX), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (CX)(DX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (CX)(DX*2), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (CX)(BX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (SI)(DX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (SI)(DX*2), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (SI)(BX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (DI), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (DI)(DX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (DI)(DX*2), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (DI)(BX*1), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords13x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords13x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VBROADCASTSS (CX), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z0
+	VBROADCASTSS (CX)(DX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*2), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z2
+	VBROADCASTSS (CX)(BX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (SI), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z4
+	VBROADCASTSS (SI)(DX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (SI)(DX*2), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z6
+	VBROADCASTSS (SI)(BX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (DI), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z8
+	VBROADCASTSS (DI)(DX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (DI)(DX*2), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z10
+	VBROADCASTSS (DI)(BX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z11
+	VBROADCASTSS (R8), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z13, Z12
+	VMOVUPS      (R9), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VBROADCASTSS (CX), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z0
+	VBROADCASTSS (CX)(DX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*2), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z2
+	VBROADCASTSS (CX)(BX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (SI), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z4
+	VBROADCASTSS (SI)(DX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (SI)(DX*2), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z6
+	VBROADCASTSS (SI)(BX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (DI), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z8
+	VBROADCASTSS (DI)(DX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (DI)(DX*2), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z10
+	VBROADCASTSS (DI)(BX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z11
+	VBROADCASTSS (R8), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z13, Z12
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords14x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords14x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VBROADCASTSS (CX), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (CX)(DX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (CX)(DX*2), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (CX)(BX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (SI)(DX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (SI)(DX*2), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (SI)(BX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (DI), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (DI)(DX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (DI)(DX*2), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (DI)(BX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R8), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R8)(DX*1), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VFMADD231PS  Z15, Z14, Z13
+	VMOVUPS      (R9), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VBROADCASTSS (CX), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (CX)(DX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (CX)(DX*2), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (CX)(BX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (SI)(DX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (SI)(DX*2), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (SI)(BX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (DI), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (DI)(DX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (DI)(DX*2), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (DI)(BX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R8), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R8)(DX*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords15x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords15x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VBROADCASTSS (CX), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z0
+	VBROADCASTSS (CX)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z2
+	VBROADCASTSS (CX)(BX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (SI), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS (SI)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (SI)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z6
+	VBROADCASTSS (SI)(BX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (DI), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z8
+	VBROADCASTSS (DI)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (DI)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z10
+	VBROADCASTSS (DI)(BX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (R8), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z12
+	VBROADCASTSS (R8)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z13
+	VBROADCASTSS (R8)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z15, Z14
+	VMOVUPS      (R9), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VBROADCASTSS (CX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z0
+	VBROADCASTSS (CX)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z2
+	VBROADCASTSS (CX)(BX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z4
+	VBROADCASTSS (SI)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (SI)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z6
+	VBROADCASTSS (SI)(BX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (DI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z8
+	VBROADCASTSS (DI)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (DI)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z10
+	VBROADCASTSS (DI)(BX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (R8), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z12
+	VBROADCASTSS (R8)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z13
+	VBROADCASTSS (R8)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z15, Z14
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords16x1AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords16x1AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VBROADCASTSS (CX), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z0
+	VBROADCASTSS (CX)(DX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z1
+	VBROADCASTSS (CX)(DX*2), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z2
+	VBROADCASTSS (CX)(BX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z3
+	VBROADCASTSS (SI), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z4
+	VBROADCASTSS (SI)(DX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z5
+	VBROADCASTSS (SI)(DX*2), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z6
+	VBROADCASTSS (SI)(BX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z7
+	VBROADCASTSS (DI), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z8
+	VBROADCASTSS (DI)(DX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z9
+	VBROADCASTSS (DI)(DX*2), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z10
+	VBROADCASTSS (DI)(BX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z11
+	VBROADCASTSS (R8), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z12
+	VBROADCASTSS (R8)(DX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z13
+	VBROADCASTSS (R8)(DX*2), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z14
+	VBROADCASTSS (R8)(BX*1), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VFMADD231PS  Z17, Z16, Z15
+	VMOVUPS      (R9), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VBROADCASTSS (CX), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z0
+	VBROADCASTSS (CX)(DX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z1
+	VBROADCASTSS (CX)(DX*2), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z2
+	VBROADCASTSS (CX)(BX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z3
+	VBROADCASTSS (SI), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z4
+	VBROADCASTSS (SI)(DX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z5
+	VBROADCASTSS (SI)(DX*2), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z6
+	VBROADCASTSS (SI)(BX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z7
+	VBROADCASTSS (DI), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z8
+	VBROADCASTSS (DI)(DX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z9
+	VBROADCASTSS (DI)(DX*2), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z10
+	VBROADCASTSS (DI)(BX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z11
+	VBROADCASTSS (R8), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z12
+	VBROADCASTSS (R8)(DX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z13
+	VBROADCASTSS (R8)(DX*2), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z14
+	VBROADCASTSS (R8)(BX*1), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VFMADD231PS  Z17, Z16, Z15
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	ADDQ         CX, BX
+	VADDPS       (BX), Z15, Z15
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z15, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords1x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords1x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	STMXCSR (SP)
+	MOVL    (SP), DX
+	ORL     $0x00008000, DX
+	MOVL    DX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DX
+	MOVQ    88(AX), BX
+	MOVQ    64(AX), SI
+	MOVQ    40(AX), DI
+
+image:
+	MOVQ 32(AX), R8
+
+outer:
+	MOVQ 24(AX), R9
+
+inner:
+	VMOVUPS      (DX), Z2
+	VPANDD       upperAVX512<>+0(SB), Z2, Z2
+	VMOVUPS      64(DX), Z3
+	VPANDD       upperAVX512<>+0(SB), Z3, Z3
+	VBROADCASTSS (CX), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
+	VMOVUPS      (DX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      64(DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS (CX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         BX, DX
+	ADDQ         SI, CX
+	DECQ         R9
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R8
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         DI
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), CX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+
+store:
+	MOVQ    16(AX), CX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords2x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords2x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z4
+	VPANDD       upperAVX512<>+0(SB), Z4, Z4
+	VMOVUPS      64(BX), Z5
+	VPANDD       upperAVX512<>+0(SB), Z5, Z5
+	VBROADCASTSS (CX), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*1), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VFMADD231PS  Z6, Z4, Z2
+	VFMADD231PS  Z6, Z5, Z3
+	VMOVUPS      (BX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VMOVUPS      64(BX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS (CX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*1), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z2
+	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords3x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords3x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008000, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), BX
+	MOVQ    88(AX), SI
+	MOVQ    64(AX), DI
+	MOVQ    40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z6
+	VPANDD       upperAVX512<>+0(SB), Z6, Z6
+	VMOVUPS      64(BX), Z7
+	VPANDD       upperAVX512<>+0(SB), Z7, Z7
+	VBROADCASTSS (CX), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z6, Z0
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*1), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (CX)(DX*2), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VFMADD231PS  Z8, Z6, Z4
+	VFMADD231PS  Z8, Z7, Z5
+	VMOVUPS      (BX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VMOVUPS      64(BX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VBROADCASTSS (CX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z6, Z0
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (CX)(DX*2), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z6, Z4
+	VFMADD231PS  Z8, Z7, Z5
+	ADDQ         SI, BX
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	ADDQ         CX, DX
+	VADDPS       (DX), Z4, Z4
+	VADDPS       64(DX), Z5, Z5
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords4x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords4x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	STMXCSR (SP)
+	MOVL    (SP), SI
+	ORL     $0x00008000, SI
+	MOVL    SI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), SI
+	MOVQ    88(AX), DI
+	MOVQ    64(AX), R8
+	MOVQ    40(AX), R9
+
+image:
+	MOVQ 32(AX), R10
+
+outer:
+	MOVQ 24(AX), R11
+
+inner:
+	VMOVUPS      (SI), Z8
+	VPANDD       upperAVX512<>+0(SB), Z8, Z8
+	VMOVUPS      64(SI), Z9
+	VPANDD       upperAVX512<>+0(SB), Z9, Z9
+	VBROADCASTSS (CX), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (CX)(DX*2), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z8, Z4
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (CX)(BX*1), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VFMADD231PS  Z10, Z8, Z6
+	VFMADD231PS  Z10, Z9, Z7
+	VMOVUPS      (SI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VMOVUPS      64(SI), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VBROADCASTSS (CX), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (CX)(DX*2), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z8, Z4
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (CX)(BX*1), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VFMADD231PS  Z10, Z8, Z6
+	VFMADD231PS  Z10, Z9, Z7
+	ADDQ         DI, SI
+	ADDQ         R8, CX
+	DECQ         R11
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R10
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R9
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	ADDQ         CX, DX
+	VADDPS       (DX), Z4, Z4
+	VADDPS       64(DX), Z5, Z5
+	ADDQ         CX, DX
+	VADDPS       (DX), Z6, Z6
+	VADDPS       64(DX), Z7, Z7
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords5x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords5x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z10
+	VPANDD       upperAVX512<>+0(SB), Z10, Z10
+	VMOVUPS      64(DI), Z11
+	VPANDD       upperAVX512<>+0(SB), Z11, Z11
+	VBROADCASTSS (CX), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z10, Z0
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z10, Z2
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (CX)(DX*2), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (CX)(BX*1), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z10, Z6
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (SI), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VFMADD231PS  Z12, Z10, Z8
+	VFMADD231PS  Z12, Z11, Z9
+	VMOVUPS      (DI), Z10
+	VPSLLD       $0x10, Z10, Z10
+	VMOVUPS      64(DI), Z11
+	VPSLLD       $0x10, Z11, Z11
+	VBROADCASTSS (CX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z10, Z0
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z10, Z2
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (CX)(DX*2), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (CX)(BX*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z10, Z6
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (SI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z10, Z8
+	VFMADD231PS  Z12, Z11, Z9
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords6x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords6x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z12
+	VPANDD       upperAVX512<>+0(SB), Z12, Z12
+	VMOVUPS      64(DI), Z13
+	VPANDD       upperAVX512<>+0(SB), Z13, Z13
+	VBROADCASTSS (CX), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z2
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (CX)(DX*2), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (CX)(BX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z6
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (SI), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z8
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (SI)(DX*1), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z14, Z13, Z11
+	VMOVUPS      (DI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VMOVUPS      64(DI), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VBROADCASTSS (CX), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z2
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (CX)(DX*2), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (CX)(BX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z6
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (SI), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z8
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (SI)(DX*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z14, Z13, Z11
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords7x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords7x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z14
+	VPANDD       upperAVX512<>+0(SB), Z14, Z14
+	VMOVUPS      64(DI), Z15
+	VPANDD       upperAVX512<>+0(SB), Z15, Z15
+	VBROADCASTSS (CX), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z2
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (CX)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z4
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (CX)(BX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (SI), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z8
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (SI)(DX*1), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z10
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (SI)(DX*2), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VFMADD231PS  Z16, Z14, Z12
+	VFMADD231PS  Z16, Z15, Z13
+	VMOVUPS      (DI), Z14
+	VPSLLD       $0x10, Z14, Z14
+	VMOVUPS      64(DI), Z15
+	VPSLLD       $0x10, Z15, Z15
+	VBROADCASTSS (CX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z2
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (CX)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z4
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (CX)(BX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z8
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (SI)(DX*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z10
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (SI)(DX*2), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z14, Z12
+	VFMADD231PS  Z16, Z15, Z13
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords8x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords8x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	STMXCSR (SP)
+	MOVL    (SP), DI
+	ORL     $0x00008000, DI
+	MOVL    DI, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), DI
+	MOVQ    88(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z16
+	VPANDD       upperAVX512<>+0(SB), Z16, Z16
+	VMOVUPS      64(DI), Z17
+	VPANDD       upperAVX512<>+0(SB), Z17, Z17
+	VBROADCASTSS (CX), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (CX)(DX*1), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z3
+	VBROADCASTSS (CX)(DX*2), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (CX)(BX*1), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z7
+	VBROADCASTSS (SI), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z9
+	VBROADCASTSS (SI)(DX*1), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	VBROADCASTSS (SI)(DX*2), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z12
+	VFMADD231PS  Z18, Z17, Z13
+	VBROADCASTSS (SI)(BX*1), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VFMADD231PS  Z18, Z16, Z14
+	VFMADD231PS  Z18, Z17, Z15
+	VMOVUPS      (DI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMOVUPS      64(DI), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VBROADCASTSS (CX), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (CX)(DX*1), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z3
+	VBROADCASTSS (CX)(DX*2), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (CX)(BX*1), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z7
+	VBROADCASTSS (SI), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z9
+	VBROADCASTSS (SI)(DX*1), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	VBROADCASTSS (SI)(DX*2), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z12
+	VFMADD231PS  Z18, Z17, Z13
+	VBROADCASTSS (SI)(BX*1), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VFMADD231PS  Z18, Z16, Z14
+	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         R8, DI
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords9x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords9x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z18
+	VPANDD       upperAVX512<>+0(SB), Z18, Z18
+	VMOVUPS      64(R8), Z19
+	VPANDD       upperAVX512<>+0(SB), Z19, Z19
+	VBROADCASTSS (CX), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (CX)(DX*1), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (CX)(DX*2), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (CX)(BX*1), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (SI), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI)(DX*1), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(DX*2), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(BX*1), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (DI), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	VMOVUPS      (R8), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VMOVUPS      64(R8), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VBROADCASTSS (CX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (CX)(DX*1), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (CX)(DX*2), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (CX)(BX*1), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (SI), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (SI)(DX*1), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (SI)(DX*2), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (SI)(BX*1), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (DI), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords10x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords10x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z20
+	VPANDD       upperAVX512<>+0(SB), Z20, Z20
+	VMOVUPS      64(R8), Z21
+	VPANDD       upperAVX512<>+0(SB), Z21, Z21
+	VBROADCASTSS (CX), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (CX)(DX*1), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (CX)(DX*2), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (CX)(BX*1), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (SI), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI)(DX*1), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(DX*2), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(BX*1), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (DI), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (DI)(DX*1), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	VMOVUPS      (R8), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VMOVUPS      64(R8), Z21
+	VPSLLD       $0x10, Z21, Z21
+	VBROADCASTSS (CX), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (CX)(DX*1), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (CX)(DX*2), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (CX)(BX*1), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (SI), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (SI)(DX*1), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (SI)(DX*2), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (SI)(BX*1), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (DI), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (DI)(DX*1), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords11x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords11x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z22
+	VPANDD       upperAVX512<>+0(SB), Z22, Z22
+	VMOVUPS      64(R8), Z23
+	VPANDD       upperAVX512<>+0(SB), Z23, Z23
+	VBROADCASTSS (CX), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (CX)(DX*1), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (CX)(DX*2), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (CX)(BX*1), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (SI), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI)(DX*1), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(DX*2), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(BX*1), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (DI), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (DI)(DX*1), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI)(DX*2), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	VMOVUPS      (R8), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VMOVUPS      64(R8), Z23
+	VPSLLD       $0x10, Z23, Z23
+	VBROADCASTSS (CX), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (CX)(DX*1), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (CX)(DX*2), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (CX)(BX*1), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (SI), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (SI)(DX*1), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (SI)(DX*2), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (SI)(BX*1), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (DI), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (DI)(DX*1), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (DI)(DX*2), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords12x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords12x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	STMXCSR (SP)
+	MOVL    (SP), R8
+	ORL     $0x00008000, R8
+	MOVL    R8, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R8
+	MOVQ    88(AX), R9
+	MOVQ    64(AX), R10
+	MOVQ    40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z24
+	VPANDD       upperAVX512<>+0(SB), Z24, Z24
+	VMOVUPS      64(R8), Z25
+	VPANDD       upperAVX512<>+0(SB), Z25, Z25
+	VBROADCASTSS (CX), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (CX)(DX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (CX)(DX*2), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (CX)(BX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (SI), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI)(DX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(DX*2), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(BX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (DI), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (DI)(DX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI)(DX*2), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(BX*1), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	VMOVUPS      (R8), Z24
+	VPSLLD       $0x10, Z24, Z24
+	VMOVUPS      64(R8), Z25
+	VPSLLD       $0x10, Z25, Z25
+	VBROADCASTSS (CX), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (CX)(DX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (CX)(DX*2), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (CX)(BX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (SI), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (SI)(DX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (SI)(DX*2), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (SI)(BX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (DI), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (DI)(DX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (DI)(DX*2), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (DI)(BX*1), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R9, R8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords13x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords13x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z26
+	VPANDD       upperAVX512<>+0(SB), Z26, Z26
+	VMOVUPS      64(R9), Z27
+	VPANDD       upperAVX512<>+0(SB), Z27, Z27
+	VBROADCASTSS (CX), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (CX)(DX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (CX)(DX*2), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (CX)(BX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (SI), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI)(DX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(DX*2), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(BX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (DI), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (DI)(DX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI)(DX*2), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(BX*1), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (R8), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	VMOVUPS      (R9), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VMOVUPS      64(R9), Z27
+	VPSLLD       $0x10, Z27, Z27
+	VBROADCASTSS (CX), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (CX)(DX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (CX)(DX*2), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (CX)(BX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (SI), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI)(DX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (SI)(DX*2), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (SI)(BX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (DI), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (DI)(DX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (DI)(DX*2), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (DI)(BX*1), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (R8), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords14x2AVX512(tile **float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·convWords14x2AVX512(SB), NOSPLIT, $8-8
+	MOVQ    tile+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    48(AX), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    56(AX), SI
+	ADDQ    CX, SI
+	MOVQ    56(AX), DI
+	ADDQ    SI, DI
+	MOVQ    56(AX), R8
+	ADDQ    DI, R8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
+	VPXORD  Z27, Z27, Z27
+	STMXCSR (SP)
+	MOVL    (SP), R9
+	ORL     $0x00008000, R9
+	MOVL    R9, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    8(AX), R9
+	MOVQ    88(AX), R10
+	MOVQ    64(AX), R11
+	MOVQ    40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z28
+	VPANDD       upperAVX512<>+0(SB), Z28, Z28
+	VMOVUPS      64(R9), Z29
+	VPANDD       upperAVX512<>+0(SB), Z29, Z29
+	VBROADCASTSS (CX), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (CX)(DX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (CX)(DX*2), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (CX)(BX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (SI), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI)(DX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(DX*2), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(BX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (DI), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (DI)(DX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI)(DX*2), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(BX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (R8), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R8)(DX*1), Z30
+	VPANDD       upperAVX512<>+0(SB), Z30, Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	VMOVUPS      (R9), Z28
+	VPSLLD       $0x10, Z28, Z28
+	VMOVUPS      64(R9), Z29
+	VPSLLD       $0x10, Z29, Z29
+	VBROADCASTSS (CX), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (CX)(DX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (CX)(DX*2), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (CX)(BX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (SI), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI)(DX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (SI)(DX*2), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (SI)(BX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (DI), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (DI)(DX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (DI)(DX*2), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (DI)(BX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (R8), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R8)(DX*1), Z30
+	VPSLLD       $0x10, Z30, Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         R10, R9
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	LDMXCSR      (SP)
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+	ADDQ         CX, BX
+	VADDPS       (BX), Z26, Z26
+	VADDPS       64(BX), Z27, Z27
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z26, (BX)
+	VMOVUPS Z27, 64(BX)
+	VZEROUPPER
+	RET
+
 // func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·wordRows1AVX512(SB), NOSPLIT, $0-48
-	MOVQ  tail+40(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
-	MOVQ  dst+0(FP), AX
-	MOVQ  ds+8(FP), CX
-	MOVQ  src+16(FP), DX
-	MOVQ  ss+24(FP), BX
-	MOVQ  words+32(FP), SI
-	SHLQ  $0x02, CX
-	SHLQ  $0x02, BX
+	MOVQ    tail+40(FP), AX
+	MOVL    $0x0000ffff, CX
+	BZHIL   AX, CX, CX
+	KMOVW   CX, K1
+	VMOVUPS oddAVX512<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    ds+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ss+24(FP), BX
+	MOVQ    words+32(FP), SI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
 
 loop:
 	LEAQ      (DX)(BX*1), DI
 	VMOVUPS.Z (DX), K1, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    oneAVX512<>+0(SB), Z1, Z1
-	VPADDD    halfAVX512<>+0(SB), Z1, Z1
-	VPADDD    Z0, Z1, Z1
-	VCMPPS    $0x03, Z0, Z0, K2
-	VPORD     quietAVX512<>+0(SB), Z0, K2, Z1
-	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
-	VPANDD    signAVX512<>+0(SB), Z0, K2, Z1
-	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -8775,10 +14491,18 @@ loop:
 	VPORD     quietAVX512<>+0(SB), Z0, K2, Z2
 	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
 	VPANDD    signAVX512<>+0(SB), Z0, K2, Z2
-	VPSRLD    $0x10, Z1, Z1
-	VPANDD    upperAVX512<>+0(SB), Z2, Z2
-	VPORD     Z2, Z1, Z1
-	VMOVUPS   Z1, (AX)
+	VPSRLD    $0x10, Z1, Z0
+	VPANDD    oneAVX512<>+0(SB), Z0, Z0
+	VPADDD    halfAVX512<>+0(SB), Z0, Z0
+	VPADDD    Z1, Z0, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VPORD     quietAVX512<>+0(SB), Z1, K2, Z0
+	VPTESTNMD infinityAVX512<>+0(SB), Z1, K2
+	VPANDD    signAVX512<>+0(SB), Z1, K2, Z0
+	VPSRLD    $0x10, Z2, Z2
+	VPANDD    upperAVX512<>+0(SB), Z0, Z0
+	VPORD     Z0, Z2, Z2
+	VMOVUPS   Z2, (AX)
 	LEAQ      (DX)(BX*2), DX
 	ADDQ      CX, AX
 	DECQ      SI
@@ -8789,30 +14513,23 @@ loop:
 // func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·wordRows2AVX512(SB), NOSPLIT, $0-48
-	MOVQ  tail+40(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
-	MOVQ  dst+0(FP), AX
-	MOVQ  ds+8(FP), CX
-	MOVQ  src+16(FP), DX
-	MOVQ  ss+24(FP), BX
-	MOVQ  words+32(FP), SI
-	SHLQ  $0x02, CX
-	SHLQ  $0x02, BX
+	MOVQ    tail+40(FP), AX
+	MOVL    $0x0000ffff, CX
+	BZHIL   AX, CX, CX
+	KMOVW   CX, K1
+	VMOVUPS oddAVX512<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    ds+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ss+24(FP), BX
+	MOVQ    words+32(FP), SI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
 
 loop:
 	LEAQ      (DX)(BX*1), DI
 	VMOVUPS   (DX), Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    oneAVX512<>+0(SB), Z1, Z1
-	VPADDD    halfAVX512<>+0(SB), Z1, Z1
-	VPADDD    Z0, Z1, Z1
-	VCMPPS    $0x03, Z0, Z0, K2
-	VPORD     quietAVX512<>+0(SB), Z0, K2, Z1
-	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
-	VPANDD    signAVX512<>+0(SB), Z0, K2, Z1
-	VMOVUPS   (DI), Z0
+	VMOVUPS   (DI), Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -8821,20 +14538,20 @@ loop:
 	VPORD     quietAVX512<>+0(SB), Z0, K2, Z2
 	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
 	VPANDD    signAVX512<>+0(SB), Z0, K2, Z2
-	VPSRLD    $0x10, Z1, Z1
-	VPANDD    upperAVX512<>+0(SB), Z2, Z2
-	VPORD     Z2, Z1, Z1
-	VMOVUPS   Z1, (AX)
+	VPSRLD    $0x10, Z1, Z0
+	VPANDD    oneAVX512<>+0(SB), Z0, Z0
+	VPADDD    halfAVX512<>+0(SB), Z0, Z0
+	VPADDD    Z1, Z0, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VPORD     quietAVX512<>+0(SB), Z1, K2, Z0
+	VPTESTNMD infinityAVX512<>+0(SB), Z1, K2
+	VPANDD    signAVX512<>+0(SB), Z1, K2, Z0
+	VPSRLD    $0x10, Z2, Z2
+	VPANDD    upperAVX512<>+0(SB), Z0, Z0
+	VPORD     Z0, Z2, Z2
+	VMOVUPS   Z2, (AX)
 	VMOVUPS.Z 64(DX), K1, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    oneAVX512<>+0(SB), Z1, Z1
-	VPADDD    halfAVX512<>+0(SB), Z1, Z1
-	VPADDD    Z0, Z1, Z1
-	VCMPPS    $0x03, Z0, Z0, K2
-	VPORD     quietAVX512<>+0(SB), Z0, K2, Z1
-	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
-	VPANDD    signAVX512<>+0(SB), Z0, K2, Z1
-	VMOVUPS.Z 64(DI), K1, Z0
+	VMOVUPS.Z 64(DI), K1, Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -8843,13 +14560,57 @@ loop:
 	VPORD     quietAVX512<>+0(SB), Z0, K2, Z2
 	VPTESTNMD infinityAVX512<>+0(SB), Z0, K2
 	VPANDD    signAVX512<>+0(SB), Z0, K2, Z2
-	VPSRLD    $0x10, Z1, Z1
-	VPANDD    upperAVX512<>+0(SB), Z2, Z2
-	VPORD     Z2, Z1, Z1
-	VMOVUPS   Z1, 64(AX)
+	VPSRLD    $0x10, Z1, Z0
+	VPANDD    oneAVX512<>+0(SB), Z0, Z0
+	VPADDD    halfAVX512<>+0(SB), Z0, Z0
+	VPADDD    Z1, Z0, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VPORD     quietAVX512<>+0(SB), Z1, K2, Z0
+	VPTESTNMD infinityAVX512<>+0(SB), Z1, K2
+	VPANDD    signAVX512<>+0(SB), Z1, K2, Z0
+	VPSRLD    $0x10, Z2, Z2
+	VPANDD    upperAVX512<>+0(SB), Z0, Z0
+	VPORD     Z0, Z2, Z2
+	VMOVUPS   Z2, 64(AX)
 	LEAQ      (DX)(BX*2), DX
 	ADDQ      CX, AX
 	DECQ      SI
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func narrowAVX512(dst *float32, x *float32, vectors int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·narrowAVX512(SB), NOSPLIT, $0-24
+	VMOVUPS oddAVX512<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    vectors+16(FP), DX
+
+loop:
+	VMOVUPS   (CX), Z1
+	VMOVUPS   64(CX), Z2
+	VPSRLD    $0x10, Z1, Z3
+	VPANDD    oneAVX512<>+0(SB), Z3, Z3
+	VPADDD    halfAVX512<>+0(SB), Z3, Z3
+	VPADDD    Z1, Z3, Z3
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPORD     quietAVX512<>+0(SB), Z1, K1, Z3
+	VPTESTNMD infinityAVX512<>+0(SB), Z1, K1
+	VPANDD    signAVX512<>+0(SB), Z1, K1, Z3
+	VPSRLD    $0x10, Z2, Z1
+	VPANDD    oneAVX512<>+0(SB), Z1, Z1
+	VPADDD    halfAVX512<>+0(SB), Z1, Z1
+	VPADDD    Z2, Z1, Z1
+	VCMPPS    $0x03, Z2, Z2, K1
+	VPORD     quietAVX512<>+0(SB), Z2, K1, Z1
+	VPTESTNMD infinityAVX512<>+0(SB), Z2, K1
+	VPANDD    signAVX512<>+0(SB), Z2, K1, Z1
+	VPERMT2W  Z1, Z0, Z3
+	VMOVUPS   Z3, (AX)
+	ADDQ      $0x80, CX
+	ADDQ      $0x40, AX
+	DECQ      DX
 	JNE       loop
 	VZEROUPPER
 	RET
@@ -8883,6 +14644,40 @@ done16:
 	ADDQ $0x00000010, DX
 	VZEROUPPER
 	RET
+
+DATA laceAVX512BF16<>+0(SB)/2, $0x0000
+DATA laceAVX512BF16<>+2(SB)/2, $0x0010
+DATA laceAVX512BF16<>+4(SB)/2, $0x0001
+DATA laceAVX512BF16<>+6(SB)/2, $0x0011
+DATA laceAVX512BF16<>+8(SB)/2, $0x0002
+DATA laceAVX512BF16<>+10(SB)/2, $0x0012
+DATA laceAVX512BF16<>+12(SB)/2, $0x0003
+DATA laceAVX512BF16<>+14(SB)/2, $0x0013
+DATA laceAVX512BF16<>+16(SB)/2, $0x0004
+DATA laceAVX512BF16<>+18(SB)/2, $0x0014
+DATA laceAVX512BF16<>+20(SB)/2, $0x0005
+DATA laceAVX512BF16<>+22(SB)/2, $0x0015
+DATA laceAVX512BF16<>+24(SB)/2, $0x0006
+DATA laceAVX512BF16<>+26(SB)/2, $0x0016
+DATA laceAVX512BF16<>+28(SB)/2, $0x0007
+DATA laceAVX512BF16<>+30(SB)/2, $0x0017
+DATA laceAVX512BF16<>+32(SB)/2, $0x0008
+DATA laceAVX512BF16<>+34(SB)/2, $0x0018
+DATA laceAVX512BF16<>+36(SB)/2, $0x0009
+DATA laceAVX512BF16<>+38(SB)/2, $0x0019
+DATA laceAVX512BF16<>+40(SB)/2, $0x000a
+DATA laceAVX512BF16<>+42(SB)/2, $0x001a
+DATA laceAVX512BF16<>+44(SB)/2, $0x000b
+DATA laceAVX512BF16<>+46(SB)/2, $0x001b
+DATA laceAVX512BF16<>+48(SB)/2, $0x000c
+DATA laceAVX512BF16<>+50(SB)/2, $0x001c
+DATA laceAVX512BF16<>+52(SB)/2, $0x000d
+DATA laceAVX512BF16<>+54(SB)/2, $0x001d
+DATA laceAVX512BF16<>+56(SB)/2, $0x000e
+DATA laceAVX512BF16<>+58(SB)/2, $0x001e
+DATA laceAVX512BF16<>+60(SB)/2, $0x000f
+DATA laceAVX512BF16<>+62(SB)/2, $0x001f
+GLOBL laceAVX512BF16<>(SB), RODATA|NOPTR, $64
 
 // func gemmWords1x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
 // Requires: AVX, AVX512F, BMI2, MMX+
@@ -13300,5 +19095,3789 @@ store:
 	JMP     strip
 
 done:
+	VZEROUPPER
+	RET
+
+// func convWords1x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords1x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	MOVQ   8(AX), DX
+	MOVQ   88(AX), BX
+	MOVQ   64(AX), SI
+	MOVQ   40(AX), DI
+
+image:
+	MOVQ 32(AX), R8
+
+outer:
+	MOVQ 24(AX), R9
+
+inner:
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VBROADCASTSS (CX), Z2
+	LONG $0x4876f262; WORD $0xc252 // VDPBF16PS Z2, Z1, Z0
+	ADDQ         SI, CX
+	DECQ         R9
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R8
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         DI
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), CX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (CX), Z0, Z0
+
+store:
+	MOVQ    16(AX), CX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords2x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords2x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   8(AX), BX
+	MOVQ   88(AX), SI
+	MOVQ   64(AX), DI
+	MOVQ   40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z2
+	ADDQ         SI, BX
+	VBROADCASTSS (CX), Z3
+	LONG $0x486ef262; WORD $0xc352 // VDPBF16PS Z3, Z2, Z0
+	VBROADCASTSS (CX)(DX*1), Z3
+	LONG $0x486ef262; WORD $0xcb52 // VDPBF16PS Z3, Z2, Z1
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords3x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords3x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   8(AX), BX
+	MOVQ   88(AX), SI
+	MOVQ   64(AX), DI
+	MOVQ   40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z3
+	ADDQ         SI, BX
+	VBROADCASTSS (CX), Z4
+	LONG $0x4866f262; WORD $0xc452 // VDPBF16PS Z4, Z3, Z0
+	VBROADCASTSS (CX)(DX*1), Z4
+	LONG $0x4866f262; WORD $0xcc52 // VDPBF16PS Z4, Z3, Z1
+	VBROADCASTSS (CX)(DX*2), Z4
+	LONG $0x4866f262; WORD $0xd452 // VDPBF16PS Z4, Z3, Z2
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords4x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords4x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   8(AX), SI
+	MOVQ   88(AX), DI
+	MOVQ   64(AX), R8
+	MOVQ   40(AX), R9
+
+image:
+	MOVQ 32(AX), R10
+
+outer:
+	MOVQ 24(AX), R11
+
+inner:
+	VMOVUPS      (SI), Z4
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z5
+	LONG $0x485ef262; WORD $0xc552 // VDPBF16PS Z5, Z4, Z0
+	VBROADCASTSS (CX)(DX*1), Z5
+	LONG $0x485ef262; WORD $0xcd52 // VDPBF16PS Z5, Z4, Z1
+	VBROADCASTSS (CX)(DX*2), Z5
+	LONG $0x485ef262; WORD $0xd552 // VDPBF16PS Z5, Z4, Z2
+	VBROADCASTSS (CX)(BX*1), Z5
+	LONG $0x485ef262; WORD $0xdd52 // VDPBF16PS Z5, Z4, Z3
+	ADDQ         R8, CX
+	DECQ         R11
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R10
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R9
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	ADDQ         CX, DX
+	VADDPS       (DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	ADDQ         CX, DX
+	VADDPS       (DX), Z3, Z3
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+// func convWords5x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords5x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z5
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z6
+	LONG $0x4856f262; WORD $0xc652 // VDPBF16PS Z6, Z5, Z0
+	VBROADCASTSS (CX)(DX*1), Z6
+	LONG $0x4856f262; WORD $0xce52 // VDPBF16PS Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*2), Z6
+	LONG $0x4856f262; WORD $0xd652 // VDPBF16PS Z6, Z5, Z2
+	VBROADCASTSS (CX)(BX*1), Z6
+	LONG $0x4856f262; WORD $0xde52 // VDPBF16PS Z6, Z5, Z3
+	VBROADCASTSS (SI), Z6
+	LONG $0x4856f262; WORD $0xe652 // VDPBF16PS Z6, Z5, Z4
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords6x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords6x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z6
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z7
+	LONG $0x484ef262; WORD $0xc752 // VDPBF16PS Z7, Z6, Z0
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG $0x484ef262; WORD $0xcf52 // VDPBF16PS Z7, Z6, Z1
+	VBROADCASTSS (CX)(DX*2), Z7
+	LONG $0x484ef262; WORD $0xd752 // VDPBF16PS Z7, Z6, Z2
+	VBROADCASTSS (CX)(BX*1), Z7
+	LONG $0x484ef262; WORD $0xdf52 // VDPBF16PS Z7, Z6, Z3
+	VBROADCASTSS (SI), Z7
+	LONG $0x484ef262; WORD $0xe752 // VDPBF16PS Z7, Z6, Z4
+	VBROADCASTSS (SI)(DX*1), Z7
+	LONG $0x484ef262; WORD $0xef52 // VDPBF16PS Z7, Z6, Z5
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords7x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords7x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z7
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z8
+	LONG $0x4846d262; WORD $0xc052 // VDPBF16PS Z8, Z7, Z0
+	VBROADCASTSS (CX)(DX*1), Z8
+	LONG $0x4846d262; WORD $0xc852 // VDPBF16PS Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*2), Z8
+	LONG $0x4846d262; WORD $0xd052 // VDPBF16PS Z8, Z7, Z2
+	VBROADCASTSS (CX)(BX*1), Z8
+	LONG $0x4846d262; WORD $0xd852 // VDPBF16PS Z8, Z7, Z3
+	VBROADCASTSS (SI), Z8
+	LONG $0x4846d262; WORD $0xe052 // VDPBF16PS Z8, Z7, Z4
+	VBROADCASTSS (SI)(DX*1), Z8
+	LONG $0x4846d262; WORD $0xe852 // VDPBF16PS Z8, Z7, Z5
+	VBROADCASTSS (SI)(DX*2), Z8
+	LONG $0x4846d262; WORD $0xf052 // VDPBF16PS Z8, Z7, Z6
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords8x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords8x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z8
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z9
+	LONG $0x483ed262; WORD $0xc152 // VDPBF16PS Z9, Z8, Z0
+	VBROADCASTSS (CX)(DX*1), Z9
+	LONG $0x483ed262; WORD $0xc952 // VDPBF16PS Z9, Z8, Z1
+	VBROADCASTSS (CX)(DX*2), Z9
+	LONG $0x483ed262; WORD $0xd152 // VDPBF16PS Z9, Z8, Z2
+	VBROADCASTSS (CX)(BX*1), Z9
+	LONG $0x483ed262; WORD $0xd952 // VDPBF16PS Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	LONG $0x483ed262; WORD $0xe152 // VDPBF16PS Z9, Z8, Z4
+	VBROADCASTSS (SI)(DX*1), Z9
+	LONG $0x483ed262; WORD $0xe952 // VDPBF16PS Z9, Z8, Z5
+	VBROADCASTSS (SI)(DX*2), Z9
+	LONG $0x483ed262; WORD $0xf152 // VDPBF16PS Z9, Z8, Z6
+	VBROADCASTSS (SI)(BX*1), Z9
+	LONG $0x483ed262; WORD $0xf952 // VDPBF16PS Z9, Z8, Z7
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords9x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords9x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z9
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z10
+	LONG $0x4836d262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z0
+	VBROADCASTSS (CX)(DX*1), Z10
+	LONG $0x4836d262; WORD $0xca52 // VDPBF16PS Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG $0x4836d262; WORD $0xd252 // VDPBF16PS Z10, Z9, Z2
+	VBROADCASTSS (CX)(BX*1), Z10
+	LONG $0x4836d262; WORD $0xda52 // VDPBF16PS Z10, Z9, Z3
+	VBROADCASTSS (SI), Z10
+	LONG $0x4836d262; WORD $0xe252 // VDPBF16PS Z10, Z9, Z4
+	VBROADCASTSS (SI)(DX*1), Z10
+	LONG $0x4836d262; WORD $0xea52 // VDPBF16PS Z10, Z9, Z5
+	VBROADCASTSS (SI)(DX*2), Z10
+	LONG $0x4836d262; WORD $0xf252 // VDPBF16PS Z10, Z9, Z6
+	VBROADCASTSS (SI)(BX*1), Z10
+	LONG $0x4836d262; WORD $0xfa52 // VDPBF16PS Z10, Z9, Z7
+	VBROADCASTSS (DI), Z10
+	LONG $0x48365262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z8
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords10x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords10x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z10
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z11
+	LONG $0x482ed262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z0
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG $0x482ed262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z1
+	VBROADCASTSS (CX)(DX*2), Z11
+	LONG $0x482ed262; WORD $0xd352 // VDPBF16PS Z11, Z10, Z2
+	VBROADCASTSS (CX)(BX*1), Z11
+	LONG $0x482ed262; WORD $0xdb52 // VDPBF16PS Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	LONG $0x482ed262; WORD $0xe352 // VDPBF16PS Z11, Z10, Z4
+	VBROADCASTSS (SI)(DX*1), Z11
+	LONG $0x482ed262; WORD $0xeb52 // VDPBF16PS Z11, Z10, Z5
+	VBROADCASTSS (SI)(DX*2), Z11
+	LONG $0x482ed262; WORD $0xf352 // VDPBF16PS Z11, Z10, Z6
+	VBROADCASTSS (SI)(BX*1), Z11
+	LONG $0x482ed262; WORD $0xfb52 // VDPBF16PS Z11, Z10, Z7
+	VBROADCASTSS (DI), Z11
+	LONG $0x482e5262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z8
+	VBROADCASTSS (DI)(DX*1), Z11
+	LONG $0x482e5262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z9
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords11x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords11x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z11
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z12
+	LONG $0x4826d262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z0
+	VBROADCASTSS (CX)(DX*1), Z12
+	LONG $0x4826d262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*2), Z12
+	LONG $0x4826d262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z2
+	VBROADCASTSS (CX)(BX*1), Z12
+	LONG $0x4826d262; WORD $0xdc52 // VDPBF16PS Z12, Z11, Z3
+	VBROADCASTSS (SI), Z12
+	LONG $0x4826d262; WORD $0xe452 // VDPBF16PS Z12, Z11, Z4
+	VBROADCASTSS (SI)(DX*1), Z12
+	LONG $0x4826d262; WORD $0xec52 // VDPBF16PS Z12, Z11, Z5
+	VBROADCASTSS (SI)(DX*2), Z12
+	LONG $0x4826d262; WORD $0xf452 // VDPBF16PS Z12, Z11, Z6
+	VBROADCASTSS (SI)(BX*1), Z12
+	LONG $0x4826d262; WORD $0xfc52 // VDPBF16PS Z12, Z11, Z7
+	VBROADCASTSS (DI), Z12
+	LONG $0x48265262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z8
+	VBROADCASTSS (DI)(DX*1), Z12
+	LONG $0x48265262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z9
+	VBROADCASTSS (DI)(DX*2), Z12
+	LONG $0x48265262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z10
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords12x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords12x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z12
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z13
+	LONG $0x481ed262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z0
+	VBROADCASTSS (CX)(DX*1), Z13
+	LONG $0x481ed262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z1
+	VBROADCASTSS (CX)(DX*2), Z13
+	LONG $0x481ed262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z2
+	VBROADCASTSS (CX)(BX*1), Z13
+	LONG $0x481ed262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	LONG $0x481ed262; WORD $0xe552 // VDPBF16PS Z13, Z12, Z4
+	VBROADCASTSS (SI)(DX*1), Z13
+	LONG $0x481ed262; WORD $0xed52 // VDPBF16PS Z13, Z12, Z5
+	VBROADCASTSS (SI)(DX*2), Z13
+	LONG $0x481ed262; WORD $0xf552 // VDPBF16PS Z13, Z12, Z6
+	VBROADCASTSS (SI)(BX*1), Z13
+	LONG $0x481ed262; WORD $0xfd52 // VDPBF16PS Z13, Z12, Z7
+	VBROADCASTSS (DI), Z13
+	LONG $0x481e5262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z8
+	VBROADCASTSS (DI)(DX*1), Z13
+	LONG $0x481e5262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z9
+	VBROADCASTSS (DI)(DX*2), Z13
+	LONG $0x481e5262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z10
+	VBROADCASTSS (DI)(BX*1), Z13
+	LONG $0x481e5262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z11
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords13x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords13x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z13
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z14
+	LONG $0x4816d262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z0
+	VBROADCASTSS (CX)(DX*1), Z14
+	LONG $0x4816d262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*2), Z14
+	LONG $0x4816d262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z2
+	VBROADCASTSS (CX)(BX*1), Z14
+	LONG $0x4816d262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z3
+	VBROADCASTSS (SI), Z14
+	LONG $0x4816d262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z4
+	VBROADCASTSS (SI)(DX*1), Z14
+	LONG $0x4816d262; WORD $0xee52 // VDPBF16PS Z14, Z13, Z5
+	VBROADCASTSS (SI)(DX*2), Z14
+	LONG $0x4816d262; WORD $0xf652 // VDPBF16PS Z14, Z13, Z6
+	VBROADCASTSS (SI)(BX*1), Z14
+	LONG $0x4816d262; WORD $0xfe52 // VDPBF16PS Z14, Z13, Z7
+	VBROADCASTSS (DI), Z14
+	LONG $0x48165262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z8
+	VBROADCASTSS (DI)(DX*1), Z14
+	LONG $0x48165262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z9
+	VBROADCASTSS (DI)(DX*2), Z14
+	LONG $0x48165262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z10
+	VBROADCASTSS (DI)(BX*1), Z14
+	LONG $0x48165262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z11
+	VBROADCASTSS (R8), Z14
+	LONG $0x48165262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z12
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords14x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords14x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z14
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z15
+	LONG $0x480ed262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z0
+	VBROADCASTSS (CX)(DX*1), Z15
+	LONG $0x480ed262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z1
+	VBROADCASTSS (CX)(DX*2), Z15
+	LONG $0x480ed262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z2
+	VBROADCASTSS (CX)(BX*1), Z15
+	LONG $0x480ed262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	LONG $0x480ed262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z4
+	VBROADCASTSS (SI)(DX*1), Z15
+	LONG $0x480ed262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z5
+	VBROADCASTSS (SI)(DX*2), Z15
+	LONG $0x480ed262; WORD $0xf752 // VDPBF16PS Z15, Z14, Z6
+	VBROADCASTSS (SI)(BX*1), Z15
+	LONG $0x480ed262; WORD $0xff52 // VDPBF16PS Z15, Z14, Z7
+	VBROADCASTSS (DI), Z15
+	LONG $0x480e5262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z8
+	VBROADCASTSS (DI)(DX*1), Z15
+	LONG $0x480e5262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z9
+	VBROADCASTSS (DI)(DX*2), Z15
+	LONG $0x480e5262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z10
+	VBROADCASTSS (DI)(BX*1), Z15
+	LONG $0x480e5262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z11
+	VBROADCASTSS (R8), Z15
+	LONG $0x480e5262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z12
+	VBROADCASTSS (R8)(DX*1), Z15
+	LONG $0x480e5262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z13
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords15x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords15x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z15
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z16
+	LONG $0x4806b262; WORD $0xc052 // VDPBF16PS Z16, Z15, Z0
+	VBROADCASTSS (CX)(DX*1), Z16
+	LONG $0x4806b262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*2), Z16
+	LONG $0x4806b262; WORD $0xd052 // VDPBF16PS Z16, Z15, Z2
+	VBROADCASTSS (CX)(BX*1), Z16
+	LONG $0x4806b262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z3
+	VBROADCASTSS (SI), Z16
+	LONG $0x4806b262; WORD $0xe052 // VDPBF16PS Z16, Z15, Z4
+	VBROADCASTSS (SI)(DX*1), Z16
+	LONG $0x4806b262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z5
+	VBROADCASTSS (SI)(DX*2), Z16
+	LONG $0x4806b262; WORD $0xf052 // VDPBF16PS Z16, Z15, Z6
+	VBROADCASTSS (SI)(BX*1), Z16
+	LONG $0x4806b262; WORD $0xf852 // VDPBF16PS Z16, Z15, Z7
+	VBROADCASTSS (DI), Z16
+	LONG $0x48063262; WORD $0xc052 // VDPBF16PS Z16, Z15, Z8
+	VBROADCASTSS (DI)(DX*1), Z16
+	LONG $0x48063262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z9
+	VBROADCASTSS (DI)(DX*2), Z16
+	LONG $0x48063262; WORD $0xd052 // VDPBF16PS Z16, Z15, Z10
+	VBROADCASTSS (DI)(BX*1), Z16
+	LONG $0x48063262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z11
+	VBROADCASTSS (R8), Z16
+	LONG $0x48063262; WORD $0xe052 // VDPBF16PS Z16, Z15, Z12
+	VBROADCASTSS (R8)(DX*1), Z16
+	LONG $0x48063262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z13
+	VBROADCASTSS (R8)(DX*2), Z16
+	LONG $0x48063262; WORD $0xf052 // VDPBF16PS Z16, Z15, Z14
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords16x1AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords16x1AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z16
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z17
+	LONG $0x407eb262; WORD $0xc152 // VDPBF16PS Z17, Z16, Z0
+	VBROADCASTSS (CX)(DX*1), Z17
+	LONG $0x407eb262; WORD $0xc952 // VDPBF16PS Z17, Z16, Z1
+	VBROADCASTSS (CX)(DX*2), Z17
+	LONG $0x407eb262; WORD $0xd152 // VDPBF16PS Z17, Z16, Z2
+	VBROADCASTSS (CX)(BX*1), Z17
+	LONG $0x407eb262; WORD $0xd952 // VDPBF16PS Z17, Z16, Z3
+	VBROADCASTSS (SI), Z17
+	LONG $0x407eb262; WORD $0xe152 // VDPBF16PS Z17, Z16, Z4
+	VBROADCASTSS (SI)(DX*1), Z17
+	LONG $0x407eb262; WORD $0xe952 // VDPBF16PS Z17, Z16, Z5
+	VBROADCASTSS (SI)(DX*2), Z17
+	LONG $0x407eb262; WORD $0xf152 // VDPBF16PS Z17, Z16, Z6
+	VBROADCASTSS (SI)(BX*1), Z17
+	LONG $0x407eb262; WORD $0xf952 // VDPBF16PS Z17, Z16, Z7
+	VBROADCASTSS (DI), Z17
+	LONG $0x407e3262; WORD $0xc152 // VDPBF16PS Z17, Z16, Z8
+	VBROADCASTSS (DI)(DX*1), Z17
+	LONG $0x407e3262; WORD $0xc952 // VDPBF16PS Z17, Z16, Z9
+	VBROADCASTSS (DI)(DX*2), Z17
+	LONG $0x407e3262; WORD $0xd152 // VDPBF16PS Z17, Z16, Z10
+	VBROADCASTSS (DI)(BX*1), Z17
+	LONG $0x407e3262; WORD $0xd952 // VDPBF16PS Z17, Z16, Z11
+	VBROADCASTSS (R8), Z17
+	LONG $0x407e3262; WORD $0xe152 // VDPBF16PS Z17, Z16, Z12
+	VBROADCASTSS (R8)(DX*1), Z17
+	LONG $0x407e3262; WORD $0xe952 // VDPBF16PS Z17, Z16, Z13
+	VBROADCASTSS (R8)(DX*2), Z17
+	LONG $0x407e3262; WORD $0xf152 // VDPBF16PS Z17, Z16, Z14
+	VBROADCASTSS (R8)(BX*1), Z17
+	LONG $0x407e3262; WORD $0xf952 // VDPBF16PS Z17, Z16, Z15
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	ADDQ         CX, BX
+	VADDPS       (BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	ADDQ         CX, BX
+	VADDPS       (BX), Z3, Z3
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	ADDQ         CX, BX
+	VADDPS       (BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	ADDQ         CX, BX
+	VADDPS       (BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	ADDQ         CX, BX
+	VADDPS       (BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	ADDQ         CX, BX
+	VADDPS       (BX), Z11, Z11
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	ADDQ         CX, BX
+	VADDPS       (BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	ADDQ         CX, BX
+	VADDPS       (BX), Z15, Z15
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z12, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z13, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	ADDQ    CX, BX
+	VMOVUPS Z15, (BX)
+	VZEROUPPER
+	RET
+
+// func convWords1x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords1x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   8(AX), DX
+	MOVQ   88(AX), BX
+	MOVQ   64(AX), SI
+	MOVQ   40(AX), DI
+
+image:
+	MOVQ 32(AX), R8
+
+outer:
+	MOVQ 24(AX), R9
+
+inner:
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	ADDQ         BX, DX
+	VBROADCASTSS (CX), Z4
+	LONG $0x486ef262; WORD $0xc452 // VDPBF16PS Z4, Z2, Z0
+	LONG $0x4866f262; WORD $0xcc52 // VDPBF16PS Z4, Z3, Z1
+	ADDQ         SI, CX
+	DECQ         R9
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R8
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         DI
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), CX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+
+store:
+	MOVQ    16(AX), CX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords2x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords2x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   8(AX), BX
+	MOVQ   88(AX), SI
+	MOVQ   64(AX), DI
+	MOVQ   40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z4
+	VMOVUPS      64(BX), Z5
+	ADDQ         SI, BX
+	VBROADCASTSS (CX), Z6
+	LONG $0x485ef262; WORD $0xc652 // VDPBF16PS Z6, Z4, Z0
+	LONG $0x4856f262; WORD $0xce52 // VDPBF16PS Z6, Z5, Z1
+	VBROADCASTSS (CX)(DX*1), Z6
+	LONG $0x485ef262; WORD $0xd652 // VDPBF16PS Z6, Z4, Z2
+	LONG $0x4856f262; WORD $0xde52 // VDPBF16PS Z6, Z5, Z3
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords3x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords3x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   8(AX), BX
+	MOVQ   88(AX), SI
+	MOVQ   64(AX), DI
+	MOVQ   40(AX), R8
+
+image:
+	MOVQ 32(AX), R9
+
+outer:
+	MOVQ 24(AX), R10
+
+inner:
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	ADDQ         SI, BX
+	VBROADCASTSS (CX), Z8
+	LONG $0x484ed262; WORD $0xc052 // VDPBF16PS Z8, Z6, Z0
+	LONG $0x4846d262; WORD $0xc852 // VDPBF16PS Z8, Z7, Z1
+	VBROADCASTSS (CX)(DX*1), Z8
+	LONG $0x484ed262; WORD $0xd052 // VDPBF16PS Z8, Z6, Z2
+	LONG $0x4846d262; WORD $0xd852 // VDPBF16PS Z8, Z7, Z3
+	VBROADCASTSS (CX)(DX*2), Z8
+	LONG $0x484ed262; WORD $0xe052 // VDPBF16PS Z8, Z6, Z4
+	LONG $0x4846d262; WORD $0xe852 // VDPBF16PS Z8, Z7, Z5
+	ADDQ         DI, CX
+	DECQ         R10
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R9
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R8
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	ADDQ         CX, DX
+	VADDPS       (DX), Z4, Z4
+	VADDPS       64(DX), Z5, Z5
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords4x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords4x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   8(AX), SI
+	MOVQ   88(AX), DI
+	MOVQ   64(AX), R8
+	MOVQ   40(AX), R9
+
+image:
+	MOVQ 32(AX), R10
+
+outer:
+	MOVQ 24(AX), R11
+
+inner:
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG $0x483ed262; WORD $0xc252 // VDPBF16PS Z10, Z8, Z0
+	LONG $0x4836d262; WORD $0xca52 // VDPBF16PS Z10, Z9, Z1
+	VBROADCASTSS (CX)(DX*1), Z10
+	LONG $0x483ed262; WORD $0xd252 // VDPBF16PS Z10, Z8, Z2
+	LONG $0x4836d262; WORD $0xda52 // VDPBF16PS Z10, Z9, Z3
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG $0x483ed262; WORD $0xe252 // VDPBF16PS Z10, Z8, Z4
+	LONG $0x4836d262; WORD $0xea52 // VDPBF16PS Z10, Z9, Z5
+	VBROADCASTSS (CX)(BX*1), Z10
+	LONG $0x483ed262; WORD $0xf252 // VDPBF16PS Z10, Z8, Z6
+	LONG $0x4836d262; WORD $0xfa52 // VDPBF16PS Z10, Z9, Z7
+	ADDQ         R8, CX
+	DECQ         R11
+	JNE          inner
+	ADDQ         72(AX), CX
+	DECQ         R10
+	JNE          outer
+	ADDQ         80(AX), CX
+	DECQ         R9
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	VADDPS       (DX), Z0, Z0
+	VADDPS       64(DX), Z1, Z1
+	ADDQ         CX, DX
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	ADDQ         CX, DX
+	VADDPS       (DX), Z4, Z4
+	VADDPS       64(DX), Z5, Z5
+	ADDQ         CX, DX
+	VADDPS       (DX), Z6, Z6
+	VADDPS       64(DX), Z7, Z7
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VZEROUPPER
+	RET
+
+// func convWords5x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords5x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z12
+	LONG $0x482ed262; WORD $0xc452 // VDPBF16PS Z12, Z10, Z0
+	LONG $0x4826d262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z1
+	VBROADCASTSS (CX)(DX*1), Z12
+	LONG $0x482ed262; WORD $0xd452 // VDPBF16PS Z12, Z10, Z2
+	LONG $0x4826d262; WORD $0xdc52 // VDPBF16PS Z12, Z11, Z3
+	VBROADCASTSS (CX)(DX*2), Z12
+	LONG $0x482ed262; WORD $0xe452 // VDPBF16PS Z12, Z10, Z4
+	LONG $0x4826d262; WORD $0xec52 // VDPBF16PS Z12, Z11, Z5
+	VBROADCASTSS (CX)(BX*1), Z12
+	LONG $0x482ed262; WORD $0xf452 // VDPBF16PS Z12, Z10, Z6
+	LONG $0x4826d262; WORD $0xfc52 // VDPBF16PS Z12, Z11, Z7
+	VBROADCASTSS (SI), Z12
+	LONG $0x482e5262; WORD $0xc452 // VDPBF16PS Z12, Z10, Z8
+	LONG $0x48265262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z9
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords6x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords6x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z14
+	LONG $0x481ed262; WORD $0xc652 // VDPBF16PS Z14, Z12, Z0
+	LONG $0x4816d262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z1
+	VBROADCASTSS (CX)(DX*1), Z14
+	LONG $0x481ed262; WORD $0xd652 // VDPBF16PS Z14, Z12, Z2
+	LONG $0x4816d262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z3
+	VBROADCASTSS (CX)(DX*2), Z14
+	LONG $0x481ed262; WORD $0xe652 // VDPBF16PS Z14, Z12, Z4
+	LONG $0x4816d262; WORD $0xee52 // VDPBF16PS Z14, Z13, Z5
+	VBROADCASTSS (CX)(BX*1), Z14
+	LONG $0x481ed262; WORD $0xf652 // VDPBF16PS Z14, Z12, Z6
+	LONG $0x4816d262; WORD $0xfe52 // VDPBF16PS Z14, Z13, Z7
+	VBROADCASTSS (SI), Z14
+	LONG $0x481e5262; WORD $0xc652 // VDPBF16PS Z14, Z12, Z8
+	LONG $0x48165262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z9
+	VBROADCASTSS (SI)(DX*1), Z14
+	LONG $0x481e5262; WORD $0xd652 // VDPBF16PS Z14, Z12, Z10
+	LONG $0x48165262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z11
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords7x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords7x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z14
+	VMOVUPS      64(DI), Z15
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z16
+	LONG $0x480eb262; WORD $0xc052 // VDPBF16PS Z16, Z14, Z0
+	LONG $0x4806b262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z1
+	VBROADCASTSS (CX)(DX*1), Z16
+	LONG $0x480eb262; WORD $0xd052 // VDPBF16PS Z16, Z14, Z2
+	LONG $0x4806b262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z3
+	VBROADCASTSS (CX)(DX*2), Z16
+	LONG $0x480eb262; WORD $0xe052 // VDPBF16PS Z16, Z14, Z4
+	LONG $0x4806b262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z5
+	VBROADCASTSS (CX)(BX*1), Z16
+	LONG $0x480eb262; WORD $0xf052 // VDPBF16PS Z16, Z14, Z6
+	LONG $0x4806b262; WORD $0xf852 // VDPBF16PS Z16, Z15, Z7
+	VBROADCASTSS (SI), Z16
+	LONG $0x480e3262; WORD $0xc052 // VDPBF16PS Z16, Z14, Z8
+	LONG $0x48063262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z9
+	VBROADCASTSS (SI)(DX*1), Z16
+	LONG $0x480e3262; WORD $0xd052 // VDPBF16PS Z16, Z14, Z10
+	LONG $0x48063262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z11
+	VBROADCASTSS (SI)(DX*2), Z16
+	LONG $0x480e3262; WORD $0xe052 // VDPBF16PS Z16, Z14, Z12
+	LONG $0x48063262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z13
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords8x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords8x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   8(AX), DI
+	MOVQ   88(AX), R8
+	MOVQ   64(AX), R9
+	MOVQ   40(AX), R10
+
+image:
+	MOVQ 32(AX), R11
+
+outer:
+	MOVQ 24(AX), R12
+
+inner:
+	VMOVUPS      (DI), Z16
+	VMOVUPS      64(DI), Z17
+	ADDQ         R8, DI
+	VBROADCASTSS (CX), Z18
+	LONG $0x407eb262; WORD $0xc252 // VDPBF16PS Z18, Z16, Z0
+	LONG $0x4076b262; WORD $0xca52 // VDPBF16PS Z18, Z17, Z1
+	VBROADCASTSS (CX)(DX*1), Z18
+	LONG $0x407eb262; WORD $0xd252 // VDPBF16PS Z18, Z16, Z2
+	LONG $0x4076b262; WORD $0xda52 // VDPBF16PS Z18, Z17, Z3
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG $0x407eb262; WORD $0xe252 // VDPBF16PS Z18, Z16, Z4
+	LONG $0x4076b262; WORD $0xea52 // VDPBF16PS Z18, Z17, Z5
+	VBROADCASTSS (CX)(BX*1), Z18
+	LONG $0x407eb262; WORD $0xf252 // VDPBF16PS Z18, Z16, Z6
+	LONG $0x4076b262; WORD $0xfa52 // VDPBF16PS Z18, Z17, Z7
+	VBROADCASTSS (SI), Z18
+	LONG $0x407e3262; WORD $0xc252 // VDPBF16PS Z18, Z16, Z8
+	LONG $0x40763262; WORD $0xca52 // VDPBF16PS Z18, Z17, Z9
+	VBROADCASTSS (SI)(DX*1), Z18
+	LONG $0x407e3262; WORD $0xd252 // VDPBF16PS Z18, Z16, Z10
+	LONG $0x40763262; WORD $0xda52 // VDPBF16PS Z18, Z17, Z11
+	VBROADCASTSS (SI)(DX*2), Z18
+	LONG $0x407e3262; WORD $0xe252 // VDPBF16PS Z18, Z16, Z12
+	LONG $0x40763262; WORD $0xea52 // VDPBF16PS Z18, Z17, Z13
+	VBROADCASTSS (SI)(BX*1), Z18
+	LONG $0x407e3262; WORD $0xf252 // VDPBF16PS Z18, Z16, Z14
+	LONG $0x40763262; WORD $0xfa52 // VDPBF16PS Z18, Z17, Z15
+	ADDQ         R9, CX
+	ADDQ         R9, SI
+	DECQ         R12
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	DECQ         R11
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	DECQ         R10
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords9x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords9x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z20
+	LONG $0x406eb262; WORD $0xc452 // VDPBF16PS Z20, Z18, Z0
+	LONG $0x4066b262; WORD $0xcc52 // VDPBF16PS Z20, Z19, Z1
+	VBROADCASTSS (CX)(DX*1), Z20
+	LONG $0x406eb262; WORD $0xd452 // VDPBF16PS Z20, Z18, Z2
+	LONG $0x4066b262; WORD $0xdc52 // VDPBF16PS Z20, Z19, Z3
+	VBROADCASTSS (CX)(DX*2), Z20
+	LONG $0x406eb262; WORD $0xe452 // VDPBF16PS Z20, Z18, Z4
+	LONG $0x4066b262; WORD $0xec52 // VDPBF16PS Z20, Z19, Z5
+	VBROADCASTSS (CX)(BX*1), Z20
+	LONG $0x406eb262; WORD $0xf452 // VDPBF16PS Z20, Z18, Z6
+	LONG $0x4066b262; WORD $0xfc52 // VDPBF16PS Z20, Z19, Z7
+	VBROADCASTSS (SI), Z20
+	LONG $0x406e3262; WORD $0xc452 // VDPBF16PS Z20, Z18, Z8
+	LONG $0x40663262; WORD $0xcc52 // VDPBF16PS Z20, Z19, Z9
+	VBROADCASTSS (SI)(DX*1), Z20
+	LONG $0x406e3262; WORD $0xd452 // VDPBF16PS Z20, Z18, Z10
+	LONG $0x40663262; WORD $0xdc52 // VDPBF16PS Z20, Z19, Z11
+	VBROADCASTSS (SI)(DX*2), Z20
+	LONG $0x406e3262; WORD $0xe452 // VDPBF16PS Z20, Z18, Z12
+	LONG $0x40663262; WORD $0xec52 // VDPBF16PS Z20, Z19, Z13
+	VBROADCASTSS (SI)(BX*1), Z20
+	LONG $0x406e3262; WORD $0xf452 // VDPBF16PS Z20, Z18, Z14
+	LONG $0x40663262; WORD $0xfc52 // VDPBF16PS Z20, Z19, Z15
+	VBROADCASTSS (DI), Z20
+	LONG $0x406ea262; WORD $0xc452 // VDPBF16PS Z20, Z18, Z16
+	LONG $0x4066a262; WORD $0xcc52 // VDPBF16PS Z20, Z19, Z17
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords10x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords10x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z22
+	LONG $0x405eb262; WORD $0xc652 // VDPBF16PS Z22, Z20, Z0
+	LONG $0x4056b262; WORD $0xce52 // VDPBF16PS Z22, Z21, Z1
+	VBROADCASTSS (CX)(DX*1), Z22
+	LONG $0x405eb262; WORD $0xd652 // VDPBF16PS Z22, Z20, Z2
+	LONG $0x4056b262; WORD $0xde52 // VDPBF16PS Z22, Z21, Z3
+	VBROADCASTSS (CX)(DX*2), Z22
+	LONG $0x405eb262; WORD $0xe652 // VDPBF16PS Z22, Z20, Z4
+	LONG $0x4056b262; WORD $0xee52 // VDPBF16PS Z22, Z21, Z5
+	VBROADCASTSS (CX)(BX*1), Z22
+	LONG $0x405eb262; WORD $0xf652 // VDPBF16PS Z22, Z20, Z6
+	LONG $0x4056b262; WORD $0xfe52 // VDPBF16PS Z22, Z21, Z7
+	VBROADCASTSS (SI), Z22
+	LONG $0x405e3262; WORD $0xc652 // VDPBF16PS Z22, Z20, Z8
+	LONG $0x40563262; WORD $0xce52 // VDPBF16PS Z22, Z21, Z9
+	VBROADCASTSS (SI)(DX*1), Z22
+	LONG $0x405e3262; WORD $0xd652 // VDPBF16PS Z22, Z20, Z10
+	LONG $0x40563262; WORD $0xde52 // VDPBF16PS Z22, Z21, Z11
+	VBROADCASTSS (SI)(DX*2), Z22
+	LONG $0x405e3262; WORD $0xe652 // VDPBF16PS Z22, Z20, Z12
+	LONG $0x40563262; WORD $0xee52 // VDPBF16PS Z22, Z21, Z13
+	VBROADCASTSS (SI)(BX*1), Z22
+	LONG $0x405e3262; WORD $0xf652 // VDPBF16PS Z22, Z20, Z14
+	LONG $0x40563262; WORD $0xfe52 // VDPBF16PS Z22, Z21, Z15
+	VBROADCASTSS (DI), Z22
+	LONG $0x405ea262; WORD $0xc652 // VDPBF16PS Z22, Z20, Z16
+	LONG $0x4056a262; WORD $0xce52 // VDPBF16PS Z22, Z21, Z17
+	VBROADCASTSS (DI)(DX*1), Z22
+	LONG $0x405ea262; WORD $0xd652 // VDPBF16PS Z22, Z20, Z18
+	LONG $0x4056a262; WORD $0xde52 // VDPBF16PS Z22, Z21, Z19
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords11x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords11x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z22
+	VMOVUPS      64(R8), Z23
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z24
+	LONG $0x404e9262; WORD $0xc052 // VDPBF16PS Z24, Z22, Z0
+	LONG $0x40469262; WORD $0xc852 // VDPBF16PS Z24, Z23, Z1
+	VBROADCASTSS (CX)(DX*1), Z24
+	LONG $0x404e9262; WORD $0xd052 // VDPBF16PS Z24, Z22, Z2
+	LONG $0x40469262; WORD $0xd852 // VDPBF16PS Z24, Z23, Z3
+	VBROADCASTSS (CX)(DX*2), Z24
+	LONG $0x404e9262; WORD $0xe052 // VDPBF16PS Z24, Z22, Z4
+	LONG $0x40469262; WORD $0xe852 // VDPBF16PS Z24, Z23, Z5
+	VBROADCASTSS (CX)(BX*1), Z24
+	LONG $0x404e9262; WORD $0xf052 // VDPBF16PS Z24, Z22, Z6
+	LONG $0x40469262; WORD $0xf852 // VDPBF16PS Z24, Z23, Z7
+	VBROADCASTSS (SI), Z24
+	LONG $0x404e1262; WORD $0xc052 // VDPBF16PS Z24, Z22, Z8
+	LONG $0x40461262; WORD $0xc852 // VDPBF16PS Z24, Z23, Z9
+	VBROADCASTSS (SI)(DX*1), Z24
+	LONG $0x404e1262; WORD $0xd052 // VDPBF16PS Z24, Z22, Z10
+	LONG $0x40461262; WORD $0xd852 // VDPBF16PS Z24, Z23, Z11
+	VBROADCASTSS (SI)(DX*2), Z24
+	LONG $0x404e1262; WORD $0xe052 // VDPBF16PS Z24, Z22, Z12
+	LONG $0x40461262; WORD $0xe852 // VDPBF16PS Z24, Z23, Z13
+	VBROADCASTSS (SI)(BX*1), Z24
+	LONG $0x404e1262; WORD $0xf052 // VDPBF16PS Z24, Z22, Z14
+	LONG $0x40461262; WORD $0xf852 // VDPBF16PS Z24, Z23, Z15
+	VBROADCASTSS (DI), Z24
+	LONG $0x404e8262; WORD $0xc052 // VDPBF16PS Z24, Z22, Z16
+	LONG $0x40468262; WORD $0xc852 // VDPBF16PS Z24, Z23, Z17
+	VBROADCASTSS (DI)(DX*1), Z24
+	LONG $0x404e8262; WORD $0xd052 // VDPBF16PS Z24, Z22, Z18
+	LONG $0x40468262; WORD $0xd852 // VDPBF16PS Z24, Z23, Z19
+	VBROADCASTSS (DI)(DX*2), Z24
+	LONG $0x404e8262; WORD $0xe052 // VDPBF16PS Z24, Z22, Z20
+	LONG $0x40468262; WORD $0xe852 // VDPBF16PS Z24, Z23, Z21
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords12x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords12x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   8(AX), R8
+	MOVQ   88(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   40(AX), R11
+
+image:
+	MOVQ 32(AX), R12
+
+outer:
+	MOVQ 24(AX), R13
+
+inner:
+	VMOVUPS      (R8), Z24
+	VMOVUPS      64(R8), Z25
+	ADDQ         R9, R8
+	VBROADCASTSS (CX), Z26
+	LONG $0x403e9262; WORD $0xc252 // VDPBF16PS Z26, Z24, Z0
+	LONG $0x40369262; WORD $0xca52 // VDPBF16PS Z26, Z25, Z1
+	VBROADCASTSS (CX)(DX*1), Z26
+	LONG $0x403e9262; WORD $0xd252 // VDPBF16PS Z26, Z24, Z2
+	LONG $0x40369262; WORD $0xda52 // VDPBF16PS Z26, Z25, Z3
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG $0x403e9262; WORD $0xe252 // VDPBF16PS Z26, Z24, Z4
+	LONG $0x40369262; WORD $0xea52 // VDPBF16PS Z26, Z25, Z5
+	VBROADCASTSS (CX)(BX*1), Z26
+	LONG $0x403e9262; WORD $0xf252 // VDPBF16PS Z26, Z24, Z6
+	LONG $0x40369262; WORD $0xfa52 // VDPBF16PS Z26, Z25, Z7
+	VBROADCASTSS (SI), Z26
+	LONG $0x403e1262; WORD $0xc252 // VDPBF16PS Z26, Z24, Z8
+	LONG $0x40361262; WORD $0xca52 // VDPBF16PS Z26, Z25, Z9
+	VBROADCASTSS (SI)(DX*1), Z26
+	LONG $0x403e1262; WORD $0xd252 // VDPBF16PS Z26, Z24, Z10
+	LONG $0x40361262; WORD $0xda52 // VDPBF16PS Z26, Z25, Z11
+	VBROADCASTSS (SI)(DX*2), Z26
+	LONG $0x403e1262; WORD $0xe252 // VDPBF16PS Z26, Z24, Z12
+	LONG $0x40361262; WORD $0xea52 // VDPBF16PS Z26, Z25, Z13
+	VBROADCASTSS (SI)(BX*1), Z26
+	LONG $0x403e1262; WORD $0xf252 // VDPBF16PS Z26, Z24, Z14
+	LONG $0x40361262; WORD $0xfa52 // VDPBF16PS Z26, Z25, Z15
+	VBROADCASTSS (DI), Z26
+	LONG $0x403e8262; WORD $0xc252 // VDPBF16PS Z26, Z24, Z16
+	LONG $0x40368262; WORD $0xca52 // VDPBF16PS Z26, Z25, Z17
+	VBROADCASTSS (DI)(DX*1), Z26
+	LONG $0x403e8262; WORD $0xd252 // VDPBF16PS Z26, Z24, Z18
+	LONG $0x40368262; WORD $0xda52 // VDPBF16PS Z26, Z25, Z19
+	VBROADCASTSS (DI)(DX*2), Z26
+	LONG $0x403e8262; WORD $0xe252 // VDPBF16PS Z26, Z24, Z20
+	LONG $0x40368262; WORD $0xea52 // VDPBF16PS Z26, Z25, Z21
+	VBROADCASTSS (DI)(BX*1), Z26
+	LONG $0x403e8262; WORD $0xf252 // VDPBF16PS Z26, Z24, Z22
+	LONG $0x40368262; WORD $0xfa52 // VDPBF16PS Z26, Z25, Z23
+	ADDQ         R10, CX
+	ADDQ         R10, SI
+	ADDQ         R10, DI
+	DECQ         R13
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	DECQ         R12
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	DECQ         R11
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords13x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords13x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z26
+	VMOVUPS      64(R9), Z27
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z28
+	LONG $0x402e9262; WORD $0xc452 // VDPBF16PS Z28, Z26, Z0
+	LONG $0x40269262; WORD $0xcc52 // VDPBF16PS Z28, Z27, Z1
+	VBROADCASTSS (CX)(DX*1), Z28
+	LONG $0x402e9262; WORD $0xd452 // VDPBF16PS Z28, Z26, Z2
+	LONG $0x40269262; WORD $0xdc52 // VDPBF16PS Z28, Z27, Z3
+	VBROADCASTSS (CX)(DX*2), Z28
+	LONG $0x402e9262; WORD $0xe452 // VDPBF16PS Z28, Z26, Z4
+	LONG $0x40269262; WORD $0xec52 // VDPBF16PS Z28, Z27, Z5
+	VBROADCASTSS (CX)(BX*1), Z28
+	LONG $0x402e9262; WORD $0xf452 // VDPBF16PS Z28, Z26, Z6
+	LONG $0x40269262; WORD $0xfc52 // VDPBF16PS Z28, Z27, Z7
+	VBROADCASTSS (SI), Z28
+	LONG $0x402e1262; WORD $0xc452 // VDPBF16PS Z28, Z26, Z8
+	LONG $0x40261262; WORD $0xcc52 // VDPBF16PS Z28, Z27, Z9
+	VBROADCASTSS (SI)(DX*1), Z28
+	LONG $0x402e1262; WORD $0xd452 // VDPBF16PS Z28, Z26, Z10
+	LONG $0x40261262; WORD $0xdc52 // VDPBF16PS Z28, Z27, Z11
+	VBROADCASTSS (SI)(DX*2), Z28
+	LONG $0x402e1262; WORD $0xe452 // VDPBF16PS Z28, Z26, Z12
+	LONG $0x40261262; WORD $0xec52 // VDPBF16PS Z28, Z27, Z13
+	VBROADCASTSS (SI)(BX*1), Z28
+	LONG $0x402e1262; WORD $0xf452 // VDPBF16PS Z28, Z26, Z14
+	LONG $0x40261262; WORD $0xfc52 // VDPBF16PS Z28, Z27, Z15
+	VBROADCASTSS (DI), Z28
+	LONG $0x402e8262; WORD $0xc452 // VDPBF16PS Z28, Z26, Z16
+	LONG $0x40268262; WORD $0xcc52 // VDPBF16PS Z28, Z27, Z17
+	VBROADCASTSS (DI)(DX*1), Z28
+	LONG $0x402e8262; WORD $0xd452 // VDPBF16PS Z28, Z26, Z18
+	LONG $0x40268262; WORD $0xdc52 // VDPBF16PS Z28, Z27, Z19
+	VBROADCASTSS (DI)(DX*2), Z28
+	LONG $0x402e8262; WORD $0xe452 // VDPBF16PS Z28, Z26, Z20
+	LONG $0x40268262; WORD $0xec52 // VDPBF16PS Z28, Z27, Z21
+	VBROADCASTSS (DI)(BX*1), Z28
+	LONG $0x402e8262; WORD $0xf452 // VDPBF16PS Z28, Z26, Z22
+	LONG $0x40268262; WORD $0xfc52 // VDPBF16PS Z28, Z27, Z23
+	VBROADCASTSS (R8), Z28
+	LONG $0x402e0262; WORD $0xc452 // VDPBF16PS Z28, Z26, Z24
+	LONG $0x40260262; WORD $0xcc52 // VDPBF16PS Z28, Z27, Z25
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, 64(BX)
+	VZEROUPPER
+	RET
+
+// func convWords14x2AVX512BF16(tile **float32)
+// Requires: AVX, AVX512F
+TEXT ·convWords14x2AVX512BF16(SB), NOSPLIT, $0-8
+	MOVQ   tile+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   48(AX), DX
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   56(AX), SI
+	ADDQ   CX, SI
+	MOVQ   56(AX), DI
+	ADDQ   SI, DI
+	MOVQ   56(AX), R8
+	ADDQ   DI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   8(AX), R9
+	MOVQ   88(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   40(AX), R12
+
+image:
+	MOVQ 32(AX), R13
+
+outer:
+	MOVQ 24(AX), R14
+
+inner:
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
+	ADDQ         R10, R9
+	VBROADCASTSS (CX), Z30
+	LONG $0x401e9262; WORD $0xc652 // VDPBF16PS Z30, Z28, Z0
+	LONG $0x40169262; WORD $0xce52 // VDPBF16PS Z30, Z29, Z1
+	VBROADCASTSS (CX)(DX*1), Z30
+	LONG $0x401e9262; WORD $0xd652 // VDPBF16PS Z30, Z28, Z2
+	LONG $0x40169262; WORD $0xde52 // VDPBF16PS Z30, Z29, Z3
+	VBROADCASTSS (CX)(DX*2), Z30
+	LONG $0x401e9262; WORD $0xe652 // VDPBF16PS Z30, Z28, Z4
+	LONG $0x40169262; WORD $0xee52 // VDPBF16PS Z30, Z29, Z5
+	VBROADCASTSS (CX)(BX*1), Z30
+	LONG $0x401e9262; WORD $0xf652 // VDPBF16PS Z30, Z28, Z6
+	LONG $0x40169262; WORD $0xfe52 // VDPBF16PS Z30, Z29, Z7
+	VBROADCASTSS (SI), Z30
+	LONG $0x401e1262; WORD $0xc652 // VDPBF16PS Z30, Z28, Z8
+	LONG $0x40161262; WORD $0xce52 // VDPBF16PS Z30, Z29, Z9
+	VBROADCASTSS (SI)(DX*1), Z30
+	LONG $0x401e1262; WORD $0xd652 // VDPBF16PS Z30, Z28, Z10
+	LONG $0x40161262; WORD $0xde52 // VDPBF16PS Z30, Z29, Z11
+	VBROADCASTSS (SI)(DX*2), Z30
+	LONG $0x401e1262; WORD $0xe652 // VDPBF16PS Z30, Z28, Z12
+	LONG $0x40161262; WORD $0xee52 // VDPBF16PS Z30, Z29, Z13
+	VBROADCASTSS (SI)(BX*1), Z30
+	LONG $0x401e1262; WORD $0xf652 // VDPBF16PS Z30, Z28, Z14
+	LONG $0x40161262; WORD $0xfe52 // VDPBF16PS Z30, Z29, Z15
+	VBROADCASTSS (DI), Z30
+	LONG $0x401e8262; WORD $0xc652 // VDPBF16PS Z30, Z28, Z16
+	LONG $0x40168262; WORD $0xce52 // VDPBF16PS Z30, Z29, Z17
+	VBROADCASTSS (DI)(DX*1), Z30
+	LONG $0x401e8262; WORD $0xd652 // VDPBF16PS Z30, Z28, Z18
+	LONG $0x40168262; WORD $0xde52 // VDPBF16PS Z30, Z29, Z19
+	VBROADCASTSS (DI)(DX*2), Z30
+	LONG $0x401e8262; WORD $0xe652 // VDPBF16PS Z30, Z28, Z20
+	LONG $0x40168262; WORD $0xee52 // VDPBF16PS Z30, Z29, Z21
+	VBROADCASTSS (DI)(BX*1), Z30
+	LONG $0x401e8262; WORD $0xf652 // VDPBF16PS Z30, Z28, Z22
+	LONG $0x40168262; WORD $0xfe52 // VDPBF16PS Z30, Z29, Z23
+	VBROADCASTSS (R8), Z30
+	LONG $0x401e0262; WORD $0xc652 // VDPBF16PS Z30, Z28, Z24
+	LONG $0x40160262; WORD $0xce52 // VDPBF16PS Z30, Z29, Z25
+	VBROADCASTSS (R8)(DX*1), Z30
+	LONG $0x401e0262; WORD $0xd652 // VDPBF16PS Z30, Z28, Z26
+	LONG $0x40160262; WORD $0xde52 // VDPBF16PS Z30, Z29, Z27
+	ADDQ         R11, CX
+	ADDQ         R11, SI
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	DECQ         R14
+	JNE          inner
+	ADDQ         72(AX), CX
+	ADDQ         72(AX), SI
+	ADDQ         72(AX), DI
+	ADDQ         72(AX), R8
+	DECQ         R13
+	JNE          outer
+	ADDQ         80(AX), CX
+	ADDQ         80(AX), SI
+	ADDQ         80(AX), DI
+	ADDQ         80(AX), R8
+	DECQ         R12
+	JNE          image
+	MOVQ         96(AX), CX
+	MOVQ         16(AX), DX
+	CMPQ         112(AX), $0x00
+	JEQ          store
+	MOVQ         DX, BX
+	VADDPS       (BX), Z0, Z0
+	VADDPS       64(BX), Z1, Z1
+	ADDQ         CX, BX
+	VADDPS       (BX), Z2, Z2
+	VADDPS       64(BX), Z3, Z3
+	ADDQ         CX, BX
+	VADDPS       (BX), Z4, Z4
+	VADDPS       64(BX), Z5, Z5
+	ADDQ         CX, BX
+	VADDPS       (BX), Z6, Z6
+	VADDPS       64(BX), Z7, Z7
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VADDPS       64(BX), Z9, Z9
+	ADDQ         CX, BX
+	VADDPS       (BX), Z10, Z10
+	VADDPS       64(BX), Z11, Z11
+	ADDQ         CX, BX
+	VADDPS       (BX), Z12, Z12
+	VADDPS       64(BX), Z13, Z13
+	ADDQ         CX, BX
+	VADDPS       (BX), Z14, Z14
+	VADDPS       64(BX), Z15, Z15
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VADDPS       64(BX), Z17, Z17
+	ADDQ         CX, BX
+	VADDPS       (BX), Z18, Z18
+	VADDPS       64(BX), Z19, Z19
+	ADDQ         CX, BX
+	VADDPS       (BX), Z20, Z20
+	VADDPS       64(BX), Z21, Z21
+	ADDQ         CX, BX
+	VADDPS       (BX), Z22, Z22
+	VADDPS       64(BX), Z23, Z23
+	ADDQ         104(AX), DX
+	MOVQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VADDPS       64(BX), Z25, Z25
+	ADDQ         CX, BX
+	VADDPS       (BX), Z26, Z26
+	VADDPS       64(BX), Z27, Z27
+
+store:
+	MOVQ    16(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    104(AX), DX
+	MOVQ    DX, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, 64(BX)
+	ADDQ    CX, BX
+	VMOVUPS Z26, (BX)
+	VMOVUPS Z27, 64(BX)
+	VZEROUPPER
+	RET
+
+// func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·wordRows1AVX512BF16(SB), NOSPLIT, $0-48
+	MOVQ    tail+40(FP), AX
+	MOVL    $0x0000ffff, CX
+	BZHIL   AX, CX, CX
+	KMOVW   CX, K1
+	VMOVUPS laceAVX512BF16<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    ds+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ss+24(FP), BX
+	MOVQ    words+32(FP), SI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+
+loop:
+	LEAQ      (DX)(BX*1), DI
+	VMOVUPS.Z (DX), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (AX)
+	LEAQ      (DX)(BX*2), DX
+	ADDQ      CX, AX
+	DECQ      SI
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·wordRows2AVX512BF16(SB), NOSPLIT, $0-48
+	MOVQ    tail+40(FP), AX
+	MOVL    $0x0000ffff, CX
+	BZHIL   AX, CX, CX
+	KMOVW   CX, K1
+	VMOVUPS laceAVX512BF16<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    ds+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ss+24(FP), BX
+	MOVQ    words+32(FP), SI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+
+loop:
+	LEAQ      (DX)(BX*1), DI
+	VMOVUPS   (DX), Z1
+	VMOVUPS   (DI), Z2
+	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS.Z 64(DX), K1, Z1
+	VMOVUPS.Z 64(DI), K1, Z2
+	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, 64(AX)
+	LEAQ      (DX)(BX*2), DX
+	ADDQ      CX, AX
+	DECQ      SI
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func narrowAVX512BF16(dst *float32, x *float32, vectors int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·narrowAVX512BF16(SB), NOSPLIT, $0-24
+	VMOVUPS laceAVX512BF16<>+0(SB), Z0
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    vectors+16(FP), DX
+
+loop:
+	VMOVUPS   (CX), Z0
+	VMOVUPS   64(CX), Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x80, CX
+	ADDQ      $0x40, AX
+	DECQ      DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func wordTransposeAVX512BF16(dst *float32, ds int, src *float32, ss int, rows int, words int)
+// Requires: AVX, AVX512BW, AVX512F, CMOV
+TEXT ·wordTransposeAVX512BF16(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    ds+8(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    ss+24(FP), DX
+	MOVQ    rows+32(FP), BX
+	SHLQ    $0x02, DX
+	MOVQ    src+16(FP), SI
+	XORQ    DI, DI
+	CMPQ    BX, $0x01
+	CMOVQGT DX, DI
+	ADDQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    BX, $0x02
+	CMOVQGT DX, R8
+	ADDQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    BX, $0x03
+	CMOVQGT DX, R9
+	ADDQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    BX, $0x04
+	CMOVQGT DX, R10
+	ADDQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    BX, $0x05
+	CMOVQGT DX, R11
+	ADDQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    BX, $0x06
+	CMOVQGT DX, R12
+	ADDQ    R11, R12
+	XORQ    R13, R13
+	CMPQ    BX, $0x07
+	CMOVQGT DX, R13
+	ADDQ    R12, R13
+	MOVQ    words+40(FP), DX
+
+loop:
+	VMOVUPS       (SI), Z0
+	VMOVUPS       (R10), Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	VSHUFI64X2    $0xd8, Z0, Z0, Z0
+	VMOVUPS       (DI), Z1
+	VMOVUPS       (R11), Z2
+	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
+	VSHUFI64X2    $0xd8, Z1, Z1, Z1
+	VMOVUPS       (R8), Z2
+	VMOVUPS       (R12), Z3
+	LONG $0x4867f262; WORD $0xd272 // VCVTNE2PS2BF16 Z2, Z3, Z2
+	VSHUFI64X2    $0xd8, Z2, Z2, Z2
+	VMOVUPS       (R9), Z3
+	VMOVUPS       (R13), Z4
+	LONG $0x485ff262; WORD $0xdb72 // VCVTNE2PS2BF16 Z3, Z4, Z3
+	VSHUFI64X2    $0xd8, Z3, Z3, Z3
+	VUNPCKLPS     Z1, Z0, Z4
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VSHUFPS       $0x44, Z1, Z4, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y5
+	VSHUFPS       $0xee, Z1, Z4, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VSHUFPS       $0x44, Z2, Z0, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y7
+	VSHUFPS       $0xee, Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VMOVUPS       Y3, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y1, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y6, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y0, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y5, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y4, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y7, (AX)
+	ADDQ          CX, AX
+	VMOVUPS       Y2, (AX)
+	ADDQ          CX, AX
+	ADDQ          $0x40, SI
+	ADDQ          $0x40, DI
+	ADDQ          $0x40, R8
+	ADDQ          $0x40, R9
+	ADDQ          $0x40, R10
+	ADDQ          $0x40, R11
+	ADDQ          $0x40, R12
+	ADDQ          $0x40, R13
+	SUBQ          $0x08, DX
+	JNE           loop
 	VZEROUPPER
 	RET

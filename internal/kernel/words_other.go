@@ -94,6 +94,24 @@ func gemmWords6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead i
 	panic(noAssembly)
 }
 
+// convWords1x2AVX2 multiplies 1 rows by 2 vectors of columns.
+func convWords1x2AVX2(tile **float32) { panic(noAssembly) }
+
+// convWords2x2AVX2 multiplies 2 rows by 2 vectors of columns.
+func convWords2x2AVX2(tile **float32) { panic(noAssembly) }
+
+// convWords3x2AVX2 multiplies 3 rows by 2 vectors of columns.
+func convWords3x2AVX2(tile **float32) { panic(noAssembly) }
+
+// convWords4x2AVX2 multiplies 4 rows by 2 vectors of columns.
+func convWords4x2AVX2(tile **float32) { panic(noAssembly) }
+
+// convWords5x2AVX2 multiplies 5 rows by 2 vectors of columns.
+func convWords5x2AVX2(tile **float32) { panic(noAssembly) }
+
+// convWords6x2AVX2 multiplies 6 rows by 2 vectors of columns.
+func convWords6x2AVX2(tile **float32) { panic(noAssembly) }
+
 // wordRows1AVX2 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
 func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int) {
 	panic(noAssembly)
@@ -103,6 +121,9 @@ func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail i
 func wordRows2AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int) {
 	panic(noAssembly)
 }
+
+// narrowAVX2 packs pairs of numbers that follow each other, for a number of vectors of words.
+func narrowAVX2(dst *float32, x *float32, vectors int) { panic(noAssembly) }
 
 // roundAVX2 rounds to bfloat16.
 func roundAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -252,6 +273,96 @@ func gemmWords14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahea
 	panic(noAssembly)
 }
 
+// convWords1x1AVX512 multiplies 1 rows by 1 vectors of columns.
+func convWords1x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords2x1AVX512 multiplies 2 rows by 1 vectors of columns.
+func convWords2x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords3x1AVX512 multiplies 3 rows by 1 vectors of columns.
+func convWords3x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords4x1AVX512 multiplies 4 rows by 1 vectors of columns.
+func convWords4x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords5x1AVX512 multiplies 5 rows by 1 vectors of columns.
+func convWords5x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords6x1AVX512 multiplies 6 rows by 1 vectors of columns.
+func convWords6x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords7x1AVX512 multiplies 7 rows by 1 vectors of columns.
+func convWords7x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords8x1AVX512 multiplies 8 rows by 1 vectors of columns.
+func convWords8x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords9x1AVX512 multiplies 9 rows by 1 vectors of columns.
+func convWords9x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords10x1AVX512 multiplies 10 rows by 1 vectors of columns.
+func convWords10x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords11x1AVX512 multiplies 11 rows by 1 vectors of columns.
+func convWords11x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords12x1AVX512 multiplies 12 rows by 1 vectors of columns.
+func convWords12x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords13x1AVX512 multiplies 13 rows by 1 vectors of columns.
+func convWords13x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords14x1AVX512 multiplies 14 rows by 1 vectors of columns.
+func convWords14x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords15x1AVX512 multiplies 15 rows by 1 vectors of columns.
+func convWords15x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords16x1AVX512 multiplies 16 rows by 1 vectors of columns.
+func convWords16x1AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords1x2AVX512 multiplies 1 rows by 2 vectors of columns.
+func convWords1x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords2x2AVX512 multiplies 2 rows by 2 vectors of columns.
+func convWords2x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords3x2AVX512 multiplies 3 rows by 2 vectors of columns.
+func convWords3x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords4x2AVX512 multiplies 4 rows by 2 vectors of columns.
+func convWords4x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords5x2AVX512 multiplies 5 rows by 2 vectors of columns.
+func convWords5x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords6x2AVX512 multiplies 6 rows by 2 vectors of columns.
+func convWords6x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords7x2AVX512 multiplies 7 rows by 2 vectors of columns.
+func convWords7x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords8x2AVX512 multiplies 8 rows by 2 vectors of columns.
+func convWords8x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords9x2AVX512 multiplies 9 rows by 2 vectors of columns.
+func convWords9x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords10x2AVX512 multiplies 10 rows by 2 vectors of columns.
+func convWords10x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords11x2AVX512 multiplies 11 rows by 2 vectors of columns.
+func convWords11x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords12x2AVX512 multiplies 12 rows by 2 vectors of columns.
+func convWords12x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords13x2AVX512 multiplies 13 rows by 2 vectors of columns.
+func convWords13x2AVX512(tile **float32) { panic(noAssembly) }
+
+// convWords14x2AVX512 multiplies 14 rows by 2 vectors of columns.
+func convWords14x2AVX512(tile **float32) { panic(noAssembly) }
+
 // wordRows1AVX512 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
 func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int) {
 	panic(noAssembly)
@@ -261,6 +372,9 @@ func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail
 func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int) {
 	panic(noAssembly)
 }
+
+// narrowAVX512 packs pairs of numbers that follow each other, for a number of vectors of words.
+func narrowAVX512(dst *float32, x *float32, vectors int) { panic(noAssembly) }
 
 // roundAVX512 rounds to bfloat16.
 func roundAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -402,5 +516,113 @@ func gemmWords14x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, 
 
 // gemmWords14x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
 func gemmWords14x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
+	panic(noAssembly)
+}
+
+// convWords1x1AVX512BF16 multiplies 1 rows by 1 vectors of columns.
+func convWords1x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords2x1AVX512BF16 multiplies 2 rows by 1 vectors of columns.
+func convWords2x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords3x1AVX512BF16 multiplies 3 rows by 1 vectors of columns.
+func convWords3x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords4x1AVX512BF16 multiplies 4 rows by 1 vectors of columns.
+func convWords4x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords5x1AVX512BF16 multiplies 5 rows by 1 vectors of columns.
+func convWords5x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords6x1AVX512BF16 multiplies 6 rows by 1 vectors of columns.
+func convWords6x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords7x1AVX512BF16 multiplies 7 rows by 1 vectors of columns.
+func convWords7x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords8x1AVX512BF16 multiplies 8 rows by 1 vectors of columns.
+func convWords8x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords9x1AVX512BF16 multiplies 9 rows by 1 vectors of columns.
+func convWords9x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords10x1AVX512BF16 multiplies 10 rows by 1 vectors of columns.
+func convWords10x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords11x1AVX512BF16 multiplies 11 rows by 1 vectors of columns.
+func convWords11x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords12x1AVX512BF16 multiplies 12 rows by 1 vectors of columns.
+func convWords12x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords13x1AVX512BF16 multiplies 13 rows by 1 vectors of columns.
+func convWords13x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords14x1AVX512BF16 multiplies 14 rows by 1 vectors of columns.
+func convWords14x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords15x1AVX512BF16 multiplies 15 rows by 1 vectors of columns.
+func convWords15x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords16x1AVX512BF16 multiplies 16 rows by 1 vectors of columns.
+func convWords16x1AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords1x2AVX512BF16 multiplies 1 rows by 2 vectors of columns.
+func convWords1x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords2x2AVX512BF16 multiplies 2 rows by 2 vectors of columns.
+func convWords2x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords3x2AVX512BF16 multiplies 3 rows by 2 vectors of columns.
+func convWords3x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords4x2AVX512BF16 multiplies 4 rows by 2 vectors of columns.
+func convWords4x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords5x2AVX512BF16 multiplies 5 rows by 2 vectors of columns.
+func convWords5x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords6x2AVX512BF16 multiplies 6 rows by 2 vectors of columns.
+func convWords6x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords7x2AVX512BF16 multiplies 7 rows by 2 vectors of columns.
+func convWords7x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords8x2AVX512BF16 multiplies 8 rows by 2 vectors of columns.
+func convWords8x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords9x2AVX512BF16 multiplies 9 rows by 2 vectors of columns.
+func convWords9x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords10x2AVX512BF16 multiplies 10 rows by 2 vectors of columns.
+func convWords10x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords11x2AVX512BF16 multiplies 11 rows by 2 vectors of columns.
+func convWords11x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords12x2AVX512BF16 multiplies 12 rows by 2 vectors of columns.
+func convWords12x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords13x2AVX512BF16 multiplies 13 rows by 2 vectors of columns.
+func convWords13x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// convWords14x2AVX512BF16 multiplies 14 rows by 2 vectors of columns.
+func convWords14x2AVX512BF16(tile **float32) { panic(noAssembly) }
+
+// wordRows1AVX512BF16 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
+func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+	panic(noAssembly)
+}
+
+// wordRows2AVX512BF16 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
+func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+	panic(noAssembly)
+}
+
+// narrowAVX512BF16 packs pairs of numbers that follow each other, for a number of vectors of words.
+func narrowAVX512BF16(dst *float32, x *float32, vectors int) { panic(noAssembly) }
+
+// wordTransposeAVX512BF16 transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.
+func wordTransposeAVX512BF16(dst *float32, ds int, src *float32, ss int, rows int, words int) {
 	panic(noAssembly)
 }

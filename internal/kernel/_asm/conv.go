@@ -31,25 +31,29 @@ const (
 // but the rows of A come in groups of four, and A is read in runs within runs, so
 // that it need not be copied into the order of the products.
 func convKernels(c *build.Context) {
-	levels(c, func(s isa) {
-		for _, vectors := range []int{1, 2} {
-			rows := s.maxRows()
-			if vectors == 1 && s.wide {
-				rows = 16
-			}
-			if vectors == 1 && !s.wide {
-				continue
-			}
-			for r := 1; r <= rows; r++ {
-				convTile{isa: s, rows: r, vectors: vectors}.generate()
-			}
+	levels(c, func(s isa) { s.convTiles(nil) })
+}
+
+// convTiles generates the tiles, of pairs of bfloat16 if words is not nil.
+func (s isa) convTiles(words *words) {
+	for _, vectors := range []int{1, 2} {
+		rows := s.maxRows()
+		if vectors == 1 && s.wide {
+			rows = 16
 		}
-	})
+		if vectors == 1 && !s.wide {
+			continue
+		}
+		for r := 1; r <= rows; r++ {
+			convTile{isa: s, rows: r, vectors: vectors, words: words}.generate()
+		}
+	}
 }
 
 type convTile struct {
 	isa
 	rows, vectors int
+	words         *words // of pairs of bfloat16, or nil
 	args          reg.Register
 	bases         []reg.Register
 	rs, rs3       reg.Register
@@ -57,11 +61,19 @@ type convTile struct {
 }
 
 func (t convTile) generate() {
-	t.begin(fmt.Sprintf("conv%dx%d", t.rows, t.vectors), "func(tile **float32)",
+	name := "conv"
+	if t.words != nil {
+		name = "convWords"
+	}
+	t.begin(fmt.Sprintf("%s%dx%d", name, t.rows, t.vectors), "func(tile **float32)",
 		fmt.Sprintf("multiplies %d rows by %d vectors of columns.", t.rows, t.vectors))
 	t.args = t.int("tile")
 	t.start()
-	t.multiply()
+	if t.words != nil {
+		t.words.flushed(t.multiply)
+	} else {
+		t.multiply()
+	}
 	t.store()
 	t.end()
 }
@@ -121,18 +133,12 @@ func (t *convTile) multiply() {
 	t.Label("outer")
 	inner := t.get(tileInner)
 	t.Label("inner")
-	col := make([]reg.VecVirtual, t.vectors)
-	for v := range col {
-		col[v] = t.vec()
-		t.VMOVUPS(operand.Mem{Base: b, Disp: 4 * t.lanes * v}, col[v])
-	}
-	t.ADDQ(bs, b)
-	for i := range t.acc {
-		e := t.vec()
-		t.VBROADCASTSS(t.row(i), e)
-		for v := range col {
-			t.VFMADD231PS(e, col[v], t.acc[i][v])
-		}
+	load := func(v int, to reg.VecVirtual) { t.VMOVUPS(operand.Mem{Base: b, Disp: 4 * t.lanes * v}, to) }
+	next := func() { t.ADDQ(bs, b) }
+	if t.words != nil {
+		t.words.products(load, next, t.row, t.acc)
+	} else {
+		t.products(load, next, t.row, t.acc)
 	}
 	t.advance(cs)
 	t.DECQ(inner)

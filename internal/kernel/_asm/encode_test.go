@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// binutils encode all registers as vdpbf16ps does.
+// binutils encode all registers as we do.
 func TestEncoding(t *testing.T) {
-	if b := vdpbf16ps(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
+	if b := standIns["VFMADD231PS"].bytes(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
 		t.Errorf("%x", b)
 	}
 	as, err := exec.LookPath("as")
@@ -21,14 +21,15 @@ func TestEncoding(t *testing.T) {
 	}
 	var source strings.Builder
 	var want []byte
-	for rm := range 32 {
-		for v := range 32 {
-			for reg := range 32 {
-				fmt.Fprintf(&source, "vdpbf16ps %%zmm%d, %%zmm%d, %%zmm%d\n", rm, v, reg)
-				b := vdpbf16ps(rm, v, reg)
-				want = append(want, b[:]...)
-			}
+	for n := range 2 * 32 * 32 * 32 {
+		e := standIns["VFMADD231PS"]
+		if n >= 32*32*32 {
+			e = standIns["VPACKUSDW"]
 		}
+		rm, v, reg := n/1024%32, n/32%32, n%32
+		fmt.Fprintf(&source, "%s %%zmm%d, %%zmm%d, %%zmm%d\n", strings.ToLower(e.name), rm, v, reg)
+		b := e.bytes(rm, v, reg)
+		want = append(want, b[:]...)
 	}
 	dir := t.TempDir()
 	object, raw := filepath.Join(dir, "x.o"), filepath.Join(dir, "x.bin")

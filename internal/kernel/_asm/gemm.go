@@ -181,7 +181,7 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		t.ADDQ(step, fetch)
 		next := func() { t.ADDQ(bs, b) }
 		if t.words != nil {
-			t.words.products(&t, load, next, row, acc)
+			t.words.products(load, next, row, acc)
 		} else {
 			t.products(load, next, row, acc)
 		}
@@ -201,18 +201,18 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 
 // products adds those of a row of B, which load gives by vectors, with the rows of A. next goes
 // on to the next row of B.
-func (t *tile) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
-	col := make([]reg.VecVirtual, t.vectors)
+func (s isa) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
+	col := make([]reg.VecVirtual, len(acc[0]))
 	for v := range col {
-		col[v] = t.vec()
+		col[v] = s.vec()
 		load(v, col[v])
 	}
 	next()
 	for i := range acc {
-		e := t.vec()
-		t.VBROADCASTSS(row(i), e)
+		e := s.vec()
+		s.VBROADCASTSS(row(i), e)
 		for v := range col {
-			t.VFMADD231PS(e, col[v], acc[i][v])
+			s.VFMADD231PS(e, col[v], acc[i][v])
 		}
 	}
 }
@@ -301,7 +301,7 @@ func (s isa) packTranspose() {
 
 // transposing is a function that takes blocks of 8 rows, of which each is some bytes of a row of src,
 // until the parameter count, a multiple of 8, is used up.
-func (s isa) transposing(name, signature, doc, count string, bytes uint64, block func(src []reg.Register) []reg.VecVirtual) {
+func (s isa) transposing(name, signature, doc, count string, bytes uint64, block func(src []reg.Register) []reg.Register) {
 	s.begin(name, signature, doc)
 	dst, ds := s.int("dst"), s.int("ds")
 	s.SHLQ(operand.Imm(2), ds)
@@ -338,7 +338,7 @@ func (s isa) eightRows() []reg.Register {
 
 // transpose loads an 8x8 block so that one step of the usual three, swapping
 // the 128-bit halves, is done by the loads.
-func (s isa) transpose(src []reg.Register) []reg.VecVirtual {
+func (s isa) transpose(src []reg.Register) []reg.Register {
 	half := make([]reg.VecVirtual, 8)
 	low := s.XMM() // one for all: loaded in part, it is taken to live on through the loop
 	for i := range half {
@@ -352,8 +352,8 @@ func (s isa) transpose(src []reg.Register) []reg.VecVirtual {
 
 // transposeHalves takes vectors of four columns each: of rows 0 and 4, 1 and 5, ..., then the
 // next four columns.
-func (s isa) transposeHalves(half []reg.VecVirtual) []reg.VecVirtual {
-	var out []reg.VecVirtual
+func (s isa) transposeHalves(half []reg.VecVirtual) []reg.Register {
+	var out []reg.Register
 	for i := 0; i < 8; i += 4 {
 		// Pairs of rows interleaved, then pairs of pairs.
 		p := []reg.VecVirtual{s.YMM(), s.YMM(), s.YMM(), s.YMM()}

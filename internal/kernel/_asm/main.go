@@ -65,7 +65,7 @@ func generate(dir string) error {
 			return err
 		}
 		_, text, _ = bytes.Cut(text, []byte("\n\n")) // the printer's own header
-		if err := write(dir, file.name+"_amd64.s", header+encodeDots(string(text))); err != nil {
+		if err := write(dir, file.name+"_amd64.s", header+encode(string(text))); err != nil {
 			return err
 		}
 		if err := writeStubs(dir, file.name+"_amd64.go", "amd64 && !purego", true, f); err != nil {

@@ -15,20 +15,20 @@ const bf16Level = "AVX512BF16"
 // wordKernels are for operands of bfloat16, of which a word holds a pair along k.
 func wordKernels(c *build.Context) {
 	masks := tailMasks(c)
-	levels(c, func(s isa) {
+	for _, s := range []isa{{c, "AVX2", false, 8}, {c, "AVX512", true, 16}, {c, bf16Level, true, 16}} {
 		w := newWords(s)
 		w.tiles(masks)
+		w.convTiles(w)
 		w.rows(masks, 1)
 		w.rows(masks, 2)
-		w.rounded()
-		if s.wide {
-			s.name = bf16Level
-			w.isa = s
-			w.tiles(masks)
-		} else {
+		w.narrowed()
+		if s.name != bf16Level {
+			w.rounded()
+		}
+		if s.name != "AVX512" {
 			w.transposed()
 		}
-	})
+	}
 }
 
 // words are what kernels on words share.
@@ -37,10 +37,19 @@ type words struct {
 	upper                            operand.Mem // of a word
 	one, half, infinity, quiet, sign operand.Mem
 	none                             operand.Mem
+	order                            operand.Mem // of halves of words, see pair and narrow
+	index                            reg.VecVirtual
 }
 
 func newWords(s isa) *words {
 	w := &words{isa: s}
+	if s.name == bf16Level {
+		w.order = w.halves("lace", func(i int) int { return i/2 + i%2*16 })
+		return w
+	}
+	if s.wide {
+		w.order = w.halves("odd", func(i int) int { return 2*i + 1 })
+	}
 	for _, c := range []struct {
 		name string
 		word uint32
@@ -56,6 +65,23 @@ func newWords(s isa) *words {
 		}
 	}
 	return w
+}
+
+// halves is a vector of halves of words.
+func (w *words) halves(name string, f func(i int) int) operand.Mem {
+	m := w.StaticGlobal(name + w.name)
+	w.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 32 {
+		w.AddDatum(2*i, operand.U16(f(i)))
+	}
+	return m
+}
+
+// ordered loads the index that join and narrow need.
+func (w *words) ordered() {
+	if w.wide {
+		w.index = w.load(w.order)
+	}
 }
 
 func (w *words) tiles(masks operand.Mem) {
@@ -87,13 +113,13 @@ func (w *words) flushed(f func()) {
 }
 
 // products adds the products of a vector of B's words, which load gives, with those of rows of A.
-func (w *words) products(t *tile, load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
+func (w *words) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
 	if w.name == bf16Level {
-		t.products(load, next, row, acc) // see encode.go
+		w.isa.products(load, next, row, acc) // see encode.go
 		return
 	}
 	for _, keep := range []func(reg.VecVirtual){w.odd, w.even} {
-		col := make([]reg.VecVirtual, t.vectors)
+		col := make([]reg.VecVirtual, len(acc[0]))
 		for v := range col {
 			col[v] = w.vec()
 			load(v, col[v])
@@ -176,11 +202,59 @@ func (w *words) pair(x, y reg.VecVirtual) {
 	}
 }
 
+// join makes words of the numbers in x, first, and y.
+func (w *words) join(x, y reg.VecVirtual) reg.VecVirtual {
+	if w.name == bf16Level {
+		v := w.vec()
+		w.VPACKUSDW(x, y, v) // VCVTNE2PS2BF16
+		w.VPERMW(v, w.index, v)
+		return v
+	}
+	x, y = w.round(x), w.round(y)
+	w.pair(x, y)
+	return x
+}
+
+// narrow makes words of numbers that follow each other, in x and then in y.
+func (w *words) narrow(x, y reg.VecVirtual) reg.VecVirtual {
+	v := w.vec()
+	if w.name == bf16Level {
+		w.VPACKUSDW(x, y, v) // VCVTNE2PS2BF16
+		return v
+	}
+	x, y = w.round(x), w.round(y)
+	if w.wide {
+		w.VPERMT2W(y, w.index, x)
+		return x
+	}
+	w.VPSRLD(operand.Imm(16), x, x)
+	w.VPSRLD(operand.Imm(16), y, y)
+	w.VPACKUSDW(y, x, v)
+	w.VPERMQ(operand.Imm(0xd8), v, v)
+	return v
+}
+
+// narrowed packs numbers that follow each other.
+func (w *words) narrowed() {
+	w.begin("narrow", "func(dst, x *float32, vectors int)", "packs pairs of numbers that follow each other, for a number of vectors of words.")
+	w.ordered()
+	dst, x, n := w.int("dst"), w.int("x"), w.int("vectors")
+	w.Label("loop")
+	v := w.narrow(w.load(operand.Mem{Base: x}), w.load(operand.Mem{Base: x, Disp: 4 * w.lanes}))
+	w.VMOVUPS(v, operand.Mem{Base: dst})
+	w.ADDQ(operand.Imm(uint64(8*w.lanes)), x)
+	w.ADDQ(operand.Imm(uint64(4*w.lanes)), dst)
+	w.DECQ(n)
+	w.JNE(operand.LabelRef("loop"))
+	w.end()
+}
+
 // rows packs pairs of rows that are contiguous.
 func (w *words) rows(masks operand.Mem, vectors int) {
 	w.begin(fmt.Sprint("wordRows", vectors), "func(dst *float32, ds int, src *float32, ss, words, tail int)",
 		fmt.Sprintf("packs pairs of rows of %d vectors, the last with only tail elements, padded with 0.", vectors))
 	mask := w.mask(masks)
+	w.ordered()
 	dst, ds, src, ss, count := w.int("dst"), w.int("ds"), w.int("src"), w.int("ss"), w.int("words")
 	w.SHLQ(operand.Imm(2), ds)
 	w.SHLQ(operand.Imm(2), ss)
@@ -197,10 +271,9 @@ func (w *words) rows(masks operand.Mem, vectors int) {
 			} else {
 				w.VMOVUPS(t.vectorAt(from, v), x)
 			}
-			of[i] = w.round(x)
+			of[i] = x
 		}
-		w.pair(of[0], of[1])
-		w.VMOVUPS(of[0], t.vectorAt(dst, v))
+		w.VMOVUPS(w.join(of[0], of[1]), t.vectorAt(dst, v))
 	}
 	w.LEAQ(operand.Mem{Base: src, Index: ss, Scale: 2}, src)
 	w.ADDQ(ds, dst)
@@ -209,17 +282,44 @@ func (w *words) rows(masks operand.Mem, vectors int) {
 	w.end()
 }
 
-// transposed serves all levels, as packTranspose does.
+// transposed serves AVX-512 too, as packTranspose does.
 func (w *words) transposed() {
 	w.transposing("wordTranspose", "func(dst *float32, ds int, src *float32, ss, rows, words int)",
 		"transposes words of 8 rows; for fewer, the last one is repeated. words is a multiple of 8.", "words", 64,
-		func(src []reg.Register) []reg.VecVirtual {
+		func(src []reg.Register) []reg.Register {
+			if w.name == bf16Level {
+				return w.eightByEight(src)
+			}
 			half := make([]reg.VecVirtual, 8)
 			for i := range half {
 				half[i] = w.eightWords(src[i%4], src[i%4+4], 32*(i/4))
 			}
 			return w.transposeHalves(half)
 		})
+}
+
+// eightByEight has the steps of transposeHalves, with what belongs to columns 4 to 7 in the upper
+// halves of vectors.
+func (w *words) eightByEight(src []reg.Register) []reg.Register {
+	var rows [4]reg.VecVirtual
+	for i := range rows {
+		v := w.narrow(w.load(operand.Mem{Base: src[i]}), w.load(operand.Mem{Base: src[i+4]}))
+		w.VSHUFI64X2(operand.Imm(0xd8), v, v, v)
+		rows[i] = v
+	}
+	p := []reg.VecVirtual{w.ZMM(), w.ZMM(), w.ZMM(), w.ZMM()}
+	w.VUNPCKLPS(rows[1], rows[0], p[0])
+	w.VUNPCKHPS(rows[1], rows[0], p[1])
+	w.VUNPCKLPS(rows[3], rows[2], p[2])
+	w.VUNPCKHPS(rows[3], rows[2], p[3])
+	out := make([]reg.Register, 8)
+	for j := range 4 {
+		v, upper := w.ZMM(), w.YMM()
+		w.VSHUFPS(operand.Imm([]uint64{0x44, 0xee}[j%2]), p[j/2+2], p[j/2], v)
+		w.VEXTRACTF64X4(operand.Imm(1), v, upper)
+		out[j], out[j+4] = v.AsY(), upper
+	}
+	return out
 }
 
 // eightWords are four words of the row at a, and four of that at b.
