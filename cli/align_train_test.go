@@ -53,6 +53,12 @@ func TestAlignTrain(t *testing.T) {
 	if !strings.HasPrefix(tuned, "test ") || !strings.Contains(tuned, "S_kNN ") || !strings.Contains(tuned, "1 steps of ") {
 		t.Errorf("%s", tuned)
 	}
+	var ascent ascentResult
+	decode(t, mustCall(t, "bench", "ascent", "--task", "contrast", "--init", model, "--data", spec, "--val", "0", "--batch", "16", "--max-steps", "1",
+		"--method", "m-sam", "--rho", "0.01", "--microbatch", "8", "--json"), &ascent)
+	if len(ascent.Steps) != 1 || !(ascent.Worst.GradCosine < 1 && ascent.Worst.GradCosine > .99) {
+		t.Errorf("%+v", ascent)
+	}
 	still := []string{"align", "train", "--init", model, "--data", spec, "--val", "0", "--test-data", spec, "--batch", "16", "--lr", "0", "--max-steps", "1", "--json"}
 	var res train.Result
 	decode(t, mustCall(t, still...), &res)

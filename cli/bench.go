@@ -60,7 +60,7 @@ func newBenchCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchEval(), newBenchCost(), newBenchLayers(), newBenchVersus())
+	cmd.AddCommand(newBenchPeak(), newBenchGemm(), newBenchConv(), newBenchStep(), newBenchEval(), newBenchCost(), newBenchLayers(), newBenchAscent(), newBenchVersus())
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/bench"
+	"github.com/monge-ml/monge/train"
 )
 
 // Costs are measured in this process and, their memory, in others of the same binary.
@@ -48,5 +49,27 @@ func TestBenchCompletion(t *testing.T) {
 		if !strings.Contains(out, want) || strings.Contains(args, ",") && strings.Contains(out, "\nsam,sam\n") {
 			t.Errorf("%s: %q", args, out)
 		}
+	}
+}
+
+// The comparison along a run, and its table.
+func TestBenchAscent(t *testing.T) {
+	args := strings.Fields("bench ascent --method m-sam --rho .2 --max-steps 5 --every 2")
+	var res ascentResult
+	decode(t, mustCall(t, append(args, "--json")...), &res)
+	if len(res.Steps) != 3 || res.Steps[2].Step != 4 || res.Threads == 0 {
+		t.Fatalf("%+v", res)
+	}
+	worst, mean := res.Steps[0], train.Real(0)
+	for _, s := range res.Steps {
+		worst.GradCosine, worst.DeltaCosine, worst.DeltaError = min(worst.GradCosine, s.GradCosine), min(worst.DeltaCosine, s.DeltaCosine), max(worst.DeltaError, s.DeltaError)
+		mean += s.GradCosine / 3
+	}
+	if want := (ascentSummary{worst.GradCosine, worst.DeltaCosine, worst.DeltaError}); res.Worst != want || res.Mean.GradCosine != mean || !(mean < 1 && mean > .99) {
+		t.Errorf("mean %+v, worst %+v of %+v", res.Mean, res.Worst, res.Steps)
+	}
+	lines := strings.Split(mustCall(t, args...), "\n")
+	if len(lines) != 8 || !strings.HasPrefix(strings.TrimSpace(lines[3]), "4 ") || !strings.HasPrefix(strings.TrimSpace(lines[5]), "worst ") {
+		t.Errorf("%q", lines)
 	}
 }

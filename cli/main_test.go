@@ -100,6 +100,9 @@ func TestUsageErrors(t *testing.T) {
 		{"bench step --model clip-vit", `unknown model "clip-vit"; there are mlp,`},
 		{"bench step --model mlp --microbatch 2", "only the CLIP models"},
 		{"bench cost --model mlp --batch 0", "batch is 0"},
+		{"bench ascent", "--method none has no ascent; there are sam, m-sam,"},
+		{"bench ascent --method sam --rho .1 --every 0", "--every is 0"},
+		{"bench ascent --method sam --rho .1 --model lenet", `unknown model "lenet"`},
 	} {
 		code, out, stderr := call(strings.Fields(tt.args)...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(stderr, "monge: ") || !strings.Contains(stderr, tt.want) {

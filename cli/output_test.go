@@ -25,6 +25,7 @@ var printing = map[string]string{
 	"monge align map":             "--help",
 	"monge align score":           "--a DIR/a.safetensors --b DIR/a.safetensors --k 2",
 	"monge align train":           "--help",
+	"monge bench ascent":          "--method m-sam --rho .1 --max-steps 1",
 	"monge bench conv":            "--help",
 	"monge bench cost":            "--help",
 	"monge bench gemm":            "--help",

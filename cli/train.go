@@ -57,9 +57,14 @@ Settings can also come from a TOML file with the names of these flags; flags win
   monge train --method m-sam --ascent-budget 0.08 --rho inf --label-noise 0.4 --out runs/budget
   monge train --model resnet20 --init resnet20.th --data imagefolder:cifar10 --size 32 --lr 0.02 --lr-schedule cosine --pad 4 --flip --out runs/tuned
   monge train --resume --out runs/tuned`
+	completeExamples(cmd)
+	return cmd
+}
+
+// completeExamples gives data with classes or targets, and networks of them, to shell completion.
+func completeExamples(cmd *cobra.Command) {
 	complete(cmd, "data", specStarts(data.Specs())...)
 	complete(cmd, "model", models.Names()...)
-	return cmd
 }
 
 // specStarts are what specs of data begin with, without the names of places.
@@ -101,6 +106,12 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, measured on a few steps")
 	f.BoolVar(&o.noTensorBoard, "no-tensorboard", false, "write no event file for TensorBoard")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document and nothing else")
+	completeSettings(cmd)
+	return cmd
+}
+
+// completeSettings gives the values of settings to shell completion.
+func completeSettings(cmd *cobra.Command) {
 	complete(cmd, "task", train.KindNames()...)
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "head", "new")
@@ -111,7 +122,6 @@ func trainCommand(defaults train.Config) *cobra.Command {
 	for _, schedule := range []string{"lr-schedule", "rho-schedule", "budget-schedule"} {
 		complete(cmd, schedule, optim.ScheduleNames...)
 	}
-	return cmd
 }
 
 // settingFlags gives every setting a flag: of the task of these defaults first, then of others.

@@ -126,8 +126,8 @@ func (l *loop) rescue() error {
 	return err
 }
 
-// step takes one step.
-func (l *loop) step(ctx context.Context) (err error) {
+// fetch brings the minibatch of the step at hand.
+func (l *loop) fetch(ctx context.Context) (err error) {
 	if l.batch, err = l.Task.Minibatch(ctx, l.state.Step); err != nil {
 		return err
 	}
@@ -142,6 +142,14 @@ func (l *loop) step(ctx context.Context) (err error) {
 		return fmt.Errorf("step %d: the task's minibatch is empty", l.state.Step)
 	}
 	l.split(n)
+	return nil
+}
+
+// step takes one step.
+func (l *loop) step(ctx context.Context) error {
+	if err := l.fetch(ctx); err != nil {
+		return err
+	}
 	begin := time.Now()
 	l.correct = 0
 	l.before = l.buffers(l.before[:0])
@@ -152,9 +160,9 @@ func (l *loop) step(ctx context.Context) (err error) {
 	}
 	took := time.Since(begin).Seconds()
 	l.times = append(l.times, took)
-	l.state.Window.add(res, n, took)
+	l.state.Window.add(res, l.batch.Len(), took)
 	if _, counts := l.batch.(Counter); counts {
-		l.state.Window.count(l.correct, n)
+		l.state.Window.count(l.correct, l.batch.Len())
 	}
 	l.state.Step++
 	if l.watch.Step != nil {
