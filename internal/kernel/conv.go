@@ -129,8 +129,6 @@ func (a ConvAlgorithm) String() string {
 // Algorithm returns which algorithm a convolution takes, in all three passes.
 func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
-	case s.Precision == BFloat16 && !s.canLanes() && !s.canMatrix():
-		return ConvGeneral
 	case s.Precision == Float32 && !s.Direct && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
 	case s.canLanes():

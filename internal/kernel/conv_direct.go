@@ -9,14 +9,19 @@ import "github.com/monge-ml/monge/internal/par"
 // The gradient by the input is the same thing with the kernel turned around. With
 // strides, the pixels of dx fall into stride x stride phases, each of which sees
 // only some of the kernel: each is a convolution of its own, over dy.
+//
+// In BFloat16 the padded image holds words: of each pixel the pairs of a group's channels, the
+// last of which may be alone.
 type convDirect struct {
 	*target
+	precision         Precision
 	src, dst, w       []float32
 	images            int
 	inH, inW, inC     int // of src
 	strideH, strideW  int // in src
 	groups            int
 	inPer, outPer     int // channels of a group
+	words, pixel      int // elements of the padded image for a group's channels, and for all
 	outImage          int // strides of dst
 	outRow, outPixel  int
 	add               bool
@@ -52,8 +57,8 @@ const (
 
 // A convScratch is what a unit of work needs.
 type convScratch struct {
-	tile convTile
-	bufA []float32
+	tile       convTile
+	bufA, even []float32
 }
 
 var (
@@ -68,6 +73,7 @@ func (s *Conv) canDirect() bool {
 
 func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	j.target = &ops().target
+	j.precision = s.Precision
 	j.images, j.w, j.add = s.N, w, add
 	j.kw, j.colsW, j.groups = s.KW, s.O, s.Groups
 	if pass == passForward {
@@ -75,6 +81,8 @@ func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	} else {
 		j.backward(s, y, x)
 	}
+	j.words = j.precision.words(j.inPer)
+	j.pixel = j.groups * j.words
 	j.cut()
 	j.packing = true
 	par.Run(j.used*j.panels, j)
@@ -142,7 +150,7 @@ func (j *convDirect) cut() {
 		p := &j.phases[i]
 		p.packed = size
 		size += j.groups * j.packedSize(p)
-		p.copies = p.top > 0 || p.left > 0 || (p.h-1)*j.strideH+p.kh-p.top > j.inH || (p.w-1)*j.strideW+p.kw-p.left > j.inW
+		p.copies = j.precision == BFloat16 || p.top > 0 || p.left > 0 || (p.h-1)*j.strideH+p.kh-p.top > j.inH || (p.w-1)*j.strideW+p.kw-p.left > j.inW
 		row := p.pitch(j) * j.strideH
 		p.rows = min(p.h, max(1, blockElems/row))
 		p.rows = ceilDiv(p.h, ceilDiv(p.h, p.rows))
@@ -161,14 +169,14 @@ func (j *convDirect) cut() {
 }
 
 // packedSize is the size of a group's packed weights.
-func (j *convDirect) packedSize(p *convPhase) int { return p.kh * p.kw * j.inPer * j.padded(j.outPer) }
+func (j *convDirect) packedSize(p *convPhase) int { return p.kh * p.kw * j.words * j.padded(j.outPer) }
 
 // pitch is the length of a row of the padded input.
 func (p *convPhase) pitch(j *convDirect) int {
 	if !p.copies {
-		return j.inW * j.inC
+		return j.inW * j.pixel
 	}
-	return ((p.w-1)*j.strideW + p.kw) * j.inC
+	return ((p.w-1)*j.strideW + p.kw) * j.pixel
 }
 
 // Do packs panel i, clears image i or does unit i.
@@ -190,21 +198,25 @@ func (j *convDirect) Do(seat, i int) {
 
 // pack stores the columns from j0 on of a group's weights for a phase.
 func (j *convDirect) pack(p *convPhase, group, j0 int) {
-	k := p.kh * p.kw * j.inPer
+	k := p.kh * p.kw * j.words
 	width := j.panelWidth(j.outPer - j0)
 	to := j.packed[p.packed+group*j.packedSize(p)+j0*k:]
 	cols := min(width, j.outPer-j0)
+	packPanel := j.packPanel
+	if j.precision == BFloat16 {
+		packPanel = j.packWords
+	}
 	for a := range p.kh {
 		for b := range p.kw {
 			tap := (p.tapH+a*p.turnH)*j.kw + p.tapW + b*p.turnW
 			if p.turnH > 0 {
 				from := j.w[tap*j.inPer*j.colsW+group*j.outPer+j0:]
-				j.packPanel(to, width, from, j.colsW, cols, j.inPer, true)
+				packPanel(to, width, from, j.colsW, cols, j.inPer, true)
 			} else {
 				from := j.w[(tap*j.outPer+j0)*j.colsW+group*j.inPer:]
-				j.packPanel(to, width, from, j.colsW, cols, j.inPer, false)
+				packPanel(to, width, from, j.colsW, cols, j.inPer, false)
 			}
-			to = to[j.inPer*width:]
+			to = to[j.words*width:]
 		}
 	}
 }
@@ -217,24 +229,25 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	rows := min(p.rows, p.h-row0)
 	s := convScratchs.get(seat)
 	src, image, pitch := j.input(s, p, first, images, row0, rows)
+	s.tile.words = j.precision == BFloat16
 	if j.groups == 1 {
-		s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.inC, 1
-		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.inC), 0
+		s.tile.outer, s.tile.inner, s.tile.images = p.kh, p.kw*j.pixel, 1
+		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(pitch-p.kw*j.pixel), 0
 	} else {
-		s.tile.images, s.tile.outer, s.tile.inner = p.kh, p.kw, j.inPer
-		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(j.inC-j.inPer), 4*(pitch-p.kw*j.inC)
+		s.tile.images, s.tile.outer, s.tile.inner = p.kh, p.kw, j.words
+		s.tile.cs, s.tile.os, s.tile.is = 4, 4*(j.pixel-j.words), 4*(pitch-p.kw*j.pixel)
 	}
-	s.tile.rs = 4 * j.strideW * j.inC
+	s.tile.rs = 4 * j.strideW * j.pixel
 	s.tile.ldc, s.tile.add = 4*j.outPixel, 0
 	if j.add {
 		s.tile.add = 1
 	}
 	for g := range j.groups {
 		for j0 := 0; j0 < j.outPer; j0 += j.nr {
-			b := j.packed[p.packed+g*j.packedSize(p)+j0*p.kh*p.kw*j.inPer:]
+			b := j.packed[p.packed+g*j.packedSize(p)+j0*p.kh*p.kw*j.words:]
 			for n := range images {
 				dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+g*j.outPer+j0:]
-				j.panel(s, p, rows, src[n*image+g*j.inPer:], j.strideH*pitch, b, dst, j.outPer-j0)
+				j.panel(s, p, rows, src[n*image+g*j.words:], j.strideH*pitch, b, dst, j.outPer-j0)
 			}
 		}
 	}
@@ -271,7 +284,8 @@ func (j *convDirect) panel(s *convScratch, p *convPhase, rows int, a []float32, 
 // input returns the padded input of a unit, and the strides of its images and
 // rows.
 func (j *convDirect) input(s *convScratch, p *convPhase, first, images, row0, rows int) (src []float32, image, pitch int) {
-	size := j.inH * j.inW * j.inC
+	row := j.inW * j.inC
+	size := j.inH * row
 	pitch = p.pitch(j)
 	from := row0*j.strideH - p.top
 	if !p.copies {
@@ -283,7 +297,8 @@ func (j *convDirect) input(s *convScratch, p *convPhase, first, images, row0, ro
 		for l := range lines {
 			to := src[(n*lines+l)*pitch:][:pitch]
 			if h := from + l; h >= 0 && h < j.inH {
-				padRow(to, j.src[(first+n)*size+h*j.inW*j.inC:][:j.inW*j.inC], p.left*j.inC)
+				to, from := margins(to, j.src[(first+n)*size+h*row:][:row], p.left, j.pixel, j.inC)
+				j.elements(s, to, from)
 			} else {
 				clear(to)
 			}
@@ -292,14 +307,39 @@ func (j *convDirect) input(s *convScratch, p *convPhase, first, images, row0, ro
 	return src, lines * pitch, pitch
 }
 
-// padRow copies a row behind some zeros (if before is negative, without its
-// first elements) and fills with zeros.
-func padRow(to, from []float32, before int) {
+// margins prepares to for a row of pixels behind some zero ones (if before is negative, without
+// its first): it clears the rest, and returns the parts of both that match.
+func margins(to, from []float32, before, toPixel, fromPixel int) (_, _ []float32) {
 	if before < 0 {
-		from, before = from[min(-before, len(from)):], 0
+		from, before = from[min(-before*fromPixel, len(from)):], 0
 	}
-	before = min(before, len(to))
+	before = min(before*toPixel, len(to))
 	clear(to[:before])
-	n := copy(to[before:], from)
-	clear(to[before+n:])
+	to = to[before:]
+	n := min(len(to)/toPixel, len(from)/fromPixel)
+	clear(to[n*toPixel:])
+	return to[:n*toPixel], from[:n*fromPixel]
+}
+
+// elements copies whole pixels to the padded image.
+func (j *convDirect) elements(s *convScratch, to, from []float32) {
+	switch {
+	case j.precision == Float32:
+		copy(to, from)
+		return
+	case j.inPer%2 != 0:
+		from = evened(&s.even, from, j.inPer)
+	}
+	j.narrowed(to, from)
+}
+
+// evened puts a zero behind every n elements of x, which is an odd number.
+func evened(buf *[]float32, x []float32, n int) []float32 {
+	to := aligned(buf, len(x)/n*(n+1))
+	for i, rest := 0, to; i < len(x); i += n {
+		copy(rest, x[i:i+n])
+		rest[n] = 0
+		rest = rest[n+1:]
+	}
+	return to
 }

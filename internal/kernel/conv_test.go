@@ -240,9 +240,19 @@ func TestConvNoImages(t *testing.T) {
 	}
 }
 
+// bothPrecisions are shapes for all algorithms.
+func bothPrecisions() []Conv {
+	shapes := slices.Concat(convShapes, winogradShapes[:10])
+	for _, s := range wordShapes {
+		s.Precision = BFloat16
+		shapes = append(shapes, s)
+	}
+	return shapes
+}
+
 func TestConvSameBitsForThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, s := range slices.Concat(convShapes, winogradShapes[:10]) {
+		for _, s := range bothPrecisions() {
 			s.N = 5
 			c := &convCase{Conv: s}
 			r := rand.New(rand.NewPCG(1, 2))
@@ -342,7 +352,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 	useThreads(t, 2)
 	useApart(t, true)
 	eachLevel(t, func(t *testing.T) {
-		for _, s := range slices.Concat(convShapes, winogradShapes[:10]) {
+		for _, s := range bothPrecisions() {
 			x, w := make([]float32, s.N*s.H*s.W*s.C), make([]float32, s.KH*s.KW*s.C/max(1, s.Groups)*s.O)
 			y := make([]float32, s.N*s.OutH()*s.OutW()*s.O)
 			for i, f := range []func(){

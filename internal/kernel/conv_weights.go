@@ -8,17 +8,21 @@ import "github.com/monge-ml/monge/internal/par"
 // channels (or left in one block, if it has few), dy into panels of columns, a
 // few rows at a time, so that all operands of a tile lie close together.
 //
+// In BFloat16 the same pixels of two images that follow each other share a word: so a shift is
+// a distance as ever. An odd number of images gets a last one of zeros.
+//
 // Images are cut into slices, each with its own partial result.
 type convWeights struct {
 	Conv
 	*target
 	x, dy, dw       []float32
 	add             bool
+	sources         int // images, or pairs of them
 	h, w            int // of the output
 	blocks, perPart int // blocks of channels, and in a part
 	perGroup        int // blocks of the channels of a group
 	parts, slices   int
-	group, rows     int // images and rows of output that are copied at one time
+	group, rows     int // sources and rows of output that are copied at one time
 	partial         []float32
 	summing         bool
 	buf             []float32
@@ -26,7 +30,7 @@ type convWeights struct {
 
 const (
 	blockC = 16
-	// pixelsAtOnce is the length of the sums that stay in registers.
+	// pixelsAtOnce is the length of the sums that stay in registers, or of words.
 	pixelsAtOnce = 256
 	maxDWSlices  = 16
 	maxDWPartial = 1 << 20 // elements
@@ -51,15 +55,16 @@ func (j *convWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 
 // cut chooses slices and parts, and what to copy at one time.
 func (j *convWeights) cut() {
+	j.sources = j.Precision.words(j.N)
 	j.h, j.w = j.OutH(), j.OutW()
 	j.rows = min(j.h, max(1, pixelsAtOnce/j.w))
 	j.rows = ceilDiv(j.h, ceilDiv(j.h, j.rows))
 	j.group = 1
 	if j.rows == j.h {
-		j.group = min(j.N, max(1, pixelsAtOnce/(j.h*j.w)))
+		j.group = min(j.sources, max(1, pixelsAtOnce/(j.h*j.w)))
 	}
 	size := len(j.dw)
-	j.slices = max(1, min(maxDWSlices, ceilDiv(j.N, j.group), maxDWPartial/size))
+	j.slices = max(1, min(maxDWSlices, ceilDiv(j.sources, j.group), maxDWPartial/size))
 	j.perGroup = ceilDiv(j.C/j.Groups, blockC)
 	j.blocks = j.Groups * j.perGroup
 	j.perPart = max(1, j.blocks*j.slices/16)
@@ -86,7 +91,7 @@ func (j *convWeights) Do(seat, i int) {
 	if j.slices > 1 {
 		u.dw, u.add = j.partial[slice*len(j.dw):], false
 	}
-	groups := ceilDiv(j.N, j.group)
+	groups := ceilDiv(j.sources, j.group)
 	for g := slice * groups / j.slices; g < (slice+1)*groups/j.slices; g++ {
 		for row := 0; row < j.h; row += j.rows {
 			u.block(g*j.group, row)
@@ -120,21 +125,22 @@ type convUnit struct {
 	bufX, bufY  []float32
 
 	// The copy at hand.
-	x, y                []float32
-	images, rows, lines int
-	chans               int // of a pixel in a block
-	pitch               int // of a row of the block
+	x, y                 []float32
+	sources, rows, lines int
+	chans                int // of a pixel in a block
+	pitch                int // of a row of the block
 }
 
 var convUnits scratchStash[convUnit]
 
-// block adds what some rows of a few images give.
-func (u *convUnit) block(image, row int) {
-	u.images, u.rows = min(u.group, u.N-image), min(u.convWeights.rows, u.h-row)
-	u.copyX(image, row)
-	u.copyY(image, row)
+// block adds what some rows of a few sources give.
+func (u *convUnit) block(first, row int) {
+	u.sources, u.rows = min(u.group, u.convWeights.sources-first), min(u.convWeights.rows, u.h-row)
+	u.copyX(first, row)
+	u.copyY(first, row)
 	t := &u.tile
-	t.images, t.outer, t.inner = u.images, u.rows, u.w
+	t.words = u.Precision == BFloat16
+	t.images, t.outer, t.inner = u.sources, u.rows, u.w
 	t.rs, t.gs, t.cs = 4, 16, 4*u.Strides[1]*u.chans
 	t.os = 4*u.Strides[0]*u.pitch - u.w*t.cs
 	t.is = 4 * (u.lines - u.rows*u.Strides[0]) * u.pitch
@@ -143,7 +149,7 @@ func (u *convUnit) block(image, row int) {
 	if u.add {
 		t.add = 1
 	}
-	size := u.images * u.lines * u.pitch
+	size := u.sources * u.lines * u.pitch
 	for b := u.first; b < u.last; b++ {
 		for kh := range u.KH {
 			x := u.x[(b-u.first)*size+kh*u.pitch:]
@@ -162,7 +168,7 @@ func (u *convUnit) block(image, row int) {
 
 // tiles does n rows of dw, the columns of a group.
 func (u *convUnit) tiles(x []float32, group, row, n int) {
-	pixels := u.images * u.rows * u.w
+	pixels := u.sources * u.rows * u.w
 	per := u.O / u.Groups
 	y := u.y[group*u.padded(per)*pixels:]
 	for j0 := 0; j0 < per; j0 += u.nr {
@@ -178,25 +184,25 @@ func (u *convUnit) tiles(x []float32, group, row, n int) {
 }
 
 // copyY copies dy into panels, of the groups that the unit's blocks are in.
-func (u *convUnit) copyY(image, row int) {
+func (u *convUnit) copyY(first, row int) {
 	n := u.rows * u.w
 	per := u.O / u.Groups
-	size := u.images * n * u.padded(per)
+	size := u.sources * n * u.padded(per)
 	u.y = aligned(&u.bufY, u.Groups*size)
 	for g := u.first / u.perGroup; g <= (u.last-1)/u.perGroup; g++ {
 		for j0 := 0; j0 < per; j0 += u.nr {
 			width := u.panelWidth(per - j0)
-			to := u.y[g*size+j0*u.images*n:]
-			for i := range u.images {
-				from := u.dy[((image+i)*u.h+row)*u.w*u.O+g*per+j0:]
-				u.packPanel(to[i*n*width:], width, from, u.O, min(width, per-j0), n, true)
+			to := u.y[g*size+j0*u.sources*n:]
+			for i := range u.sources {
+				from, other := u.source(u.dy, first+i, u.h*u.w*u.O, row*u.w*u.O+g*per+j0)
+				u.pack(to[i*n*width:], width, from, other, u.O, min(width, per-j0), n)
 			}
 		}
 	}
 }
 
 // copyX copies the input with its zeros into blocks of channels.
-func (u *convUnit) copyX(image, row int) {
+func (u *convUnit) copyX(first, row int) {
 	wide := (u.w-1)*u.Strides[1] + u.KW
 	u.chans = blockC
 	if u.blocks == 1 {
@@ -204,9 +210,9 @@ func (u *convUnit) copyX(image, row int) {
 	}
 	u.pitch = wide * u.chans
 	u.lines = (u.rows-1)*u.Strides[0] + u.KH
-	size := u.images * u.lines * u.pitch
+	size := u.sources * u.lines * u.pitch
 	u.x = aligned(&u.bufX, (u.last-u.first)*size)
-	for i := range u.images {
+	for i := range u.sources {
 		for l := range u.lines {
 			h := row*u.Strides[0] + l - u.Pads[0]
 			at := (i*u.lines + l) * u.pitch
@@ -216,25 +222,54 @@ func (u *convUnit) copyX(image, row int) {
 					clear(to)
 					continue
 				}
-				u.copyRow(to, u.convWeights.x[((image+i)*u.H+h)*u.W*u.C:][:u.W*u.C], b)
+				from, other := u.source(u.convWeights.x, first+i, u.H*u.W*u.C, h*u.W*u.C)
+				u.copyRow(to, from[:u.W*u.C], other, b)
 			}
 		}
 	}
 }
 
+// source is an image from an offset on, and the one that shares words with it, if any.
+func (u *convUnit) source(images []float32, i, size, offset int) (from, other []float32) {
+	i *= u.Precision.unit()
+	if u.Precision == BFloat16 && i+1 < u.N {
+		other = images[(i+1)*size+offset:]
+	}
+	return images[i*size+offset:], other
+}
+
 // copyRow copies block b of a row.
-func (u *convUnit) copyRow(to, from []float32, b int) {
-	if u.blocks == 1 {
-		padRow(to, from, u.Pads[1]*u.C)
+func (u *convUnit) copyRow(to, from, other []float32, b int) {
+	to, from = margins(to, from, u.Pads[1], u.chans, u.C)
+	if len(to) == 0 {
 		return
 	}
-	before := min(u.Pads[1]*blockC, len(to))
-	n := min(u.W, (len(to)-before)/blockC)
-	clear(to[:before])
-	if n > 0 {
-		per := u.C / u.Groups
-		group, c0 := b/u.perGroup, b%u.perGroup*blockC
-		u.packPanel(to[before:], blockC, from[group*per+c0:], u.C, min(blockC, per-c0), n, true)
+	if u.blocks == 1 {
+		u.copyAll(to, from, other)
+		return
 	}
-	clear(to[before+n*blockC:])
+	per := u.C / u.Groups
+	c := b/u.perGroup*per + b%u.perGroup*blockC
+	if other != nil {
+		other = other[c:]
+	}
+	u.pack(to, blockC, from[c:], other, u.C, min(blockC, per-b%u.perGroup*blockC), len(to)/blockC)
+}
+
+// copyAll copies elements that follow each other.
+func (u *convUnit) copyAll(to, from, other []float32) {
+	if u.Precision == BFloat16 {
+		u.pairs(to, from, other)
+	} else {
+		copy(to, from)
+	}
+}
+
+// pack is packPanel for rows of one source.
+func (u *convUnit) pack(to []float32, pitch int, from, other []float32, ld, n, k int) {
+	if u.Precision == BFloat16 {
+		u.packPairs(to, pitch, from, other, ld, n, k)
+	} else {
+		u.packPanel(to, pitch, from, ld, n, k, true)
+	}
 }

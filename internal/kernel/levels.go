@@ -97,7 +97,7 @@ type target struct {
 	// For operands of bfloat16: micro-kernels as micros, and packing, as packRows and
 	// packTranspose do it, into words of a pair each. All or none.
 	wordMicros    *[3][]microKernel
-	wordRows      [2]func(dst *float32, ds int, src *float32, ss, words, tail int)
+	wordRows      [2]func(dst *float32, ds int, x *float32, xs int, y *float32, ys, words, tail int)
 	wordTranspose func(dst *float32, ds int, src *float32, ss, rows, words int)
 	narrow        func(dst, x *float32, vectors int) // of words, from numbers that follow each other
 

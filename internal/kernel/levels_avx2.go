@@ -23,7 +23,7 @@ var avx2 = operations{
 			{nil, gemmWords1x2tailAVX2, gemmWords2x2tailAVX2, gemmWords3x2tailAVX2, gemmWords4x2tailAVX2, gemmWords5x2tailAVX2, gemmWords6x2tailAVX2},
 			{nil, gemmWords1x2fullAVX2, gemmWords2x2fullAVX2, gemmWords3x2fullAVX2, gemmWords4x2fullAVX2, gemmWords5x2fullAVX2, gemmWords6x2fullAVX2},
 		},
-		wordRows:      [2]func(*float32, int, *float32, int, int, int){wordRows1AVX2, wordRows2AVX2},
+		wordRows:      [2]func(*float32, int, *float32, int, *float32, int, int, int){wordRows1AVX2, wordRows2AVX2},
 		wordTranspose: wordTransposeAVX2,
 		narrow:        narrowAVX2,
 		convWordsWide: []func(**float32){nil, convWords1x2AVX2, convWords2x2AVX2, convWords3x2AVX2, convWords4x2AVX2, convWords5x2AVX2, convWords6x2AVX2},

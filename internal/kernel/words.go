@@ -55,6 +55,16 @@ func packWordsGo(to []float32, pitch int, from []float32, ld, n, k int, contiguo
 	}
 }
 
+// packPairsGo is the twin of wordRows.
+func packPairsGo(to []float32, pitch int, x []float32, ldx int, y []float32, ldy, n, k int) {
+	for p := range k {
+		row := to[p*pitch:][:n]
+		for i := range row {
+			row[i] = word(x[p*ldx+i], y[p*ldy+i])
+		}
+	}
+}
+
 // microWordsGo is the twin of the micro-kernels on words; k counts these.
 func microWordsGo(rows, cols, k int, a []float32, cs int, b []float32, bs int, c []float32, ldc int, add bool) {
 	for i := range rows {
@@ -85,7 +95,7 @@ func (t *target) packWords(to []float32, pitch int, from []float32, ld, n, k int
 	whole := k / unit * unit
 	if contiguous && whole > 0 {
 		vectors := (n - 1) / t.lanes
-		t.wordRows[vectors](&to[0], pitch, &from[0], ld, whole/2, n-vectors*t.lanes)
+		t.wordRows[vectors](&to[0], pitch, &from[0], 2*ld, &from[ld], 2*ld, whole/2, n-vectors*t.lanes)
 	}
 	for p := 0; !contiguous && p < whole; p += transposeBlock {
 		for i := 0; i < n; i += 8 {
@@ -98,6 +108,39 @@ func (t *target) packWords(to []float32, pitch int, from []float32, ld, n, k int
 			along = ld
 		}
 		packWordsGo(to[whole/2*pitch:], pitch, from[whole*along:], ld, n, k-whole, contiguous)
+	}
+}
+
+// packPairs stores a panel of k rows of n elements of x, each in a word with that of y. No y is
+// zeros.
+func (t *target) packPairs(to []float32, pitch int, x, y []float32, ld, n, k int) {
+	ldy := ld
+	if y == nil {
+		y, ldy = noRow[:], 0
+	}
+	if t.wordRows[0] == nil {
+		packPairsGo(to, pitch, x, ld, y, ldy, n, k)
+		return
+	}
+	vectors := (n - 1) / t.lanes
+	t.wordRows[vectors](&to[0], pitch, &x[0], ld, &y[0], ldy, k, n-vectors*t.lanes)
+}
+
+// noRow is as wide as a panel can be.
+var noRow [32]float32
+
+// pairs sets to to the words of each element of x with that of y. No y is zeros.
+func (t *target) pairs(to, x, y []float32) {
+	whole := len(to) / t.nr * t.nr
+	if whole > 0 {
+		t.packPairs(to, t.nr, x, y, t.nr, t.nr, whole/t.nr)
+	}
+	for i := whole; i < len(to); i++ { // a kernel would write whole vectors
+		if y == nil {
+			to[i] = word(x[i], 0)
+		} else {
+			to[i] = word(x[i], y[i])
+		}
 	}
 }
 

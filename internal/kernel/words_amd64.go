@@ -124,15 +124,15 @@ func convWords5x2AVX2(tile **float32)
 //go:noescape
 func convWords6x2AVX2(tile **float32)
 
-// wordRows1AVX2 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
+// wordRows1AVX2 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows1AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
-// wordRows2AVX2 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
+// wordRows2AVX2 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows2AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows2AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
 // narrowAVX2 packs pairs of numbers that follow each other, for a number of vectors of words.
 //
@@ -439,15 +439,15 @@ func convWords13x2AVX512(tile **float32)
 //go:noescape
 func convWords14x2AVX512(tile **float32)
 
-// wordRows1AVX512 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
+// wordRows1AVX512 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows1AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
-// wordRows2AVX512 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
+// wordRows2AVX512 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows2AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
 // narrowAVX512 packs pairs of numbers that follow each other, for a number of vectors of words.
 //
@@ -749,15 +749,15 @@ func convWords13x2AVX512BF16(tile **float32)
 //go:noescape
 func convWords14x2AVX512BF16(tile **float32)
 
-// wordRows1AVX512BF16 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
+// wordRows1AVX512BF16 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows1AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
-// wordRows2AVX512BF16 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
+// wordRows2AVX512BF16 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
 //
 //go:noescape
-func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+func wordRows2AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 
 // narrowAVX512BF16 packs pairs of numbers that follow each other, for a number of vectors of words.
 //

@@ -3075,25 +3075,27 @@ store:
 	VZEROUPPER
 	RET
 
-// func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows1AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX2
-TEXT ·wordRows1AVX2(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows1AVX2(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ       (DX)(BX*1), DI
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (DI), Y0, Y2
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -3121,32 +3123,35 @@ loop:
 	VPSRLD     $0x10, Y3, Y3
 	VPBLENDW   $0xaa, Y1, Y3, Y3
 	VMOVUPS    Y3, (AX)
-	LEAQ       (DX)(BX*2), DX
-	ADDQ       CX, AX
-	DECQ       SI
+	ADDQ       DI, CX
+	ADDQ       R8, DX
+	ADDQ       SI, AX
+	DECQ       BX
 	JNE        loop
 	VZEROUPPER
 	RET
 
-// func wordRows2AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows2AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX2
-TEXT ·wordRows2AVX2(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows2AVX2(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	LEAQ    tailMasks<>+0(SB), CX
 	NEGQ    AX
 	VMOVUPS 32(CX)(AX*4), Y0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ       (DX)(BX*1), DI
-	VMOVUPS    (DX), Y1
-	VMOVUPS    (DI), Y2
+	VMOVUPS    (CX), Y1
+	VMOVUPS    (DX), Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -3174,8 +3179,8 @@ loop:
 	VPSRLD     $0x10, Y3, Y3
 	VPBLENDW   $0xaa, Y1, Y3, Y3
 	VMOVUPS    Y3, (AX)
-	VMASKMOVPS 32(DX), Y0, Y1
-	VMASKMOVPS 32(DI), Y0, Y2
+	VMASKMOVPS 32(CX), Y0, Y1
+	VMASKMOVPS 32(DX), Y0, Y2
 	VPSRLD     $0x10, Y1, Y3
 	VPAND      oneAVX2<>+0(SB), Y3, Y3
 	VPADDD     halfAVX2<>+0(SB), Y3, Y3
@@ -3203,9 +3208,10 @@ loop:
 	VPSRLD     $0x10, Y3, Y3
 	VPBLENDW   $0xaa, Y1, Y3, Y3
 	VMOVUPS    Y3, 32(AX)
-	LEAQ       (DX)(BX*2), DX
-	ADDQ       CX, AX
-	DECQ       SI
+	ADDQ       DI, CX
+	ADDQ       R8, DX
+	ADDQ       SI, AX
+	DECQ       BX
 	JNE        loop
 	VZEROUPPER
 	RET
@@ -14463,26 +14469,28 @@ store:
 	VZEROUPPER
 	RET
 
-// func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows1AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·wordRows1AVX512(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows1AVX512(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	MOVL    $0x0000ffff, CX
 	BZHIL   AX, CX, CX
 	KMOVW   CX, K1
 	VMOVUPS oddAVX512<>+0(SB), Z0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ      (DX)(BX*1), DI
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z (DI), K1, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -14503,33 +14511,36 @@ loop:
 	VPANDD    upperAVX512<>+0(SB), Z0, Z0
 	VPORD     Z0, Z2, Z2
 	VMOVUPS   Z2, (AX)
-	LEAQ      (DX)(BX*2), DX
-	ADDQ      CX, AX
-	DECQ      SI
+	ADDQ      DI, CX
+	ADDQ      R8, DX
+	ADDQ      SI, AX
+	DECQ      BX
 	JNE       loop
 	VZEROUPPER
 	RET
 
-// func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows2AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·wordRows2AVX512(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows2AVX512(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	MOVL    $0x0000ffff, CX
 	BZHIL   AX, CX, CX
 	KMOVW   CX, K1
 	VMOVUPS oddAVX512<>+0(SB), Z0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ      (DX)(BX*1), DI
-	VMOVUPS   (DX), Z0
-	VMOVUPS   (DI), Z1
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -14550,8 +14561,8 @@ loop:
 	VPANDD    upperAVX512<>+0(SB), Z0, Z0
 	VPORD     Z0, Z2, Z2
 	VMOVUPS   Z2, (AX)
-	VMOVUPS.Z 64(DX), K1, Z0
-	VMOVUPS.Z 64(DI), K1, Z1
+	VMOVUPS.Z 64(CX), K1, Z0
+	VMOVUPS.Z 64(DX), K1, Z1
 	VPSRLD    $0x10, Z0, Z2
 	VPANDD    oneAVX512<>+0(SB), Z2, Z2
 	VPADDD    halfAVX512<>+0(SB), Z2, Z2
@@ -14572,9 +14583,10 @@ loop:
 	VPANDD    upperAVX512<>+0(SB), Z0, Z0
 	VPORD     Z0, Z2, Z2
 	VMOVUPS   Z2, 64(AX)
-	LEAQ      (DX)(BX*2), DX
-	ADDQ      CX, AX
-	DECQ      SI
+	ADDQ      DI, CX
+	ADDQ      R8, DX
+	ADDQ      SI, AX
+	DECQ      BX
 	JNE       loop
 	VZEROUPPER
 	RET
@@ -22699,67 +22711,73 @@ store:
 	VZEROUPPER
 	RET
 
-// func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows1AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·wordRows1AVX512BF16(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows1AVX512BF16(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	MOVL    $0x0000ffff, CX
 	BZHIL   AX, CX, CX
 	KMOVW   CX, K1
 	VMOVUPS laceAVX512BF16<>+0(SB), Z0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ      (DX)(BX*1), DI
-	VMOVUPS.Z (DX), K1, Z1
-	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
 	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, (AX)
-	LEAQ      (DX)(BX*2), DX
-	ADDQ      CX, AX
-	DECQ      SI
+	ADDQ      DI, CX
+	ADDQ      R8, DX
+	ADDQ      SI, AX
+	DECQ      BX
 	JNE       loop
 	VZEROUPPER
 	RET
 
-// func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int)
+// func wordRows2AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·wordRows2AVX512BF16(SB), NOSPLIT, $0-48
-	MOVQ    tail+40(FP), AX
+TEXT ·wordRows2AVX512BF16(SB), NOSPLIT, $0-64
+	MOVQ    tail+56(FP), AX
 	MOVL    $0x0000ffff, CX
 	BZHIL   AX, CX, CX
 	KMOVW   CX, K1
 	VMOVUPS laceAVX512BF16<>+0(SB), Z0
 	MOVQ    dst+0(FP), AX
-	MOVQ    ds+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    ss+24(FP), BX
-	MOVQ    words+32(FP), SI
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    words+48(FP), BX
+	MOVQ    ds+8(FP), SI
+	MOVQ    xs+24(FP), DI
+	MOVQ    ys+40(FP), R8
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
 
 loop:
-	LEAQ      (DX)(BX*1), DI
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (DI), Z2
+	VMOVUPS   (CX), Z1
+	VMOVUPS   (DX), Z2
 	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, (AX)
-	VMOVUPS.Z 64(DX), K1, Z1
-	VMOVUPS.Z 64(DI), K1, Z2
+	VMOVUPS.Z 64(CX), K1, Z1
+	VMOVUPS.Z 64(DX), K1, Z2
 	LONG $0x486ff262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z2, Z1
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, 64(AX)
-	LEAQ      (DX)(BX*2), DX
-	ADDQ      CX, AX
-	DECQ      SI
+	ADDQ      DI, CX
+	ADDQ      R8, DX
+	ADDQ      SI, AX
+	DECQ      BX
 	JNE       loop
 	VZEROUPPER
 	RET

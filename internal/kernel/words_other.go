@@ -112,13 +112,13 @@ func convWords5x2AVX2(tile **float32) { panic(noAssembly) }
 // convWords6x2AVX2 multiplies 6 rows by 2 vectors of columns.
 func convWords6x2AVX2(tile **float32) { panic(noAssembly) }
 
-// wordRows1AVX2 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
-func wordRows1AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows1AVX2 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
+func wordRows1AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 
-// wordRows2AVX2 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
-func wordRows2AVX2(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows2AVX2 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
+func wordRows2AVX2(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 
@@ -363,13 +363,13 @@ func convWords13x2AVX512(tile **float32) { panic(noAssembly) }
 // convWords14x2AVX512 multiplies 14 rows by 2 vectors of columns.
 func convWords14x2AVX512(tile **float32) { panic(noAssembly) }
 
-// wordRows1AVX512 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
-func wordRows1AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows1AVX512 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
+func wordRows1AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 
-// wordRows2AVX512 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
-func wordRows2AVX512(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows2AVX512 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
+func wordRows2AVX512(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 
@@ -609,13 +609,13 @@ func convWords13x2AVX512BF16(tile **float32) { panic(noAssembly) }
 // convWords14x2AVX512BF16 multiplies 14 rows by 2 vectors of columns.
 func convWords14x2AVX512BF16(tile **float32) { panic(noAssembly) }
 
-// wordRows1AVX512BF16 packs pairs of rows of 1 vectors, the last with only tail elements, padded with 0.
-func wordRows1AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows1AVX512BF16 packs rows of x with those of y, 1 vectors wide, the last with only tail elements, padded with 0.
+func wordRows1AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 
-// wordRows2AVX512BF16 packs pairs of rows of 2 vectors, the last with only tail elements, padded with 0.
-func wordRows2AVX512BF16(dst *float32, ds int, src *float32, ss int, words int, tail int) {
+// wordRows2AVX512BF16 packs rows of x with those of y, 2 vectors wide, the last with only tail elements, padded with 0.
+func wordRows2AVX512BF16(dst *float32, ds int, x *float32, xs int, y *float32, ys int, words int, tail int) {
 	panic(noAssembly)
 }
 

@@ -249,33 +249,33 @@ func (w *words) narrowed() {
 	w.end()
 }
 
-// rows packs pairs of rows that are contiguous.
+// rows packs rows of x with those of y.
 func (w *words) rows(masks operand.Mem, vectors int) {
-	w.begin(fmt.Sprint("wordRows", vectors), "func(dst *float32, ds int, src *float32, ss, words, tail int)",
-		fmt.Sprintf("packs pairs of rows of %d vectors, the last with only tail elements, padded with 0.", vectors))
+	w.begin(fmt.Sprint("wordRows", vectors), "func(dst *float32, ds int, x *float32, xs int, y *float32, ys, words, tail int)",
+		fmt.Sprintf("packs rows of x with those of y, %d vectors wide, the last with only tail elements, padded with 0.", vectors))
 	mask := w.mask(masks)
 	w.ordered()
-	dst, ds, src, ss, count := w.int("dst"), w.int("ds"), w.int("src"), w.int("ss"), w.int("words")
-	w.SHLQ(operand.Imm(2), ds)
-	w.SHLQ(operand.Imm(2), ss)
+	dst, x, y, count := w.int("dst"), w.int("x"), w.int("y"), w.int("words")
+	ds, xs, ys := w.int("ds"), w.int("xs"), w.int("ys")
+	for _, stride := range []reg.Register{ds, xs, ys} {
+		w.SHLQ(operand.Imm(2), stride)
+	}
 	t := tile{isa: w.isa, vectors: vectors, masked: true}
 	w.Label("loop")
-	next := w.GP64()
-	w.LEAQ(operand.Mem{Base: src, Index: ss, Scale: 1}, next)
 	for v := range vectors {
 		var of [2]reg.VecVirtual
-		for i, from := range []reg.Register{src, next} {
-			x := w.vec()
+		for i, from := range []reg.Register{x, y} {
+			of[i] = w.vec()
 			if t.last(v) {
-				w.loadTail(t.vectorAt(from, v), mask, x)
+				w.loadTail(t.vectorAt(from, v), mask, of[i])
 			} else {
-				w.VMOVUPS(t.vectorAt(from, v), x)
+				w.VMOVUPS(t.vectorAt(from, v), of[i])
 			}
-			of[i] = x
 		}
 		w.VMOVUPS(w.join(of[0], of[1]), t.vectorAt(dst, v))
 	}
-	w.LEAQ(operand.Mem{Base: src, Index: ss, Scale: 2}, src)
+	w.ADDQ(xs, x)
+	w.ADDQ(ys, y)
 	w.ADDQ(ds, dst)
 	w.DECQ(count)
 	w.JNE(operand.LabelRef("loop"))
