@@ -507,24 +507,23 @@ outer:
 	MOVQ 24(AX), R9
 
 inner:
-	VMOVUPS      (DX), Z1
-	ADDQ         BX, DX
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         SI, CX
-	DECQ         R9
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R8
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         DI
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), CX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (CX), Z0, Z0
+	VMOVUPS          (DX), Z1
+	ADDQ             BX, DX
+	VFMADD231PS.BCST (CX), Z1, Z0
+	ADDQ             SI, CX
+	DECQ             R9
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R8
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             DI
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), CX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (CX), Z0, Z0
 
 store:
 	MOVQ    16(AX), CX
@@ -553,28 +552,26 @@ outer:
 	MOVQ 24(AX), R10
 
 inner:
-	VMOVUPS      (BX), Z2
-	ADDQ         SI, BX
-	VBROADCASTSS (CX), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS (CX)(DX*1), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         DI, CX
-	DECQ         R10
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R9
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R8
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
+	VMOVUPS          (BX), Z2
+	ADDQ             SI, BX
+	VFMADD231PS.BCST (CX), Z2, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z2, Z1
+	ADDQ             DI, CX
+	DECQ             R10
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R9
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R8
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
 
 store:
 	MOVQ    16(AX), DX
@@ -606,32 +603,29 @@ outer:
 	MOVQ 24(AX), R10
 
 inner:
-	VMOVUPS      (BX), Z3
-	ADDQ         SI, BX
-	VBROADCASTSS (CX), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS (CX)(DX*1), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS (CX)(DX*2), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         DI, CX
-	DECQ         R10
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R9
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R8
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
+	VMOVUPS          (BX), Z3
+	ADDQ             SI, BX
+	VFMADD231PS.BCST (CX), Z3, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z3, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z3, Z2
+	ADDQ             DI, CX
+	DECQ             R10
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R9
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R8
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
+	ADDQ             CX, DX
+	VADDPS           (DX), Z2, Z2
 
 store:
 	MOVQ    16(AX), DX
@@ -667,36 +661,32 @@ outer:
 	MOVQ 24(AX), R11
 
 inner:
-	VMOVUPS      (SI), Z4
-	ADDQ         DI, SI
-	VBROADCASTSS (CX), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS (CX)(DX*1), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS (CX)(DX*2), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS (CX)(BX*1), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         R8, CX
-	DECQ         R11
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R10
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R9
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	ADDQ         CX, DX
-	VADDPS       (DX), Z3, Z3
+	VMOVUPS          (SI), Z4
+	ADDQ             DI, SI
+	VFMADD231PS.BCST (CX), Z4, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z4, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z4, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z4, Z3
+	ADDQ             R8, CX
+	DECQ             R11
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R10
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R9
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
+	ADDQ             CX, DX
+	VADDPS           (DX), Z2, Z2
+	ADDQ             CX, DX
+	VADDPS           (DX), Z3, Z3
 
 store:
 	MOVQ    16(AX), DX
@@ -737,45 +727,40 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z5
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS (CX)(DX*1), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (CX)(DX*2), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS (CX)(BX*1), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS (SI), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
+	VMOVUPS          (DI), Z5
+	ADDQ             R8, DI
+	VFMADD231PS.BCST (CX), Z5, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z5, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z5, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z5, Z3
+	VFMADD231PS.BCST (SI), Z5, Z4
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
 
 store:
 	MOVQ    16(AX), DX
@@ -820,49 +805,43 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z6
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS (CX)(DX*1), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS (CX)(DX*2), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS (CX)(BX*1), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS (SI), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS (SI)(DX*1), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
+	VMOVUPS          (DI), Z6
+	ADDQ             R8, DI
+	VFMADD231PS.BCST (CX), Z6, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z6, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z6, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z6, Z3
+	VFMADD231PS.BCST (SI), Z6, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z6, Z5
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
 
 store:
 	MOVQ    16(AX), DX
@@ -910,53 +889,46 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z7
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS (CX)(DX*1), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (CX)(DX*2), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS (CX)(BX*1), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (SI), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS (SI)(DX*1), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS (SI)(DX*2), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
+	VMOVUPS          (DI), Z7
+	ADDQ             R8, DI
+	VFMADD231PS.BCST (CX), Z7, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z7, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z7, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z7, Z3
+	VFMADD231PS.BCST (SI), Z7, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z7, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z7, Z6
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
 
 store:
 	MOVQ    16(AX), DX
@@ -1007,57 +979,49 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z8
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS (CX)(DX*1), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS (CX)(DX*2), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (CX)(BX*1), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS (SI), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS (SI)(DX*1), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS (SI)(DX*2), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS (SI)(BX*1), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
+	VMOVUPS          (DI), Z8
+	ADDQ             R8, DI
+	VFMADD231PS.BCST (CX), Z8, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z8, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z8, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z8, Z3
+	VFMADD231PS.BCST (SI), Z8, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z8, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z8, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z8, Z7
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
 
 store:
 	MOVQ    16(AX), DX
@@ -1113,65 +1077,56 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z9
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS (CX)(DX*1), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (CX)(DX*2), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS (CX)(BX*1), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (SI), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS (SI)(DX*1), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (SI)(DX*2), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS (SI)(BX*1), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS (DI), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
+	VMOVUPS          (R8), Z9
+	ADDQ             R9, R8
+	VFMADD231PS.BCST (CX), Z9, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z9, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z9, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z9, Z3
+	VFMADD231PS.BCST (SI), Z9, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z9, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z9, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z9, Z7
+	VFMADD231PS.BCST (DI), Z9, Z8
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
 
 store:
 	MOVQ    16(AX), DX
@@ -1231,69 +1186,59 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z10
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS (CX)(DX*1), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS (CX)(DX*2), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS (CX)(BX*1), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS (SI), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS (SI)(DX*1), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS (SI)(DX*2), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS (SI)(BX*1), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS (DI), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS (DI)(DX*1), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
+	VMOVUPS          (R8), Z10
+	ADDQ             R9, R8
+	VFMADD231PS.BCST (CX), Z10, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z10, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z10, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z10, Z3
+	VFMADD231PS.BCST (SI), Z10, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z10, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z10, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z10, Z7
+	VFMADD231PS.BCST (DI), Z10, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z10, Z9
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
 
 store:
 	MOVQ    16(AX), DX
@@ -1356,73 +1301,62 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z11
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS (CX)(DX*1), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (CX)(DX*2), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (CX)(BX*1), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (SI), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS (SI)(DX*1), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (SI)(DX*2), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS (SI)(BX*1), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS (DI)(DX*1), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS (DI)(DX*2), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
+	VMOVUPS          (R8), Z11
+	ADDQ             R9, R8
+	VFMADD231PS.BCST (CX), Z11, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z11, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z11, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z11, Z3
+	VFMADD231PS.BCST (SI), Z11, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z11, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z11, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z11, Z7
+	VFMADD231PS.BCST (DI), Z11, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z11, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z11, Z10
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
 
 store:
 	MOVQ    16(AX), DX
@@ -1488,77 +1422,65 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z12
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS (CX)(DX*1), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS (CX)(DX*2), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS (CX)(BX*1), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS (SI), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS (SI)(DX*1), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS (SI)(DX*2), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS (SI)(BX*1), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS (DI), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS (DI)(DX*1), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS (DI)(DX*2), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS (DI)(BX*1), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
+	VMOVUPS          (R8), Z12
+	ADDQ             R9, R8
+	VFMADD231PS.BCST (CX), Z12, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z12, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z12, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z12, Z3
+	VFMADD231PS.BCST (SI), Z12, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z12, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z12, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z12, Z7
+	VFMADD231PS.BCST (DI), Z12, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z12, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z12, Z10
+	VFMADD231PS.BCST (DI)(BX*1), Z12, Z11
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
 
 store:
 	MOVQ    16(AX), DX
@@ -1629,85 +1551,72 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z13
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z14
-	VFMADD231PS  Z14, Z13, Z0
-	VBROADCASTSS (CX)(DX*1), Z14
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (CX)(DX*2), Z14
-	VFMADD231PS  Z14, Z13, Z2
-	VBROADCASTSS (CX)(BX*1), Z14
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (SI), Z14
-	VFMADD231PS  Z14, Z13, Z4
-	VBROADCASTSS (SI)(DX*1), Z14
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (SI)(DX*2), Z14
-	VFMADD231PS  Z14, Z13, Z6
-	VBROADCASTSS (SI)(BX*1), Z14
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (DI), Z14
-	VFMADD231PS  Z14, Z13, Z8
-	VBROADCASTSS (DI)(DX*1), Z14
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (DI)(DX*2), Z14
-	VFMADD231PS  Z14, Z13, Z10
-	VBROADCASTSS (DI)(BX*1), Z14
-	VFMADD231PS  Z14, Z13, Z11
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z14, Z13, Z12
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
+	VMOVUPS          (R9), Z13
+	ADDQ             R10, R9
+	VFMADD231PS.BCST (CX), Z13, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z13, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z13, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z13, Z3
+	VFMADD231PS.BCST (SI), Z13, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z13, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z13, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z13, Z7
+	VFMADD231PS.BCST (DI), Z13, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z13, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z13, Z10
+	VFMADD231PS.BCST (DI)(BX*1), Z13, Z11
+	VFMADD231PS.BCST (R8), Z13, Z12
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
 
 store:
 	MOVQ    16(AX), DX
@@ -1782,89 +1691,75 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z14
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z15
-	VFMADD231PS  Z15, Z14, Z0
-	VBROADCASTSS (CX)(DX*1), Z15
-	VFMADD231PS  Z15, Z14, Z1
-	VBROADCASTSS (CX)(DX*2), Z15
-	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (CX)(BX*1), Z15
-	VFMADD231PS  Z15, Z14, Z3
-	VBROADCASTSS (SI), Z15
-	VFMADD231PS  Z15, Z14, Z4
-	VBROADCASTSS (SI)(DX*1), Z15
-	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (SI)(DX*2), Z15
-	VFMADD231PS  Z15, Z14, Z6
-	VBROADCASTSS (SI)(BX*1), Z15
-	VFMADD231PS  Z15, Z14, Z7
-	VBROADCASTSS (DI), Z15
-	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (DI)(DX*1), Z15
-	VFMADD231PS  Z15, Z14, Z9
-	VBROADCASTSS (DI)(DX*2), Z15
-	VFMADD231PS  Z15, Z14, Z10
-	VBROADCASTSS (DI)(BX*1), Z15
-	VFMADD231PS  Z15, Z14, Z11
-	VBROADCASTSS (R8), Z15
-	VFMADD231PS  Z15, Z14, Z12
-	VBROADCASTSS (R8)(DX*1), Z15
-	VFMADD231PS  Z15, Z14, Z13
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
+	VMOVUPS          (R9), Z14
+	ADDQ             R10, R9
+	VFMADD231PS.BCST (CX), Z14, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z14, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z14, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z14, Z3
+	VFMADD231PS.BCST (SI), Z14, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z14, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z14, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z14, Z7
+	VFMADD231PS.BCST (DI), Z14, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z14, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z14, Z10
+	VFMADD231PS.BCST (DI)(BX*1), Z14, Z11
+	VFMADD231PS.BCST (R8), Z14, Z12
+	VFMADD231PS.BCST (R8)(DX*1), Z14, Z13
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
 
 store:
 	MOVQ    16(AX), DX
@@ -1942,93 +1837,78 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z15
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z16
-	VFMADD231PS  Z16, Z15, Z0
-	VBROADCASTSS (CX)(DX*1), Z16
-	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (CX)(DX*2), Z16
-	VFMADD231PS  Z16, Z15, Z2
-	VBROADCASTSS (CX)(BX*1), Z16
-	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (SI), Z16
-	VFMADD231PS  Z16, Z15, Z4
-	VBROADCASTSS (SI)(DX*1), Z16
-	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (SI)(DX*2), Z16
-	VFMADD231PS  Z16, Z15, Z6
-	VBROADCASTSS (SI)(BX*1), Z16
-	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (DI), Z16
-	VFMADD231PS  Z16, Z15, Z8
-	VBROADCASTSS (DI)(DX*1), Z16
-	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (DI)(DX*2), Z16
-	VFMADD231PS  Z16, Z15, Z10
-	VBROADCASTSS (DI)(BX*1), Z16
-	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R8), Z16
-	VFMADD231PS  Z16, Z15, Z12
-	VBROADCASTSS (R8)(DX*1), Z16
-	VFMADD231PS  Z16, Z15, Z13
-	VBROADCASTSS (R8)(DX*2), Z16
-	VFMADD231PS  Z16, Z15, Z14
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
-	ADDQ         CX, BX
-	VADDPS       (BX), Z14, Z14
+	VMOVUPS          (R9), Z15
+	ADDQ             R10, R9
+	VFMADD231PS.BCST (CX), Z15, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z15, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z15, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z15, Z3
+	VFMADD231PS.BCST (SI), Z15, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z15, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z15, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z15, Z7
+	VFMADD231PS.BCST (DI), Z15, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z15, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z15, Z10
+	VFMADD231PS.BCST (DI)(BX*1), Z15, Z11
+	VFMADD231PS.BCST (R8), Z15, Z12
+	VFMADD231PS.BCST (R8)(DX*1), Z15, Z13
+	VFMADD231PS.BCST (R8)(DX*2), Z15, Z14
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
+	ADDQ             CX, BX
+	VADDPS           (BX), Z14, Z14
 
 store:
 	MOVQ    16(AX), DX
@@ -2109,97 +1989,81 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z16
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z17
-	VFMADD231PS  Z17, Z16, Z0
-	VBROADCASTSS (CX)(DX*1), Z17
-	VFMADD231PS  Z17, Z16, Z1
-	VBROADCASTSS (CX)(DX*2), Z17
-	VFMADD231PS  Z17, Z16, Z2
-	VBROADCASTSS (CX)(BX*1), Z17
-	VFMADD231PS  Z17, Z16, Z3
-	VBROADCASTSS (SI), Z17
-	VFMADD231PS  Z17, Z16, Z4
-	VBROADCASTSS (SI)(DX*1), Z17
-	VFMADD231PS  Z17, Z16, Z5
-	VBROADCASTSS (SI)(DX*2), Z17
-	VFMADD231PS  Z17, Z16, Z6
-	VBROADCASTSS (SI)(BX*1), Z17
-	VFMADD231PS  Z17, Z16, Z7
-	VBROADCASTSS (DI), Z17
-	VFMADD231PS  Z17, Z16, Z8
-	VBROADCASTSS (DI)(DX*1), Z17
-	VFMADD231PS  Z17, Z16, Z9
-	VBROADCASTSS (DI)(DX*2), Z17
-	VFMADD231PS  Z17, Z16, Z10
-	VBROADCASTSS (DI)(BX*1), Z17
-	VFMADD231PS  Z17, Z16, Z11
-	VBROADCASTSS (R8), Z17
-	VFMADD231PS  Z17, Z16, Z12
-	VBROADCASTSS (R8)(DX*1), Z17
-	VFMADD231PS  Z17, Z16, Z13
-	VBROADCASTSS (R8)(DX*2), Z17
-	VFMADD231PS  Z17, Z16, Z14
-	VBROADCASTSS (R8)(BX*1), Z17
-	VFMADD231PS  Z17, Z16, Z15
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
-	ADDQ         CX, BX
-	VADDPS       (BX), Z14, Z14
-	ADDQ         CX, BX
-	VADDPS       (BX), Z15, Z15
+	VMOVUPS          (R9), Z16
+	ADDQ             R10, R9
+	VFMADD231PS.BCST (CX), Z16, Z0
+	VFMADD231PS.BCST (CX)(DX*1), Z16, Z1
+	VFMADD231PS.BCST (CX)(DX*2), Z16, Z2
+	VFMADD231PS.BCST (CX)(BX*1), Z16, Z3
+	VFMADD231PS.BCST (SI), Z16, Z4
+	VFMADD231PS.BCST (SI)(DX*1), Z16, Z5
+	VFMADD231PS.BCST (SI)(DX*2), Z16, Z6
+	VFMADD231PS.BCST (SI)(BX*1), Z16, Z7
+	VFMADD231PS.BCST (DI), Z16, Z8
+	VFMADD231PS.BCST (DI)(DX*1), Z16, Z9
+	VFMADD231PS.BCST (DI)(DX*2), Z16, Z10
+	VFMADD231PS.BCST (DI)(BX*1), Z16, Z11
+	VFMADD231PS.BCST (R8), Z16, Z12
+	VFMADD231PS.BCST (R8)(DX*1), Z16, Z13
+	VFMADD231PS.BCST (R8)(DX*2), Z16, Z14
+	VFMADD231PS.BCST (R8)(BX*1), Z16, Z15
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
+	ADDQ             CX, BX
+	VADDPS           (BX), Z14, Z14
+	ADDQ             CX, BX
+	VADDPS           (BX), Z15, Z15
 
 store:
 	MOVQ    16(AX), DX

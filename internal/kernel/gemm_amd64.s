@@ -2350,26 +2350,25 @@ fetched:
 	MOVQ ahead+40(FP), R9
 
 loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMOVUPS.Z    (SI), K1, Z1
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         DX, CX
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z1
-	VADDPS       Z1, Z0, Z0
-	ADDQ         CX, DX
+	PREFETCHT0       (CX)(R9*1)
+	PREFETCHT0       (DI)
+	ADDQ             R8, DI
+	VMOVUPS.Z        (SI), K1, Z1
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (CX), Z1, Z0
+	ADDQ             DX, CX
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z1
+	VADDPS           Z1, Z0, Z0
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -2495,31 +2494,29 @@ fetched:
 	MOVQ ahead+40(FP), R10
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (SI), K1, Z2
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS (DI)(CX*1), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         DX, DI
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z2
-	VADDPS       Z2, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z2
-	VADDPS       Z2, Z1, Z1
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R10*1)
+	PREFETCHT0       (R8)
+	ADDQ             R9, R8
+	VMOVUPS.Z        (SI), K1, Z2
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z2, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z2, Z1
+	ADDQ             DX, DI
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z2
+	VADDPS           Z2, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z2
+	VADDPS           Z2, Z1, Z1
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -2665,36 +2662,33 @@ fetched:
 	MOVQ ahead+40(FP), R10
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (SI), K1, Z3
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS (DI)(CX*1), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS (DI)(CX*2), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         DX, DI
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z2, Z2
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R10*1)
+	PREFETCHT0       (R8)
+	ADDQ             R9, R8
+	VMOVUPS.Z        (SI), K1, Z3
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z3, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z3, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z3, Z2
+	ADDQ             DX, DI
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z2, Z2
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -2862,42 +2856,38 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z4
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS (DI)(CX*1), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS (DI)(CX*2), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS (R8), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z3, Z3
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z4
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z4, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z4, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z4, Z2
+	VFMADD231PS.BCST (R8), Z4, Z3
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z3, Z3
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -3088,47 +3078,42 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z5
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS (DI)(CX*1), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (DI)(CX*2), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS (R8), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS (R8)(CX*1), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z4, Z4
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z5
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z5, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z5, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z5, Z2
+	VFMADD231PS.BCST (R8), Z5, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z5, Z4
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z4, Z4
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -3339,52 +3324,46 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z6
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS (DI)(CX*1), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS (DI)(CX*2), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS (R8), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS (R8)(CX*1), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS (R8)(CX*2), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z6
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z6, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z6, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z6, Z2
+	VFMADD231PS.BCST (R8), Z6, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z6, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z6, Z5
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z5, Z5
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -3617,58 +3596,51 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z7
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS (DI)(CX*1), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (DI)(CX*2), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS (R8), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R8)(CX*1), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS (R8)(CX*2), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS (R9), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z6, Z6
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z7
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z7, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z7, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z7, Z2
+	VFMADD231PS.BCST (R8), Z7, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z7, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z7, Z5
+	VFMADD231PS.BCST (R9), Z7, Z6
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z6, Z6
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -3924,63 +3896,55 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z8
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS (DI)(CX*1), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS (DI)(CX*2), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R8), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS (R8)(CX*1), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS (R8)(CX*2), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS (R9), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS (R9)(CX*1), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z8
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z8, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z8, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z8, Z2
+	VFMADD231PS.BCST (R8), Z8, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z8, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z8, Z5
+	VFMADD231PS.BCST (R9), Z8, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z8, Z7
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z7, Z7
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -4256,68 +4220,59 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z9
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS (DI)(CX*1), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (DI)(CX*2), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS (R8), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R8)(CX*1), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS (R8)(CX*2), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R9), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS (R9)(CX*1), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS (R9)(CX*2), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z8, Z8
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z9
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z9, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z9, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z9, Z2
+	VFMADD231PS.BCST (R8), Z9, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z9, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z9, Z5
+	VFMADD231PS.BCST (R9), Z9, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z9, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z9, Z8
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z8, Z8
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -4615,74 +4570,64 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z10
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS (DI)(CX*1), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS (DI)(CX*2), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS (R8), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS (R8)(CX*1), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS (R8)(CX*2), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS (R9), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS (R9)(CX*1), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS (R9)(CX*2), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS (R10), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z10
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z10, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z10, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z10, Z2
+	VFMADD231PS.BCST (R8), Z10, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z10, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z10, Z5
+	VFMADD231PS.BCST (R9), Z10, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z10, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z10, Z8
+	VFMADD231PS.BCST (R10), Z10, Z9
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z9, Z9
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -5003,79 +4948,68 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z11
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS (DI)(CX*1), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (DI)(CX*2), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R8)(CX*1), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS (R8)(CX*2), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS (R9)(CX*1), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R9)(CX*2), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS (R10)(CX*1), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z10, Z10
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z11
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z11, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z11, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z11, Z2
+	VFMADD231PS.BCST (R8), Z11, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z11, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z11, Z5
+	VFMADD231PS.BCST (R9), Z11, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z11, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z11, Z8
+	VFMADD231PS.BCST (R10), Z11, Z9
+	VFMADD231PS.BCST (R10)(CX*1), Z11, Z10
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z10, Z10
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -5416,84 +5350,72 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z12
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS (DI)(CX*1), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS (DI)(CX*2), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS (R8), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS (R8)(CX*1), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS (R8)(CX*2), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS (R9), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS (R9)(CX*1), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS (R9)(CX*2), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS (R10), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS (R10)(CX*1), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS (R10)(CX*2), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z12
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z12, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z12, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z12, Z2
+	VFMADD231PS.BCST (R8), Z12, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z12, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z12, Z5
+	VFMADD231PS.BCST (R9), Z12, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z12, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z12, Z8
+	VFMADD231PS.BCST (R10), Z12, Z9
+	VFMADD231PS.BCST (R10)(CX*1), Z12, Z10
+	VFMADD231PS.BCST (R10)(CX*2), Z12, Z11
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z11, Z11
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -5856,90 +5778,77 @@ fetched:
 	MOVQ ahead+40(FP), R14
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS.Z    (SI), K1, Z13
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z14
-	VFMADD231PS  Z14, Z13, Z0
-	VBROADCASTSS (DI)(CX*1), Z14
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (DI)(CX*2), Z14
-	VFMADD231PS  Z14, Z13, Z2
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R8)(CX*1), Z14
-	VFMADD231PS  Z14, Z13, Z4
-	VBROADCASTSS (R8)(CX*2), Z14
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R9), Z14
-	VFMADD231PS  Z14, Z13, Z6
-	VBROADCASTSS (R9)(CX*1), Z14
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R9)(CX*2), Z14
-	VFMADD231PS  Z14, Z13, Z8
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R10)(CX*1), Z14
-	VFMADD231PS  Z14, Z13, Z10
-	VBROADCASTSS (R10)(CX*2), Z14
-	VFMADD231PS  Z14, Z13, Z11
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  Z14, Z13, Z12
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z11, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z12, Z12
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (SI), K1, Z13
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z13, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z13, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z13, Z2
+	VFMADD231PS.BCST (R8), Z13, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z13, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z13, Z5
+	VFMADD231PS.BCST (R9), Z13, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z13, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z13, Z8
+	VFMADD231PS.BCST (R10), Z13, Z9
+	VFMADD231PS.BCST (R10)(CX*1), Z13, Z10
+	VFMADD231PS.BCST (R10)(CX*2), Z13, Z11
+	VFMADD231PS.BCST (R11), Z13, Z12
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z11, Z11
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z12, Z12
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -6325,95 +6234,81 @@ fetched:
 	MOVQ ahead+40(FP), R14
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS.Z    (SI), K1, Z14
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z15
-	VFMADD231PS  Z15, Z14, Z0
-	VBROADCASTSS (DI)(CX*1), Z15
-	VFMADD231PS  Z15, Z14, Z1
-	VBROADCASTSS (DI)(CX*2), Z15
-	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (R8), Z15
-	VFMADD231PS  Z15, Z14, Z3
-	VBROADCASTSS (R8)(CX*1), Z15
-	VFMADD231PS  Z15, Z14, Z4
-	VBROADCASTSS (R8)(CX*2), Z15
-	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R9), Z15
-	VFMADD231PS  Z15, Z14, Z6
-	VBROADCASTSS (R9)(CX*1), Z15
-	VFMADD231PS  Z15, Z14, Z7
-	VBROADCASTSS (R9)(CX*2), Z15
-	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R10), Z15
-	VFMADD231PS  Z15, Z14, Z9
-	VBROADCASTSS (R10)(CX*1), Z15
-	VFMADD231PS  Z15, Z14, Z10
-	VBROADCASTSS (R10)(CX*2), Z15
-	VFMADD231PS  Z15, Z14, Z11
-	VBROADCASTSS (R11), Z15
-	VFMADD231PS  Z15, Z14, Z12
-	VBROADCASTSS (R11)(CX*1), Z15
-	VFMADD231PS  Z15, Z14, Z13
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z11, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z12, Z12
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z13, Z13
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (SI), K1, Z14
+	ADDQ             BX, SI
+	VFMADD231PS.BCST (DI), Z14, Z0
+	VFMADD231PS.BCST (DI)(CX*1), Z14, Z1
+	VFMADD231PS.BCST (DI)(CX*2), Z14, Z2
+	VFMADD231PS.BCST (R8), Z14, Z3
+	VFMADD231PS.BCST (R8)(CX*1), Z14, Z4
+	VFMADD231PS.BCST (R8)(CX*2), Z14, Z5
+	VFMADD231PS.BCST (R9), Z14, Z6
+	VFMADD231PS.BCST (R9)(CX*1), Z14, Z7
+	VFMADD231PS.BCST (R9)(CX*2), Z14, Z8
+	VFMADD231PS.BCST (R10), Z14, Z9
+	VFMADD231PS.BCST (R10)(CX*1), Z14, Z10
+	VFMADD231PS.BCST (R10)(CX*2), Z14, Z11
+	VFMADD231PS.BCST (R11), Z14, Z12
+	VFMADD231PS.BCST (R11)(CX*1), Z14, Z13
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z11, Z11
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z12, Z12
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z13, Z13
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)

@@ -14723,26 +14723,25 @@ fetched:
 	MOVQ ahead+40(FP), R9
 
 loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMOVUPS.Z    (SI), K1, Z1
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Z2
-	LONG $0x4876f262; WORD $0xc252 // VDPBF16PS Z2, Z1, Z0
-	ADDQ         DX, CX
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z1
-	VADDPS       Z1, Z0, Z0
-	ADDQ         CX, DX
+	PREFETCHT0       (CX)(R9*1)
+	PREFETCHT0       (DI)
+	ADDQ             R8, DI
+	VMOVUPS.Z        (SI), K1, Z1
+	ADDQ             BX, SI
+	LONG $0x5876f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z1, Z0
+	ADDQ             DX, CX
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z1
+	VADDPS           Z1, Z0, Z0
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -14868,31 +14867,29 @@ fetched:
 	MOVQ ahead+40(FP), R10
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (SI), K1, Z2
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z3
-	LONG $0x486ef262; WORD $0xc352 // VDPBF16PS Z3, Z2, Z0
-	VBROADCASTSS (DI)(CX*1), Z3
-	LONG $0x486ef262; WORD $0xcb52 // VDPBF16PS Z3, Z2, Z1
-	ADDQ         DX, DI
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z2
-	VADDPS       Z2, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z2
-	VADDPS       Z2, Z1, Z1
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R10*1)
+	PREFETCHT0       (R8)
+	ADDQ             R9, R8
+	VMOVUPS.Z        (SI), K1, Z2
+	ADDQ             BX, SI
+	LONG $0x586ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z2, Z0
+	LONG $0x586ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z2, Z1
+	ADDQ             DX, DI
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z2
+	VADDPS           Z2, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z2
+	VADDPS           Z2, Z1, Z1
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -15038,36 +15035,33 @@ fetched:
 	MOVQ ahead+40(FP), R10
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (SI), K1, Z3
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z4
-	LONG $0x4866f262; WORD $0xc452 // VDPBF16PS Z4, Z3, Z0
-	VBROADCASTSS (DI)(CX*1), Z4
-	LONG $0x4866f262; WORD $0xcc52 // VDPBF16PS Z4, Z3, Z1
-	VBROADCASTSS (DI)(CX*2), Z4
-	LONG $0x4866f262; WORD $0xd452 // VDPBF16PS Z4, Z3, Z2
-	ADDQ         DX, DI
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z3
-	VADDPS       Z3, Z2, Z2
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R10*1)
+	PREFETCHT0       (R8)
+	ADDQ             R9, R8
+	VMOVUPS.Z        (SI), K1, Z3
+	ADDQ             BX, SI
+	LONG $0x5866f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z3, Z0
+	LONG $0x5866f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z3, Z1
+	LONG $0x5866f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z3, Z2
+	ADDQ             DX, DI
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z3
+	VADDPS           Z3, Z2, Z2
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -15235,42 +15229,38 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z4
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z5
-	LONG $0x485ef262; WORD $0xc552 // VDPBF16PS Z5, Z4, Z0
-	VBROADCASTSS (DI)(CX*1), Z5
-	LONG $0x485ef262; WORD $0xcd52 // VDPBF16PS Z5, Z4, Z1
-	VBROADCASTSS (DI)(CX*2), Z5
-	LONG $0x485ef262; WORD $0xd552 // VDPBF16PS Z5, Z4, Z2
-	VBROADCASTSS (R8), Z5
-	LONG $0x485ef262; WORD $0xdd52 // VDPBF16PS Z5, Z4, Z3
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z4
-	VADDPS       Z4, Z3, Z3
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z4
+	ADDQ             BX, SI
+	LONG $0x585ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z4, Z0
+	LONG $0x585ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z4, Z1
+	LONG $0x585ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z4, Z2
+	LONG $0x585ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z4, Z3
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z4
+	VADDPS           Z4, Z3, Z3
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -15461,47 +15451,42 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z5
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z6
-	LONG $0x4856f262; WORD $0xc652 // VDPBF16PS Z6, Z5, Z0
-	VBROADCASTSS (DI)(CX*1), Z6
-	LONG $0x4856f262; WORD $0xce52 // VDPBF16PS Z6, Z5, Z1
-	VBROADCASTSS (DI)(CX*2), Z6
-	LONG $0x4856f262; WORD $0xd652 // VDPBF16PS Z6, Z5, Z2
-	VBROADCASTSS (R8), Z6
-	LONG $0x4856f262; WORD $0xde52 // VDPBF16PS Z6, Z5, Z3
-	VBROADCASTSS (R8)(CX*1), Z6
-	LONG $0x4856f262; WORD $0xe652 // VDPBF16PS Z6, Z5, Z4
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z5
-	VADDPS       Z5, Z4, Z4
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z5
+	ADDQ             BX, SI
+	LONG $0x5856f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z5, Z0
+	LONG $0x5856f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z5, Z1
+	LONG $0x5856f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z5, Z2
+	LONG $0x5856d262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z5, Z3
+	LONG $0x5856d262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z5, Z4
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z5
+	VADDPS           Z5, Z4, Z4
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -15712,52 +15697,46 @@ fetched:
 	MOVQ ahead+40(FP), R11
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (SI), K1, Z6
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z7
-	LONG $0x484ef262; WORD $0xc752 // VDPBF16PS Z7, Z6, Z0
-	VBROADCASTSS (DI)(CX*1), Z7
-	LONG $0x484ef262; WORD $0xcf52 // VDPBF16PS Z7, Z6, Z1
-	VBROADCASTSS (DI)(CX*2), Z7
-	LONG $0x484ef262; WORD $0xd752 // VDPBF16PS Z7, Z6, Z2
-	VBROADCASTSS (R8), Z7
-	LONG $0x484ef262; WORD $0xdf52 // VDPBF16PS Z7, Z6, Z3
-	VBROADCASTSS (R8)(CX*1), Z7
-	LONG $0x484ef262; WORD $0xe752 // VDPBF16PS Z7, Z6, Z4
-	VBROADCASTSS (R8)(CX*2), Z7
-	LONG $0x484ef262; WORD $0xef52 // VDPBF16PS Z7, Z6, Z5
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (SI), K1, Z6
+	ADDQ             BX, SI
+	LONG $0x584ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z6, Z0
+	LONG $0x584ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z6, Z1
+	LONG $0x584ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z6, Z2
+	LONG $0x584ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z6, Z3
+	LONG $0x584ed262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z6, Z4
+	LONG $0x584ed262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z6, Z5
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z6
+	VADDPS           Z6, Z5, Z5
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -15990,58 +15969,51 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z7
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z8
-	LONG $0x4846d262; WORD $0xc052 // VDPBF16PS Z8, Z7, Z0
-	VBROADCASTSS (DI)(CX*1), Z8
-	LONG $0x4846d262; WORD $0xc852 // VDPBF16PS Z8, Z7, Z1
-	VBROADCASTSS (DI)(CX*2), Z8
-	LONG $0x4846d262; WORD $0xd052 // VDPBF16PS Z8, Z7, Z2
-	VBROADCASTSS (R8), Z8
-	LONG $0x4846d262; WORD $0xd852 // VDPBF16PS Z8, Z7, Z3
-	VBROADCASTSS (R8)(CX*1), Z8
-	LONG $0x4846d262; WORD $0xe052 // VDPBF16PS Z8, Z7, Z4
-	VBROADCASTSS (R8)(CX*2), Z8
-	LONG $0x4846d262; WORD $0xe852 // VDPBF16PS Z8, Z7, Z5
-	VBROADCASTSS (R9), Z8
-	LONG $0x4846d262; WORD $0xf052 // VDPBF16PS Z8, Z7, Z6
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z7
-	VADDPS       Z7, Z6, Z6
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z7
+	ADDQ             BX, SI
+	LONG $0x5846f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z7, Z0
+	LONG $0x5846f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z7, Z1
+	LONG $0x5846f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z7, Z2
+	LONG $0x5846d262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z7, Z3
+	LONG $0x5846d262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z7, Z4
+	LONG $0x5846d262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z7, Z5
+	LONG $0x5846d262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z7, Z6
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z7
+	VADDPS           Z7, Z6, Z6
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -16297,63 +16269,55 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z8
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z9
-	LONG $0x483ed262; WORD $0xc152 // VDPBF16PS Z9, Z8, Z0
-	VBROADCASTSS (DI)(CX*1), Z9
-	LONG $0x483ed262; WORD $0xc952 // VDPBF16PS Z9, Z8, Z1
-	VBROADCASTSS (DI)(CX*2), Z9
-	LONG $0x483ed262; WORD $0xd152 // VDPBF16PS Z9, Z8, Z2
-	VBROADCASTSS (R8), Z9
-	LONG $0x483ed262; WORD $0xd952 // VDPBF16PS Z9, Z8, Z3
-	VBROADCASTSS (R8)(CX*1), Z9
-	LONG $0x483ed262; WORD $0xe152 // VDPBF16PS Z9, Z8, Z4
-	VBROADCASTSS (R8)(CX*2), Z9
-	LONG $0x483ed262; WORD $0xe952 // VDPBF16PS Z9, Z8, Z5
-	VBROADCASTSS (R9), Z9
-	LONG $0x483ed262; WORD $0xf152 // VDPBF16PS Z9, Z8, Z6
-	VBROADCASTSS (R9)(CX*1), Z9
-	LONG $0x483ed262; WORD $0xf952 // VDPBF16PS Z9, Z8, Z7
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z8
+	ADDQ             BX, SI
+	LONG $0x583ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z8, Z0
+	LONG $0x583ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z8, Z1
+	LONG $0x583ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z8, Z2
+	LONG $0x583ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z8, Z3
+	LONG $0x583ed262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z8, Z4
+	LONG $0x583ed262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z8, Z5
+	LONG $0x583ed262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z8, Z6
+	LONG $0x583ed262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z8, Z7
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z8
+	VADDPS           Z8, Z7, Z7
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -16629,68 +16593,59 @@ fetched:
 	MOVQ ahead+40(FP), R12
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS.Z    (SI), K1, Z9
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z10
-	LONG $0x4836d262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z0
-	VBROADCASTSS (DI)(CX*1), Z10
-	LONG $0x4836d262; WORD $0xca52 // VDPBF16PS Z10, Z9, Z1
-	VBROADCASTSS (DI)(CX*2), Z10
-	LONG $0x4836d262; WORD $0xd252 // VDPBF16PS Z10, Z9, Z2
-	VBROADCASTSS (R8), Z10
-	LONG $0x4836d262; WORD $0xda52 // VDPBF16PS Z10, Z9, Z3
-	VBROADCASTSS (R8)(CX*1), Z10
-	LONG $0x4836d262; WORD $0xe252 // VDPBF16PS Z10, Z9, Z4
-	VBROADCASTSS (R8)(CX*2), Z10
-	LONG $0x4836d262; WORD $0xea52 // VDPBF16PS Z10, Z9, Z5
-	VBROADCASTSS (R9), Z10
-	LONG $0x4836d262; WORD $0xf252 // VDPBF16PS Z10, Z9, Z6
-	VBROADCASTSS (R9)(CX*1), Z10
-	LONG $0x4836d262; WORD $0xfa52 // VDPBF16PS Z10, Z9, Z7
-	VBROADCASTSS (R9)(CX*2), Z10
-	LONG $0x48365262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z8
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z9
-	VADDPS       Z9, Z8, Z8
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (SI), K1, Z9
+	ADDQ             BX, SI
+	LONG $0x5836f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z9, Z0
+	LONG $0x5836f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z9, Z1
+	LONG $0x5836f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z9, Z2
+	LONG $0x5836d262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z9, Z3
+	LONG $0x5836d262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z9, Z4
+	LONG $0x5836d262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z9, Z5
+	LONG $0x5836d262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z9, Z6
+	LONG $0x5836d262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z9, Z7
+	LONG $0x58365262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z9, Z8
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z9
+	VADDPS           Z9, Z8, Z8
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -16988,74 +16943,64 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z10
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z11
-	LONG $0x482ed262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z0
-	VBROADCASTSS (DI)(CX*1), Z11
-	LONG $0x482ed262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z1
-	VBROADCASTSS (DI)(CX*2), Z11
-	LONG $0x482ed262; WORD $0xd352 // VDPBF16PS Z11, Z10, Z2
-	VBROADCASTSS (R8), Z11
-	LONG $0x482ed262; WORD $0xdb52 // VDPBF16PS Z11, Z10, Z3
-	VBROADCASTSS (R8)(CX*1), Z11
-	LONG $0x482ed262; WORD $0xe352 // VDPBF16PS Z11, Z10, Z4
-	VBROADCASTSS (R8)(CX*2), Z11
-	LONG $0x482ed262; WORD $0xeb52 // VDPBF16PS Z11, Z10, Z5
-	VBROADCASTSS (R9), Z11
-	LONG $0x482ed262; WORD $0xf352 // VDPBF16PS Z11, Z10, Z6
-	VBROADCASTSS (R9)(CX*1), Z11
-	LONG $0x482ed262; WORD $0xfb52 // VDPBF16PS Z11, Z10, Z7
-	VBROADCASTSS (R9)(CX*2), Z11
-	LONG $0x482e5262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z8
-	VBROADCASTSS (R10), Z11
-	LONG $0x482e5262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z9
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z10
+	ADDQ             BX, SI
+	LONG $0x582ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z10, Z0
+	LONG $0x582ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z10, Z1
+	LONG $0x582ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z10, Z2
+	LONG $0x582ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z10, Z3
+	LONG $0x582ed262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z10, Z4
+	LONG $0x582ed262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z10, Z5
+	LONG $0x582ed262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z10, Z6
+	LONG $0x582ed262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z10, Z7
+	LONG $0x582e5262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z10, Z8
+	LONG $0x582e5262; WORD $0x0c52; BYTE $0x22 // VDPBF16PS (R10), Z10, Z9
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z10
+	VADDPS           Z10, Z9, Z9
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -17376,79 +17321,68 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z11
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z12
-	LONG $0x4826d262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z0
-	VBROADCASTSS (DI)(CX*1), Z12
-	LONG $0x4826d262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z1
-	VBROADCASTSS (DI)(CX*2), Z12
-	LONG $0x4826d262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z2
-	VBROADCASTSS (R8), Z12
-	LONG $0x4826d262; WORD $0xdc52 // VDPBF16PS Z12, Z11, Z3
-	VBROADCASTSS (R8)(CX*1), Z12
-	LONG $0x4826d262; WORD $0xe452 // VDPBF16PS Z12, Z11, Z4
-	VBROADCASTSS (R8)(CX*2), Z12
-	LONG $0x4826d262; WORD $0xec52 // VDPBF16PS Z12, Z11, Z5
-	VBROADCASTSS (R9), Z12
-	LONG $0x4826d262; WORD $0xf452 // VDPBF16PS Z12, Z11, Z6
-	VBROADCASTSS (R9)(CX*1), Z12
-	LONG $0x4826d262; WORD $0xfc52 // VDPBF16PS Z12, Z11, Z7
-	VBROADCASTSS (R9)(CX*2), Z12
-	LONG $0x48265262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z8
-	VBROADCASTSS (R10), Z12
-	LONG $0x48265262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z9
-	VBROADCASTSS (R10)(CX*1), Z12
-	LONG $0x48265262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z10
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z11
-	VADDPS       Z11, Z10, Z10
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z11
+	ADDQ             BX, SI
+	LONG $0x5826f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z11, Z0
+	LONG $0x5826f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z11, Z1
+	LONG $0x5826f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z11, Z2
+	LONG $0x5826d262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z11, Z3
+	LONG $0x5826d262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z11, Z4
+	LONG $0x5826d262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z11, Z5
+	LONG $0x5826d262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z11, Z6
+	LONG $0x5826d262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z11, Z7
+	LONG $0x58265262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z11, Z8
+	LONG $0x58265262; WORD $0x0c52; BYTE $0x22 // VDPBF16PS (R10), Z11, Z9
+	LONG $0x58265262; WORD $0x1452; BYTE $0x0a // VDPBF16PS (R10)(CX*1), Z11, Z10
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z11
+	VADDPS           Z11, Z10, Z10
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -17789,84 +17723,72 @@ fetched:
 	MOVQ ahead+40(FP), R13
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS.Z    (SI), K1, Z12
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z13
-	LONG $0x481ed262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z0
-	VBROADCASTSS (DI)(CX*1), Z13
-	LONG $0x481ed262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z1
-	VBROADCASTSS (DI)(CX*2), Z13
-	LONG $0x481ed262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z2
-	VBROADCASTSS (R8), Z13
-	LONG $0x481ed262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z3
-	VBROADCASTSS (R8)(CX*1), Z13
-	LONG $0x481ed262; WORD $0xe552 // VDPBF16PS Z13, Z12, Z4
-	VBROADCASTSS (R8)(CX*2), Z13
-	LONG $0x481ed262; WORD $0xed52 // VDPBF16PS Z13, Z12, Z5
-	VBROADCASTSS (R9), Z13
-	LONG $0x481ed262; WORD $0xf552 // VDPBF16PS Z13, Z12, Z6
-	VBROADCASTSS (R9)(CX*1), Z13
-	LONG $0x481ed262; WORD $0xfd52 // VDPBF16PS Z13, Z12, Z7
-	VBROADCASTSS (R9)(CX*2), Z13
-	LONG $0x481e5262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z8
-	VBROADCASTSS (R10), Z13
-	LONG $0x481e5262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z9
-	VBROADCASTSS (R10)(CX*1), Z13
-	LONG $0x481e5262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z10
-	VBROADCASTSS (R10)(CX*2), Z13
-	LONG $0x481e5262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z11
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (SI), K1, Z12
+	ADDQ             BX, SI
+	LONG $0x581ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z12, Z0
+	LONG $0x581ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z12, Z1
+	LONG $0x581ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z12, Z2
+	LONG $0x581ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z12, Z3
+	LONG $0x581ed262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z12, Z4
+	LONG $0x581ed262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z12, Z5
+	LONG $0x581ed262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z12, Z6
+	LONG $0x581ed262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z12, Z7
+	LONG $0x581e5262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z12, Z8
+	LONG $0x581e5262; WORD $0x0c52; BYTE $0x22 // VDPBF16PS (R10), Z12, Z9
+	LONG $0x581e5262; WORD $0x1452; BYTE $0x0a // VDPBF16PS (R10)(CX*1), Z12, Z10
+	LONG $0x581e5262; WORD $0x1c52; BYTE $0x4a // VDPBF16PS (R10)(CX*2), Z12, Z11
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z12
+	VADDPS           Z12, Z11, Z11
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -18229,90 +18151,77 @@ fetched:
 	MOVQ ahead+40(FP), R14
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS.Z    (SI), K1, Z13
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z14
-	LONG $0x4816d262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z0
-	VBROADCASTSS (DI)(CX*1), Z14
-	LONG $0x4816d262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z1
-	VBROADCASTSS (DI)(CX*2), Z14
-	LONG $0x4816d262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z2
-	VBROADCASTSS (R8), Z14
-	LONG $0x4816d262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z3
-	VBROADCASTSS (R8)(CX*1), Z14
-	LONG $0x4816d262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z4
-	VBROADCASTSS (R8)(CX*2), Z14
-	LONG $0x4816d262; WORD $0xee52 // VDPBF16PS Z14, Z13, Z5
-	VBROADCASTSS (R9), Z14
-	LONG $0x4816d262; WORD $0xf652 // VDPBF16PS Z14, Z13, Z6
-	VBROADCASTSS (R9)(CX*1), Z14
-	LONG $0x4816d262; WORD $0xfe52 // VDPBF16PS Z14, Z13, Z7
-	VBROADCASTSS (R9)(CX*2), Z14
-	LONG $0x48165262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z8
-	VBROADCASTSS (R10), Z14
-	LONG $0x48165262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z9
-	VBROADCASTSS (R10)(CX*1), Z14
-	LONG $0x48165262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z10
-	VBROADCASTSS (R10)(CX*2), Z14
-	LONG $0x48165262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z11
-	VBROADCASTSS (R11), Z14
-	LONG $0x48165262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z12
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z11, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z13
-	VADDPS       Z13, Z12, Z12
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (SI), K1, Z13
+	ADDQ             BX, SI
+	LONG $0x5816f262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z13, Z0
+	LONG $0x5816f262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z13, Z1
+	LONG $0x5816f262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z13, Z2
+	LONG $0x5816d262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z13, Z3
+	LONG $0x5816d262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z13, Z4
+	LONG $0x5816d262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z13, Z5
+	LONG $0x5816d262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z13, Z6
+	LONG $0x5816d262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z13, Z7
+	LONG $0x58165262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z13, Z8
+	LONG $0x58165262; WORD $0x0c52; BYTE $0x22 // VDPBF16PS (R10), Z13, Z9
+	LONG $0x58165262; WORD $0x1452; BYTE $0x0a // VDPBF16PS (R10)(CX*1), Z13, Z10
+	LONG $0x58165262; WORD $0x1c52; BYTE $0x4a // VDPBF16PS (R10)(CX*2), Z13, Z11
+	LONG $0x58165262; WORD $0x2452; BYTE $0x23 // VDPBF16PS (R11), Z13, Z12
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z11, Z11
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z13
+	VADDPS           Z13, Z12, Z12
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -18698,95 +18607,81 @@ fetched:
 	MOVQ ahead+40(FP), R14
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS.Z    (SI), K1, Z14
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z15
-	LONG $0x480ed262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z0
-	VBROADCASTSS (DI)(CX*1), Z15
-	LONG $0x480ed262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z1
-	VBROADCASTSS (DI)(CX*2), Z15
-	LONG $0x480ed262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z2
-	VBROADCASTSS (R8), Z15
-	LONG $0x480ed262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z3
-	VBROADCASTSS (R8)(CX*1), Z15
-	LONG $0x480ed262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z4
-	VBROADCASTSS (R8)(CX*2), Z15
-	LONG $0x480ed262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z5
-	VBROADCASTSS (R9), Z15
-	LONG $0x480ed262; WORD $0xf752 // VDPBF16PS Z15, Z14, Z6
-	VBROADCASTSS (R9)(CX*1), Z15
-	LONG $0x480ed262; WORD $0xff52 // VDPBF16PS Z15, Z14, Z7
-	VBROADCASTSS (R9)(CX*2), Z15
-	LONG $0x480e5262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z8
-	VBROADCASTSS (R10), Z15
-	LONG $0x480e5262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z9
-	VBROADCASTSS (R10)(CX*1), Z15
-	LONG $0x480e5262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z10
-	VBROADCASTSS (R10)(CX*2), Z15
-	LONG $0x480e5262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z11
-	VBROADCASTSS (R11), Z15
-	LONG $0x480e5262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z12
-	VBROADCASTSS (R11)(CX*1), Z15
-	LONG $0x480e5262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z13
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z0, Z0
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z1, Z1
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z2, Z2
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z3, Z3
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z4, Z4
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z5, Z5
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z6, Z6
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z7, Z7
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z8, Z8
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z9, Z9
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z10, Z10
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z11, Z11
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z12, Z12
-	ADDQ         CX, DX
-	VMOVUPS.Z    (DX), K1, Z14
-	VADDPS       Z14, Z13, Z13
-	ADDQ         CX, DX
+	PREFETCHT0       (DI)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (SI), K1, Z14
+	ADDQ             BX, SI
+	LONG $0x580ef262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z14, Z0
+	LONG $0x580ef262; WORD $0x0c52; BYTE $0x0f // VDPBF16PS (DI)(CX*1), Z14, Z1
+	LONG $0x580ef262; WORD $0x1452; BYTE $0x4f // VDPBF16PS (DI)(CX*2), Z14, Z2
+	LONG $0x580ed262; WORD $0x1c52; BYTE $0x20 // VDPBF16PS (R8), Z14, Z3
+	LONG $0x580ed262; WORD $0x2452; BYTE $0x08 // VDPBF16PS (R8)(CX*1), Z14, Z4
+	LONG $0x580ed262; WORD $0x2c52; BYTE $0x48 // VDPBF16PS (R8)(CX*2), Z14, Z5
+	LONG $0x580ed262; WORD $0x3452; BYTE $0x21 // VDPBF16PS (R9), Z14, Z6
+	LONG $0x580ed262; WORD $0x3c52; BYTE $0x09 // VDPBF16PS (R9)(CX*1), Z14, Z7
+	LONG $0x580e5262; WORD $0x0452; BYTE $0x49 // VDPBF16PS (R9)(CX*2), Z14, Z8
+	LONG $0x580e5262; WORD $0x0c52; BYTE $0x22 // VDPBF16PS (R10), Z14, Z9
+	LONG $0x580e5262; WORD $0x1452; BYTE $0x0a // VDPBF16PS (R10)(CX*1), Z14, Z10
+	LONG $0x580e5262; WORD $0x1c52; BYTE $0x4a // VDPBF16PS (R10)(CX*2), Z14, Z11
+	LONG $0x580e5262; WORD $0x2452; BYTE $0x23 // VDPBF16PS (R11), Z14, Z12
+	LONG $0x580e5262; WORD $0x2c52; BYTE $0x0b // VDPBF16PS (R11)(CX*1), Z14, Z13
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	DECQ             AX
+	JNE              loop
+	MOVQ             c+88(FP), AX
+	MOVQ             ldc+96(FP), CX
+	MOVQ             add+112(FP), DX
+	SHLQ             $0x02, CX
+	TESTQ            DX, DX
+	JEQ              store
+	MOVQ             AX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z0, Z0
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z1, Z1
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z2, Z2
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z3, Z3
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z4, Z4
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z5, Z5
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z6, Z6
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z7, Z7
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z8, Z8
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z9, Z9
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z10, Z10
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z11, Z11
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z12, Z12
+	ADDQ             CX, DX
+	VMOVUPS.Z        (DX), K1, Z14
+	VADDPS           Z14, Z13, Z13
+	ADDQ             CX, DX
 
 store:
 	VMOVUPS Z0, K1, (AX)
@@ -19129,24 +19024,23 @@ outer:
 	MOVQ 24(AX), R9
 
 inner:
-	VMOVUPS      (DX), Z1
-	ADDQ         BX, DX
-	VBROADCASTSS (CX), Z2
-	LONG $0x4876f262; WORD $0xc252 // VDPBF16PS Z2, Z1, Z0
-	ADDQ         SI, CX
-	DECQ         R9
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R8
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         DI
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), CX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (CX), Z0, Z0
+	VMOVUPS          (DX), Z1
+	ADDQ             BX, DX
+	LONG $0x5876f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z1, Z0
+	ADDQ             SI, CX
+	DECQ             R9
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R8
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             DI
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), CX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (CX), Z0, Z0
 
 store:
 	MOVQ    16(AX), CX
@@ -19175,28 +19069,26 @@ outer:
 	MOVQ 24(AX), R10
 
 inner:
-	VMOVUPS      (BX), Z2
-	ADDQ         SI, BX
-	VBROADCASTSS (CX), Z3
-	LONG $0x486ef262; WORD $0xc352 // VDPBF16PS Z3, Z2, Z0
-	VBROADCASTSS (CX)(DX*1), Z3
-	LONG $0x486ef262; WORD $0xcb52 // VDPBF16PS Z3, Z2, Z1
-	ADDQ         DI, CX
-	DECQ         R10
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R9
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R8
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
+	VMOVUPS          (BX), Z2
+	ADDQ             SI, BX
+	LONG $0x586ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z2, Z0
+	LONG $0x586ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z2, Z1
+	ADDQ             DI, CX
+	DECQ             R10
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R9
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R8
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
 
 store:
 	MOVQ    16(AX), DX
@@ -19228,32 +19120,29 @@ outer:
 	MOVQ 24(AX), R10
 
 inner:
-	VMOVUPS      (BX), Z3
-	ADDQ         SI, BX
-	VBROADCASTSS (CX), Z4
-	LONG $0x4866f262; WORD $0xc452 // VDPBF16PS Z4, Z3, Z0
-	VBROADCASTSS (CX)(DX*1), Z4
-	LONG $0x4866f262; WORD $0xcc52 // VDPBF16PS Z4, Z3, Z1
-	VBROADCASTSS (CX)(DX*2), Z4
-	LONG $0x4866f262; WORD $0xd452 // VDPBF16PS Z4, Z3, Z2
-	ADDQ         DI, CX
-	DECQ         R10
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R9
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R8
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
+	VMOVUPS          (BX), Z3
+	ADDQ             SI, BX
+	LONG $0x5866f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z3, Z0
+	LONG $0x5866f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z3, Z1
+	LONG $0x5866f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z3, Z2
+	ADDQ             DI, CX
+	DECQ             R10
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R9
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R8
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
+	ADDQ             CX, DX
+	VADDPS           (DX), Z2, Z2
 
 store:
 	MOVQ    16(AX), DX
@@ -19289,36 +19178,32 @@ outer:
 	MOVQ 24(AX), R11
 
 inner:
-	VMOVUPS      (SI), Z4
-	ADDQ         DI, SI
-	VBROADCASTSS (CX), Z5
-	LONG $0x485ef262; WORD $0xc552 // VDPBF16PS Z5, Z4, Z0
-	VBROADCASTSS (CX)(DX*1), Z5
-	LONG $0x485ef262; WORD $0xcd52 // VDPBF16PS Z5, Z4, Z1
-	VBROADCASTSS (CX)(DX*2), Z5
-	LONG $0x485ef262; WORD $0xd552 // VDPBF16PS Z5, Z4, Z2
-	VBROADCASTSS (CX)(BX*1), Z5
-	LONG $0x485ef262; WORD $0xdd52 // VDPBF16PS Z5, Z4, Z3
-	ADDQ         R8, CX
-	DECQ         R11
-	JNE          inner
-	ADDQ         72(AX), CX
-	DECQ         R10
-	JNE          outer
-	ADDQ         80(AX), CX
-	DECQ         R9
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	VADDPS       (DX), Z0, Z0
-	ADDQ         CX, DX
-	VADDPS       (DX), Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	ADDQ         CX, DX
-	VADDPS       (DX), Z3, Z3
+	VMOVUPS          (SI), Z4
+	ADDQ             DI, SI
+	LONG $0x585ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z4, Z0
+	LONG $0x585ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z4, Z1
+	LONG $0x585ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z4, Z2
+	LONG $0x585ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z4, Z3
+	ADDQ             R8, CX
+	DECQ             R11
+	JNE              inner
+	ADDQ             72(AX), CX
+	DECQ             R10
+	JNE              outer
+	ADDQ             80(AX), CX
+	DECQ             R9
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	VADDPS           (DX), Z0, Z0
+	ADDQ             CX, DX
+	VADDPS           (DX), Z1, Z1
+	ADDQ             CX, DX
+	VADDPS           (DX), Z2, Z2
+	ADDQ             CX, DX
+	VADDPS           (DX), Z3, Z3
 
 store:
 	MOVQ    16(AX), DX
@@ -19359,45 +19244,40 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z5
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z6
-	LONG $0x4856f262; WORD $0xc652 // VDPBF16PS Z6, Z5, Z0
-	VBROADCASTSS (CX)(DX*1), Z6
-	LONG $0x4856f262; WORD $0xce52 // VDPBF16PS Z6, Z5, Z1
-	VBROADCASTSS (CX)(DX*2), Z6
-	LONG $0x4856f262; WORD $0xd652 // VDPBF16PS Z6, Z5, Z2
-	VBROADCASTSS (CX)(BX*1), Z6
-	LONG $0x4856f262; WORD $0xde52 // VDPBF16PS Z6, Z5, Z3
-	VBROADCASTSS (SI), Z6
-	LONG $0x4856f262; WORD $0xe652 // VDPBF16PS Z6, Z5, Z4
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
+	VMOVUPS          (DI), Z5
+	ADDQ             R8, DI
+	LONG $0x5856f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z5, Z0
+	LONG $0x5856f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z5, Z1
+	LONG $0x5856f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z5, Z2
+	LONG $0x5856f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z5, Z3
+	LONG $0x5856f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z5, Z4
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
 
 store:
 	MOVQ    16(AX), DX
@@ -19442,49 +19322,43 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z6
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z7
-	LONG $0x484ef262; WORD $0xc752 // VDPBF16PS Z7, Z6, Z0
-	VBROADCASTSS (CX)(DX*1), Z7
-	LONG $0x484ef262; WORD $0xcf52 // VDPBF16PS Z7, Z6, Z1
-	VBROADCASTSS (CX)(DX*2), Z7
-	LONG $0x484ef262; WORD $0xd752 // VDPBF16PS Z7, Z6, Z2
-	VBROADCASTSS (CX)(BX*1), Z7
-	LONG $0x484ef262; WORD $0xdf52 // VDPBF16PS Z7, Z6, Z3
-	VBROADCASTSS (SI), Z7
-	LONG $0x484ef262; WORD $0xe752 // VDPBF16PS Z7, Z6, Z4
-	VBROADCASTSS (SI)(DX*1), Z7
-	LONG $0x484ef262; WORD $0xef52 // VDPBF16PS Z7, Z6, Z5
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
+	VMOVUPS          (DI), Z6
+	ADDQ             R8, DI
+	LONG $0x584ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z6, Z0
+	LONG $0x584ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z6, Z1
+	LONG $0x584ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z6, Z2
+	LONG $0x584ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z6, Z3
+	LONG $0x584ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z6, Z4
+	LONG $0x584ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z6, Z5
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
 
 store:
 	MOVQ    16(AX), DX
@@ -19532,53 +19406,46 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z7
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z8
-	LONG $0x4846d262; WORD $0xc052 // VDPBF16PS Z8, Z7, Z0
-	VBROADCASTSS (CX)(DX*1), Z8
-	LONG $0x4846d262; WORD $0xc852 // VDPBF16PS Z8, Z7, Z1
-	VBROADCASTSS (CX)(DX*2), Z8
-	LONG $0x4846d262; WORD $0xd052 // VDPBF16PS Z8, Z7, Z2
-	VBROADCASTSS (CX)(BX*1), Z8
-	LONG $0x4846d262; WORD $0xd852 // VDPBF16PS Z8, Z7, Z3
-	VBROADCASTSS (SI), Z8
-	LONG $0x4846d262; WORD $0xe052 // VDPBF16PS Z8, Z7, Z4
-	VBROADCASTSS (SI)(DX*1), Z8
-	LONG $0x4846d262; WORD $0xe852 // VDPBF16PS Z8, Z7, Z5
-	VBROADCASTSS (SI)(DX*2), Z8
-	LONG $0x4846d262; WORD $0xf052 // VDPBF16PS Z8, Z7, Z6
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
+	VMOVUPS          (DI), Z7
+	ADDQ             R8, DI
+	LONG $0x5846f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z7, Z0
+	LONG $0x5846f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z7, Z1
+	LONG $0x5846f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z7, Z2
+	LONG $0x5846f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z7, Z3
+	LONG $0x5846f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z7, Z4
+	LONG $0x5846f262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z7, Z5
+	LONG $0x5846f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z7, Z6
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
 
 store:
 	MOVQ    16(AX), DX
@@ -19629,57 +19496,49 @@ outer:
 	MOVQ 24(AX), R12
 
 inner:
-	VMOVUPS      (DI), Z8
-	ADDQ         R8, DI
-	VBROADCASTSS (CX), Z9
-	LONG $0x483ed262; WORD $0xc152 // VDPBF16PS Z9, Z8, Z0
-	VBROADCASTSS (CX)(DX*1), Z9
-	LONG $0x483ed262; WORD $0xc952 // VDPBF16PS Z9, Z8, Z1
-	VBROADCASTSS (CX)(DX*2), Z9
-	LONG $0x483ed262; WORD $0xd152 // VDPBF16PS Z9, Z8, Z2
-	VBROADCASTSS (CX)(BX*1), Z9
-	LONG $0x483ed262; WORD $0xd952 // VDPBF16PS Z9, Z8, Z3
-	VBROADCASTSS (SI), Z9
-	LONG $0x483ed262; WORD $0xe152 // VDPBF16PS Z9, Z8, Z4
-	VBROADCASTSS (SI)(DX*1), Z9
-	LONG $0x483ed262; WORD $0xe952 // VDPBF16PS Z9, Z8, Z5
-	VBROADCASTSS (SI)(DX*2), Z9
-	LONG $0x483ed262; WORD $0xf152 // VDPBF16PS Z9, Z8, Z6
-	VBROADCASTSS (SI)(BX*1), Z9
-	LONG $0x483ed262; WORD $0xf952 // VDPBF16PS Z9, Z8, Z7
-	ADDQ         R9, CX
-	ADDQ         R9, SI
-	DECQ         R12
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	DECQ         R11
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	DECQ         R10
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
+	VMOVUPS          (DI), Z8
+	ADDQ             R8, DI
+	LONG $0x583ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z8, Z0
+	LONG $0x583ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z8, Z1
+	LONG $0x583ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z8, Z2
+	LONG $0x583ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z8, Z3
+	LONG $0x583ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z8, Z4
+	LONG $0x583ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z8, Z5
+	LONG $0x583ef262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z8, Z6
+	LONG $0x583ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z8, Z7
+	ADDQ             R9, CX
+	ADDQ             R9, SI
+	DECQ             R12
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	DECQ             R11
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	DECQ             R10
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
 
 store:
 	MOVQ    16(AX), DX
@@ -19735,65 +19594,56 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z9
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z10
-	LONG $0x4836d262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z0
-	VBROADCASTSS (CX)(DX*1), Z10
-	LONG $0x4836d262; WORD $0xca52 // VDPBF16PS Z10, Z9, Z1
-	VBROADCASTSS (CX)(DX*2), Z10
-	LONG $0x4836d262; WORD $0xd252 // VDPBF16PS Z10, Z9, Z2
-	VBROADCASTSS (CX)(BX*1), Z10
-	LONG $0x4836d262; WORD $0xda52 // VDPBF16PS Z10, Z9, Z3
-	VBROADCASTSS (SI), Z10
-	LONG $0x4836d262; WORD $0xe252 // VDPBF16PS Z10, Z9, Z4
-	VBROADCASTSS (SI)(DX*1), Z10
-	LONG $0x4836d262; WORD $0xea52 // VDPBF16PS Z10, Z9, Z5
-	VBROADCASTSS (SI)(DX*2), Z10
-	LONG $0x4836d262; WORD $0xf252 // VDPBF16PS Z10, Z9, Z6
-	VBROADCASTSS (SI)(BX*1), Z10
-	LONG $0x4836d262; WORD $0xfa52 // VDPBF16PS Z10, Z9, Z7
-	VBROADCASTSS (DI), Z10
-	LONG $0x48365262; WORD $0xc252 // VDPBF16PS Z10, Z9, Z8
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
+	VMOVUPS          (R8), Z9
+	ADDQ             R9, R8
+	LONG $0x5836f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z9, Z0
+	LONG $0x5836f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z9, Z1
+	LONG $0x5836f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z9, Z2
+	LONG $0x5836f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z9, Z3
+	LONG $0x5836f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z9, Z4
+	LONG $0x5836f262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z9, Z5
+	LONG $0x5836f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z9, Z6
+	LONG $0x5836f262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z9, Z7
+	LONG $0x58367262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z9, Z8
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
 
 store:
 	MOVQ    16(AX), DX
@@ -19853,69 +19703,59 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z10
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z11
-	LONG $0x482ed262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z0
-	VBROADCASTSS (CX)(DX*1), Z11
-	LONG $0x482ed262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z1
-	VBROADCASTSS (CX)(DX*2), Z11
-	LONG $0x482ed262; WORD $0xd352 // VDPBF16PS Z11, Z10, Z2
-	VBROADCASTSS (CX)(BX*1), Z11
-	LONG $0x482ed262; WORD $0xdb52 // VDPBF16PS Z11, Z10, Z3
-	VBROADCASTSS (SI), Z11
-	LONG $0x482ed262; WORD $0xe352 // VDPBF16PS Z11, Z10, Z4
-	VBROADCASTSS (SI)(DX*1), Z11
-	LONG $0x482ed262; WORD $0xeb52 // VDPBF16PS Z11, Z10, Z5
-	VBROADCASTSS (SI)(DX*2), Z11
-	LONG $0x482ed262; WORD $0xf352 // VDPBF16PS Z11, Z10, Z6
-	VBROADCASTSS (SI)(BX*1), Z11
-	LONG $0x482ed262; WORD $0xfb52 // VDPBF16PS Z11, Z10, Z7
-	VBROADCASTSS (DI), Z11
-	LONG $0x482e5262; WORD $0xc352 // VDPBF16PS Z11, Z10, Z8
-	VBROADCASTSS (DI)(DX*1), Z11
-	LONG $0x482e5262; WORD $0xcb52 // VDPBF16PS Z11, Z10, Z9
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
+	VMOVUPS          (R8), Z10
+	ADDQ             R9, R8
+	LONG $0x582ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z10, Z0
+	LONG $0x582ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z10, Z1
+	LONG $0x582ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z10, Z2
+	LONG $0x582ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z10, Z3
+	LONG $0x582ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z10, Z4
+	LONG $0x582ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z10, Z5
+	LONG $0x582ef262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z10, Z6
+	LONG $0x582ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z10, Z7
+	LONG $0x582e7262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z10, Z8
+	LONG $0x582e7262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z10, Z9
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
 
 store:
 	MOVQ    16(AX), DX
@@ -19978,73 +19818,62 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z11
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z12
-	LONG $0x4826d262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z0
-	VBROADCASTSS (CX)(DX*1), Z12
-	LONG $0x4826d262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z1
-	VBROADCASTSS (CX)(DX*2), Z12
-	LONG $0x4826d262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z2
-	VBROADCASTSS (CX)(BX*1), Z12
-	LONG $0x4826d262; WORD $0xdc52 // VDPBF16PS Z12, Z11, Z3
-	VBROADCASTSS (SI), Z12
-	LONG $0x4826d262; WORD $0xe452 // VDPBF16PS Z12, Z11, Z4
-	VBROADCASTSS (SI)(DX*1), Z12
-	LONG $0x4826d262; WORD $0xec52 // VDPBF16PS Z12, Z11, Z5
-	VBROADCASTSS (SI)(DX*2), Z12
-	LONG $0x4826d262; WORD $0xf452 // VDPBF16PS Z12, Z11, Z6
-	VBROADCASTSS (SI)(BX*1), Z12
-	LONG $0x4826d262; WORD $0xfc52 // VDPBF16PS Z12, Z11, Z7
-	VBROADCASTSS (DI), Z12
-	LONG $0x48265262; WORD $0xc452 // VDPBF16PS Z12, Z11, Z8
-	VBROADCASTSS (DI)(DX*1), Z12
-	LONG $0x48265262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z9
-	VBROADCASTSS (DI)(DX*2), Z12
-	LONG $0x48265262; WORD $0xd452 // VDPBF16PS Z12, Z11, Z10
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
+	VMOVUPS          (R8), Z11
+	ADDQ             R9, R8
+	LONG $0x5826f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z11, Z0
+	LONG $0x5826f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z11, Z1
+	LONG $0x5826f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z11, Z2
+	LONG $0x5826f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z11, Z3
+	LONG $0x5826f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z11, Z4
+	LONG $0x5826f262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z11, Z5
+	LONG $0x5826f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z11, Z6
+	LONG $0x5826f262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z11, Z7
+	LONG $0x58267262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z11, Z8
+	LONG $0x58267262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z11, Z9
+	LONG $0x58267262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z11, Z10
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
 
 store:
 	MOVQ    16(AX), DX
@@ -20110,77 +19939,65 @@ outer:
 	MOVQ 24(AX), R13
 
 inner:
-	VMOVUPS      (R8), Z12
-	ADDQ         R9, R8
-	VBROADCASTSS (CX), Z13
-	LONG $0x481ed262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z0
-	VBROADCASTSS (CX)(DX*1), Z13
-	LONG $0x481ed262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z1
-	VBROADCASTSS (CX)(DX*2), Z13
-	LONG $0x481ed262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z2
-	VBROADCASTSS (CX)(BX*1), Z13
-	LONG $0x481ed262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z3
-	VBROADCASTSS (SI), Z13
-	LONG $0x481ed262; WORD $0xe552 // VDPBF16PS Z13, Z12, Z4
-	VBROADCASTSS (SI)(DX*1), Z13
-	LONG $0x481ed262; WORD $0xed52 // VDPBF16PS Z13, Z12, Z5
-	VBROADCASTSS (SI)(DX*2), Z13
-	LONG $0x481ed262; WORD $0xf552 // VDPBF16PS Z13, Z12, Z6
-	VBROADCASTSS (SI)(BX*1), Z13
-	LONG $0x481ed262; WORD $0xfd52 // VDPBF16PS Z13, Z12, Z7
-	VBROADCASTSS (DI), Z13
-	LONG $0x481e5262; WORD $0xc552 // VDPBF16PS Z13, Z12, Z8
-	VBROADCASTSS (DI)(DX*1), Z13
-	LONG $0x481e5262; WORD $0xcd52 // VDPBF16PS Z13, Z12, Z9
-	VBROADCASTSS (DI)(DX*2), Z13
-	LONG $0x481e5262; WORD $0xd552 // VDPBF16PS Z13, Z12, Z10
-	VBROADCASTSS (DI)(BX*1), Z13
-	LONG $0x481e5262; WORD $0xdd52 // VDPBF16PS Z13, Z12, Z11
-	ADDQ         R10, CX
-	ADDQ         R10, SI
-	ADDQ         R10, DI
-	DECQ         R13
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	DECQ         R12
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	DECQ         R11
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
+	VMOVUPS          (R8), Z12
+	ADDQ             R9, R8
+	LONG $0x581ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z12, Z0
+	LONG $0x581ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z12, Z1
+	LONG $0x581ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z12, Z2
+	LONG $0x581ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z12, Z3
+	LONG $0x581ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z12, Z4
+	LONG $0x581ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z12, Z5
+	LONG $0x581ef262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z12, Z6
+	LONG $0x581ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z12, Z7
+	LONG $0x581e7262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z12, Z8
+	LONG $0x581e7262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z12, Z9
+	LONG $0x581e7262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z12, Z10
+	LONG $0x581e7262; WORD $0x1c52; BYTE $0x1f // VDPBF16PS (DI)(BX*1), Z12, Z11
+	ADDQ             R10, CX
+	ADDQ             R10, SI
+	ADDQ             R10, DI
+	DECQ             R13
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	DECQ             R12
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	DECQ             R11
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
 
 store:
 	MOVQ    16(AX), DX
@@ -20251,85 +20068,72 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z13
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z14
-	LONG $0x4816d262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z0
-	VBROADCASTSS (CX)(DX*1), Z14
-	LONG $0x4816d262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z1
-	VBROADCASTSS (CX)(DX*2), Z14
-	LONG $0x4816d262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z2
-	VBROADCASTSS (CX)(BX*1), Z14
-	LONG $0x4816d262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z3
-	VBROADCASTSS (SI), Z14
-	LONG $0x4816d262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z4
-	VBROADCASTSS (SI)(DX*1), Z14
-	LONG $0x4816d262; WORD $0xee52 // VDPBF16PS Z14, Z13, Z5
-	VBROADCASTSS (SI)(DX*2), Z14
-	LONG $0x4816d262; WORD $0xf652 // VDPBF16PS Z14, Z13, Z6
-	VBROADCASTSS (SI)(BX*1), Z14
-	LONG $0x4816d262; WORD $0xfe52 // VDPBF16PS Z14, Z13, Z7
-	VBROADCASTSS (DI), Z14
-	LONG $0x48165262; WORD $0xc652 // VDPBF16PS Z14, Z13, Z8
-	VBROADCASTSS (DI)(DX*1), Z14
-	LONG $0x48165262; WORD $0xce52 // VDPBF16PS Z14, Z13, Z9
-	VBROADCASTSS (DI)(DX*2), Z14
-	LONG $0x48165262; WORD $0xd652 // VDPBF16PS Z14, Z13, Z10
-	VBROADCASTSS (DI)(BX*1), Z14
-	LONG $0x48165262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z11
-	VBROADCASTSS (R8), Z14
-	LONG $0x48165262; WORD $0xe652 // VDPBF16PS Z14, Z13, Z12
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
+	VMOVUPS          (R9), Z13
+	ADDQ             R10, R9
+	LONG $0x5816f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z13, Z0
+	LONG $0x5816f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z13, Z1
+	LONG $0x5816f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z13, Z2
+	LONG $0x5816f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z13, Z3
+	LONG $0x5816f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z13, Z4
+	LONG $0x5816f262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z13, Z5
+	LONG $0x5816f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z13, Z6
+	LONG $0x5816f262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z13, Z7
+	LONG $0x58167262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z13, Z8
+	LONG $0x58167262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z13, Z9
+	LONG $0x58167262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z13, Z10
+	LONG $0x58167262; WORD $0x1c52; BYTE $0x1f // VDPBF16PS (DI)(BX*1), Z13, Z11
+	LONG $0x58165262; WORD $0x2452; BYTE $0x20 // VDPBF16PS (R8), Z13, Z12
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
 
 store:
 	MOVQ    16(AX), DX
@@ -20404,89 +20208,75 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z14
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z15
-	LONG $0x480ed262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z0
-	VBROADCASTSS (CX)(DX*1), Z15
-	LONG $0x480ed262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z1
-	VBROADCASTSS (CX)(DX*2), Z15
-	LONG $0x480ed262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z2
-	VBROADCASTSS (CX)(BX*1), Z15
-	LONG $0x480ed262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z3
-	VBROADCASTSS (SI), Z15
-	LONG $0x480ed262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z4
-	VBROADCASTSS (SI)(DX*1), Z15
-	LONG $0x480ed262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z5
-	VBROADCASTSS (SI)(DX*2), Z15
-	LONG $0x480ed262; WORD $0xf752 // VDPBF16PS Z15, Z14, Z6
-	VBROADCASTSS (SI)(BX*1), Z15
-	LONG $0x480ed262; WORD $0xff52 // VDPBF16PS Z15, Z14, Z7
-	VBROADCASTSS (DI), Z15
-	LONG $0x480e5262; WORD $0xc752 // VDPBF16PS Z15, Z14, Z8
-	VBROADCASTSS (DI)(DX*1), Z15
-	LONG $0x480e5262; WORD $0xcf52 // VDPBF16PS Z15, Z14, Z9
-	VBROADCASTSS (DI)(DX*2), Z15
-	LONG $0x480e5262; WORD $0xd752 // VDPBF16PS Z15, Z14, Z10
-	VBROADCASTSS (DI)(BX*1), Z15
-	LONG $0x480e5262; WORD $0xdf52 // VDPBF16PS Z15, Z14, Z11
-	VBROADCASTSS (R8), Z15
-	LONG $0x480e5262; WORD $0xe752 // VDPBF16PS Z15, Z14, Z12
-	VBROADCASTSS (R8)(DX*1), Z15
-	LONG $0x480e5262; WORD $0xef52 // VDPBF16PS Z15, Z14, Z13
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
+	VMOVUPS          (R9), Z14
+	ADDQ             R10, R9
+	LONG $0x580ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z14, Z0
+	LONG $0x580ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z14, Z1
+	LONG $0x580ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z14, Z2
+	LONG $0x580ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z14, Z3
+	LONG $0x580ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z14, Z4
+	LONG $0x580ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z14, Z5
+	LONG $0x580ef262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z14, Z6
+	LONG $0x580ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z14, Z7
+	LONG $0x580e7262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z14, Z8
+	LONG $0x580e7262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z14, Z9
+	LONG $0x580e7262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z14, Z10
+	LONG $0x580e7262; WORD $0x1c52; BYTE $0x1f // VDPBF16PS (DI)(BX*1), Z14, Z11
+	LONG $0x580e5262; WORD $0x2452; BYTE $0x20 // VDPBF16PS (R8), Z14, Z12
+	LONG $0x580e5262; WORD $0x2c52; BYTE $0x10 // VDPBF16PS (R8)(DX*1), Z14, Z13
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
 
 store:
 	MOVQ    16(AX), DX
@@ -20564,93 +20354,78 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z15
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z16
-	LONG $0x4806b262; WORD $0xc052 // VDPBF16PS Z16, Z15, Z0
-	VBROADCASTSS (CX)(DX*1), Z16
-	LONG $0x4806b262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z1
-	VBROADCASTSS (CX)(DX*2), Z16
-	LONG $0x4806b262; WORD $0xd052 // VDPBF16PS Z16, Z15, Z2
-	VBROADCASTSS (CX)(BX*1), Z16
-	LONG $0x4806b262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z3
-	VBROADCASTSS (SI), Z16
-	LONG $0x4806b262; WORD $0xe052 // VDPBF16PS Z16, Z15, Z4
-	VBROADCASTSS (SI)(DX*1), Z16
-	LONG $0x4806b262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z5
-	VBROADCASTSS (SI)(DX*2), Z16
-	LONG $0x4806b262; WORD $0xf052 // VDPBF16PS Z16, Z15, Z6
-	VBROADCASTSS (SI)(BX*1), Z16
-	LONG $0x4806b262; WORD $0xf852 // VDPBF16PS Z16, Z15, Z7
-	VBROADCASTSS (DI), Z16
-	LONG $0x48063262; WORD $0xc052 // VDPBF16PS Z16, Z15, Z8
-	VBROADCASTSS (DI)(DX*1), Z16
-	LONG $0x48063262; WORD $0xc852 // VDPBF16PS Z16, Z15, Z9
-	VBROADCASTSS (DI)(DX*2), Z16
-	LONG $0x48063262; WORD $0xd052 // VDPBF16PS Z16, Z15, Z10
-	VBROADCASTSS (DI)(BX*1), Z16
-	LONG $0x48063262; WORD $0xd852 // VDPBF16PS Z16, Z15, Z11
-	VBROADCASTSS (R8), Z16
-	LONG $0x48063262; WORD $0xe052 // VDPBF16PS Z16, Z15, Z12
-	VBROADCASTSS (R8)(DX*1), Z16
-	LONG $0x48063262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z13
-	VBROADCASTSS (R8)(DX*2), Z16
-	LONG $0x48063262; WORD $0xf052 // VDPBF16PS Z16, Z15, Z14
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
-	ADDQ         CX, BX
-	VADDPS       (BX), Z14, Z14
+	VMOVUPS          (R9), Z15
+	ADDQ             R10, R9
+	LONG $0x5806f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z15, Z0
+	LONG $0x5806f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z15, Z1
+	LONG $0x5806f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z15, Z2
+	LONG $0x5806f262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z15, Z3
+	LONG $0x5806f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z15, Z4
+	LONG $0x5806f262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z15, Z5
+	LONG $0x5806f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z15, Z6
+	LONG $0x5806f262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z15, Z7
+	LONG $0x58067262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z15, Z8
+	LONG $0x58067262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z15, Z9
+	LONG $0x58067262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z15, Z10
+	LONG $0x58067262; WORD $0x1c52; BYTE $0x1f // VDPBF16PS (DI)(BX*1), Z15, Z11
+	LONG $0x58065262; WORD $0x2452; BYTE $0x20 // VDPBF16PS (R8), Z15, Z12
+	LONG $0x58065262; WORD $0x2c52; BYTE $0x10 // VDPBF16PS (R8)(DX*1), Z15, Z13
+	LONG $0x58065262; WORD $0x3452; BYTE $0x50 // VDPBF16PS (R8)(DX*2), Z15, Z14
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
+	ADDQ             CX, BX
+	VADDPS           (BX), Z14, Z14
 
 store:
 	MOVQ    16(AX), DX
@@ -20731,97 +20506,81 @@ outer:
 	MOVQ 24(AX), R14
 
 inner:
-	VMOVUPS      (R9), Z16
-	ADDQ         R10, R9
-	VBROADCASTSS (CX), Z17
-	LONG $0x407eb262; WORD $0xc152 // VDPBF16PS Z17, Z16, Z0
-	VBROADCASTSS (CX)(DX*1), Z17
-	LONG $0x407eb262; WORD $0xc952 // VDPBF16PS Z17, Z16, Z1
-	VBROADCASTSS (CX)(DX*2), Z17
-	LONG $0x407eb262; WORD $0xd152 // VDPBF16PS Z17, Z16, Z2
-	VBROADCASTSS (CX)(BX*1), Z17
-	LONG $0x407eb262; WORD $0xd952 // VDPBF16PS Z17, Z16, Z3
-	VBROADCASTSS (SI), Z17
-	LONG $0x407eb262; WORD $0xe152 // VDPBF16PS Z17, Z16, Z4
-	VBROADCASTSS (SI)(DX*1), Z17
-	LONG $0x407eb262; WORD $0xe952 // VDPBF16PS Z17, Z16, Z5
-	VBROADCASTSS (SI)(DX*2), Z17
-	LONG $0x407eb262; WORD $0xf152 // VDPBF16PS Z17, Z16, Z6
-	VBROADCASTSS (SI)(BX*1), Z17
-	LONG $0x407eb262; WORD $0xf952 // VDPBF16PS Z17, Z16, Z7
-	VBROADCASTSS (DI), Z17
-	LONG $0x407e3262; WORD $0xc152 // VDPBF16PS Z17, Z16, Z8
-	VBROADCASTSS (DI)(DX*1), Z17
-	LONG $0x407e3262; WORD $0xc952 // VDPBF16PS Z17, Z16, Z9
-	VBROADCASTSS (DI)(DX*2), Z17
-	LONG $0x407e3262; WORD $0xd152 // VDPBF16PS Z17, Z16, Z10
-	VBROADCASTSS (DI)(BX*1), Z17
-	LONG $0x407e3262; WORD $0xd952 // VDPBF16PS Z17, Z16, Z11
-	VBROADCASTSS (R8), Z17
-	LONG $0x407e3262; WORD $0xe152 // VDPBF16PS Z17, Z16, Z12
-	VBROADCASTSS (R8)(DX*1), Z17
-	LONG $0x407e3262; WORD $0xe952 // VDPBF16PS Z17, Z16, Z13
-	VBROADCASTSS (R8)(DX*2), Z17
-	LONG $0x407e3262; WORD $0xf152 // VDPBF16PS Z17, Z16, Z14
-	VBROADCASTSS (R8)(BX*1), Z17
-	LONG $0x407e3262; WORD $0xf952 // VDPBF16PS Z17, Z16, Z15
-	ADDQ         R11, CX
-	ADDQ         R11, SI
-	ADDQ         R11, DI
-	ADDQ         R11, R8
-	DECQ         R14
-	JNE          inner
-	ADDQ         72(AX), CX
-	ADDQ         72(AX), SI
-	ADDQ         72(AX), DI
-	ADDQ         72(AX), R8
-	DECQ         R13
-	JNE          outer
-	ADDQ         80(AX), CX
-	ADDQ         80(AX), SI
-	ADDQ         80(AX), DI
-	ADDQ         80(AX), R8
-	DECQ         R12
-	JNE          image
-	MOVQ         96(AX), CX
-	MOVQ         16(AX), DX
-	CMPQ         112(AX), $0x00
-	JEQ          store
-	MOVQ         DX, BX
-	VADDPS       (BX), Z0, Z0
-	ADDQ         CX, BX
-	VADDPS       (BX), Z1, Z1
-	ADDQ         CX, BX
-	VADDPS       (BX), Z2, Z2
-	ADDQ         CX, BX
-	VADDPS       (BX), Z3, Z3
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	ADDQ         CX, BX
-	VADDPS       (BX), Z5, Z5
-	ADDQ         CX, BX
-	VADDPS       (BX), Z6, Z6
-	ADDQ         CX, BX
-	VADDPS       (BX), Z7, Z7
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	ADDQ         CX, BX
-	VADDPS       (BX), Z9, Z9
-	ADDQ         CX, BX
-	VADDPS       (BX), Z10, Z10
-	ADDQ         CX, BX
-	VADDPS       (BX), Z11, Z11
-	ADDQ         104(AX), DX
-	MOVQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	ADDQ         CX, BX
-	VADDPS       (BX), Z13, Z13
-	ADDQ         CX, BX
-	VADDPS       (BX), Z14, Z14
-	ADDQ         CX, BX
-	VADDPS       (BX), Z15, Z15
+	VMOVUPS          (R9), Z16
+	ADDQ             R10, R9
+	LONG $0x507ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z16, Z0
+	LONG $0x507ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z16, Z1
+	LONG $0x507ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z16, Z2
+	LONG $0x507ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z16, Z3
+	LONG $0x507ef262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z16, Z4
+	LONG $0x507ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z16, Z5
+	LONG $0x507ef262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z16, Z6
+	LONG $0x507ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z16, Z7
+	LONG $0x507e7262; WORD $0x0452; BYTE $0x27 // VDPBF16PS (DI), Z16, Z8
+	LONG $0x507e7262; WORD $0x0c52; BYTE $0x17 // VDPBF16PS (DI)(DX*1), Z16, Z9
+	LONG $0x507e7262; WORD $0x1452; BYTE $0x57 // VDPBF16PS (DI)(DX*2), Z16, Z10
+	LONG $0x507e7262; WORD $0x1c52; BYTE $0x1f // VDPBF16PS (DI)(BX*1), Z16, Z11
+	LONG $0x507e5262; WORD $0x2452; BYTE $0x20 // VDPBF16PS (R8), Z16, Z12
+	LONG $0x507e5262; WORD $0x2c52; BYTE $0x10 // VDPBF16PS (R8)(DX*1), Z16, Z13
+	LONG $0x507e5262; WORD $0x3452; BYTE $0x50 // VDPBF16PS (R8)(DX*2), Z16, Z14
+	LONG $0x507e5262; WORD $0x3c52; BYTE $0x18 // VDPBF16PS (R8)(BX*1), Z16, Z15
+	ADDQ             R11, CX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	DECQ             R14
+	JNE              inner
+	ADDQ             72(AX), CX
+	ADDQ             72(AX), SI
+	ADDQ             72(AX), DI
+	ADDQ             72(AX), R8
+	DECQ             R13
+	JNE              outer
+	ADDQ             80(AX), CX
+	ADDQ             80(AX), SI
+	ADDQ             80(AX), DI
+	ADDQ             80(AX), R8
+	DECQ             R12
+	JNE              image
+	MOVQ             96(AX), CX
+	MOVQ             16(AX), DX
+	CMPQ             112(AX), $0x00
+	JEQ              store
+	MOVQ             DX, BX
+	VADDPS           (BX), Z0, Z0
+	ADDQ             CX, BX
+	VADDPS           (BX), Z1, Z1
+	ADDQ             CX, BX
+	VADDPS           (BX), Z2, Z2
+	ADDQ             CX, BX
+	VADDPS           (BX), Z3, Z3
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z4, Z4
+	ADDQ             CX, BX
+	VADDPS           (BX), Z5, Z5
+	ADDQ             CX, BX
+	VADDPS           (BX), Z6, Z6
+	ADDQ             CX, BX
+	VADDPS           (BX), Z7, Z7
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z8, Z8
+	ADDQ             CX, BX
+	VADDPS           (BX), Z9, Z9
+	ADDQ             CX, BX
+	VADDPS           (BX), Z10, Z10
+	ADDQ             CX, BX
+	VADDPS           (BX), Z11, Z11
+	ADDQ             104(AX), DX
+	MOVQ             DX, BX
+	VADDPS           (BX), Z12, Z12
+	ADDQ             CX, BX
+	VADDPS           (BX), Z13, Z13
+	ADDQ             CX, BX
+	VADDPS           (BX), Z14, Z14
+	ADDQ             CX, BX
+	VADDPS           (BX), Z15, Z15
 
 store:
 	MOVQ    16(AX), DX

@@ -10,6 +10,17 @@ import (
 	"testing"
 )
 
+// gnu is a general register's name.
+func gnu(n int, index bool) string {
+	switch {
+	case n == noIndex && index:
+		return "riz"
+	case n < len(general):
+		return "r" + strings.ToLower(general[n])
+	}
+	return fmt.Sprint("r", n)
+}
+
 // binutils encode all registers as we do.
 func TestEncoding(t *testing.T) {
 	if b := standIns["VFMADD231PS"].bytes(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
@@ -31,9 +42,14 @@ func TestEncoding(t *testing.T) {
 		b := e.bytes(rm, v, reg)
 		want = append(want, b[:]...)
 	}
+	for n := range 16 * 16 * 4 * 32 {
+		a, reg := address{n % 16, n / 16 % 16, n / 256 % 4}, n/1024
+		fmt.Fprintf(&source, "vdpbf16ps (%%%s,%%%s,%d){1to16}, %%zmm%d, %%zmm%d\n", gnu(a.base, false), gnu(a.index, true), 1<<a.scale, 31-reg, reg)
+		want = append(want, standIns["VFMADD231PS"].broadcast(a, 31-reg, reg)...)
+	}
 	dir := t.TempDir()
 	object, raw := filepath.Join(dir, "x.o"), filepath.Join(dir, "x.bin")
-	cmd := exec.Command(as, "--64", "-o", object, "-")
+	cmd := exec.Command(as, "--64", "-mindex-reg", "-o", object, "-")
 	cmd.Stdin = strings.NewReader(source.String())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("%v: %s", err, out)

@@ -209,6 +209,11 @@ func (s isa) products(load func(v int, to reg.VecVirtual), next func(), row func
 	}
 	next()
 	for i := range acc {
+		if s.wide && len(col) == 1 {
+			// A broadcast to a register takes longer than what it is used for.
+			s.VFMADD231PS_BCST(row(i), col[0], acc[i][0])
+			continue
+		}
 		e := s.vec()
 		s.VBROADCASTSS(row(i), e)
 		for v := range col {
