@@ -28,8 +28,9 @@ type Conv struct {
 	// direct sum.
 	Direct bool `json:"-"`
 
-	// Precision is that of the products. Winograd's algorithm is for Float32 alone, as its
-	// errors grow with the precision's.
+	// Precision is that of the products. In BFloat16 Winograd's algorithm rounds what it
+	// multiplies, the transformed operands, instead of the operands; its errors are five times
+	// those of the direct sum.
 	Precision Precision `json:"-"`
 
 	// Ceil is for poolings: a last window may reach beyond the padding if it begins before
@@ -129,7 +130,7 @@ func (a ConvAlgorithm) String() string {
 // Algorithm returns which algorithm a convolution takes, in all three passes.
 func (s *Conv) Algorithm() ConvAlgorithm {
 	switch {
-	case s.Precision == Float32 && !s.Direct && s.canWinograd() && s.worthWinograd():
+	case !s.Direct && s.canWinograd() && s.worthWinograd():
 		return ConvWinograd
 	case s.canLanes():
 		return ConvLanes

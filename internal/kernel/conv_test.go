@@ -243,7 +243,7 @@ func TestConvNoImages(t *testing.T) {
 // bothPrecisions are shapes for all algorithms.
 func bothPrecisions() []Conv {
 	shapes := slices.Concat(convShapes, winogradShapes[:10])
-	for _, s := range wordShapes {
+	for _, s := range slices.Concat(wordShapes, winogradWordShapes[:7]) {
 		s.Precision = BFloat16
 		shapes = append(shapes, s)
 	}

@@ -106,7 +106,7 @@ type target struct {
 	convWide, convNarrow           []func(tile **float32)
 	convWordsWide, convWordsNarrow []func(tile **float32) // of pairs of bfloat16
 
-	winograd [numWinogradKinds]func(src *[]float32)
+	winograd [numPrecisions][numWinogradKinds]func(src *[]float32)
 
 	// All or none: by pixels of a row, and by offsets.
 	lanesTiles, lanesSums  []func(tile **float32)

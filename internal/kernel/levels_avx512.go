@@ -29,14 +29,25 @@ var avx512 = func() operations {
 	o.convWordsNarrow = []func(**float32){nil, convWords1x1AVX512, convWords2x1AVX512, convWords3x1AVX512, convWords4x1AVX512, convWords5x1AVX512, convWords6x1AVX512, convWords7x1AVX512, convWords8x1AVX512, convWords9x1AVX512, convWords10x1AVX512, convWords11x1AVX512, convWords12x1AVX512, convWords13x1AVX512, convWords14x1AVX512, convWords15x1AVX512, convWords16x1AVX512}
 	o.convWordsWide = []func(**float32){nil, convWords1x2AVX512, convWords2x2AVX512, convWords3x2AVX512, convWords4x2AVX512, convWords5x2AVX512, convWords6x2AVX512, convWords7x2AVX512, convWords8x2AVX512, convWords9x2AVX512, convWords10x2AVX512, convWords11x2AVX512, convWords12x2AVX512, convWords13x2AVX512, convWords14x2AVX512}
 	o.narrow = narrowAVX512
-	o.winograd = [numWinogradKinds]func(*[]float32){
-		winogradInput:     winogradInputAVX512,
-		winogradOutput:    winogradOutputAVX512,
-		winogradOutputAdd: winogradOutputAddAVX512,
-		winogradSpread:    winogradSpreadAVX512,
-		winogradKernel:    winogradKernelAVX512,
-		winogradGather:    winogradGatherAVX512,
-		winogradGatherAdd: winogradGatherAddAVX512,
+	o.winograd = [numPrecisions][numWinogradKinds]func(*[]float32){
+		Float32: {
+			winogradInput:     winogradInputAVX512,
+			winogradOutput:    winogradOutputAVX512,
+			winogradOutputAdd: winogradOutputAddAVX512,
+			winogradSpread:    winogradSpreadAVX512,
+			winogradKernel:    winogradKernelAVX512,
+			winogradGather:    winogradGatherAVX512,
+			winogradGatherAdd: winogradGatherAddAVX512,
+		},
+		BFloat16: {
+			winogradInput:     winogradInputCloseAVX512,
+			winogradOutput:    winogradOutputCloseAVX512,
+			winogradOutputAdd: winogradOutputAddCloseAVX512,
+			winogradSpread:    winogradSpreadCloseAVX512,
+			winogradKernel:    winogradKernelCloseAVX512,
+			winogradGather:    winogradGatherCloseAVX512,
+			winogradGatherAdd: winogradGatherAddCloseAVX512,
+		},
 	}
 	o.lanesTiles = []func(**float32){nil, lanes1AVX512, lanes2AVX512, lanes3AVX512, lanes4AVX512, lanes5AVX512, lanes6AVX512, lanes7AVX512, lanes8AVX512, lanes9AVX512, lanes10AVX512, lanes11AVX512, lanes12AVX512, lanes13AVX512, lanes14AVX512}
 	o.lanesSums = []func(**float32){nil, lanesSums1AVX512, lanesSums2AVX512, lanesSums3AVX512, lanesSums4AVX512, lanesSums5AVX512, lanesSums6AVX512, lanesSums7AVX512, lanesSums8AVX512, lanesSums9AVX512}

@@ -14,5 +14,10 @@ var avx512bf16 = func() operations {
 	o.narrow = narrowAVX512BF16
 	o.convWordsNarrow = []func(**float32){nil, convWords1x1AVX512BF16, convWords2x1AVX512BF16, convWords3x1AVX512BF16, convWords4x1AVX512BF16, convWords5x1AVX512BF16, convWords6x1AVX512BF16, convWords7x1AVX512BF16, convWords8x1AVX512BF16, convWords9x1AVX512BF16, convWords10x1AVX512BF16, convWords11x1AVX512BF16, convWords12x1AVX512BF16, convWords13x1AVX512BF16, convWords14x1AVX512BF16, convWords15x1AVX512BF16, convWords16x1AVX512BF16}
 	o.convWordsWide = []func(**float32){nil, convWords1x2AVX512BF16, convWords2x2AVX512BF16, convWords3x2AVX512BF16, convWords4x2AVX512BF16, convWords5x2AVX512BF16, convWords6x2AVX512BF16, convWords7x2AVX512BF16, convWords8x2AVX512BF16, convWords9x2AVX512BF16, convWords10x2AVX512BF16, convWords11x2AVX512BF16, convWords12x2AVX512BF16, convWords13x2AVX512BF16, convWords14x2AVX512BF16}
+	words := &o.winograd[BFloat16]
+	words[winogradInputNarrow] = winogradInputNarrowCloseAVX512BF16
+	words[winogradInputJoin] = winogradInputJoinCloseAVX512BF16
+	words[winogradSpreadJoin] = winogradSpreadJoinCloseAVX512BF16
+	words[winogradKernelJoin] = winogradKernelJoinCloseAVX512BF16
 	return o
 }()

@@ -201,16 +201,36 @@ func TestConvBF16Infinite(t *testing.T) {
 
 // fmaExact rounds a*b + c with arithmetic that is exact.
 func fmaExact(a, b, c float32) float32 {
-	exact := func(x float32) *big.Float { return new(big.Float).SetPrec(1000).SetFloat64(float64(x)) }
-	sum := exact(a)
-	sum.Mul(sum, exact(b))
-	sum.Add(sum, exact(c))
-	rounded := new(big.Float).SetPrec(24).SetMode(big.ToNearestEven).Set(sum) // any exponent
+	rounded := new(big.Float).SetPrec(24).SetMode(big.ToNearestEven).Set(sumExact(a, b, c)) // any exponent
 	if rounded.Sign() != 0 && rounded.MantExp(nil) <= -126 {
 		return float32(math.Copysign(0, float64(rounded.Sign())))
 	}
 	f, _ := rounded.Float32()
 	return f
+}
+
+// sumExact is a*b + c.
+func sumExact(a, b, c float32) *big.Float {
+	exact := func(x float32) *big.Float { return new(big.Float).SetPrec(1000).SetFloat64(float64(x)) }
+	sum := exact(a)
+	sum.Mul(sum, exact(b))
+	return sum.Add(sum, exact(c))
+}
+
+func TestFMA(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 300000 {
+		a, b := float32(r.NormFloat64()), float32(math.Ldexp(r.NormFloat64(), -r.IntN(150)))
+		c := float32(math.Ldexp(float64(a)*float64(b)*r.NormFloat64(), r.IntN(60)-30))
+		if r.IntN(2) == 0 { // almost a tie
+			c = float32(math.Ldexp(float64(r.IntN(1<<24)), r.IntN(30))) * b
+			a = float32(r.IntN(8)) / 2
+		}
+		want, _ := sumExact(a, b, c).Float32()
+		if got := fma(a, b, c); got != want {
+			t.Fatalf("%v * %v + %v = %x, want %x", a, b, c, math.Float32bits(got), math.Float32bits(want))
+		}
+	}
 }
 
 func TestFMAFlushed(t *testing.T) {

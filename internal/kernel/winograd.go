@@ -2,11 +2,12 @@ package kernel
 
 import "slices"
 
-// canWinograd reports whether Winograd's algorithm can do the shape: channels
-// must fill whole vectors.
+// canWinograd reports whether Winograd's algorithm can do the shape: channels, or
+// pairs of them, must fill whole vectors.
 func (s *Conv) canWinograd() bool {
+	fill := 16 * s.Precision.unit()
 	return s.KH == 3 && s.KW == 3 && max(s.stride(), s.dilation(), s.Groups) <= 1 && slices.Max(s.Pads[:]) <= 2 &&
-		s.C%16 == 0 && s.O%16 == 0
+		s.C%fill == 0 && s.O%fill == 0
 }
 
 // worthWinograd reports whether it is faster: at least half of all tiles must be
@@ -87,9 +88,10 @@ func (k *keptTiles) hold(n int, serial uint64, part int) (tiles []float32, has b
 
 var winogradScratchs scratchStash[winogradScratch]
 
-func getWinogradScratch(seat int) *winogradScratch {
+func getWinogradScratch(seat int, precision Precision) *winogradScratch {
 	s := winogradScratchs.get(seat)
 	s.target = &ops().target
+	s.pass.precision, s.tile.words = precision, precision == BFloat16
 	return s
 }
 
@@ -134,23 +136,33 @@ func (x imageRows) channels(c0, c int) imageRows {
 
 // toTiles transforms a strip of tiles into 36 matrices, whose rows first... are
 // for these tiles out of tiles in all. The first row and column of the strip are
-// top and left; outside the image there are zeros.
+// top and left; outside the image there are zeros. Kinds that make words take pairs
+// of channels, or of tiles: then rows are for pairs, and the last may be half empty.
 func (s *winogradScratch) toTiles(kind winogradKind, x imageRows, top, left, tilesX int, to []float32, width, first, tiles int) {
-	in := winogradArity[kind][0]
-	wide := 4*(tilesX-1) + in
-	temp := s.columns(kind, x, top, left, wide)
+	form := &winogradForms[kind]
+	in, deep, along := form.in, 1, 1
 	p := &s.pass
-	size := matrixStride(x.c * tiles)
-	runs, n := channelRuns(x.c, width, tiles)
+	switch kind {
+	case winogradInputNarrow:
+		deep, p.pair = 2, 64
+	case winogradInputJoin, winogradSpreadJoin:
+		along, p.pair = 2, 4*4*x.c
+	}
+	tilesX = ceilDiv(tilesX, along)
+	wide := 4*(along*tilesX-1) + in
+	temp := s.columns(form.single, x, top, left, wide)
+	c := x.c / deep
+	size := matrixStride(c * tiles)
+	runs, n := channelRuns(c, width, tiles)
 	p.ds, p.count = 4*size, tilesX
 	for _, r := range runs[:n] {
 		for i := range in {
-			p.src[i] = temp[i*x.c+r.first:]
+			p.src[i] = temp[i*x.c+deep*r.first:]
 		}
 		p.dst = to[r.at+first*r.width:]
-		p.blocks, p.si, p.di = r.blocks, 4*r.step, 4*r.jump
-		p.so, p.do = 16*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
-		p.rounds, p.sr, p.dr = 6, 4*(wide-4*tilesX)*x.c, 4*(6*size-tilesX*r.width)
+		p.blocks, p.si, p.di = r.blocks, 4*deep*r.step, 4*r.jump
+		p.so, p.do = 16*along*x.c-r.blocks*p.si, 4*r.width-r.blocks*p.di
+		p.rounds, p.sr, p.dr = 6, 4*(wide-4*along*tilesX)*x.c, 4*(6*size-tilesX*r.width)
 		p.run(s.target, kind)
 	}
 }
@@ -163,7 +175,7 @@ func (s *winogradScratch) columns(kind winogradKind, x imageRows, top, left, wid
 	before := max(0, -left)
 	n := max(0, min(x.w-skip, wide-before))
 	p := &s.pass
-	for i := range winogradArity[kind][0] {
+	for i := range winogradForms[kind].in {
 		if h := top + i; h >= 0 && h < x.h {
 			p.src[i] = x.data[h*row+skip*x.pitch:]
 		} else {

@@ -39,6 +39,41 @@ func winogradGatherAVX2(p *[]float32)
 //go:noescape
 func winogradGatherAddAVX2(p *[]float32)
 
+// winogradInputCloseAVX2 transforms 6 vectors.
+//
+//go:noescape
+func winogradInputCloseAVX2(p *[]float32)
+
+// winogradOutputCloseAVX2 transforms 6 vectors.
+//
+//go:noescape
+func winogradOutputCloseAVX2(p *[]float32)
+
+// winogradOutputAddCloseAVX2 transforms 6 vectors.
+//
+//go:noescape
+func winogradOutputAddCloseAVX2(p *[]float32)
+
+// winogradSpreadCloseAVX2 transforms 4 vectors.
+//
+//go:noescape
+func winogradSpreadCloseAVX2(p *[]float32)
+
+// winogradKernelCloseAVX2 transforms 3 vectors.
+//
+//go:noescape
+func winogradKernelCloseAVX2(p *[]float32)
+
+// winogradGatherCloseAVX2 transforms 6 vectors.
+//
+//go:noescape
+func winogradGatherCloseAVX2(p *[]float32)
+
+// winogradGatherAddCloseAVX2 transforms 6 vectors.
+//
+//go:noescape
+func winogradGatherAddCloseAVX2(p *[]float32)
+
 // winogradInputAVX512 transforms 6 vectors.
 //
 //go:noescape
@@ -73,3 +108,58 @@ func winogradGatherAVX512(p *[]float32)
 //
 //go:noescape
 func winogradGatherAddAVX512(p *[]float32)
+
+// winogradInputCloseAVX512 transforms 6 vectors.
+//
+//go:noescape
+func winogradInputCloseAVX512(p *[]float32)
+
+// winogradOutputCloseAVX512 transforms 6 vectors.
+//
+//go:noescape
+func winogradOutputCloseAVX512(p *[]float32)
+
+// winogradOutputAddCloseAVX512 transforms 6 vectors.
+//
+//go:noescape
+func winogradOutputAddCloseAVX512(p *[]float32)
+
+// winogradSpreadCloseAVX512 transforms 4 vectors.
+//
+//go:noescape
+func winogradSpreadCloseAVX512(p *[]float32)
+
+// winogradKernelCloseAVX512 transforms 3 vectors.
+//
+//go:noescape
+func winogradKernelCloseAVX512(p *[]float32)
+
+// winogradGatherCloseAVX512 transforms 6 vectors.
+//
+//go:noescape
+func winogradGatherCloseAVX512(p *[]float32)
+
+// winogradGatherAddCloseAVX512 transforms 6 vectors.
+//
+//go:noescape
+func winogradGatherAddCloseAVX512(p *[]float32)
+
+// winogradInputNarrowCloseAVX512BF16 transforms 6 vectors and their partners, to words.
+//
+//go:noescape
+func winogradInputNarrowCloseAVX512BF16(p *[]float32)
+
+// winogradInputJoinCloseAVX512BF16 transforms 6 vectors and their partners, to words.
+//
+//go:noescape
+func winogradInputJoinCloseAVX512BF16(p *[]float32)
+
+// winogradSpreadJoinCloseAVX512BF16 transforms 4 vectors and their partners, to words.
+//
+//go:noescape
+func winogradSpreadJoinCloseAVX512BF16(p *[]float32)
+
+// winogradKernelJoinCloseAVX512BF16 transforms 3 vectors and their partners, to words.
+//
+//go:noescape
+func winogradKernelJoinCloseAVX512BF16(p *[]float32)

@@ -639,6 +639,693 @@ block:
 	VZEROUPPER
 	RET
 
+// func winogradInputCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradInputCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd8<>+0(SB), Y0
+	VBROADCASTSS winograd9<>+0(SB), Y1
+	VBROADCASTSS winograd10<>+0(SB), Y2
+	VBROADCASTSS winograd11<>+0(SB), Y3
+	VBROADCASTSS winograd12<>+0(SB), Y4
+	VBROADCASTSS winograd13<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ         (R9)(R10*2), R15
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (DX)(R12*1), Y7
+	VMOVUPS      (BX)(R12*1), Y8
+	VMOVUPS      (SI)(R12*1), Y9
+	VMOVUPS      (DI)(R12*1), Y10
+	VMOVUPS      (R8)(R12*1), Y11
+	VMOVAPS      Y10, Y12
+	VFNMADD231PS Y5, Y8, Y12
+	VFMADD231PS  Y2, Y6, Y12
+	VMOVUPS      Y12, (R9)
+	VMOVAPS      Y11, Y6
+	VFNMADD231PS Y5, Y9, Y6
+	VFMADD231PS  Y2, Y7, Y6
+	VMOVUPS      Y6, (R15)(R11*1)
+	VMULPS       Y4, Y8, Y6
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       Y4, Y7, Y11
+	VSUBPS       Y9, Y11, Y11
+	VMOVAPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y12, (R9)(R10*1)
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y1, Y11, Y6
+	VMOVUPS      Y6, (R15)
+	VMOVAPS      Y10, Y6
+	VFNMADD231PS Y0, Y8, Y6
+	VMOVAPS      Y9, Y8
+	VFNMADD231PS Y0, Y7, Y8
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y3, Y8, Y7
+	VMOVUPS      Y7, (R9)(R11*1)
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y3, Y8, Y6
+	VMOVUPS      Y6, (R15)(R10*2)
+	VMOVUPS      32(CX)(R12*1), Y6
+	VMOVUPS      32(DX)(R12*1), Y7
+	VMOVUPS      32(BX)(R12*1), Y8
+	VMOVUPS      32(SI)(R12*1), Y9
+	VMOVUPS      32(DI)(R12*1), Y10
+	VMOVUPS      32(R8)(R12*1), Y11
+	VMOVAPS      Y10, Y12
+	VFNMADD231PS Y5, Y8, Y12
+	VFMADD231PS  Y2, Y6, Y12
+	VMOVUPS      Y12, 32(R9)
+	VMOVAPS      Y11, Y6
+	VFNMADD231PS Y5, Y9, Y6
+	VFMADD231PS  Y2, Y7, Y6
+	VMOVUPS      Y6, 32(R15)(R11*1)
+	VMULPS       Y4, Y8, Y6
+	VSUBPS       Y10, Y6, Y6
+	VMULPS       Y4, Y7, Y11
+	VSUBPS       Y9, Y11, Y11
+	VMOVAPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y12, 32(R9)(R10*1)
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y1, Y11, Y6
+	VMOVUPS      Y6, 32(R15)
+	VMOVAPS      Y10, Y6
+	VFNMADD231PS Y0, Y8, Y6
+	VMOVAPS      Y9, Y8
+	VFNMADD231PS Y0, Y7, Y8
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y3, Y8, Y7
+	VMOVUPS      Y7, 32(R9)(R11*1)
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y3, Y8, Y6
+	VMOVUPS      Y6, 32(R15)(R10*2)
+	ADDQ         184(AX), R12
+	ADDQ         192(AX), R9
+	DECQ         R14
+	JNE          block
+	ADDQ         208(AX), R12
+	ADDQ         216(AX), R9
+	DECQ         R13
+	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
+	VZEROUPPER
+	RET
+
+DATA winograd8<>+0(SB)/4, $0x3ec80000
+GLOBL winograd8<>(SB), RODATA|NOPTR, $4
+
+DATA winograd9<>+0(SB)/4, $0x3f200000
+GLOBL winograd9<>(SB), RODATA|NOPTR, $4
+
+DATA winograd10<>+0(SB)/4, $0x3f610000
+GLOBL winograd10<>(SB), RODATA|NOPTR, $4
+
+DATA winograd11<>+0(SB)/4, $0x3fc00000
+GLOBL winograd11<>(SB), RODATA|NOPTR, $4
+
+DATA winograd12<>+0(SB)/4, $0x40100000
+GLOBL winograd12<>(SB), RODATA|NOPTR, $4
+
+DATA winograd13<>+0(SB)/4, $0x40290000
+GLOBL winograd13<>(SB), RODATA|NOPTR, $4
+
+// func winogradOutputCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradOutputCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Y0
+	VBROADCASTSS winograd8<>+0(SB), Y1
+	VBROADCASTSS winograd9<>+0(SB), Y2
+	VBROADCASTSS winograd11<>+0(SB), Y3
+	VBROADCASTSS winograd12<>+0(SB), Y4
+	VBROADCASTSS winograd15<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ        (R9)(R10*2), R15
+	VMOVUPS     (CX)(R12*1), Y6
+	VMOVUPS     (DX)(R12*1), Y7
+	VMOVUPS     (BX)(R12*1), Y8
+	VMOVUPS     (SI)(R12*1), Y9
+	VMOVUPS     (DI)(R12*1), Y10
+	VMOVUPS     (R8)(R12*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VMOVUPS     Y6, (R9)
+	VMULPS      Y2, Y7, Y6
+	VFMADD231PS Y3, Y9, Y6
+	VMOVUPS     Y6, (R9)(R10*1)
+	VMULPS      Y1, Y12, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VMOVUPS     Y6, (R15)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VFMADD231PS Y5, Y9, Y6
+	VMOVUPS     Y6, (R9)(R11*1)
+	VMOVUPS     32(CX)(R12*1), Y6
+	VMOVUPS     32(DX)(R12*1), Y7
+	VMOVUPS     32(BX)(R12*1), Y8
+	VMOVUPS     32(SI)(R12*1), Y9
+	VMOVUPS     32(DI)(R12*1), Y10
+	VMOVUPS     32(R8)(R12*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VMOVUPS     Y6, 32(R9)
+	VMULPS      Y2, Y7, Y6
+	VFMADD231PS Y3, Y9, Y6
+	VMOVUPS     Y6, 32(R9)(R10*1)
+	VMULPS      Y1, Y12, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VMOVUPS     Y6, 32(R15)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VFMADD231PS Y5, Y9, Y6
+	VMOVUPS     Y6, 32(R9)(R11*1)
+	ADDQ        184(AX), R12
+	ADDQ        192(AX), R9
+	DECQ        R14
+	JNE         block
+	ADDQ        208(AX), R12
+	ADDQ        216(AX), R9
+	DECQ        R13
+	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+DATA winograd14<>+0(SB)/4, $0x3e7a0000
+GLOBL winograd14<>(SB), RODATA|NOPTR, $4
+
+DATA winograd15<>+0(SB)/4, $0x40580000
+GLOBL winograd15<>(SB), RODATA|NOPTR, $4
+
+// func winogradOutputAddCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradOutputAddCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Y0
+	VBROADCASTSS winograd8<>+0(SB), Y1
+	VBROADCASTSS winograd9<>+0(SB), Y2
+	VBROADCASTSS winograd11<>+0(SB), Y3
+	VBROADCASTSS winograd12<>+0(SB), Y4
+	VBROADCASTSS winograd15<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ        (R9)(R10*2), R15
+	VMOVUPS     (CX)(R12*1), Y6
+	VMOVUPS     (DX)(R12*1), Y7
+	VMOVUPS     (BX)(R12*1), Y8
+	VMOVUPS     (SI)(R12*1), Y9
+	VMOVUPS     (DI)(R12*1), Y10
+	VMOVUPS     (R8)(R12*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      (R9), Y6, Y6
+	VMOVUPS     Y6, (R9)
+	VMULPS      Y2, Y7, Y6
+	VFMADD231PS Y3, Y9, Y6
+	VADDPS      (R9)(R10*1), Y6, Y6
+	VMOVUPS     Y6, (R9)(R10*1)
+	VMULPS      Y1, Y12, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VADDPS      (R15), Y6, Y6
+	VMOVUPS     Y6, (R15)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VFMADD231PS Y5, Y9, Y6
+	VADDPS      (R9)(R11*1), Y6, Y6
+	VMOVUPS     Y6, (R9)(R11*1)
+	VMOVUPS     32(CX)(R12*1), Y6
+	VMOVUPS     32(DX)(R12*1), Y7
+	VMOVUPS     32(BX)(R12*1), Y8
+	VMOVUPS     32(SI)(R12*1), Y9
+	VMOVUPS     32(DI)(R12*1), Y10
+	VMOVUPS     32(R8)(R12*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      32(R9), Y6, Y6
+	VMOVUPS     Y6, 32(R9)
+	VMULPS      Y2, Y7, Y6
+	VFMADD231PS Y3, Y9, Y6
+	VADDPS      32(R9)(R10*1), Y6, Y6
+	VMOVUPS     Y6, 32(R9)(R10*1)
+	VMULPS      Y1, Y12, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VADDPS      32(R15), Y6, Y6
+	VMOVUPS     Y6, 32(R15)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VFMADD231PS Y5, Y9, Y6
+	VADDPS      32(R9)(R11*1), Y6, Y6
+	VMOVUPS     Y6, 32(R9)(R11*1)
+	ADDQ        184(AX), R12
+	ADDQ        192(AX), R9
+	DECQ        R14
+	JNE         block
+	ADDQ        208(AX), R12
+	ADDQ        216(AX), R9
+	DECQ        R13
+	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradSpreadCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradSpreadCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Y0
+	VBROADCASTSS winograd8<>+0(SB), Y1
+	VBROADCASTSS winograd9<>+0(SB), Y2
+	VBROADCASTSS winograd11<>+0(SB), Y3
+	VBROADCASTSS winograd12<>+0(SB), Y4
+	VBROADCASTSS winograd15<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         144(AX), DI
+	MOVQ         168(AX), R8
+	LEAQ         (R8)(R8*2), R9
+	XORQ         R10, R10
+
+round:
+	MOVQ 200(AX), R11
+
+run:
+	MOVQ 176(AX), R12
+
+block:
+	LEAQ        (DI)(R8*2), R13
+	VMOVUPS     (CX)(R10*1), Y6
+	VMOVUPS     (DX)(R10*1), Y7
+	VMOVUPS     (BX)(R10*1), Y8
+	VMOVUPS     (SI)(R10*1), Y9
+	VMOVUPS     Y6, (DI)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y1, Y8, Y10
+	VMULPS      Y2, Y7, Y11
+	VFMADD231PS Y0, Y9, Y11
+	VADDPS      Y11, Y10, Y12
+	VMOVUPS     Y12, (DI)(R8*1)
+	VSUBPS      Y11, Y10, Y10
+	VMOVUPS     Y10, (R13)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y5, Y9, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (DI)(R9*1)
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R13)(R8*2)
+	VMOVUPS     Y9, (R13)(R9*1)
+	VMOVUPS     32(CX)(R10*1), Y6
+	VMOVUPS     32(DX)(R10*1), Y7
+	VMOVUPS     32(BX)(R10*1), Y8
+	VMOVUPS     32(SI)(R10*1), Y9
+	VMOVUPS     Y6, 32(DI)
+	VMOVAPS     Y6, Y10
+	VFMADD231PS Y1, Y8, Y10
+	VMULPS      Y2, Y7, Y11
+	VFMADD231PS Y0, Y9, Y11
+	VADDPS      Y11, Y10, Y12
+	VMOVUPS     Y12, 32(DI)(R8*1)
+	VSUBPS      Y11, Y10, Y10
+	VMOVUPS     Y10, 32(R13)
+	VMOVAPS     Y6, Y6
+	VFMADD231PS Y4, Y8, Y6
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y5, Y9, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 32(DI)(R9*1)
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R13)(R8*2)
+	VMOVUPS     Y9, 32(R13)(R9*1)
+	ADDQ        184(AX), R10
+	ADDQ        192(AX), DI
+	DECQ        R12
+	JNE         block
+	ADDQ        208(AX), R10
+	ADDQ        216(AX), DI
+	DECQ        R11
+	JNE         run
+	ADDQ        232(AX), R10
+	ADDQ        240(AX), DI
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradKernelCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradKernelCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Y0
+	VBROADCASTSS winograd17<>+0(SB), Y1
+	VBROADCASTSS winograd18<>+0(SB), Y2
+	VBROADCASTSS winograd19<>+0(SB), Y3
+	VBROADCASTSS winograd20<>+0(SB), Y4
+	VBROADCASTSS winograd21<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         144(AX), SI
+	MOVQ         168(AX), DI
+	LEAQ         (DI)(DI*2), R8
+	XORQ         R9, R9
+
+round:
+	MOVQ 200(AX), R10
+
+run:
+	MOVQ 176(AX), R11
+
+block:
+	LEAQ        (SI)(DI*2), R12
+	VMOVUPS     (CX)(R9*1), Y6
+	VMOVUPS     (DX)(R9*1), Y7
+	VMOVUPS     (BX)(R9*1), Y8
+	VMULPS      Y5, Y6, Y9
+	VMOVUPS     Y9, (SI)
+	VMULPS      Y4, Y6, Y9
+	VFMADD231PS Y2, Y8, Y9
+	VMULPS      Y3, Y7, Y10
+	VADDPS      Y10, Y9, Y11
+	VMOVUPS     Y11, (SI)(DI*1)
+	VSUBPS      Y10, Y9, Y9
+	VMOVUPS     Y9, (R12)
+	VMULPS      Y0, Y6, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VMULPS      Y1, Y7, Y7
+	VADDPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (SI)(R8*1)
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R12)(DI*2)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     32(CX)(R9*1), Y6
+	VMOVUPS     32(DX)(R9*1), Y7
+	VMOVUPS     32(BX)(R9*1), Y8
+	VMULPS      Y5, Y6, Y9
+	VMOVUPS     Y9, 32(SI)
+	VMULPS      Y4, Y6, Y9
+	VFMADD231PS Y2, Y8, Y9
+	VMULPS      Y3, Y7, Y10
+	VADDPS      Y10, Y9, Y11
+	VMOVUPS     Y11, 32(SI)(DI*1)
+	VSUBPS      Y10, Y9, Y9
+	VMOVUPS     Y9, 32(R12)
+	VMULPS      Y0, Y6, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VMULPS      Y1, Y7, Y7
+	VADDPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 32(SI)(R8*1)
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R12)(DI*2)
+	VMOVUPS     Y8, 32(R12)(R8*1)
+	ADDQ        184(AX), R9
+	ADDQ        192(AX), SI
+	DECQ        R11
+	JNE         block
+	ADDQ        208(AX), R9
+	ADDQ        216(AX), SI
+	DECQ        R10
+	JNE         run
+	ADDQ        232(AX), R9
+	ADDQ        240(AX), SI
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+DATA winograd16<>+0(SB)/4, $0x3df4c401
+GLOBL winograd16<>(SB), RODATA|NOPTR, $4
+
+DATA winograd17<>+0(SB)/4, $0x3e379301
+GLOBL winograd17<>(SB), RODATA|NOPTR, $4
+
+DATA winograd18<>+0(SB)/4, $0x3e89ae41
+GLOBL winograd18<>(SB), RODATA|NOPTR, $4
+
+DATA winograd19<>+0(SB)/4, $0x3edc4a01
+GLOBL winograd19<>(SB), RODATA|NOPTR, $4
+
+DATA winograd20<>+0(SB)/4, $0x3f303b34
+GLOBL winograd20<>(SB), RODATA|NOPTR, $4
+
+DATA winograd21<>+0(SB)/4, $0x3f91a2b4
+GLOBL winograd21<>(SB), RODATA|NOPTR, $4
+
+// func winogradGatherCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradGatherCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Y0
+	VBROADCASTSS winograd17<>+0(SB), Y1
+	VBROADCASTSS winograd18<>+0(SB), Y2
+	VBROADCASTSS winograd19<>+0(SB), Y3
+	VBROADCASTSS winograd20<>+0(SB), Y4
+	VBROADCASTSS winograd21<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
+
+run:
+	MOVQ 176(AX), R13
+
+block:
+	LEAQ        (R9)(R10*2), R14
+	VMOVUPS     (CX)(R11*1), Y6
+	VMOVUPS     (DX)(R11*1), Y7
+	VMOVUPS     (BX)(R11*1), Y8
+	VMOVUPS     (SI)(R11*1), Y9
+	VMOVUPS     (DI)(R11*1), Y10
+	VMOVUPS     (R8)(R11*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y6, Y6
+	VFMADD231PS Y4, Y12, Y6
+	VFMADD231PS Y0, Y8, Y6
+	VMOVUPS     Y6, (R9)
+	VMULPS      Y1, Y9, Y6
+	VFMADD231PS Y3, Y7, Y6
+	VMOVUPS     Y6, (R9)(R10*1)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y2, Y12, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VMOVUPS     Y6, (R14)
+	VMOVUPS     32(CX)(R11*1), Y6
+	VMOVUPS     32(DX)(R11*1), Y7
+	VMOVUPS     32(BX)(R11*1), Y8
+	VMOVUPS     32(SI)(R11*1), Y9
+	VMOVUPS     32(DI)(R11*1), Y10
+	VMOVUPS     32(R8)(R11*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y6, Y6
+	VFMADD231PS Y4, Y12, Y6
+	VFMADD231PS Y0, Y8, Y6
+	VMOVUPS     Y6, 32(R9)
+	VMULPS      Y1, Y9, Y6
+	VFMADD231PS Y3, Y7, Y6
+	VMOVUPS     Y6, 32(R9)(R10*1)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y2, Y12, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VMOVUPS     Y6, 32(R14)
+	ADDQ        184(AX), R11
+	ADDQ        192(AX), R9
+	DECQ        R13
+	JNE         block
+	ADDQ        208(AX), R11
+	ADDQ        216(AX), R9
+	DECQ        R12
+	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradGatherAddCloseAVX2(p *[]float32)
+// Requires: AVX, FMA3
+TEXT ·winogradGatherAddCloseAVX2(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Y0
+	VBROADCASTSS winograd17<>+0(SB), Y1
+	VBROADCASTSS winograd18<>+0(SB), Y2
+	VBROADCASTSS winograd19<>+0(SB), Y3
+	VBROADCASTSS winograd20<>+0(SB), Y4
+	VBROADCASTSS winograd21<>+0(SB), Y5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
+
+run:
+	MOVQ 176(AX), R13
+
+block:
+	LEAQ        (R9)(R10*2), R14
+	VMOVUPS     (CX)(R11*1), Y6
+	VMOVUPS     (DX)(R11*1), Y7
+	VMOVUPS     (BX)(R11*1), Y8
+	VMOVUPS     (SI)(R11*1), Y9
+	VMOVUPS     (DI)(R11*1), Y10
+	VMOVUPS     (R8)(R11*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y6, Y6
+	VFMADD231PS Y4, Y12, Y6
+	VFMADD231PS Y0, Y8, Y6
+	VADDPS      (R9), Y6, Y6
+	VMOVUPS     Y6, (R9)
+	VMULPS      Y1, Y9, Y6
+	VFMADD231PS Y3, Y7, Y6
+	VADDPS      (R9)(R10*1), Y6, Y6
+	VMOVUPS     Y6, (R9)(R10*1)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y2, Y12, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VADDPS      (R14), Y6, Y6
+	VMOVUPS     Y6, (R14)
+	VMOVUPS     32(CX)(R11*1), Y6
+	VMOVUPS     32(DX)(R11*1), Y7
+	VMOVUPS     32(BX)(R11*1), Y8
+	VMOVUPS     32(SI)(R11*1), Y9
+	VMOVUPS     32(DI)(R11*1), Y10
+	VMOVUPS     32(R8)(R11*1), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y6, Y6
+	VFMADD231PS Y4, Y12, Y6
+	VFMADD231PS Y0, Y8, Y6
+	VADDPS      32(R9), Y6, Y6
+	VMOVUPS     Y6, 32(R9)
+	VMULPS      Y1, Y9, Y6
+	VFMADD231PS Y3, Y7, Y6
+	VADDPS      32(R9)(R10*1), Y6, Y6
+	VMOVUPS     Y6, 32(R9)(R10*1)
+	VMOVAPS     Y11, Y6
+	VFMADD231PS Y2, Y12, Y6
+	VFMADD231PS Y2, Y8, Y6
+	VADDPS      32(R14), Y6, Y6
+	VMOVUPS     Y6, 32(R14)
+	ADDQ        184(AX), R11
+	ADDQ        192(AX), R9
+	DECQ        R13
+	JNE         block
+	ADDQ        208(AX), R11
+	ADDQ        216(AX), R9
+	DECQ        R12
+	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
 // func winogradInputAVX512(p *[]float32)
 // Requires: AVX, AVX512F
 TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-8
@@ -1082,6 +1769,935 @@ block:
 	JNE         run
 	ADDQ        232(AX), R11
 	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradInputCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd8<>+0(SB), Z0
+	VBROADCASTSS winograd9<>+0(SB), Z1
+	VBROADCASTSS winograd10<>+0(SB), Z2
+	VBROADCASTSS winograd11<>+0(SB), Z3
+	VBROADCASTSS winograd12<>+0(SB), Z4
+	VBROADCASTSS winograd13<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ         (R9)(R10*2), R15
+	VMOVUPS      (CX)(R12*1), Z6
+	VMOVUPS      (DX)(R12*1), Z7
+	VMOVUPS      (BX)(R12*1), Z8
+	VMOVUPS      (SI)(R12*1), Z9
+	VMOVUPS      (DI)(R12*1), Z10
+	VMOVUPS      (R8)(R12*1), Z11
+	VMOVAPS      Z10, Z12
+	VFNMADD231PS Z5, Z8, Z12
+	VFMADD231PS  Z2, Z6, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVAPS      Z11, Z6
+	VFNMADD231PS Z5, Z9, Z6
+	VFMADD231PS  Z2, Z7, Z6
+	VMOVUPS      Z6, (R15)(R11*1)
+	VMULPS       Z4, Z8, Z6
+	VSUBPS       Z10, Z6, Z6
+	VMULPS       Z4, Z7, Z11
+	VSUBPS       Z9, Z11, Z11
+	VMOVAPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z12, (R9)(R10*1)
+	VMOVAPS      Z6, Z6
+	VFNMADD231PS Z1, Z11, Z6
+	VMOVUPS      Z6, (R15)
+	VMOVAPS      Z10, Z6
+	VFNMADD231PS Z0, Z8, Z6
+	VMOVAPS      Z9, Z8
+	VFNMADD231PS Z0, Z7, Z8
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z3, Z8, Z7
+	VMOVUPS      Z7, (R9)(R11*1)
+	VMOVAPS      Z6, Z6
+	VFNMADD231PS Z3, Z8, Z6
+	VMOVUPS      Z6, (R15)(R10*2)
+	ADDQ         184(AX), R12
+	ADDQ         192(AX), R9
+	DECQ         R14
+	JNE          block
+	ADDQ         208(AX), R12
+	ADDQ         216(AX), R9
+	DECQ         R13
+	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
+	VZEROUPPER
+	RET
+
+// func winogradOutputCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Z0
+	VBROADCASTSS winograd8<>+0(SB), Z1
+	VBROADCASTSS winograd9<>+0(SB), Z2
+	VBROADCASTSS winograd11<>+0(SB), Z3
+	VBROADCASTSS winograd12<>+0(SB), Z4
+	VBROADCASTSS winograd15<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ        (R9)(R10*2), R15
+	VMOVUPS     (CX)(R12*1), Z6
+	VMOVUPS     (DX)(R12*1), Z7
+	VMOVUPS     (BX)(R12*1), Z8
+	VMOVUPS     (SI)(R12*1), Z9
+	VMOVUPS     (DI)(R12*1), Z10
+	VMOVUPS     (R8)(R12*1), Z11
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VSUBPS      Z10, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VMOVUPS     Z6, (R9)
+	VMULPS      Z2, Z7, Z6
+	VFMADD231PS Z3, Z9, Z6
+	VMOVUPS     Z6, (R9)(R10*1)
+	VMULPS      Z1, Z12, Z6
+	VFMADD231PS Z4, Z8, Z6
+	VMOVUPS     Z6, (R15)
+	VMOVAPS     Z11, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VFMADD231PS Z5, Z9, Z6
+	VMOVUPS     Z6, (R9)(R11*1)
+	ADDQ        184(AX), R12
+	ADDQ        192(AX), R9
+	DECQ        R14
+	JNE         block
+	ADDQ        208(AX), R12
+	ADDQ        216(AX), R9
+	DECQ        R13
+	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradOutputAddCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAddCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Z0
+	VBROADCASTSS winograd8<>+0(SB), Z1
+	VBROADCASTSS winograd9<>+0(SB), Z2
+	VBROADCASTSS winograd11<>+0(SB), Z3
+	VBROADCASTSS winograd12<>+0(SB), Z4
+	VBROADCASTSS winograd15<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ        (R9)(R10*2), R15
+	VMOVUPS     (CX)(R12*1), Z6
+	VMOVUPS     (DX)(R12*1), Z7
+	VMOVUPS     (BX)(R12*1), Z8
+	VMOVUPS     (SI)(R12*1), Z9
+	VMOVUPS     (DI)(R12*1), Z10
+	VMOVUPS     (R8)(R12*1), Z11
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VSUBPS      Z10, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      (R9), Z6, Z6
+	VMOVUPS     Z6, (R9)
+	VMULPS      Z2, Z7, Z6
+	VFMADD231PS Z3, Z9, Z6
+	VADDPS      (R9)(R10*1), Z6, Z6
+	VMOVUPS     Z6, (R9)(R10*1)
+	VMULPS      Z1, Z12, Z6
+	VFMADD231PS Z4, Z8, Z6
+	VADDPS      (R15), Z6, Z6
+	VMOVUPS     Z6, (R15)
+	VMOVAPS     Z11, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VFMADD231PS Z5, Z9, Z6
+	VADDPS      (R9)(R11*1), Z6, Z6
+	VMOVUPS     Z6, (R9)(R11*1)
+	ADDQ        184(AX), R12
+	ADDQ        192(AX), R9
+	DECQ        R14
+	JNE         block
+	ADDQ        208(AX), R12
+	ADDQ        216(AX), R9
+	DECQ        R13
+	JNE         run
+	ADDQ        232(AX), R12
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradSpreadCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradSpreadCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Z0
+	VBROADCASTSS winograd8<>+0(SB), Z1
+	VBROADCASTSS winograd9<>+0(SB), Z2
+	VBROADCASTSS winograd11<>+0(SB), Z3
+	VBROADCASTSS winograd12<>+0(SB), Z4
+	VBROADCASTSS winograd15<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         144(AX), DI
+	MOVQ         168(AX), R8
+	LEAQ         (R8)(R8*2), R9
+	XORQ         R10, R10
+
+round:
+	MOVQ 200(AX), R11
+
+run:
+	MOVQ 176(AX), R12
+
+block:
+	LEAQ        (DI)(R8*2), R13
+	VMOVUPS     (CX)(R10*1), Z6
+	VMOVUPS     (DX)(R10*1), Z7
+	VMOVUPS     (BX)(R10*1), Z8
+	VMOVUPS     (SI)(R10*1), Z9
+	VMOVUPS     Z6, (DI)
+	VMOVAPS     Z6, Z10
+	VFMADD231PS Z1, Z8, Z10
+	VMULPS      Z2, Z7, Z11
+	VFMADD231PS Z0, Z9, Z11
+	VADDPS      Z11, Z10, Z12
+	VMOVUPS     Z12, (DI)(R8*1)
+	VSUBPS      Z11, Z10, Z10
+	VMOVUPS     Z10, (R13)
+	VMOVAPS     Z6, Z6
+	VFMADD231PS Z4, Z8, Z6
+	VMULPS      Z3, Z7, Z7
+	VFMADD231PS Z5, Z9, Z7
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (DI)(R9*1)
+	VSUBPS      Z7, Z6, Z6
+	VMOVUPS     Z6, (R13)(R8*2)
+	VMOVUPS     Z9, (R13)(R9*1)
+	ADDQ        184(AX), R10
+	ADDQ        192(AX), DI
+	DECQ        R12
+	JNE         block
+	ADDQ        208(AX), R10
+	ADDQ        216(AX), DI
+	DECQ        R11
+	JNE         run
+	ADDQ        232(AX), R10
+	ADDQ        240(AX), DI
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradKernelCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradKernelCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Z0
+	VBROADCASTSS winograd17<>+0(SB), Z1
+	VBROADCASTSS winograd18<>+0(SB), Z2
+	VBROADCASTSS winograd19<>+0(SB), Z3
+	VBROADCASTSS winograd20<>+0(SB), Z4
+	VBROADCASTSS winograd21<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         144(AX), SI
+	MOVQ         168(AX), DI
+	LEAQ         (DI)(DI*2), R8
+	XORQ         R9, R9
+
+round:
+	MOVQ 200(AX), R10
+
+run:
+	MOVQ 176(AX), R11
+
+block:
+	LEAQ        (SI)(DI*2), R12
+	VMOVUPS     (CX)(R9*1), Z6
+	VMOVUPS     (DX)(R9*1), Z7
+	VMOVUPS     (BX)(R9*1), Z8
+	VMULPS      Z5, Z6, Z9
+	VMOVUPS     Z9, (SI)
+	VMULPS      Z4, Z6, Z9
+	VFMADD231PS Z2, Z8, Z9
+	VMULPS      Z3, Z7, Z10
+	VADDPS      Z10, Z9, Z11
+	VMOVUPS     Z11, (SI)(DI*1)
+	VSUBPS      Z10, Z9, Z9
+	VMOVUPS     Z9, (R12)
+	VMULPS      Z0, Z6, Z6
+	VFMADD231PS Z2, Z8, Z6
+	VMULPS      Z1, Z7, Z7
+	VADDPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (SI)(R8*1)
+	VSUBPS      Z7, Z6, Z6
+	VMOVUPS     Z6, (R12)(DI*2)
+	VMOVUPS     Z8, (R12)(R8*1)
+	ADDQ        184(AX), R9
+	ADDQ        192(AX), SI
+	DECQ        R11
+	JNE         block
+	ADDQ        208(AX), R9
+	ADDQ        216(AX), SI
+	DECQ        R10
+	JNE         run
+	ADDQ        232(AX), R9
+	ADDQ        240(AX), SI
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradGatherCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradGatherCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Z0
+	VBROADCASTSS winograd17<>+0(SB), Z1
+	VBROADCASTSS winograd18<>+0(SB), Z2
+	VBROADCASTSS winograd19<>+0(SB), Z3
+	VBROADCASTSS winograd20<>+0(SB), Z4
+	VBROADCASTSS winograd21<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
+
+run:
+	MOVQ 176(AX), R13
+
+block:
+	LEAQ        (R9)(R10*2), R14
+	VMOVUPS     (CX)(R11*1), Z6
+	VMOVUPS     (DX)(R11*1), Z7
+	VMOVUPS     (BX)(R11*1), Z8
+	VMOVUPS     (SI)(R11*1), Z9
+	VMOVUPS     (DI)(R11*1), Z10
+	VMOVUPS     (R8)(R11*1), Z11
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z6, Z6
+	VFMADD231PS Z4, Z12, Z6
+	VFMADD231PS Z0, Z8, Z6
+	VMOVUPS     Z6, (R9)
+	VMULPS      Z1, Z9, Z6
+	VFMADD231PS Z3, Z7, Z6
+	VMOVUPS     Z6, (R9)(R10*1)
+	VMOVAPS     Z11, Z6
+	VFMADD231PS Z2, Z12, Z6
+	VFMADD231PS Z2, Z8, Z6
+	VMOVUPS     Z6, (R14)
+	ADDQ        184(AX), R11
+	ADDQ        192(AX), R9
+	DECQ        R13
+	JNE         block
+	ADDQ        208(AX), R11
+	ADDQ        216(AX), R9
+	DECQ        R12
+	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradGatherAddCloseAVX512(p *[]float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradGatherAddCloseAVX512(SB), NOSPLIT, $0-8
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Z0
+	VBROADCASTSS winograd17<>+0(SB), Z1
+	VBROADCASTSS winograd18<>+0(SB), Z2
+	VBROADCASTSS winograd19<>+0(SB), Z3
+	VBROADCASTSS winograd20<>+0(SB), Z4
+	VBROADCASTSS winograd21<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R11, R11
+
+round:
+	MOVQ 200(AX), R12
+
+run:
+	MOVQ 176(AX), R13
+
+block:
+	LEAQ        (R9)(R10*2), R14
+	VMOVUPS     (CX)(R11*1), Z6
+	VMOVUPS     (DX)(R11*1), Z7
+	VMOVUPS     (BX)(R11*1), Z8
+	VMOVUPS     (SI)(R11*1), Z9
+	VMOVUPS     (DI)(R11*1), Z10
+	VMOVUPS     (R8)(R11*1), Z11
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z6, Z6
+	VFMADD231PS Z4, Z12, Z6
+	VFMADD231PS Z0, Z8, Z6
+	VADDPS      (R9), Z6, Z6
+	VMOVUPS     Z6, (R9)
+	VMULPS      Z1, Z9, Z6
+	VFMADD231PS Z3, Z7, Z6
+	VADDPS      (R9)(R10*1), Z6, Z6
+	VMOVUPS     Z6, (R9)(R10*1)
+	VMOVAPS     Z11, Z6
+	VFMADD231PS Z2, Z12, Z6
+	VFMADD231PS Z2, Z8, Z6
+	VADDPS      (R14), Z6, Z6
+	VMOVUPS     Z6, (R14)
+	ADDQ        184(AX), R11
+	ADDQ        192(AX), R9
+	DECQ        R13
+	JNE         block
+	ADDQ        208(AX), R11
+	ADDQ        216(AX), R9
+	DECQ        R12
+	JNE         run
+	ADDQ        232(AX), R11
+	ADDQ        240(AX), R9
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+DATA laceAVX512BF16<>+0(SB)/2, $0x0000
+DATA laceAVX512BF16<>+2(SB)/2, $0x0010
+DATA laceAVX512BF16<>+4(SB)/2, $0x0001
+DATA laceAVX512BF16<>+6(SB)/2, $0x0011
+DATA laceAVX512BF16<>+8(SB)/2, $0x0002
+DATA laceAVX512BF16<>+10(SB)/2, $0x0012
+DATA laceAVX512BF16<>+12(SB)/2, $0x0003
+DATA laceAVX512BF16<>+14(SB)/2, $0x0013
+DATA laceAVX512BF16<>+16(SB)/2, $0x0004
+DATA laceAVX512BF16<>+18(SB)/2, $0x0014
+DATA laceAVX512BF16<>+20(SB)/2, $0x0005
+DATA laceAVX512BF16<>+22(SB)/2, $0x0015
+DATA laceAVX512BF16<>+24(SB)/2, $0x0006
+DATA laceAVX512BF16<>+26(SB)/2, $0x0016
+DATA laceAVX512BF16<>+28(SB)/2, $0x0007
+DATA laceAVX512BF16<>+30(SB)/2, $0x0017
+DATA laceAVX512BF16<>+32(SB)/2, $0x0008
+DATA laceAVX512BF16<>+34(SB)/2, $0x0018
+DATA laceAVX512BF16<>+36(SB)/2, $0x0009
+DATA laceAVX512BF16<>+38(SB)/2, $0x0019
+DATA laceAVX512BF16<>+40(SB)/2, $0x000a
+DATA laceAVX512BF16<>+42(SB)/2, $0x001a
+DATA laceAVX512BF16<>+44(SB)/2, $0x000b
+DATA laceAVX512BF16<>+46(SB)/2, $0x001b
+DATA laceAVX512BF16<>+48(SB)/2, $0x000c
+DATA laceAVX512BF16<>+50(SB)/2, $0x001c
+DATA laceAVX512BF16<>+52(SB)/2, $0x000d
+DATA laceAVX512BF16<>+54(SB)/2, $0x001d
+DATA laceAVX512BF16<>+56(SB)/2, $0x000e
+DATA laceAVX512BF16<>+58(SB)/2, $0x001e
+DATA laceAVX512BF16<>+60(SB)/2, $0x000f
+DATA laceAVX512BF16<>+62(SB)/2, $0x001f
+GLOBL laceAVX512BF16<>(SB), RODATA|NOPTR, $64
+
+// func winogradInputNarrowCloseAVX512BF16(p *[]float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·winogradInputNarrowCloseAVX512BF16(SB), NOSPLIT, $0-8
+	VMOVUPS      laceAVX512BF16<>+0(SB), Z0
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd8<>+0(SB), Z0
+	VBROADCASTSS winograd9<>+0(SB), Z1
+	VBROADCASTSS winograd10<>+0(SB), Z2
+	VBROADCASTSS winograd11<>+0(SB), Z3
+	VBROADCASTSS winograd12<>+0(SB), Z4
+	VBROADCASTSS winograd13<>+0(SB), Z5
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ         (R9)(R10*2), R15
+	VMOVUPS      (CX)(R12*1), Z6
+	VMOVUPS      (DX)(R12*1), Z7
+	VMOVUPS      (BX)(R12*1), Z8
+	VMOVUPS      (SI)(R12*1), Z9
+	VMOVUPS      (DI)(R12*1), Z10
+	VMOVUPS      (R8)(R12*1), Z11
+	VMOVAPS      Z10, Z12
+	VFNMADD231PS Z5, Z8, Z12
+	VFMADD231PS  Z2, Z6, Z12
+	VMOVAPS      Z11, Z6
+	VFNMADD231PS Z5, Z9, Z6
+	VFMADD231PS  Z2, Z7, Z6
+	VMULPS       Z4, Z8, Z11
+	VSUBPS       Z10, Z11, Z11
+	VMULPS       Z4, Z7, Z13
+	VSUBPS       Z9, Z13, Z13
+	VMOVAPS      Z11, Z14
+	VFMADD231PS  Z1, Z13, Z14
+	VMOVAPS      Z11, Z11
+	VFNMADD231PS Z1, Z13, Z11
+	VMOVAPS      Z10, Z10
+	VFNMADD231PS Z0, Z8, Z10
+	VMOVAPS      Z9, Z8
+	VFNMADD231PS Z0, Z7, Z8
+	VMOVAPS      Z10, Z7
+	VFMADD231PS  Z3, Z8, Z7
+	VMOVAPS      Z10, Z9
+	VFNMADD231PS Z3, Z8, Z9
+	ADDQ         248(AX), R12
+	VMOVUPS      (CX)(R12*1), Z8
+	VMOVUPS      (DX)(R12*1), Z10
+	VMOVUPS      (BX)(R12*1), Z13
+	VMOVUPS      (SI)(R12*1), Z15
+	VMOVUPS      (DI)(R12*1), Z16
+	VMOVUPS      (R8)(R12*1), Z17
+	SUBQ         248(AX), R12
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z5, Z13, Z18
+	VFMADD231PS  Z2, Z8, Z18
+	LONG $0x406f5262; WORD $0xc472 // VCVTNE2PS2BF16 Z12, Z18, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVAPS      Z17, Z8
+	VFNMADD231PS Z5, Z15, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	LONG $0x483ff262; WORD $0xf672 // VCVTNE2PS2BF16 Z6, Z8, Z6
+	VMOVUPS      Z6, (R15)(R11*1)
+	VMULPS       Z4, Z13, Z6
+	VSUBPS       Z16, Z6, Z6
+	VMULPS       Z4, Z10, Z8
+	VSUBPS       Z15, Z8, Z8
+	VMOVAPS      Z6, Z12
+	VFMADD231PS  Z1, Z8, Z12
+	LONG $0x481f5262; WORD $0xe672 // VCVTNE2PS2BF16 Z14, Z12, Z12
+	VMOVUPS      Z12, (R9)(R10*1)
+	VMOVAPS      Z6, Z6
+	VFNMADD231PS Z1, Z8, Z6
+	LONG $0x484fd262; WORD $0xf372 // VCVTNE2PS2BF16 Z11, Z6, Z6
+	VMOVUPS      Z6, (R15)
+	VMOVAPS      Z16, Z6
+	VFNMADD231PS Z0, Z13, Z6
+	VMOVAPS      Z15, Z8
+	VFNMADD231PS Z0, Z10, Z8
+	VMOVAPS      Z6, Z10
+	VFMADD231PS  Z3, Z8, Z10
+	LONG $0x482ff262; WORD $0xff72 // VCVTNE2PS2BF16 Z7, Z10, Z7
+	VMOVUPS      Z7, (R9)(R11*1)
+	VMOVAPS      Z6, Z6
+	VFNMADD231PS Z3, Z8, Z6
+	LONG $0x484fd262; WORD $0xf172 // VCVTNE2PS2BF16 Z9, Z6, Z6
+	VMOVUPS      Z6, (R15)(R10*2)
+	ADDQ         184(AX), R12
+	ADDQ         192(AX), R9
+	DECQ         R14
+	JNE          block
+	ADDQ         208(AX), R12
+	ADDQ         216(AX), R9
+	DECQ         R13
+	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
+	VZEROUPPER
+	RET
+
+// func winogradInputJoinCloseAVX512BF16(p *[]float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·winogradInputJoinCloseAVX512BF16(SB), NOSPLIT, $0-8
+	VMOVUPS      laceAVX512BF16<>+0(SB), Z0
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd8<>+0(SB), Z1
+	VBROADCASTSS winograd9<>+0(SB), Z2
+	VBROADCASTSS winograd10<>+0(SB), Z3
+	VBROADCASTSS winograd11<>+0(SB), Z4
+	VBROADCASTSS winograd12<>+0(SB), Z5
+	VBROADCASTSS winograd13<>+0(SB), Z6
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         96(AX), DI
+	MOVQ         120(AX), R8
+	MOVQ         144(AX), R9
+	MOVQ         168(AX), R10
+	LEAQ         (R10)(R10*2), R11
+	XORQ         R12, R12
+
+round:
+	MOVQ 200(AX), R13
+
+run:
+	MOVQ 176(AX), R14
+
+block:
+	LEAQ         (R9)(R10*2), R15
+	VMOVUPS      (CX)(R12*1), Z7
+	VMOVUPS      (DX)(R12*1), Z8
+	VMOVUPS      (BX)(R12*1), Z9
+	VMOVUPS      (SI)(R12*1), Z10
+	VMOVUPS      (DI)(R12*1), Z11
+	VMOVUPS      (R8)(R12*1), Z12
+	VMOVAPS      Z11, Z13
+	VFNMADD231PS Z6, Z9, Z13
+	VFMADD231PS  Z3, Z7, Z13
+	VMOVAPS      Z12, Z7
+	VFNMADD231PS Z6, Z10, Z7
+	VFMADD231PS  Z3, Z8, Z7
+	VMULPS       Z5, Z9, Z12
+	VSUBPS       Z11, Z12, Z12
+	VMULPS       Z5, Z8, Z14
+	VSUBPS       Z10, Z14, Z14
+	VMOVAPS      Z12, Z15
+	VFMADD231PS  Z2, Z14, Z15
+	VMOVAPS      Z12, Z12
+	VFNMADD231PS Z2, Z14, Z12
+	VMOVAPS      Z11, Z11
+	VFNMADD231PS Z1, Z9, Z11
+	VMOVAPS      Z10, Z9
+	VFNMADD231PS Z1, Z8, Z9
+	VMOVAPS      Z11, Z8
+	VFMADD231PS  Z4, Z9, Z8
+	VMOVAPS      Z11, Z10
+	VFNMADD231PS Z4, Z9, Z10
+	ADDQ         248(AX), R12
+	VMOVUPS      (CX)(R12*1), Z9
+	VMOVUPS      (DX)(R12*1), Z11
+	VMOVUPS      (BX)(R12*1), Z14
+	VMOVUPS      (SI)(R12*1), Z16
+	VMOVUPS      (DI)(R12*1), Z17
+	VMOVUPS      (R8)(R12*1), Z18
+	SUBQ         248(AX), R12
+	VMOVAPS      Z17, Z19
+	VFNMADD231PS Z6, Z14, Z19
+	VFMADD231PS  Z3, Z9, Z19
+	LONG $0x40675262; WORD $0xcd72 // VCVTNE2PS2BF16 Z13, Z19, Z9
+	VPERMW       Z9, Z0, Z9
+	VMOVUPS      Z9, (R9)
+	VMOVAPS      Z18, Z9
+	VFNMADD231PS Z6, Z16, Z9
+	VFMADD231PS  Z3, Z11, Z9
+	LONG $0x4837f262; WORD $0xff72 // VCVTNE2PS2BF16 Z7, Z9, Z7
+	VPERMW       Z7, Z0, Z7
+	VMOVUPS      Z7, (R15)(R11*1)
+	VMULPS       Z5, Z14, Z7
+	VSUBPS       Z17, Z7, Z7
+	VMULPS       Z5, Z11, Z9
+	VSUBPS       Z16, Z9, Z9
+	VMOVAPS      Z7, Z13
+	VFMADD231PS  Z2, Z9, Z13
+	LONG $0x48175262; WORD $0xef72 // VCVTNE2PS2BF16 Z15, Z13, Z13
+	VPERMW       Z13, Z0, Z13
+	VMOVUPS      Z13, (R9)(R10*1)
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z9, Z7
+	LONG $0x4847d262; WORD $0xfc72 // VCVTNE2PS2BF16 Z12, Z7, Z7
+	VPERMW       Z7, Z0, Z7
+	VMOVUPS      Z7, (R15)
+	VMOVAPS      Z17, Z7
+	VFNMADD231PS Z1, Z14, Z7
+	VMOVAPS      Z16, Z9
+	VFNMADD231PS Z1, Z11, Z9
+	VMOVAPS      Z7, Z11
+	VFMADD231PS  Z4, Z9, Z11
+	LONG $0x48275262; WORD $0xc072 // VCVTNE2PS2BF16 Z8, Z11, Z8
+	VPERMW       Z8, Z0, Z8
+	VMOVUPS      Z8, (R9)(R11*1)
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z4, Z9, Z7
+	LONG $0x4847d262; WORD $0xfa72 // VCVTNE2PS2BF16 Z10, Z7, Z7
+	VPERMW       Z7, Z0, Z7
+	VMOVUPS      Z7, (R15)(R10*2)
+	ADDQ         184(AX), R12
+	ADDQ         192(AX), R9
+	DECQ         R14
+	JNE          block
+	ADDQ         208(AX), R12
+	ADDQ         216(AX), R9
+	DECQ         R13
+	JNE          run
+	ADDQ         232(AX), R12
+	ADDQ         240(AX), R9
+	DECQ         224(AX)
+	JNE          round
+	VZEROUPPER
+	RET
+
+// func winogradSpreadJoinCloseAVX512BF16(p *[]float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·winogradSpreadJoinCloseAVX512BF16(SB), NOSPLIT, $0-8
+	VMOVUPS      laceAVX512BF16<>+0(SB), Z0
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd14<>+0(SB), Z1
+	VBROADCASTSS winograd8<>+0(SB), Z2
+	VBROADCASTSS winograd9<>+0(SB), Z3
+	VBROADCASTSS winograd11<>+0(SB), Z4
+	VBROADCASTSS winograd12<>+0(SB), Z5
+	VBROADCASTSS winograd15<>+0(SB), Z6
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         72(AX), SI
+	MOVQ         144(AX), DI
+	MOVQ         168(AX), R8
+	LEAQ         (R8)(R8*2), R9
+	XORQ         R10, R10
+
+round:
+	MOVQ 200(AX), R11
+
+run:
+	MOVQ 176(AX), R12
+
+block:
+	LEAQ        (DI)(R8*2), R13
+	VMOVUPS     (CX)(R10*1), Z7
+	VMOVUPS     (DX)(R10*1), Z8
+	VMOVUPS     (BX)(R10*1), Z9
+	VMOVUPS     (SI)(R10*1), Z10
+	VMOVAPS     Z7, Z11
+	VFMADD231PS Z2, Z9, Z11
+	VMULPS      Z3, Z8, Z12
+	VFMADD231PS Z1, Z10, Z12
+	VADDPS      Z12, Z11, Z13
+	VSUBPS      Z12, Z11, Z11
+	VMOVAPS     Z7, Z12
+	VFMADD231PS Z5, Z9, Z12
+	VMULPS      Z4, Z8, Z8
+	VFMADD231PS Z6, Z10, Z8
+	VADDPS      Z8, Z12, Z9
+	VSUBPS      Z8, Z12, Z8
+	ADDQ        248(AX), R10
+	VMOVUPS     (CX)(R10*1), Z12
+	VMOVUPS     (DX)(R10*1), Z14
+	VMOVUPS     (BX)(R10*1), Z15
+	VMOVUPS     (SI)(R10*1), Z16
+	SUBQ        248(AX), R10
+	LONG $0x481ff262; WORD $0xff72 // VCVTNE2PS2BF16 Z7, Z12, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (DI)
+	VMOVAPS     Z12, Z7
+	VFMADD231PS Z2, Z15, Z7
+	VMULPS      Z3, Z14, Z17
+	VFMADD231PS Z1, Z16, Z17
+	VADDPS      Z17, Z7, Z18
+	LONG $0x406f5262; WORD $0xed72 // VCVTNE2PS2BF16 Z13, Z18, Z13
+	VPERMW      Z13, Z0, Z13
+	VMOVUPS     Z13, (DI)(R8*1)
+	VSUBPS      Z17, Z7, Z7
+	LONG $0x4847d262; WORD $0xfb72 // VCVTNE2PS2BF16 Z11, Z7, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (R13)
+	VMOVAPS     Z12, Z7
+	VFMADD231PS Z5, Z15, Z7
+	VMULPS      Z4, Z14, Z11
+	VFMADD231PS Z6, Z16, Z11
+	VADDPS      Z11, Z7, Z12
+	LONG $0x481f5262; WORD $0xc972 // VCVTNE2PS2BF16 Z9, Z12, Z9
+	VPERMW      Z9, Z0, Z9
+	VMOVUPS     Z9, (DI)(R9*1)
+	VSUBPS      Z11, Z7, Z7
+	LONG $0x4847d262; WORD $0xf872 // VCVTNE2PS2BF16 Z8, Z7, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (R13)(R8*2)
+	LONG $0x407fd262; WORD $0xfa72 // VCVTNE2PS2BF16 Z10, Z16, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (R13)(R9*1)
+	ADDQ        184(AX), R10
+	ADDQ        192(AX), DI
+	DECQ        R12
+	JNE         block
+	ADDQ        208(AX), R10
+	ADDQ        216(AX), DI
+	DECQ        R11
+	JNE         run
+	ADDQ        232(AX), R10
+	ADDQ        240(AX), DI
+	DECQ        224(AX)
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func winogradKernelJoinCloseAVX512BF16(p *[]float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·winogradKernelJoinCloseAVX512BF16(SB), NOSPLIT, $0-8
+	VMOVUPS      laceAVX512BF16<>+0(SB), Z0
+	MOVQ         p+0(FP), AX
+	VBROADCASTSS winograd16<>+0(SB), Z1
+	VBROADCASTSS winograd17<>+0(SB), Z2
+	VBROADCASTSS winograd18<>+0(SB), Z3
+	VBROADCASTSS winograd19<>+0(SB), Z4
+	VBROADCASTSS winograd20<>+0(SB), Z5
+	VBROADCASTSS winograd21<>+0(SB), Z6
+	MOVQ         (AX), CX
+	MOVQ         24(AX), DX
+	MOVQ         48(AX), BX
+	MOVQ         144(AX), SI
+	MOVQ         168(AX), DI
+	LEAQ         (DI)(DI*2), R8
+	XORQ         R9, R9
+
+round:
+	MOVQ 200(AX), R10
+
+run:
+	MOVQ 176(AX), R11
+
+block:
+	LEAQ        (SI)(DI*2), R12
+	VMOVUPS     (CX)(R9*1), Z7
+	VMOVUPS     (DX)(R9*1), Z8
+	VMOVUPS     (BX)(R9*1), Z9
+	VMULPS      Z6, Z7, Z10
+	VMULPS      Z5, Z7, Z11
+	VFMADD231PS Z3, Z9, Z11
+	VMULPS      Z4, Z8, Z12
+	VADDPS      Z12, Z11, Z13
+	VSUBPS      Z12, Z11, Z11
+	VMULPS      Z1, Z7, Z7
+	VFMADD231PS Z3, Z9, Z7
+	VMULPS      Z2, Z8, Z8
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z7
+	ADDQ        248(AX), R9
+	VMOVUPS     (CX)(R9*1), Z8
+	VMOVUPS     (DX)(R9*1), Z14
+	VMOVUPS     (BX)(R9*1), Z15
+	SUBQ        248(AX), R9
+	VMULPS      Z6, Z8, Z16
+	LONG $0x407f5262; WORD $0xd272 // VCVTNE2PS2BF16 Z10, Z16, Z10
+	VPERMW      Z10, Z0, Z10
+	VMOVUPS     Z10, (SI)
+	VMULPS      Z5, Z8, Z10
+	VFMADD231PS Z3, Z15, Z10
+	VMULPS      Z4, Z14, Z16
+	VADDPS      Z16, Z10, Z17
+	LONG $0x40775262; WORD $0xed72 // VCVTNE2PS2BF16 Z13, Z17, Z13
+	VPERMW      Z13, Z0, Z13
+	VMOVUPS     Z13, (SI)(DI*1)
+	VSUBPS      Z16, Z10, Z10
+	LONG $0x482f5262; WORD $0xd372 // VCVTNE2PS2BF16 Z11, Z10, Z10
+	VPERMW      Z10, Z0, Z10
+	VMOVUPS     Z10, (R12)
+	VMULPS      Z1, Z8, Z8
+	VFMADD231PS Z3, Z15, Z8
+	VMULPS      Z2, Z14, Z10
+	VADDPS      Z10, Z8, Z11
+	LONG $0x48275262; WORD $0xdc72 // VCVTNE2PS2BF16 Z12, Z11, Z11
+	VPERMW      Z11, Z0, Z11
+	VMOVUPS     Z11, (SI)(R8*1)
+	VSUBPS      Z10, Z8, Z8
+	LONG $0x483ff262; WORD $0xff72 // VCVTNE2PS2BF16 Z7, Z8, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (R12)(DI*2)
+	LONG $0x4807d262; WORD $0xf972 // VCVTNE2PS2BF16 Z9, Z15, Z7
+	VPERMW      Z7, Z0, Z7
+	VMOVUPS     Z7, (R12)(R8*1)
+	ADDQ        184(AX), R9
+	ADDQ        192(AX), SI
+	DECQ        R11
+	JNE         block
+	ADDQ        208(AX), R9
+	ADDQ        216(AX), SI
+	DECQ        R10
+	JNE         run
+	ADDQ        232(AX), R9
+	ADDQ        240(AX), SI
 	DECQ        224(AX)
 	JNE         round
 	VZEROUPPER

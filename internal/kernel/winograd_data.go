@@ -16,6 +16,8 @@ type winogradData struct {
 	src, dst       imageRows // of one image; data is all images
 	w              []float32
 	turned, add    bool
+	precision      Precision
+	deep           int // channels in a word
 	top, left      int // zeros
 	strips         int // in all
 	perUnit        int // strips
@@ -66,15 +68,15 @@ func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) 
 		j.src, j.dst = j.dst, j.src
 		j.top, j.left, j.turned = 2-s.Pads[0], 2-s.Pads[1], true
 	}
-	j.w, j.add = w, add
+	j.w, j.add, j.precision, j.deep = w, add, s.Precision, s.Precision.unit()
 	j.winogradGrid = newWinogradGrid(j.dst.h, j.dst.w)
 	j.strips = s.N * j.tilesY
 	j.perUnit = min(j.strips, max(1, tilesAtOnce/j.tilesX))
-	j.byPanel = 36*s.C*s.O > winogradMost.kernel
+	j.byPanel = 36*s.C*s.O/j.deep > winogradMost.kernel
 	if j.byPanel {
 		j.panels()
 	} else {
-		j.kernels = aligned(&j.bufU, 36*matrixStride(s.C*s.O))
+		j.kernels = aligned(&j.bufU, 36*matrixStride(s.C*s.O/j.deep))
 		j.do(stageKernel, ceilDiv(j.dst.c, j.winogradWidth())*ceilDiv(j.src.c, kernelRows))
 		j.do(stageStrips, ceilDiv(j.strips, j.perUnit))
 	}
@@ -88,7 +90,7 @@ func (j *winogradData) do(stage winogradStage, pieces int) {
 }
 
 func (j *winogradData) panels() {
-	most := max(1, winogradMost.tiles/(36*j.src.c*j.tilesX))
+	most := max(1, winogradMost.tiles/(36*j.words()*j.tilesX))
 	step := ceilDiv(j.strips, ceilDiv(j.strips, most))
 	j.perUnit = max(1, 8/j.tilesX)
 	for j.first = 0; j.first < j.strips; j.first += step {
@@ -101,19 +103,22 @@ func (j *winogradData) panels() {
 	}
 }
 
+// words is how many words a pixel of the source has, or numbers in Float32.
+func (j *winogradData) words() int { return j.src.c / j.deep }
+
 // sizeTiles is the size of the tiles of the strips at hand.
-func (j *winogradData) sizeTiles() int { return 36 * matrixStride(j.src.c*(j.last-j.first)*j.tilesX) }
+func (j *winogradData) sizeTiles() int { return 36 * matrixStride(j.words()*(j.last-j.first)*j.tilesX) }
 
 // Do does piece i of a stage.
 func (j *winogradData) Do(seat, i int) {
-	s := getWinogradScratch(seat)
+	s := getWinogradScratch(seat, j.precision)
 	switch j.stage {
 	case stageKernel:
 		n := ceilDiv(j.src.c, kernelRows)
 		j0, r0 := i/n*j.winogradWidth(), i%n*kernelRows
 		width := min(j.winogradWidth(), j.dst.c-j0)
 		rows := min(kernelRows, j.src.c-r0)
-		s.kernelPanel(j.w, j.src.c, j.dst.c, j.turned, j0, width, r0, rows, j.kernels[j0*j.src.c+r0*width:], matrixStride(j.src.c*j.dst.c))
+		s.kernelPanel(j.w, j.src.c, j.dst.c, j.turned, j0, width, r0, rows, j.kernels[j0*j.words()+r0/j.deep*width:], matrixStride(j.words()*j.dst.c))
 	case stageTiles:
 		lo := j.first + i*j.perUnit
 		j.inputs(s, lo, min(lo+j.perUnit, j.last), j.first, j.last, j.tiles)
@@ -127,9 +132,13 @@ func (j *winogradData) Do(seat, i int) {
 
 // inputs transforms strips lo to hi, of first to last in the matrices.
 func (j *winogradData) inputs(s *winogradScratch, lo, hi, first, last int, to []float32) {
+	kind := winogradInput
+	if j.precision == BFloat16 {
+		kind = winogradInputNarrow
+	}
 	for strip := lo; strip < hi; strip++ {
 		top := strip%j.tilesY*4 - j.top
-		s.toTiles(winogradInput, j.src.image(strip/j.tilesY), top, -j.left, j.tilesX, to, 16, (strip-first)*j.tilesX, (last-first)*j.tilesX)
+		s.toTiles(kind, j.src.image(strip/j.tilesY), top, -j.left, j.tilesX, to, 16, (strip-first)*j.tilesX, (last-first)*j.tilesX)
 	}
 }
 
@@ -144,7 +153,7 @@ func (j *winogradData) outputs(s *winogradScratch, lo, hi int, from []float32, c
 // unit takes some strips through all steps.
 func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 	tiles := (hi - lo) * j.tilesX
-	c, o := j.src.c, j.dst.c
+	c, o := j.words(), j.dst.c
 	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*o), matrixStride(c*o)
 	v, _ := s.v.hold(36*sizeV, 0, 0)
 	m := aligned(&s.bufM, 36*sizeM)
@@ -158,7 +167,7 @@ func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 	j.outputs(s, lo, hi, m, 0, o)
 }
 
-// multiply does tiles x c by c x width, for blocks of channels of v.
+// multiply does tiles x c by c x width, c of them numbers or words, for blocks of channels of v.
 func (s *winogradScratch) multiply(v []float32, tiles, c int, u []float32, width int, m []float32, add bool) {
 	t := &s.tile
 	t.images, t.outer, t.inner = 1, c/16, 16
@@ -180,7 +189,7 @@ func (j *winogradData) panel(s *winogradScratch, j0 int) {
 	tiles := (j.last - j.first) * j.tilesX
 	c := j.src.c
 	width := min(j.winogradWidth(), j.dst.c-j0)
-	sizeV, sizeM, sizeU := matrixStride(tiles*c), matrixStride(tiles*width), matrixStride(depthAtOnce*width)
+	sizeV, sizeM, sizeU := matrixStride(tiles*j.words()), matrixStride(tiles*width), matrixStride(depthAtOnce/j.deep*width)
 	u, m := aligned(&s.bufU, 36*sizeU), aligned(&s.bufM, 36*sizeM)
 	v := j.tiles
 	if v == nil {
@@ -192,17 +201,17 @@ func (j *winogradData) panel(s *winogradScratch, j0 int) {
 	for c0 := 0; c0 < c; c0 += depthAtOnce {
 		depth := min(depthAtOnce, c-c0)
 		for r := 0; r < depth; r += kernelRows {
-			s.kernelPanel(j.w, c, j.dst.c, j.turned, j0, width, c0+r, min(kernelRows, depth-r), u[r*width:], sizeU)
+			s.kernelPanel(j.w, c, j.dst.c, j.turned, j0, width, c0+r, min(kernelRows, depth-r), u[r/j.deep*width:], sizeU)
 		}
 		for k := range 36 {
-			s.multiply(v[k*sizeV+c0*tiles:], tiles, depth, u[k*sizeU:], width, m[k*sizeM:], c0 > 0)
+			s.multiply(v[k*sizeV+c0/j.deep*tiles:], tiles, depth/j.deep, u[k*sizeU:], width, m[k*sizeM:], c0 > 0)
 		}
 	}
 	j.outputs(s, j.first, j.last, m, j0, width)
 }
 
 // kernelPanel transforms rows of the kernel from r0 on, for width columns from
-// j0 on, into 36 matrices rows x width. The kernel has in rows and out columns,
+// j0 on, into 36 matrices rows x width, or of half as many words. The kernel has in rows and out columns,
 // unless it is turned: then it is stored the other way around.
 func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0, width, r0, rows int, to []float32, size int) {
 	n := rows * width
@@ -235,6 +244,11 @@ func (s *winogradScratch) kernelPanel(w []float32, in, out int, turned bool, j0,
 	}
 	p.dst, p.ds = to, 4*size
 	p.blocks, p.si, p.di, p.count, p.so, p.do = n/16, 64, 64, 1, 0, 0
-	p.rounds, p.sr, p.dr = 6, 4*2*n, 4*(6*size-n)
-	p.run(s.target, winogradKernel)
+	kind := winogradKernel
+	if p.precision == BFloat16 {
+		kind = winogradKernelJoin
+		p.blocks, p.count, p.so, p.pair = width/16, rows/2, 4*width, 4*width
+	}
+	p.rounds, p.sr, p.dr = 6, 4*2*n, 4*(6*size-n/p.precision.unit())
+	p.run(s.target, kind)
 }

@@ -25,6 +25,27 @@ func winogradGatherAVX2(p *[]float32) { panic(noAssembly) }
 // winogradGatherAddAVX2 transforms 6 vectors.
 func winogradGatherAddAVX2(p *[]float32) { panic(noAssembly) }
 
+// winogradInputCloseAVX2 transforms 6 vectors.
+func winogradInputCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradOutputCloseAVX2 transforms 6 vectors.
+func winogradOutputCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradOutputAddCloseAVX2 transforms 6 vectors.
+func winogradOutputAddCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradSpreadCloseAVX2 transforms 4 vectors.
+func winogradSpreadCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradKernelCloseAVX2 transforms 3 vectors.
+func winogradKernelCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradGatherCloseAVX2 transforms 6 vectors.
+func winogradGatherCloseAVX2(p *[]float32) { panic(noAssembly) }
+
+// winogradGatherAddCloseAVX2 transforms 6 vectors.
+func winogradGatherAddCloseAVX2(p *[]float32) { panic(noAssembly) }
+
 // winogradInputAVX512 transforms 6 vectors.
 func winogradInputAVX512(p *[]float32) { panic(noAssembly) }
 
@@ -45,3 +66,36 @@ func winogradGatherAVX512(p *[]float32) { panic(noAssembly) }
 
 // winogradGatherAddAVX512 transforms 6 vectors.
 func winogradGatherAddAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradInputCloseAVX512 transforms 6 vectors.
+func winogradInputCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradOutputCloseAVX512 transforms 6 vectors.
+func winogradOutputCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradOutputAddCloseAVX512 transforms 6 vectors.
+func winogradOutputAddCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradSpreadCloseAVX512 transforms 4 vectors.
+func winogradSpreadCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradKernelCloseAVX512 transforms 3 vectors.
+func winogradKernelCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradGatherCloseAVX512 transforms 6 vectors.
+func winogradGatherCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradGatherAddCloseAVX512 transforms 6 vectors.
+func winogradGatherAddCloseAVX512(p *[]float32) { panic(noAssembly) }
+
+// winogradInputNarrowCloseAVX512BF16 transforms 6 vectors and their partners, to words.
+func winogradInputNarrowCloseAVX512BF16(p *[]float32) { panic(noAssembly) }
+
+// winogradInputJoinCloseAVX512BF16 transforms 6 vectors and their partners, to words.
+func winogradInputJoinCloseAVX512BF16(p *[]float32) { panic(noAssembly) }
+
+// winogradSpreadJoinCloseAVX512BF16 transforms 4 vectors and their partners, to words.
+func winogradSpreadJoinCloseAVX512BF16(p *[]float32) { panic(noAssembly) }
+
+// winogradKernelJoinCloseAVX512BF16 transforms 3 vectors and their partners, to words.
+func winogradKernelJoinCloseAVX512BF16(p *[]float32) { panic(noAssembly) }

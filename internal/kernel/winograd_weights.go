@@ -24,15 +24,18 @@ type winogradWeights struct {
 	perUnit  int // strips that are transformed by one piece
 	depth    int // channels of the input in a unit
 	matrices int // of the 36 in a unit
-	stage    winogradStage
-	own      bool // each goroutine transforms what it reads
-	slice    int
-	all      winogradPairs // the portion at hand
-	serial   uint64        // of it
-	sums     []float32
-	bufV     []float32
-	bufY     []float32
-	bufS     []float32
+	along    int // rows of the matrices in a strip: tiles, or pairs of them
+
+	precision Precision
+	stage     winogradStage
+	own       bool // each goroutine transforms what it reads
+	slice     int
+	all       winogradPairs // the portion at hand
+	serial    uint64        // of it
+	sums      []float32
+	bufV      []float32
+	bufY      []float32
+	bufS      []float32
 }
 
 // winogradPairs are the transformed tiles of the input, and of channels y0 and up of dy,
@@ -58,12 +61,13 @@ func (j *winogradWeights) run(s *Conv, dw, x, dy []float32, add bool) {
 	j.dw, j.add, j.top, j.left = dw, add, s.Pads[0], s.Pads[1]
 	j.winogradGrid = newWinogradGrid(j.dy.h, j.dy.w)
 	j.strips = s.N * j.tilesY
+	j.precision, j.along = s.Precision, s.Precision.words(j.tilesX)
 	j.depth = min(64, s.C)
 	j.slices = max(1, min(maxWinogradSlices, j.strips, maxWinogradPartial/(36*s.C*s.O)))
 	blocks := ceilDiv(s.C, j.depth) * ceilDiv(s.O, j.winogradWidth())
 	// The sums come and go once for each portion: not more often than pairs do.
 	pairs := max(winogradMost.pairs, 18*s.C*s.O)
-	most := max(1, pairs/(36*(s.C+s.O)*j.tilesX))
+	most := max(1, pairs/(36*(s.C+s.O)*j.along))
 	n := ceilDiv(j.strips, j.slices)
 	j.portion = ceilDiv(n, ceilDiv(n, most))
 	j.own = ownCopies()
@@ -103,7 +107,7 @@ func (j *winogradWeights) panels(blocks int) {
 	for first := lo; first < hi; first += j.portion {
 		p := &j.all
 		*p = winogradPairs{first: first, last: min(hi, first+j.portion)}
-		tiles := (p.last - p.first) * j.tilesX
+		tiles := (p.last - p.first) * j.along
 		p.sizeV, p.sizeY = matrixStride(c*tiles), matrixStride(o*tiles)
 		if j.serial = serials.Add(1); !j.own {
 			p.v, p.y = aligned(&j.bufV, 36*p.sizeV), aligned(&j.bufY, 36*p.sizeY)
@@ -118,7 +122,7 @@ func (j *winogradWeights) strip(i int) int { return i * j.strips / j.slices }
 
 // Do does piece i of a stage.
 func (j *winogradWeights) Do(seat, i int) {
-	s := getWinogradScratch(seat)
+	s := getWinogradScratch(seat, j.precision)
 	switch j.stage {
 	case stageTiles:
 		lo := j.all.first + i*j.perUnit
@@ -155,7 +159,7 @@ func (j *winogradWeights) whole(s *winogradScratch, i int) {
 	blocks := ceilDiv(c, j.depth) * ceilDiv(o, j.winogradWidth())
 	for first := lo; first < hi; first += j.portion {
 		p := winogradPairs{first: first, last: min(hi, first+j.portion)}
-		tiles := (p.last - p.first) * j.tilesX
+		tiles := (p.last - p.first) * j.along
 		p.sizeV, p.sizeY = matrixStride(c*tiles), matrixStride(o*tiles)
 		p.v, _ = s.v.hold(36*p.sizeV, 0, 0)
 		p.y, _ = s.y.hold(36*p.sizeY, 0, 0)
@@ -172,7 +176,7 @@ func (j *winogradWeights) whole(s *winogradScratch, i int) {
 
 // prepare transforms for one goroutine what a unit needs, unless it has that already.
 func (j *winogradWeights) prepare(s *winogradScratch, p *winogradPairs, b *winogradBlock) {
-	tiles := (p.last - p.first) * j.tilesX
+	tiles := (p.last - p.first) * j.along
 	p.y0, p.sizeY = b.j0, matrixStride(b.width*tiles)
 	var has bool
 	if p.v, has = s.v.hold(36*p.sizeV, j.serial, 0); !has {
@@ -214,23 +218,27 @@ func (j *winogradWeights) sumsOf(b *winogradBlock, slice int) []float32 {
 // transform transforms strips lo to hi of a portion: c channels of the input and o of dy,
 // from p.y0 on.
 func (j *winogradWeights) transform(s *winogradScratch, p *winogradPairs, lo, hi, c, o int) {
-	tiles := (p.last - p.first) * j.tilesX
+	tiles := (p.last - p.first) * j.along
 	x, dy := j.x.channels(0, c), j.dy.channels(p.y0, o)
+	input, spread := winogradInput, winogradSpread
+	if j.precision == BFloat16 {
+		input, spread = winogradInputJoin, winogradSpreadJoin
+	}
 	for strip := lo; strip < hi; strip++ {
 		n, top := strip/j.tilesY, strip%j.tilesY*4
-		at := (strip - p.first) * j.tilesX
+		at := (strip - p.first) * j.along
 		if c > 0 {
-			s.toTiles(winogradInput, x.image(n), top-j.top, -j.left, j.tilesX, p.v, 16, at, tiles)
+			s.toTiles(input, x.image(n), top-j.top, -j.left, j.tilesX, p.v, 16, at, tiles)
 		}
 		if o > 0 {
-			s.toTiles(winogradSpread, dy.image(n), top, 0, j.tilesX, p.y, j.winogradWidth(), at, tiles)
+			s.toTiles(spread, dy.image(n), top, 0, j.tilesX, p.y, j.winogradWidth(), at, tiles)
 		}
 	}
 }
 
 // multiply sets a block's sums for matrices k0 to k1 to the products, or adds these.
 func (j *winogradWeights) multiply(s *winogradScratch, p *winogradPairs, b *winogradBlock, k0, k1 int, add bool) {
-	tiles := (p.last - p.first) * j.tilesX
+	tiles := (p.last - p.first) * j.along
 	t := &s.tile
 	t.images, t.outer, t.inner = 1, 1, tiles
 	t.rs, t.gs, t.cs, t.os, t.is = 4, 16, 64, 0, 0

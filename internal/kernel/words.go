@@ -21,19 +21,28 @@ func multiplyPairs(c, a, b float32) float32 {
 
 // fmaFlushed is a*b + c rounded once, for a and b of bfloat16, and 0 if that is subnormal.
 func fmaFlushed(a, b, c float32) float32 {
-	p, z := float64(a)*float64(b), float64(c) // 16 bits: exact
-	s := p + z
-	// Rounded to odd, a second rounding does no harm (Boldo and Melquiond 2008).
-	if t := s - p; !math.IsInf(s, 0) && s == s {
-		if e := (p - (s - t)) + (z - t); e != 0 && math.Float64bits(s)&1 == 0 {
-			s = math.Nextafter(s, math.Copysign(math.Inf(1), e))
-		}
-	}
+	s := fmaOdd(a, b, c)
 	// Tiny after rounding with 24 bits and any exponent, as x86 has it.
 	if a := math.Abs(s); a < 0x1p-126-0x1p-151 {
 		return float32(math.Copysign(0, s))
 	}
 	return float32(s)
+}
+
+// fma is a*b + c rounded once.
+func fma(a, b, c float32) float32 { return float32(fmaOdd(a, b, c)) }
+
+// fmaOdd is a*b + c rounded to odd, so that a second rounding does no harm (Boldo and Melquiond
+// 2008).
+func fmaOdd(a, b, c float32) float64 {
+	p, z := float64(a)*float64(b), float64(c) // exact
+	s := p + z
+	if t := s - p; !math.IsInf(s, 0) && s == s {
+		if e := (p - (s - t)) + (z - t); e != 0 && math.Float64bits(s)&1 == 0 {
+			s = math.Nextafter(s, math.Copysign(math.Inf(1), e))
+		}
+	}
+	return s
 }
 
 // packWordsGo is packGo for panels of words.

@@ -138,7 +138,7 @@ func (t *convTile) multiply() {
 	if t.words != nil {
 		t.words.products(load, next, t.row, t.acc)
 	} else {
-		t.products(load, next, t.row, t.acc)
+		t.products(multiplyAdd{t.VFMADD231PS, t.VFMADD231PS_BCST}, load, next, t.row, t.acc)
 	}
 	t.advance(cs)
 	t.DECQ(inner)

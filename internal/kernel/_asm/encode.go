@@ -13,7 +13,7 @@ import (
 // Neither avo nor Go's assembler knows the instructions of AVX512_BF16. In functions of bf16Level
 // the generator writes others that have the same operands, and encode replaces them by bytes.
 var standIns = map[string]evex{
-	"VFMADD231PS": {"VDPBF16PS", 0x52, 2},
+	"VFMADD231PD": {"VDPBF16PS", 0x52, 2},
 	"VPACKUSDW":   {"VCVTNE2PS2BF16", 0x72, 3},
 }
 
@@ -25,7 +25,7 @@ type evex struct {
 	prefix byte // 2: F3, 3: F2
 }
 
-var standIn = regexp.MustCompile(`^\t(VFMADD231PS|VPACKUSDW)(?:\.BCST)? +(?:Z(\d+)|\((\w+)\)(?:\((\w+)\*(\d)\))?), Z(\d+), Z(\d+)$`)
+var standIn = regexp.MustCompile(`^\t(VFMADD231PD|VPACKUSDW)(?:\.BCST)? +(?:Z(\d+)|\((\w+)\)(?:\((\w+)\*(\d)\))?), Z(\d+), Z(\d+)$`)
 
 // general are the names that Go has for registers before R8.
 var general = []string{"AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"}

@@ -23,7 +23,7 @@ func gnu(n int, index bool) string {
 
 // binutils encode all registers as we do.
 func TestEncoding(t *testing.T) {
-	if b := standIns["VFMADD231PS"].bytes(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
+	if b := standIns["VFMADD231PD"].bytes(2, 1, 0); hex.EncodeToString(b[:]) != "62f2764852c2" {
 		t.Errorf("%x", b)
 	}
 	as, err := exec.LookPath("as")
@@ -33,7 +33,7 @@ func TestEncoding(t *testing.T) {
 	var source strings.Builder
 	var want []byte
 	for n := range 2 * 32 * 32 * 32 {
-		e := standIns["VFMADD231PS"]
+		e := standIns["VFMADD231PD"]
 		if n >= 32*32*32 {
 			e = standIns["VPACKUSDW"]
 		}
@@ -45,7 +45,7 @@ func TestEncoding(t *testing.T) {
 	for n := range 16 * 16 * 4 * 32 {
 		a, reg := address{n % 16, n / 16 % 16, n / 256 % 4}, n/1024
 		fmt.Fprintf(&source, "vdpbf16ps (%%%s,%%%s,%d){1to16}, %%zmm%d, %%zmm%d\n", gnu(a.base, false), gnu(a.index, true), 1<<a.scale, 31-reg, reg)
-		want = append(want, standIns["VFMADD231PS"].broadcast(a, 31-reg, reg)...)
+		want = append(want, standIns["VFMADD231PD"].broadcast(a, 31-reg, reg)...)
 	}
 	dir := t.TempDir()
 	object, raw := filepath.Join(dir, "x.o"), filepath.Join(dir, "x.bin")

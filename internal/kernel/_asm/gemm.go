@@ -183,7 +183,7 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		if t.words != nil {
 			t.words.products(load, next, row, acc)
 		} else {
-			t.products(load, next, row, acc)
+			t.products(multiplyAdd{t.VFMADD231PS, t.VFMADD231PS_BCST}, load, next, row, acc)
 		}
 		for _, base := range bases {
 			t.ADDQ(cs, base)
@@ -199,9 +199,15 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 	return acc
 }
 
+// A multiplyAdd is an instruction, of vectors or with an element of memory, broadcast.
+type multiplyAdd struct {
+	vector    func(...operand.Op)
+	broadcast func(...operand.Op)
+}
+
 // products adds those of a row of B, which load gives by vectors, with the rows of A. next goes
 // on to the next row of B.
-func (s isa) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
+func (s isa) products(op multiplyAdd, load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
 	col := make([]reg.VecVirtual, len(acc[0]))
 	for v := range col {
 		col[v] = s.vec()
@@ -211,13 +217,13 @@ func (s isa) products(load func(v int, to reg.VecVirtual), next func(), row func
 	for i := range acc {
 		if s.wide && len(col) == 1 {
 			// A broadcast to a register takes longer than what it is used for.
-			s.VFMADD231PS_BCST(row(i), col[0], acc[i][0])
+			op.broadcast(row(i), col[0], acc[i][0])
 			continue
 		}
 		e := s.vec()
 		s.VBROADCASTSS(row(i), e)
 		for v := range col {
-			s.VFMADD231PS(e, col[v], acc[i][v])
+			op.vector(e, col[v], acc[i][v])
 		}
 	}
 }

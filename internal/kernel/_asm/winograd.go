@@ -25,41 +25,60 @@ const (
 	passRounds = 224 // rounds of runs
 	passSR     = 232 // after a round
 	passDR     = 240
+	passPair   = 248 // from a vector to its partner, of which words are made
 )
 
-// Winograd's F(4x4, 3x3) interpolates at 0, +-pointA, +-pointB and infinity; the
-// same constants are in winograd_go.go, with the formulas.
-const (
-	pointA = 1.0
-	pointB = 2.0
-)
+// Winograd's F(4x4, 3x3) interpolates at 0, +-a, +-b and infinity; the same points
+// are in winograd_go.go, with the formulas.
+type points struct {
+	name string
+	a, b float64
+}
+
+var winogradPoints = []points{{"", 1, 2}, {"Close", 5. / 8, 3. / 2}}
 
 // winogradKernels are the one-dimensional transforms, of vectors anywhere.
 func winogradKernels(c *build.Context) {
 	names := map[float64]operand.Mem{}
 	levels(c, func(s isa) {
-		for _, w := range []winograd{
-			{name: "Input", in: 6, formula: (*winograd).input},
-			{name: "Output", in: 6, formula: (*winograd).output},
-			{name: "OutputAdd", in: 6, formula: (*winograd).output, adds: true},
-			{name: "Spread", in: 4, formula: (*winograd).spread},
-			{name: "Kernel", in: 3, formula: (*winograd).kernel},
-			{name: "Gather", in: 6, formula: (*winograd).gather},
-			{name: "GatherAdd", in: 6, formula: (*winograd).gather, adds: true},
-		} {
-			w.isa, w.table = s, names
-			w.generate()
+		for _, at := range winogradPoints {
+			for _, w := range []winograd{
+				{name: "Input", in: 6, formula: (*winograd).input},
+				{name: "Output", in: 6, formula: (*winograd).output},
+				{name: "OutputAdd", in: 6, formula: (*winograd).output, adds: true},
+				{name: "Spread", in: 4, formula: (*winograd).spread},
+				{name: "Kernel", in: 3, formula: (*winograd).kernel},
+				{name: "Gather", in: 6, formula: (*winograd).gather},
+				{name: "GatherAdd", in: 6, formula: (*winograd).gather, adds: true},
+			} {
+				w.isa, w.points, w.table = s, at, names
+				w.generate()
+			}
 		}
 	})
+	s := newWords(isa{c, bf16Level, true, 16})
+	for _, w := range []winograd{
+		{name: "InputNarrow", in: 6, formula: (*winograd).input, words: s.narrow},
+		{name: "InputJoin", in: 6, formula: (*winograd).input, words: s.join},
+		{name: "SpreadJoin", in: 4, formula: (*winograd).spread, words: s.join},
+		{name: "KernelJoin", in: 3, formula: (*winograd).kernel, words: s.join},
+	} {
+		w.isa, w.points, w.table, w.start = s.isa, winogradPoints[1], names, s.ordered
+		w.generate()
+	}
 }
 
 type winograd struct {
 	isa
+	points
 	name    string
 	in      int
 	adds    bool // to what is there
 	formula func(w *winograd, x []value)
 	put     func(i int, v value) // stores result i
+
+	start func()                 // sets up words
+	words func(x, y value) value // makes words of results for a vector and its partner, or nil
 
 	table  map[float64]operand.Mem
 	consts map[float64]reg.VecVirtual
@@ -123,7 +142,7 @@ func (w *winograd) pair(i int, x value, c float64, y value) {
 }
 
 func (w *winograd) input(d []value) {
-	const a, b = pointA, pointB
+	a, b := w.a, w.b
 	w.put(0, w.sum(term{1, d[4]}, term{-(a*a + b*b), d[2]}, term{a * a * b * b, d[0]}))
 	w.put(5, w.sum(term{1, d[5]}, term{-(a*a + b*b), d[3]}, term{a * a * b * b, d[1]}))
 	w.pair(1, w.sum(term{b * b, d[2]}, term{-1, d[4]}), a, w.sum(term{b * b, d[1]}, term{-1, d[3]}))
@@ -138,7 +157,7 @@ func (w *winograd) halves(m []value) (s, d, t, e value) {
 }
 
 func (w *winograd) output(m []value) {
-	const a, b = pointA, pointB
+	a, b := w.a, w.b
 	s, d, t, e := w.halves(m)
 	w.put(0, w.sum(term{1, m[0]}, term{1, s}, term{1, t}))
 	w.put(1, w.sum(term{a, d}, term{b, e}))
@@ -147,7 +166,7 @@ func (w *winograd) output(m []value) {
 }
 
 func (w *winograd) spread(y []value) {
-	const a, b = pointA, pointB
+	a, b := w.a, w.b
 	w.put(0, y[0])
 	w.pair(1, w.sum(term{1, y[0]}, term{a * a, y[2]}), 1, w.sum(term{a, y[1]}, term{a * a * a, y[3]}))
 	w.pair(3, w.sum(term{1, y[0]}, term{b * b, y[2]}), 1, w.sum(term{b, y[1]}, term{b * b * b, y[3]}))
@@ -156,14 +175,14 @@ func (w *winograd) spread(y []value) {
 
 // norms are what the points' polynomials are divided by. That of +-a is negative;
 // input has the sign instead.
-func norms() (n0, na, nb float64) {
-	const a, b = pointA, pointB
+func (p points) norms() (n0, na, nb float64) {
+	a, b := p.a, p.b
 	return a * a * b * b, 2 * a * a * (b*b - a*a), 2 * b * b * (b*b - a*a)
 }
 
 func (w *winograd) kernel(g []value) {
-	const a, b = pointA, pointB
-	n0, na, nb := norms()
+	a, b := w.a, w.b
+	n0, na, nb := w.norms()
 	w.put(0, w.scaled(1/n0, g[0]))
 	w.pair(1, w.sum(term{1 / na, g[0]}, term{a * a / na, g[2]}), 1, w.scaled(a/na, g[1]))
 	w.pair(3, w.sum(term{1 / nb, g[0]}, term{b * b / nb, g[2]}), 1, w.scaled(b/nb, g[1]))
@@ -171,8 +190,8 @@ func (w *winograd) kernel(g []value) {
 }
 
 func (w *winograd) gather(m []value) {
-	const a, b = pointA, pointB
-	n0, na, nb := norms()
+	a, b := w.a, w.b
+	n0, na, nb := w.norms()
 	s, d, t, e := w.halves(m)
 	w.put(0, w.sum(term{1 / n0, m[0]}, term{1 / na, s}, term{1 / nb, t}))
 	w.put(1, w.sum(term{b / nb, e}, term{a / na, d}))
@@ -213,7 +232,14 @@ func (w *winograd) constants() {
 }
 
 func (w *winograd) generate() {
-	w.begin("winograd"+w.name, "func(p *[]float32)", fmt.Sprintf("transforms %d vectors.", w.in))
+	doc := fmt.Sprintf("transforms %d vectors.", w.in)
+	if w.words != nil {
+		doc = fmt.Sprintf("transforms %d vectors and their partners, to words.", w.in)
+	}
+	w.begin("winograd"+w.name+w.points.name, "func(p *[]float32)", doc)
+	if w.start != nil {
+		w.start()
+	}
 	args := w.int("p")
 	field := func(disp int) operand.Mem { return operand.Mem{Base: args, Disp: disp} }
 	get := func(disp int) reg.Register {
@@ -234,7 +260,7 @@ func (w *winograd) generate() {
 	w.Label("run")
 	blocks := get(passBlocks)
 	w.Label("block")
-	w.block(src, index, dst, ds, ds3)
+	w.block(src, index, dst, ds, ds3, field(passPair))
 	w.ADDQ(field(passSI), index)
 	w.ADDQ(field(passDI), dst)
 	w.DECQ(blocks)
@@ -251,14 +277,10 @@ func (w *winograd) generate() {
 }
 
 // block transforms 16 elements.
-func (w *winograd) block(src []reg.Register, index, dst, ds, ds3 reg.Register) {
+func (w *winograd) block(src []reg.Register, index, dst, ds, ds3 reg.Register, pair operand.Mem) {
 	half := w.GP64()
 	w.LEAQ(operand.Mem{Base: dst, Index: ds, Scale: 2}, half)
 	for part := 0; part < 16; part += w.lanes {
-		x := make([]value, w.in)
-		for i := range x {
-			x[i] = w.load(operand.Mem{Base: src[i], Index: index, Scale: 1, Disp: 4 * part})
-		}
 		to := []operand.Mem{{Base: dst}, {Base: dst, Index: ds, Scale: 1}, {Base: half},
 			{Base: dst, Index: ds3, Scale: 1}, {Base: half, Index: ds, Scale: 2}, {Base: half, Index: ds3, Scale: 1}}
 		w.put = func(i int, v value) {
@@ -269,6 +291,25 @@ func (w *winograd) block(src []reg.Register, index, dst, ds, ds3 reg.Register) {
 			}
 			w.VMOVUPS(v, m)
 		}
+		x := w.vectors(src, index, part)
+		if w.words != nil {
+			store := w.put
+			var first [6]value
+			w.put = func(i int, v value) { first[i] = v }
+			w.formula(w, x)
+			w.ADDQ(pair, index)
+			x = w.vectors(src, index, part)
+			w.SUBQ(pair, index)
+			w.put = func(i int, v value) { store(i, w.words(first[i], v)) }
+		}
 		w.formula(w, x)
 	}
+}
+
+func (w *winograd) vectors(src []reg.Register, index reg.Register, part int) []value {
+	x := make([]value, w.in)
+	for i := range x {
+		x[i] = w.load(operand.Mem{Base: src[i], Index: index, Scale: 1, Disp: 4 * part})
+	}
+	return x
 }

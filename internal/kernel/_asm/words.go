@@ -115,7 +115,7 @@ func (w *words) flushed(f func()) {
 // products adds the products of a vector of B's words, which load gives, with those of rows of A.
 func (w *words) products(load func(v int, to reg.VecVirtual), next func(), row func(i int) operand.Mem, acc [][]reg.VecVirtual) {
 	if w.name == bf16Level {
-		w.isa.products(load, next, row, acc) // see encode.go
+		w.isa.products(multiplyAdd{w.VFMADD231PD, w.VFMADD231PD_BCST}, load, next, row, acc) // VDPBF16PS
 		return
 	}
 	for _, keep := range []func(reg.VecVirtual){w.odd, w.even} {
