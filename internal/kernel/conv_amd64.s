@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func conv1x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -16,12 +16,13 @@ TEXT ·conv1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), BX
 	MOVQ   64(AX), SI
 	MOVQ   40(AX), DI
+	MOVQ   120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Y2
@@ -31,14 +32,17 @@ inner:
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
 	CMPQ         112(AX), $0x00
@@ -55,7 +59,7 @@ store:
 	RET
 
 // func conv2x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -68,12 +72,13 @@ TEXT ·conv2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Y4
@@ -86,14 +91,17 @@ inner:
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -116,7 +124,7 @@ store:
 	RET
 
 // func conv3x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -131,12 +139,13 @@ TEXT ·conv3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Y6
@@ -152,14 +161,17 @@ inner:
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -188,7 +200,7 @@ store:
 	RET
 
 // func conv4x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -206,12 +218,13 @@ TEXT ·conv4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), DI
 	MOVQ   64(AX), R8
 	MOVQ   40(AX), R9
+	MOVQ   120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Y8
@@ -230,14 +243,17 @@ inner:
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -272,7 +288,7 @@ store:
 	RET
 
 // func conv5x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -294,12 +310,13 @@ TEXT ·conv5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Y10
@@ -322,16 +339,19 @@ inner:
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -375,7 +395,7 @@ store:
 	RET
 
 // func conv6x2AVX2(tile **float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·conv6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -399,12 +419,13 @@ TEXT ·conv6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Y12
@@ -430,16 +451,19 @@ inner:
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -489,7 +513,7 @@ store:
 	RET
 
 // func conv1x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -499,26 +523,30 @@ TEXT ·conv1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), BX
 	MOVQ   64(AX), SI
 	MOVQ   40(AX), DI
+	MOVQ   120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS          (DX), Z1
 	ADDQ             BX, DX
 	VFMADD231PS.BCST (CX), Z1, Z0
 	ADDQ             SI, CX
-	DECQ             R9
+	PREFETCHT1       (R8)
+	ADDQ             128(AX), R8
+	DECQ             R10
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R8
+	DECQ             R9
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             DI
 	JNE              image
+	MOVQ             R8, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), CX
 	CMPQ             112(AX), $0x00
@@ -533,7 +561,7 @@ store:
 	RET
 
 // func conv2x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -544,12 +572,13 @@ TEXT ·conv2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS          (BX), Z2
@@ -557,14 +586,17 @@ inner:
 	VFMADD231PS.BCST (CX), Z2, Z0
 	VFMADD231PS.BCST (CX)(DX*1), Z2, Z1
 	ADDQ             DI, CX
-	DECQ             R10
+	PREFETCHT1       (R9)
+	ADDQ             128(AX), R9
+	DECQ             R11
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R9
+	DECQ             R10
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R8
 	JNE              image
+	MOVQ             R9, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -583,7 +615,7 @@ store:
 	RET
 
 // func conv3x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -595,12 +627,13 @@ TEXT ·conv3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS          (BX), Z3
@@ -609,14 +642,17 @@ inner:
 	VFMADD231PS.BCST (CX)(DX*1), Z3, Z1
 	VFMADD231PS.BCST (CX)(DX*2), Z3, Z2
 	ADDQ             DI, CX
-	DECQ             R10
+	PREFETCHT1       (R9)
+	ADDQ             128(AX), R9
+	DECQ             R11
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R9
+	DECQ             R10
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R8
 	JNE              image
+	MOVQ             R9, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -639,7 +675,7 @@ store:
 	RET
 
 // func conv4x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -653,12 +689,13 @@ TEXT ·conv4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), DI
 	MOVQ   64(AX), R8
 	MOVQ   40(AX), R9
+	MOVQ   120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS          (SI), Z4
@@ -668,14 +705,17 @@ inner:
 	VFMADD231PS.BCST (CX)(DX*2), Z4, Z2
 	VFMADD231PS.BCST (CX)(BX*1), Z4, Z3
 	ADDQ             R8, CX
-	DECQ             R11
+	PREFETCHT1       (R10)
+	ADDQ             128(AX), R10
+	DECQ             R12
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R10
+	DECQ             R11
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R9
 	JNE              image
+	MOVQ             R10, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -702,7 +742,7 @@ store:
 	RET
 
 // func conv5x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -719,12 +759,13 @@ TEXT ·conv5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z5
@@ -736,16 +777,19 @@ inner:
 	VFMADD231PS.BCST (SI), Z5, Z4
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -779,7 +823,7 @@ store:
 	RET
 
 // func conv6x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -797,12 +841,13 @@ TEXT ·conv6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z6
@@ -815,16 +860,19 @@ inner:
 	VFMADD231PS.BCST (SI)(DX*1), Z6, Z5
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -862,7 +910,7 @@ store:
 	RET
 
 // func conv7x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -881,12 +929,13 @@ TEXT ·conv7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z7
@@ -900,16 +949,19 @@ inner:
 	VFMADD231PS.BCST (SI)(DX*2), Z7, Z6
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -951,7 +1003,7 @@ store:
 	RET
 
 // func conv8x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -971,12 +1023,13 @@ TEXT ·conv8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z8
@@ -991,16 +1044,19 @@ inner:
 	VFMADD231PS.BCST (SI)(BX*1), Z8, Z7
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1046,7 +1102,7 @@ store:
 	RET
 
 // func conv9x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1069,12 +1125,13 @@ TEXT ·conv9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z9
@@ -1091,18 +1148,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1154,7 +1214,7 @@ store:
 	RET
 
 // func conv10x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1178,12 +1238,13 @@ TEXT ·conv10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z10
@@ -1201,18 +1262,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1268,7 +1332,7 @@ store:
 	RET
 
 // func conv11x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1293,12 +1357,13 @@ TEXT ·conv11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z11
@@ -1317,18 +1382,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1388,7 +1456,7 @@ store:
 	RET
 
 // func conv12x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1414,12 +1482,13 @@ TEXT ·conv12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z12
@@ -1439,18 +1508,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1514,7 +1586,7 @@ store:
 	RET
 
 // func conv13x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1543,12 +1615,13 @@ TEXT ·conv13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z13
@@ -1570,13 +1643,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -1584,6 +1659,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1653,7 +1729,7 @@ store:
 	RET
 
 // func conv14x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1683,12 +1759,13 @@ TEXT ·conv14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z14
@@ -1711,13 +1788,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -1725,6 +1804,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1798,7 +1878,7 @@ store:
 	RET
 
 // func conv15x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv15x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1829,12 +1909,13 @@ TEXT ·conv15x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z15
@@ -1858,13 +1939,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -1872,6 +1955,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -1949,7 +2033,7 @@ store:
 	RET
 
 // func conv16x1AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv16x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -1981,12 +2065,13 @@ TEXT ·conv16x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z16
@@ -2011,13 +2096,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -2025,6 +2112,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -2106,7 +2194,7 @@ store:
 	RET
 
 // func conv1x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2117,12 +2205,13 @@ TEXT ·conv1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), BX
 	MOVQ   64(AX), SI
 	MOVQ   40(AX), DI
+	MOVQ   120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Z2
@@ -2132,14 +2221,17 @@ inner:
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
 	CMPQ         112(AX), $0x00
@@ -2156,7 +2248,7 @@ store:
 	RET
 
 // func conv2x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2169,12 +2261,13 @@ TEXT ·conv2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z4
@@ -2187,14 +2280,17 @@ inner:
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2217,7 +2313,7 @@ store:
 	RET
 
 // func conv3x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2232,12 +2328,13 @@ TEXT ·conv3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z6
@@ -2253,14 +2350,17 @@ inner:
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2289,7 +2389,7 @@ store:
 	RET
 
 // func conv4x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2307,12 +2407,13 @@ TEXT ·conv4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), DI
 	MOVQ   64(AX), R8
 	MOVQ   40(AX), R9
+	MOVQ   120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Z8
@@ -2331,14 +2432,17 @@ inner:
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2373,7 +2477,7 @@ store:
 	RET
 
 // func conv5x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2395,12 +2499,13 @@ TEXT ·conv5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z10
@@ -2423,16 +2528,19 @@ inner:
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2476,7 +2584,7 @@ store:
 	RET
 
 // func conv6x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2500,12 +2608,13 @@ TEXT ·conv6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z12
@@ -2531,16 +2640,19 @@ inner:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2590,7 +2702,7 @@ store:
 	RET
 
 // func conv7x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2616,12 +2728,13 @@ TEXT ·conv7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z14
@@ -2650,16 +2763,19 @@ inner:
 	VFMADD231PS  Z16, Z15, Z13
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2715,7 +2831,7 @@ store:
 	RET
 
 // func conv8x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2743,12 +2859,13 @@ TEXT ·conv8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z16
@@ -2780,16 +2897,19 @@ inner:
 	VFMADD231PS  Z18, Z17, Z15
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -2851,7 +2971,7 @@ store:
 	RET
 
 // func conv9x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -2883,12 +3003,13 @@ TEXT ·conv9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z18
@@ -2924,18 +3045,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -3005,7 +3129,7 @@ store:
 	RET
 
 // func conv10x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -3039,12 +3163,13 @@ TEXT ·conv10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z20
@@ -3083,18 +3208,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -3170,7 +3298,7 @@ store:
 	RET
 
 // func conv11x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -3206,12 +3334,13 @@ TEXT ·conv11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z22
@@ -3253,18 +3382,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -3346,7 +3478,7 @@ store:
 	RET
 
 // func conv12x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -3384,12 +3516,13 @@ TEXT ·conv12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z24
@@ -3434,18 +3567,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -3533,7 +3669,7 @@ store:
 	RET
 
 // func conv13x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -3575,12 +3711,13 @@ TEXT ·conv13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z26
@@ -3629,13 +3766,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -3643,6 +3782,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -3738,7 +3878,7 @@ store:
 	RET
 
 // func conv14x2AVX512(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·conv14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -3782,12 +3922,13 @@ TEXT ·conv14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z28
@@ -3839,13 +3980,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -3853,6 +3996,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00

@@ -242,6 +242,7 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	if j.add {
 		s.tile.add = 1
 	}
+	j.fetchNext(s, p, first, images, row0, rows)
 	for g := range j.groups {
 		for j0 := 0; j0 < j.outPer; j0 += j.nr {
 			b := j.packed[p.packed+g*j.packedSize(p)+j0*p.kh*p.kw*j.words:]
@@ -253,6 +254,14 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 	}
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil
 	convScratchs.put(seat, s)
+}
+
+// fetchNext fetches the next unit's input meanwhile.
+func (j *convDirect) fetchNext(s *convScratch, p *convPhase, first, images, row0, rows int) {
+	row := j.inW * j.inC
+	end := min((row0+rows)*j.strideH+p.kh-1-p.top, j.inH)
+	tiles := images * rows * ceilDiv(p.w, j.panelRows(j.panelWidth(j.outPer))) * j.groups * ceilDiv(j.outPer, j.nr)
+	s.tile.fetchNext(j.src, ((first+images-1)*j.inH+end)*row, images*rows*j.strideH*row, tiles*p.kh*p.kw*j.words)
 }
 
 // panel does one panel of columns, of which rest are left, for some rows.

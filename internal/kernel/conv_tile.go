@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // A convTile is one call of a micro-kernel: a register tile of C, rows by one
 // panel of columns, is the product of rows of A and a packed panel of B. Rows come
 // in groups of four. A is read in runs: inner elements, outer times, images times.
@@ -7,11 +9,13 @@ package kernel
 type convTile struct {
 	a, b, c              *float32
 	inner, outer, images int
-	rs, gs, cs           int // of A between rows, groups of rows, and inner elements
-	os, is               int // added to A after inner elements, and after outer runs
-	bs                   int // of B between rows
-	ldc, gc              int // of C between rows, and groups of rows
-	add                  int // whether to add to C
+	rs, gs, cs           int     // of A between rows, groups of rows, and inner elements
+	os, is               int     // added to A after inner elements, and after outer runs
+	bs                   int     // of B between rows
+	ldc, gc              int     // of C between rows, and groups of rows
+	add                  int     // whether to add to C
+	fetch                uintptr // what will be read next, moved on by step with each inner element
+	step                 int
 
 	words bool // of pairs of bfloat16, instead of float32
 
@@ -55,6 +59,9 @@ func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float3
 		return
 	}
 	tile.a, tile.b, tile.c = &a[0], &b[0], &c[0]
+	if tile.step == 0 {
+		tile.fetch = uintptr(unsafe.Pointer(tile.a))
+	}
 	if cols == width {
 		t.convKernel(tile, rows, width)
 		return
@@ -72,6 +79,16 @@ func (t *target) convRun(tile *convTile, rows, width, cols int, a, b, c []float3
 		for q := range to {
 			to[q] += from[q]
 		}
+	}
+}
+
+// fetchNext has the next steps of the tile fetch n elements of x from at on, as far as there are
+// some, if the cache has room for them.
+func (tile *convTile) fetchNext(x []float32, at, n, steps int) {
+	tile.step = 0
+	if at < len(x) && n <= fetchedElems {
+		tile.fetch = uintptr(unsafe.Pointer(&x[at]))
+		tile.step = min(64, ceilDiv(4*n, steps))
 	}
 }
 

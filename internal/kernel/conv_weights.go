@@ -98,7 +98,7 @@ func (j *convWeights) Do(seat, i int) {
 			u.add = true
 		}
 	}
-	u.convWeights, u.dw = nil, nil
+	u.convWeights, u.dw, u.ahead = nil, nil, [4]convAhead{}
 	u.tile.a, u.tile.b, u.tile.c = nil, nil, nil
 	convUnits.put(seat, u)
 }
@@ -129,6 +129,16 @@ type convUnit struct {
 	sources, rows, lines int
 	chans                int // of a pixel in a block
 	pitch                int // of a row of the block
+
+	ahead         [4]convAhead
+	pieces        int // of ahead
+	tiles, tilesN int // done of the block, and in it
+}
+
+// A convAhead is part of what the next block reads.
+type convAhead struct {
+	x     []float32
+	at, n int
 }
 
 var convUnits scratchStash[convUnit]
@@ -149,25 +159,26 @@ func (u *convUnit) block(first, row int) {
 	if u.add {
 		t.add = 1
 	}
+	u.lookAhead(first, row)
 	size := u.sources * u.lines * u.pitch
 	for b := u.first; b < u.last; b++ {
 		for kh := range u.KH {
 			x := u.x[(b-u.first)*size+kh*u.pitch:]
 			if u.blocks == 1 {
-				u.tiles(x, 0, kh*u.KW*u.C, u.KW*u.C)
+				u.multiply(x, 0, kh*u.KW*u.C, u.KW*u.C)
 				continue
 			}
 			group, c0 := b/u.perGroup, b%u.perGroup*blockC
 			per := u.C / u.Groups
 			for kw := range u.KW {
-				u.tiles(x[kw*u.chans:], group, (kh*u.KW+kw)*per+c0, min(blockC, per-c0))
+				u.multiply(x[kw*u.chans:], group, (kh*u.KW+kw)*per+c0, min(blockC, per-c0))
 			}
 		}
 	}
 }
 
-// tiles does n rows of dw, the columns of a group.
-func (u *convUnit) tiles(x []float32, group, row, n int) {
+// multiply does n rows of dw, the columns of a group.
+func (u *convUnit) multiply(x []float32, group, row, n int) {
 	pixels := u.sources * u.rows * u.w
 	per := u.O / u.Groups
 	y := u.y[group*u.padded(per)*pixels:]
@@ -178,9 +189,59 @@ func (u *convUnit) tiles(x []float32, group, row, n int) {
 		u.tile.bs = 4 * width
 		for q := range tiles {
 			lo, hi := q*n/tiles, (q+1)*n/tiles
+			u.fetchNext()
 			u.convRun(&u.tile, hi-lo, width, min(width, per-j0), x[lo:], y[j0*pixels:], u.dw[(row+lo)*u.O+group*per+j0:])
 		}
 	}
+}
+
+// lookAhead finds what the next block reads, if a unit reads all channels.
+func (u *convUnit) lookAhead(first, row int) {
+	j := u.convWeights
+	u.pieces, u.tiles = 0, 0
+	u.tile.step = 0
+	if u.last-u.first < u.blocks {
+		return
+	}
+	n, width := blockC, u.panelWidth(u.O/u.Groups)
+	if u.blocks == 1 {
+		n = u.KW * u.C
+	}
+	u.tilesN = u.KH * ceilDiv(n, u.panelRows(width)) * ceilDiv(u.O/u.Groups, u.nr)
+	if u.blocks > 1 {
+		u.tilesN *= u.blocks * u.KW
+	}
+	if row += j.rows; row >= u.h {
+		first, row = first+u.group, 0
+	}
+	copies, lines, rows := u.Precision.unit(), j.rows*u.Strides[0], j.rows
+	first *= copies
+	if j.rows == u.h { // images that follow each other
+		lines, rows = u.group*copies*u.H, u.group*copies*u.h
+		copies = 1
+	}
+	top := 0
+	if row > 0 {
+		top = min(u.H, (row-1)*u.Strides[0]+u.KH-u.Pads[0])
+	}
+	for i := range copies {
+		u.ahead[2*i] = convAhead{j.x, ((first+i)*u.H + top) * u.W * u.C, lines * u.W * u.C}
+		u.ahead[2*i+1] = convAhead{j.dy, ((first+i)*u.h + row) * u.w * u.O, rows * u.w * u.O}
+	}
+	u.pieces = 2 * copies
+}
+
+// fetchNext has the next tile fetch its share of that.
+func (u *convUnit) fetchNext() {
+	if u.pieces == 0 {
+		return
+	}
+	i := u.tiles * u.pieces / u.tilesN
+	if i < u.pieces && (u.tiles == 0 || i != (u.tiles-1)*u.pieces/u.tilesN) {
+		p := &u.ahead[i]
+		u.tile.fetchNext(p.x, p.at, p.n, max(1, u.tilesN/u.pieces)*u.sources*u.rows*u.w)
+	}
+	u.tiles++
 }
 
 // copyY copies dy into panels, of the groups that the unit's blocks are in.

@@ -2415,7 +2415,7 @@ done:
 	RET
 
 // func convWords1x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords1x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2431,12 +2431,13 @@ TEXT ·convWords1x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), BX
 	MOVQ    64(AX), SI
 	MOVQ    40(AX), DI
+	MOVQ    120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Y2
@@ -2457,14 +2458,17 @@ inner:
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         BX, DX
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
@@ -2482,7 +2486,7 @@ store:
 	RET
 
 // func convWords2x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords2x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2500,12 +2504,13 @@ TEXT ·convWords2x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Y4
@@ -2534,14 +2539,17 @@ inner:
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -2565,7 +2573,7 @@ store:
 	RET
 
 // func convWords3x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords3x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2585,12 +2593,13 @@ TEXT ·convWords3x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Y6
@@ -2627,14 +2636,17 @@ inner:
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -2664,7 +2676,7 @@ store:
 	RET
 
 // func convWords4x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords4x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2687,12 +2699,13 @@ TEXT ·convWords4x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), DI
 	MOVQ    64(AX), R8
 	MOVQ    40(AX), R9
+	MOVQ    120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Y8
@@ -2737,14 +2750,17 @@ inner:
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         DI, SI
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -2780,7 +2796,7 @@ store:
 	RET
 
 // func convWords5x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords5x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2807,12 +2823,13 @@ TEXT ·convWords5x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Y10
@@ -2866,16 +2883,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -2920,7 +2940,7 @@ store:
 	RET
 
 // func convWords6x2AVX2(tile **float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·convWords6x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -2949,12 +2969,13 @@ TEXT ·convWords6x2AVX2(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Y12
@@ -3016,16 +3037,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -9488,7 +9512,7 @@ done:
 	RET
 
 // func convWords1x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords1x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9503,12 +9527,13 @@ TEXT ·convWords1x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), BX
 	MOVQ    64(AX), SI
 	MOVQ    40(AX), DI
+	MOVQ    120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Z1
@@ -9523,14 +9548,17 @@ inner:
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         BX, DX
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
@@ -9546,7 +9574,7 @@ store:
 	RET
 
 // func convWords2x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords2x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9562,12 +9590,13 @@ TEXT ·convWords2x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z2
@@ -9588,14 +9617,17 @@ inner:
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -9615,7 +9647,7 @@ store:
 	RET
 
 // func convWords3x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords3x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9632,12 +9664,13 @@ TEXT ·convWords3x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z3
@@ -9664,14 +9697,17 @@ inner:
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -9695,7 +9731,7 @@ store:
 	RET
 
 // func convWords4x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords4x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9714,12 +9750,13 @@ TEXT ·convWords4x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), DI
 	MOVQ    64(AX), R8
 	MOVQ    40(AX), R9
+	MOVQ    120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Z4
@@ -9752,14 +9789,17 @@ inner:
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         DI, SI
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -9787,7 +9827,7 @@ store:
 	RET
 
 // func convWords5x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords5x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9809,12 +9849,13 @@ TEXT ·convWords5x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z5
@@ -9854,16 +9895,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -9898,7 +9942,7 @@ store:
 	RET
 
 // func convWords6x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords6x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -9921,12 +9965,13 @@ TEXT ·convWords6x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z6
@@ -9972,16 +10017,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10020,7 +10068,7 @@ store:
 	RET
 
 // func convWords7x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords7x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10044,12 +10092,13 @@ TEXT ·convWords7x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z7
@@ -10101,16 +10150,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10153,7 +10205,7 @@ store:
 	RET
 
 // func convWords8x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords8x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10178,12 +10230,13 @@ TEXT ·convWords8x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z8
@@ -10241,16 +10294,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10297,7 +10353,7 @@ store:
 	RET
 
 // func convWords9x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords9x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10325,12 +10381,13 @@ TEXT ·convWords9x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z9
@@ -10395,18 +10452,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10459,7 +10519,7 @@ store:
 	RET
 
 // func convWords10x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords10x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10488,12 +10548,13 @@ TEXT ·convWords10x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z10
@@ -10564,18 +10625,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10632,7 +10696,7 @@ store:
 	RET
 
 // func convWords11x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords11x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10662,12 +10726,13 @@ TEXT ·convWords11x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z11
@@ -10744,18 +10809,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -10816,7 +10884,7 @@ store:
 	RET
 
 // func convWords12x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords12x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -10847,12 +10915,13 @@ TEXT ·convWords12x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z12
@@ -10935,18 +11004,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -11011,7 +11083,7 @@ store:
 	RET
 
 // func convWords13x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords13x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -11045,12 +11117,13 @@ TEXT ·convWords13x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z13
@@ -11140,13 +11213,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -11154,6 +11229,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -11224,7 +11300,7 @@ store:
 	RET
 
 // func convWords14x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords14x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -11259,12 +11335,13 @@ TEXT ·convWords14x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z14
@@ -11360,13 +11437,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -11374,6 +11453,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -11448,7 +11528,7 @@ store:
 	RET
 
 // func convWords15x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords15x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -11484,12 +11564,13 @@ TEXT ·convWords15x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z15
@@ -11591,13 +11672,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -11605,6 +11688,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -11683,7 +11767,7 @@ store:
 	RET
 
 // func convWords16x1AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords16x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -11720,12 +11804,13 @@ TEXT ·convWords16x1AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z16
@@ -11833,13 +11918,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -11847,6 +11934,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -11929,7 +12017,7 @@ store:
 	RET
 
 // func convWords1x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords1x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -11945,12 +12033,13 @@ TEXT ·convWords1x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), BX
 	MOVQ    64(AX), SI
 	MOVQ    40(AX), DI
+	MOVQ    120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Z2
@@ -11971,14 +12060,17 @@ inner:
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         BX, DX
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
@@ -11996,7 +12088,7 @@ store:
 	RET
 
 // func convWords2x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords2x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12014,12 +12106,13 @@ TEXT ·convWords2x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z4
@@ -12048,14 +12141,17 @@ inner:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12079,7 +12175,7 @@ store:
 	RET
 
 // func convWords3x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords3x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12099,12 +12195,13 @@ TEXT ·convWords3x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), SI
 	MOVQ    64(AX), DI
 	MOVQ    40(AX), R8
+	MOVQ    120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z6
@@ -12141,14 +12238,17 @@ inner:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         SI, BX
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12178,7 +12278,7 @@ store:
 	RET
 
 // func convWords4x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords4x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12201,12 +12301,13 @@ TEXT ·convWords4x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), DI
 	MOVQ    64(AX), R8
 	MOVQ    40(AX), R9
+	MOVQ    120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Z8
@@ -12251,14 +12352,17 @@ inner:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         DI, SI
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12294,7 +12398,7 @@ store:
 	RET
 
 // func convWords5x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords5x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12321,12 +12425,13 @@ TEXT ·convWords5x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z10
@@ -12380,16 +12485,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12434,7 +12542,7 @@ store:
 	RET
 
 // func convWords6x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords6x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12463,12 +12571,13 @@ TEXT ·convWords6x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z12
@@ -12530,16 +12639,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12590,7 +12702,7 @@ store:
 	RET
 
 // func convWords7x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords7x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12621,12 +12733,13 @@ TEXT ·convWords7x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z14
@@ -12696,16 +12809,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12762,7 +12878,7 @@ store:
 	RET
 
 // func convWords8x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords8x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12795,12 +12911,13 @@ TEXT ·convWords8x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R8
 	MOVQ    64(AX), R9
 	MOVQ    40(AX), R10
+	MOVQ    120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z16
@@ -12878,16 +12995,19 @@ inner:
 	ADDQ         R8, DI
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -12950,7 +13070,7 @@ store:
 	RET
 
 // func convWords9x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords9x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -12987,12 +13107,13 @@ TEXT ·convWords9x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z18
@@ -13079,18 +13200,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -13161,7 +13285,7 @@ store:
 	RET
 
 // func convWords10x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords10x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -13200,12 +13324,13 @@ TEXT ·convWords10x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z20
@@ -13300,18 +13425,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -13388,7 +13516,7 @@ store:
 	RET
 
 // func convWords11x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords11x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -13429,12 +13557,13 @@ TEXT ·convWords11x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z22
@@ -13537,18 +13666,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -13631,7 +13763,7 @@ store:
 	RET
 
 // func convWords12x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords12x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -13674,12 +13806,13 @@ TEXT ·convWords12x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R9
 	MOVQ    64(AX), R10
 	MOVQ    40(AX), R11
+	MOVQ    120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z24
@@ -13790,18 +13923,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -13890,7 +14026,7 @@ store:
 	RET
 
 // func convWords13x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords13x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -13937,12 +14073,13 @@ TEXT ·convWords13x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z26
@@ -14062,13 +14199,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -14076,6 +14215,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -14172,7 +14312,7 @@ store:
 	RET
 
 // func convWords14x2AVX512(tile **float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·convWords14x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    tile+0(FP), AX
 	MOVQ    (AX), CX
@@ -14221,12 +14361,13 @@ TEXT ·convWords14x2AVX512(SB), NOSPLIT, $8-8
 	MOVQ    88(AX), R10
 	MOVQ    64(AX), R11
 	MOVQ    40(AX), R12
+	MOVQ    120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z28
@@ -14354,13 +14495,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -14368,6 +14511,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	LDMXCSR      (SP)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
@@ -19006,7 +19150,7 @@ done:
 	RET
 
 // func convWords1x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords1x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19016,26 +19160,30 @@ TEXT ·convWords1x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), BX
 	MOVQ   64(AX), SI
 	MOVQ   40(AX), DI
+	MOVQ   120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS          (DX), Z1
 	ADDQ             BX, DX
 	LONG $0x5876f262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z1, Z0
 	ADDQ             SI, CX
-	DECQ             R9
+	PREFETCHT1       (R8)
+	ADDQ             128(AX), R8
+	DECQ             R10
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R8
+	DECQ             R9
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             DI
 	JNE              image
+	MOVQ             R8, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), CX
 	CMPQ             112(AX), $0x00
@@ -19050,7 +19198,7 @@ store:
 	RET
 
 // func convWords2x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords2x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19061,12 +19209,13 @@ TEXT ·convWords2x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS          (BX), Z2
@@ -19074,14 +19223,17 @@ inner:
 	LONG $0x586ef262; WORD $0x0452; BYTE $0x21 // VDPBF16PS (CX), Z2, Z0
 	LONG $0x586ef262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z2, Z1
 	ADDQ             DI, CX
-	DECQ             R10
+	PREFETCHT1       (R9)
+	ADDQ             128(AX), R9
+	DECQ             R11
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R9
+	DECQ             R10
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R8
 	JNE              image
+	MOVQ             R9, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19100,7 +19252,7 @@ store:
 	RET
 
 // func convWords3x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords3x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19112,12 +19264,13 @@ TEXT ·convWords3x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS          (BX), Z3
@@ -19126,14 +19279,17 @@ inner:
 	LONG $0x5866f262; WORD $0x0c52; BYTE $0x11 // VDPBF16PS (CX)(DX*1), Z3, Z1
 	LONG $0x5866f262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z3, Z2
 	ADDQ             DI, CX
-	DECQ             R10
+	PREFETCHT1       (R9)
+	ADDQ             128(AX), R9
+	DECQ             R11
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R9
+	DECQ             R10
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R8
 	JNE              image
+	MOVQ             R9, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19156,7 +19312,7 @@ store:
 	RET
 
 // func convWords4x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords4x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19170,12 +19326,13 @@ TEXT ·convWords4x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), DI
 	MOVQ   64(AX), R8
 	MOVQ   40(AX), R9
+	MOVQ   120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS          (SI), Z4
@@ -19185,14 +19342,17 @@ inner:
 	LONG $0x585ef262; WORD $0x1452; BYTE $0x51 // VDPBF16PS (CX)(DX*2), Z4, Z2
 	LONG $0x585ef262; WORD $0x1c52; BYTE $0x19 // VDPBF16PS (CX)(BX*1), Z4, Z3
 	ADDQ             R8, CX
-	DECQ             R11
+	PREFETCHT1       (R10)
+	ADDQ             128(AX), R10
+	DECQ             R12
 	JNE              inner
 	ADDQ             72(AX), CX
-	DECQ             R10
+	DECQ             R11
 	JNE              outer
 	ADDQ             80(AX), CX
 	DECQ             R9
 	JNE              image
+	MOVQ             R10, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19219,7 +19379,7 @@ store:
 	RET
 
 // func convWords5x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords5x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19236,12 +19396,13 @@ TEXT ·convWords5x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z5
@@ -19253,16 +19414,19 @@ inner:
 	LONG $0x5856f262; WORD $0x2452; BYTE $0x26 // VDPBF16PS (SI), Z5, Z4
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19296,7 +19460,7 @@ store:
 	RET
 
 // func convWords6x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords6x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19314,12 +19478,13 @@ TEXT ·convWords6x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z6
@@ -19332,16 +19497,19 @@ inner:
 	LONG $0x584ef262; WORD $0x2c52; BYTE $0x16 // VDPBF16PS (SI)(DX*1), Z6, Z5
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19379,7 +19547,7 @@ store:
 	RET
 
 // func convWords7x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords7x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19398,12 +19566,13 @@ TEXT ·convWords7x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z7
@@ -19417,16 +19586,19 @@ inner:
 	LONG $0x5846f262; WORD $0x3452; BYTE $0x56 // VDPBF16PS (SI)(DX*2), Z7, Z6
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19468,7 +19640,7 @@ store:
 	RET
 
 // func convWords8x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords8x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19488,12 +19660,13 @@ TEXT ·convWords8x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS          (DI), Z8
@@ -19508,16 +19681,19 @@ inner:
 	LONG $0x583ef262; WORD $0x3c52; BYTE $0x1e // VDPBF16PS (SI)(BX*1), Z8, Z7
 	ADDQ             R9, CX
 	ADDQ             R9, SI
-	DECQ             R12
+	PREFETCHT1       (R11)
+	ADDQ             128(AX), R11
+	DECQ             R13
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
-	DECQ             R11
+	DECQ             R12
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	DECQ             R10
 	JNE              image
+	MOVQ             R11, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19563,7 +19739,7 @@ store:
 	RET
 
 // func convWords9x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords9x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19586,12 +19762,13 @@ TEXT ·convWords9x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z9
@@ -19608,18 +19785,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19671,7 +19851,7 @@ store:
 	RET
 
 // func convWords10x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords10x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19695,12 +19875,13 @@ TEXT ·convWords10x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z10
@@ -19718,18 +19899,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19785,7 +19969,7 @@ store:
 	RET
 
 // func convWords11x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords11x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19810,12 +19994,13 @@ TEXT ·convWords11x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z11
@@ -19834,18 +20019,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -19905,7 +20093,7 @@ store:
 	RET
 
 // func convWords12x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords12x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -19931,12 +20119,13 @@ TEXT ·convWords12x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS          (R8), Z12
@@ -19956,18 +20145,21 @@ inner:
 	ADDQ             R10, CX
 	ADDQ             R10, SI
 	ADDQ             R10, DI
-	DECQ             R13
+	PREFETCHT1       (R12)
+	ADDQ             128(AX), R12
+	DECQ             R14
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
-	DECQ             R12
+	DECQ             R13
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
 	ADDQ             80(AX), DI
 	DECQ             R11
 	JNE              image
+	MOVQ             R12, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -20031,7 +20223,7 @@ store:
 	RET
 
 // func convWords13x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords13x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20060,12 +20252,13 @@ TEXT ·convWords13x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z13
@@ -20087,13 +20280,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -20101,6 +20296,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -20170,7 +20366,7 @@ store:
 	RET
 
 // func convWords14x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords14x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20200,12 +20396,13 @@ TEXT ·convWords14x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z14
@@ -20228,13 +20425,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -20242,6 +20441,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -20315,7 +20515,7 @@ store:
 	RET
 
 // func convWords15x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords15x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20346,12 +20546,13 @@ TEXT ·convWords15x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z15
@@ -20375,13 +20576,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -20389,6 +20592,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -20466,7 +20670,7 @@ store:
 	RET
 
 // func convWords16x1AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords16x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20498,12 +20702,13 @@ TEXT ·convWords16x1AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS          (R9), Z16
@@ -20528,13 +20733,15 @@ inner:
 	ADDQ             R11, SI
 	ADDQ             R11, DI
 	ADDQ             R11, R8
-	DECQ             R14
+	PREFETCHT1       (R13)
+	ADDQ             128(AX), R13
+	DECQ             R15
 	JNE              inner
 	ADDQ             72(AX), CX
 	ADDQ             72(AX), SI
 	ADDQ             72(AX), DI
 	ADDQ             72(AX), R8
-	DECQ             R13
+	DECQ             R14
 	JNE              outer
 	ADDQ             80(AX), CX
 	ADDQ             80(AX), SI
@@ -20542,6 +20749,7 @@ inner:
 	ADDQ             80(AX), R8
 	DECQ             R12
 	JNE              image
+	MOVQ             R13, 120(AX)
 	MOVQ             96(AX), CX
 	MOVQ             16(AX), DX
 	CMPQ             112(AX), $0x00
@@ -20623,7 +20831,7 @@ store:
 	RET
 
 // func convWords1x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords1x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20634,12 +20842,13 @@ TEXT ·convWords1x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), BX
 	MOVQ   64(AX), SI
 	MOVQ   40(AX), DI
+	MOVQ   120(AX), R8
 
 image:
-	MOVQ 32(AX), R8
+	MOVQ 32(AX), R9
 
 outer:
-	MOVQ 24(AX), R9
+	MOVQ 24(AX), R10
 
 inner:
 	VMOVUPS      (DX), Z2
@@ -20649,14 +20858,17 @@ inner:
 	LONG $0x486ef262; WORD $0xc452 // VDPBF16PS Z4, Z2, Z0
 	LONG $0x4866f262; WORD $0xcc52 // VDPBF16PS Z4, Z3, Z1
 	ADDQ         SI, CX
-	DECQ         R9
+	PREFETCHT1   (R8)
+	ADDQ         128(AX), R8
+	DECQ         R10
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R8
+	DECQ         R9
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         DI
 	JNE          image
+	MOVQ         R8, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), CX
 	CMPQ         112(AX), $0x00
@@ -20673,7 +20885,7 @@ store:
 	RET
 
 // func convWords2x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords2x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20686,12 +20898,13 @@ TEXT ·convWords2x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z4
@@ -20704,14 +20917,17 @@ inner:
 	LONG $0x485ef262; WORD $0xd652 // VDPBF16PS Z6, Z4, Z2
 	LONG $0x4856f262; WORD $0xde52 // VDPBF16PS Z6, Z5, Z3
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -20734,7 +20950,7 @@ store:
 	RET
 
 // func convWords3x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords3x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20749,12 +20965,13 @@ TEXT ·convWords3x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), SI
 	MOVQ   64(AX), DI
 	MOVQ   40(AX), R8
+	MOVQ   120(AX), R9
 
 image:
-	MOVQ 32(AX), R9
+	MOVQ 32(AX), R10
 
 outer:
-	MOVQ 24(AX), R10
+	MOVQ 24(AX), R11
 
 inner:
 	VMOVUPS      (BX), Z6
@@ -20770,14 +20987,17 @@ inner:
 	LONG $0x484ed262; WORD $0xe052 // VDPBF16PS Z8, Z6, Z4
 	LONG $0x4846d262; WORD $0xe852 // VDPBF16PS Z8, Z7, Z5
 	ADDQ         DI, CX
-	DECQ         R10
+	PREFETCHT1   (R9)
+	ADDQ         128(AX), R9
+	DECQ         R11
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R9
+	DECQ         R10
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R8
 	JNE          image
+	MOVQ         R9, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -20806,7 +21026,7 @@ store:
 	RET
 
 // func convWords4x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords4x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20824,12 +21044,13 @@ TEXT ·convWords4x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), DI
 	MOVQ   64(AX), R8
 	MOVQ   40(AX), R9
+	MOVQ   120(AX), R10
 
 image:
-	MOVQ 32(AX), R10
+	MOVQ 32(AX), R11
 
 outer:
-	MOVQ 24(AX), R11
+	MOVQ 24(AX), R12
 
 inner:
 	VMOVUPS      (SI), Z8
@@ -20848,14 +21069,17 @@ inner:
 	LONG $0x483ed262; WORD $0xf252 // VDPBF16PS Z10, Z8, Z6
 	LONG $0x4836d262; WORD $0xfa52 // VDPBF16PS Z10, Z9, Z7
 	ADDQ         R8, CX
-	DECQ         R11
+	PREFETCHT1   (R10)
+	ADDQ         128(AX), R10
+	DECQ         R12
 	JNE          inner
 	ADDQ         72(AX), CX
-	DECQ         R10
+	DECQ         R11
 	JNE          outer
 	ADDQ         80(AX), CX
 	DECQ         R9
 	JNE          image
+	MOVQ         R10, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -20890,7 +21114,7 @@ store:
 	RET
 
 // func convWords5x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords5x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -20912,12 +21136,13 @@ TEXT ·convWords5x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z10
@@ -20940,16 +21165,19 @@ inner:
 	LONG $0x48265262; WORD $0xcc52 // VDPBF16PS Z12, Z11, Z9
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -20993,7 +21221,7 @@ store:
 	RET
 
 // func convWords6x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords6x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21017,12 +21245,13 @@ TEXT ·convWords6x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z12
@@ -21048,16 +21277,19 @@ inner:
 	LONG $0x48165262; WORD $0xde52 // VDPBF16PS Z14, Z13, Z11
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21107,7 +21339,7 @@ store:
 	RET
 
 // func convWords7x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords7x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21133,12 +21365,13 @@ TEXT ·convWords7x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z14
@@ -21167,16 +21400,19 @@ inner:
 	LONG $0x48063262; WORD $0xe852 // VDPBF16PS Z16, Z15, Z13
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21232,7 +21468,7 @@ store:
 	RET
 
 // func convWords8x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords8x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21260,12 +21496,13 @@ TEXT ·convWords8x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R8
 	MOVQ   64(AX), R9
 	MOVQ   40(AX), R10
+	MOVQ   120(AX), R11
 
 image:
-	MOVQ 32(AX), R11
+	MOVQ 32(AX), R12
 
 outer:
-	MOVQ 24(AX), R12
+	MOVQ 24(AX), R13
 
 inner:
 	VMOVUPS      (DI), Z16
@@ -21297,16 +21534,19 @@ inner:
 	LONG $0x40763262; WORD $0xfa52 // VDPBF16PS Z18, Z17, Z15
 	ADDQ         R9, CX
 	ADDQ         R9, SI
-	DECQ         R12
+	PREFETCHT1   (R11)
+	ADDQ         128(AX), R11
+	DECQ         R13
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
-	DECQ         R11
+	DECQ         R12
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	DECQ         R10
 	JNE          image
+	MOVQ         R11, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21368,7 +21608,7 @@ store:
 	RET
 
 // func convWords9x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords9x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21400,12 +21640,13 @@ TEXT ·convWords9x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z18
@@ -21441,18 +21682,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21522,7 +21766,7 @@ store:
 	RET
 
 // func convWords10x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords10x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21556,12 +21800,13 @@ TEXT ·convWords10x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z20
@@ -21600,18 +21845,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21687,7 +21935,7 @@ store:
 	RET
 
 // func convWords11x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords11x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21723,12 +21971,13 @@ TEXT ·convWords11x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z22
@@ -21770,18 +22019,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -21863,7 +22115,7 @@ store:
 	RET
 
 // func convWords12x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords12x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -21901,12 +22153,13 @@ TEXT ·convWords12x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R9
 	MOVQ   64(AX), R10
 	MOVQ   40(AX), R11
+	MOVQ   120(AX), R12
 
 image:
-	MOVQ 32(AX), R12
+	MOVQ 32(AX), R13
 
 outer:
-	MOVQ 24(AX), R13
+	MOVQ 24(AX), R14
 
 inner:
 	VMOVUPS      (R8), Z24
@@ -21951,18 +22204,21 @@ inner:
 	ADDQ         R10, CX
 	ADDQ         R10, SI
 	ADDQ         R10, DI
-	DECQ         R13
+	PREFETCHT1   (R12)
+	ADDQ         128(AX), R12
+	DECQ         R14
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
-	DECQ         R12
+	DECQ         R13
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
 	ADDQ         80(AX), DI
 	DECQ         R11
 	JNE          image
+	MOVQ         R12, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -22050,7 +22306,7 @@ store:
 	RET
 
 // func convWords13x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords13x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -22092,12 +22348,13 @@ TEXT ·convWords13x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z26
@@ -22146,13 +22403,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -22160,6 +22419,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00
@@ -22255,7 +22515,7 @@ store:
 	RET
 
 // func convWords14x2AVX512BF16(tile **float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·convWords14x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   tile+0(FP), AX
 	MOVQ   (AX), CX
@@ -22299,12 +22559,13 @@ TEXT ·convWords14x2AVX512BF16(SB), NOSPLIT, $0-8
 	MOVQ   88(AX), R10
 	MOVQ   64(AX), R11
 	MOVQ   40(AX), R12
+	MOVQ   120(AX), R13
 
 image:
-	MOVQ 32(AX), R13
+	MOVQ 32(AX), R14
 
 outer:
-	MOVQ 24(AX), R14
+	MOVQ 24(AX), R15
 
 inner:
 	VMOVUPS      (R9), Z28
@@ -22356,13 +22617,15 @@ inner:
 	ADDQ         R11, SI
 	ADDQ         R11, DI
 	ADDQ         R11, R8
-	DECQ         R14
+	PREFETCHT1   (R13)
+	ADDQ         128(AX), R13
+	DECQ         R15
 	JNE          inner
 	ADDQ         72(AX), CX
 	ADDQ         72(AX), SI
 	ADDQ         72(AX), DI
 	ADDQ         72(AX), R8
-	DECQ         R13
+	DECQ         R14
 	JNE          outer
 	ADDQ         80(AX), CX
 	ADDQ         80(AX), SI
@@ -22370,6 +22633,7 @@ inner:
 	ADDQ         80(AX), R8
 	DECQ         R12
 	JNE          image
+	MOVQ         R13, 120(AX)
 	MOVQ         96(AX), CX
 	MOVQ         16(AX), DX
 	CMPQ         112(AX), $0x00

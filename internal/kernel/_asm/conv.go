@@ -25,6 +25,8 @@ const (
 	tileLDC    // of C between rows in a group
 	tileGC     // of C between groups
 	tileAdd    // whether to add to C
+	tileFetch  // what will be read next; moved on
+	tileStep   // added to it with each step along inner
 )
 
 // convKernels are micro-kernels for convolutions: register tiles as in gemm.go,
@@ -127,7 +129,7 @@ func (t *convTile) advance(by operand.Op) {
 
 func (t *convTile) multiply() {
 	b, bs, cs := t.get(tileB), t.get(tileBS), t.get(tileCS)
-	images := t.get(tileImages)
+	images, fetch := t.get(tileImages), t.get(tileFetch)
 	t.Label("image")
 	outer := t.get(tileOuter)
 	t.Label("outer")
@@ -141,6 +143,8 @@ func (t *convTile) multiply() {
 		t.products(multiplyAdd{t.VFMADD231PS, t.VFMADD231PS_BCST}, load, next, t.row, t.acc)
 	}
 	t.advance(cs)
+	t.PREFETCHT1(operand.Mem{Base: fetch})
+	t.ADDQ(t.field(tileStep), fetch)
 	t.DECQ(inner)
 	t.JNE(operand.LabelRef("inner"))
 	t.advance(t.field(tileOS))
@@ -149,6 +153,7 @@ func (t *convTile) multiply() {
 	t.advance(t.field(tileIS))
 	t.DECQ(images)
 	t.JNE(operand.LabelRef("image"))
+	t.MOVQ(fetch, t.field(tileFetch))
 }
 
 func (t *convTile) store() {
