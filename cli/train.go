@@ -129,6 +129,7 @@ func settingFlags(f *pflag.FlagSet, defaults train.Config) {
 	help := map[string]string{
 		"task": strings.Join(train.KindNames(), ", "), "method": strings.Join(sam.MethodNames(), ", "), "base": strings.Join(optim.RuleNames(), ", "),
 	}
+	tasks := tasksOf(defaults)
 	for _, s := range append(train.Settings(&defaults), train.AllSettings()...) {
 		if f.Lookup(s.Name) != nil {
 			continue
@@ -137,7 +138,7 @@ func settingFlags(f *pflag.FlagSet, defaults train.Config) {
 		if values := help[s.Name]; values != "" {
 			text += ": " + values
 		} else {
-			text += usersOf(s.Name) + tasksOf(s.Name, defaults)
+			text += usersOf(s.Name) + tasks[s.Name]
 		}
 		flag := f.VarPF(&settingValue{Setting: s, text: s.String()}, s.Name, "", text)
 		if s.IsBool() {

@@ -46,22 +46,22 @@ func usersOf(setting string) string {
 	return ", for " + strings.Join(names, ", ")
 }
 
-// tasksOf says which tasks alone have a setting, unless the task of these defaults is one.
-func tasksOf(setting string, defaults train.Config) string {
-	var names []string
+// tasksOf says of each setting that single tasks have which these are, but for the task of these
+// defaults.
+func tasksOf(defaults train.Config) map[string]string {
+	names := map[string][]string{}
 	for _, k := range train.Kinds() {
-		has := slices.ContainsFunc(train.Settings(&train.Config{Task: k.Name, Own: k.Settings}), func(s train.Setting) bool {
-			return s.Name == setting && s.OfTask()
-		})
-		if has && k.Name == defaults.Task {
-			return ""
-		}
-		if has {
-			names = append(names, k.Name)
+		for _, s := range train.Settings(&train.Config{Task: k.Name, Own: k.Settings}) {
+			if s.OfTask() {
+				names[s.Name] = append(names[s.Name], k.Name)
+			}
 		}
 	}
-	if names == nil {
-		return ""
+	said := map[string]string{}
+	for setting, tasks := range names {
+		if !slices.Contains(tasks, defaults.Task) {
+			said[setting] = ", for task " + strings.Join(tasks, ", ")
+		}
 	}
-	return ", for task " + strings.Join(names, ", ")
+	return said
 }
