@@ -400,7 +400,7 @@ func TestInterruptedCompare(t *testing.T) {
 // interruptCompare interrupts a long comparison after a while.
 func interruptCompare(t *testing.T, dir string, wait time.Duration) (stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "compare", "--json", "--epochs", "1", "--seeds", "1000", "--out", dir)
+	cmd := exec.Command(os.Args[0], "compare", "--json", "--methods", "sgd,sam", "--rho", ".1", "--epochs", "1", "--seeds", "1000", "--out", dir)
 	cmd.Env = append(os.Environ(), "MONGE_TEST_MAIN=1")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

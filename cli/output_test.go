@@ -46,7 +46,7 @@ var printing = map[string]string{
 	"monge help":                  "",
 	"monge models":                "",
 	"monge onnx test":             "DIR/relu",
-	"monge paper":                 "fig2",
+	"monge paper":                 "fig3",
 	"monge predict":               "--help",
 	"monge report":                "DIR/run",
 	"monge runs":                  "DIR",
