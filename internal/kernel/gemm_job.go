@@ -255,16 +255,10 @@ func (j *gemmJob) chooseLocal() {
 // shortK is a k at which panels stay in the L1 cache wherever they are.
 const shortK = 16
 
-// packsA reports whether packing A pays: it is read once for each panel of
-// columns. Far apart rows also fall into the same few cache sets.
+// packsA reports whether packing A pays. The micro-kernel reads it well from where it is, unless
+// rows are so far apart that they fall into one or two sets of a cache.
 func (j *gemmJob) packsA() bool {
-	if j.colPanels == 1 || j.k <= shortK {
-		return false
-	}
-	if j.transA {
-		return j.lda >= 512 && j.n > 64
-	}
-	return j.n > 96 || j.lda >= 512 && j.n > 32
+	return j.colPanels > 1 && j.k > shortK && j.lda%512 == 0 && j.n > 32
 }
 
 // packsB is the same for B; columns are not contiguous in a transposed one.
