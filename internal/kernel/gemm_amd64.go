@@ -7,92 +7,92 @@ package kernel
 // gemm1x1tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm1x1tailAVX2(call **float32)
 
 // gemm1x2tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm1x2tailAVX2(call **float32)
 
 // gemm1x2fullAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm1x2fullAVX2(call **float32)
 
 // gemm2x1tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm2x1tailAVX2(call **float32)
 
 // gemm2x2tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm2x2tailAVX2(call **float32)
 
 // gemm2x2fullAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm2x2fullAVX2(call **float32)
 
 // gemm3x1tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm3x1tailAVX2(call **float32)
 
 // gemm3x2tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm3x2tailAVX2(call **float32)
 
 // gemm3x2fullAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm3x2fullAVX2(call **float32)
 
 // gemm4x1tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm4x1tailAVX2(call **float32)
 
 // gemm4x2tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm4x2tailAVX2(call **float32)
 
 // gemm4x2fullAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm4x2fullAVX2(call **float32)
 
 // gemm5x1tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm5x1tailAVX2(call **float32)
 
 // gemm5x2tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm5x2tailAVX2(call **float32)
 
 // gemm5x2fullAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm5x2fullAVX2(call **float32)
 
 // gemm6x1tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm6x1tailAVX2(call **float32)
 
 // gemm6x2tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm6x2tailAVX2(call **float32)
 
 // gemm6x2fullAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm6x2fullAVX2(call **float32)
 
 // gemmDot1AVX2 is C = A Bᵀ, or C += A Bᵀ if add != 0, for 1 columns.
 //
@@ -122,142 +122,142 @@ func peakAVX2(iterations int)
 // gemm1x1tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm1x1tailAVX512(call **float32)
 
 // gemm1x2tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm1x2tailAVX512(call **float32)
 
 // gemm2x1tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm2x1tailAVX512(call **float32)
 
 // gemm2x2tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm2x2tailAVX512(call **float32)
 
 // gemm3x1tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm3x1tailAVX512(call **float32)
 
 // gemm3x2tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm3x2tailAVX512(call **float32)
 
 // gemm4x1tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm4x1tailAVX512(call **float32)
 
 // gemm4x2tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm4x2tailAVX512(call **float32)
 
 // gemm5x1tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm5x1tailAVX512(call **float32)
 
 // gemm5x2tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm5x2tailAVX512(call **float32)
 
 // gemm6x1tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm6x1tailAVX512(call **float32)
 
 // gemm6x2tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm6x2tailAVX512(call **float32)
 
 // gemm7x1tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm7x1tailAVX512(call **float32)
 
 // gemm7x2tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm7x2tailAVX512(call **float32)
 
 // gemm8x1tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm8x1tailAVX512(call **float32)
 
 // gemm8x2tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm8x2tailAVX512(call **float32)
 
 // gemm9x1tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm9x1tailAVX512(call **float32)
 
 // gemm9x2tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm9x2tailAVX512(call **float32)
 
 // gemm10x1tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm10x1tailAVX512(call **float32)
 
 // gemm10x2tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm10x2tailAVX512(call **float32)
 
 // gemm11x1tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm11x1tailAVX512(call **float32)
 
 // gemm11x2tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm11x2tailAVX512(call **float32)
 
 // gemm12x1tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm12x1tailAVX512(call **float32)
 
 // gemm12x2tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm12x2tailAVX512(call **float32)
 
 // gemm13x1tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm13x1tailAVX512(call **float32)
 
 // gemm13x2tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm13x2tailAVX512(call **float32)
 
 // gemm14x1tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm14x1tailAVX512(call **float32)
 
 // gemm14x2tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemm14x2tailAVX512(call **float32)
 
 // gemmDot1AVX512 is C = A Bᵀ, or C += A Bᵀ if add != 0, for 1 columns.
 //

@@ -22,862 +22,876 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm1x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), CX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), DX
 	VXORPS     Y1, Y1, Y1
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), DI
-	MOVQ       ldc+96(FP), R8
-	PREFETCHT0 (DI)
-	LEAQ       (DI)(R8*4), DI
+	MOVQ       24(AX), R8
+	MOVQ       96(AX), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+48(FP), DI
-	MOVQ step+56(FP), R8
-	MOVQ ahead+40(FP), R9
+	MOVQ 8(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 64(AX), R10
 
 loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Y3
+	PREFETCHT0   (DX)(R10*1)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         SI, DI
+	VBROADCASTSS (DX), Y3
 	VFMADD231PS  Y3, Y2, Y1
-	ADDQ         DX, CX
-	DECQ         AX
+	ADDQ         BX, DX
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y2
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y2
 	VADDPS       Y2, Y1, Y1
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm1x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), CX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), DX
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), DI
-	MOVQ       ldc+96(FP), R8
-	PREFETCHT0 (DI)
-	LEAQ       (DI)(R8*4), DI
+	MOVQ       24(AX), R8
+	MOVQ       96(AX), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+48(FP), DI
-	MOVQ step+56(FP), R8
-	MOVQ ahead+40(FP), R9
+	MOVQ 8(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 64(AX), R10
 
 loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMOVUPS      (SI), Y3
-	VMASKMOVPS   32(SI), Y0, Y4
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Y5
+	PREFETCHT0   (DX)(R10*1)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (DI), Y3
+	VMASKMOVPS   32(DI), Y0, Y4
+	ADDQ         SI, DI
+	VBROADCASTSS (DX), Y5
 	VFMADD231PS  Y5, Y3, Y1
 	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         DX, CX
-	DECQ         AX
+	ADDQ         BX, DX
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y3
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y3
 	VADDPS       Y3, Y2, Y2
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm1x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), CX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), DX
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), DI
-	MOVQ       ldc+96(FP), R8
-	PREFETCHT0 (DI)
-	LEAQ       (DI)(R8*4), DI
+	MOVQ       24(AX), R8
+	MOVQ       96(AX), R9
+	PREFETCHT0 (R8)
+	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+48(FP), DI
-	MOVQ step+56(FP), R8
-	MOVQ ahead+40(FP), R9
+	MOVQ 8(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 64(AX), R10
 
 loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMOVUPS      (SI), Y2
-	VMOVUPS      32(SI), Y3
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Y4
+	PREFETCHT0   (DX)(R10*1)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (DI), Y2
+	VMOVUPS      32(DI), Y3
+	ADDQ         SI, DI
+	VBROADCASTSS (DX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         DX, CX
-	DECQ         AX
+	ADDQ         BX, DX
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm2x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y4
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y3, Y1
-	VBROADCASTSS (DI)(CX*1), Y4
+	VBROADCASTSS (R8)(DX*1), Y4
 	VFMADD231PS  Y4, Y3, Y2
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y3
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y3
 	VADDPS       Y3, Y1, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y3
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y3
 	VADDPS       Y3, Y2, Y2
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm2x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Y5
-	VMASKMOVPS   32(SI), Y0, Y6
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y7
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Y5
+	VMASKMOVPS   32(DI), Y0, Y6
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VFMADD231PS  Y7, Y6, Y2
-	VBROADCASTSS (DI)(CX*1), Y7
+	VBROADCASTSS (R8)(DX*1), Y7
 	VFMADD231PS  Y7, Y5, Y3
 	VFMADD231PS  Y7, Y6, Y4
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y5
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y5
 	VADDPS       Y5, Y2, Y2
-	ADDQ         CX, DX
-	VADDPS       (DX), Y3, Y3
-	VMASKMOVPS   32(DX), Y0, Y5
+	ADDQ         DX, BX
+	VADDPS       (BX), Y3, Y3
+	VMASKMOVPS   32(BX), Y0, Y5
 	VADDPS       Y5, Y4, Y4
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm2x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm2x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Y4
-	VMOVUPS      32(SI), Y5
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y6
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Y4
+	VMOVUPS      32(DI), Y5
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (DI)(CX*1), Y6
+	VBROADCASTSS (R8)(DX*1), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
-	VADDPS       (DX), Y2, Y2
-	VADDPS       32(DX), Y3, Y3
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm3x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (SI), Y0, Y4
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y5
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VBROADCASTSS (DI)(CX*1), Y5
+	VBROADCASTSS (R8)(DX*1), Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VBROADCASTSS (DI)(CX*2), Y5
+	VBROADCASTSS (R8)(DX*2), Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y4
 	VADDPS       Y4, Y1, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y4
 	VADDPS       Y4, Y2, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y4
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y4
 	VADDPS       Y4, Y3, Y3
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm3x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Y7
-	VMASKMOVPS   32(SI), Y0, Y8
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y9
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Y7
+	VMASKMOVPS   32(DI), Y0, Y8
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y7, Y1
 	VFMADD231PS  Y9, Y8, Y2
-	VBROADCASTSS (DI)(CX*1), Y9
+	VBROADCASTSS (R8)(DX*1), Y9
 	VFMADD231PS  Y9, Y7, Y3
 	VFMADD231PS  Y9, Y8, Y4
-	VBROADCASTSS (DI)(CX*2), Y9
+	VBROADCASTSS (R8)(DX*2), Y9
 	VFMADD231PS  Y9, Y7, Y5
 	VFMADD231PS  Y9, Y8, Y6
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y7
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y7
 	VADDPS       Y7, Y2, Y2
-	ADDQ         CX, DX
-	VADDPS       (DX), Y3, Y3
-	VMASKMOVPS   32(DX), Y0, Y7
+	ADDQ         DX, BX
+	VADDPS       (BX), Y3, Y3
+	VMASKMOVPS   32(BX), Y0, Y7
 	VADDPS       Y7, Y4, Y4
-	ADDQ         CX, DX
-	VADDPS       (DX), Y5, Y5
-	VMASKMOVPS   32(DX), Y0, Y7
+	ADDQ         DX, BX
+	VADDPS       (BX), Y5, Y5
+	VMASKMOVPS   32(BX), Y0, Y7
 	VADDPS       Y7, Y6, Y6
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm3x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Y6
-	VMOVUPS      32(SI), Y7
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y8
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Y6
+	VMOVUPS      32(DI), Y7
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (DI)(CX*1), Y8
+	VBROADCASTSS (R8)(DX*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (DI)(CX*2), Y8
+	VBROADCASTSS (R8)(DX*2), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
-	VADDPS       (DX), Y2, Y2
-	VADDPS       32(DX), Y3, Y3
-	ADDQ         CX, DX
-	VADDPS       (DX), Y4, Y4
-	VADDPS       32(DX), Y5, Y5
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm4x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (SI), Y0, Y5
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y6
-	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (DI)(CX*1), Y6
-	VFMADD231PS  Y6, Y5, Y2
-	VBROADCASTSS (DI)(CX*2), Y6
-	VFMADD231PS  Y6, Y5, Y3
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         SI, DI
 	VBROADCASTSS (R8), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R8)(DX*1), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS (R8)(DX*2), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS (R9), Y6
 	VFMADD231PS  Y6, Y5, Y4
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y5
 	VADDPS       Y5, Y1, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y5
 	VADDPS       Y5, Y2, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y5
 	VADDPS       Y5, Y3, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y5
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y5
 	VADDPS       Y5, Y4, Y4
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm4x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -886,111 +900,113 @@ strip:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y9
-	VMASKMOVPS   32(SI), Y0, Y10
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y11
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y9
+	VMASKMOVPS   32(DI), Y0, Y10
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y11
 	VFMADD231PS  Y11, Y9, Y1
 	VFMADD231PS  Y11, Y10, Y2
-	VBROADCASTSS (DI)(CX*1), Y11
+	VBROADCASTSS (R8)(DX*1), Y11
 	VFMADD231PS  Y11, Y9, Y3
 	VFMADD231PS  Y11, Y10, Y4
-	VBROADCASTSS (DI)(CX*2), Y11
+	VBROADCASTSS (R8)(DX*2), Y11
 	VFMADD231PS  Y11, Y9, Y5
 	VFMADD231PS  Y11, Y10, Y6
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y11
 	VFMADD231PS  Y11, Y9, Y7
 	VFMADD231PS  Y11, Y10, Y8
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y9
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y9
 	VADDPS       Y9, Y2, Y2
-	ADDQ         CX, DX
-	VADDPS       (DX), Y3, Y3
-	VMASKMOVPS   32(DX), Y0, Y9
+	ADDQ         DX, BX
+	VADDPS       (BX), Y3, Y3
+	VMASKMOVPS   32(BX), Y0, Y9
 	VADDPS       Y9, Y4, Y4
-	ADDQ         CX, DX
-	VADDPS       (DX), Y5, Y5
-	VMASKMOVPS   32(DX), Y0, Y9
+	ADDQ         DX, BX
+	VADDPS       (BX), Y5, Y5
+	VMASKMOVPS   32(BX), Y0, Y9
 	VADDPS       Y9, Y6, Y6
-	ADDQ         CX, DX
-	VADDPS       (DX), Y7, Y7
-	VMASKMOVPS   32(DX), Y0, Y9
+	ADDQ         DX, BX
+	VADDPS       (BX), Y7, Y7
+	VMASKMOVPS   32(BX), Y0, Y9
 	VADDPS       Y9, Y8, Y8
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm4x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -999,223 +1015,225 @@ strip:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y8
-	VMOVUPS      32(SI), Y9
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y10
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (DI)(CX*1), Y10
+	VBROADCASTSS (R8)(DX*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (DI)(CX*2), Y10
+	VBROADCASTSS (R8)(DX*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
-	VADDPS       (DX), Y2, Y2
-	VADDPS       32(DX), Y3, Y3
-	ADDQ         CX, DX
-	VADDPS       (DX), Y4, Y4
-	VADDPS       32(DX), Y5, Y5
-	ADDQ         CX, DX
-	VADDPS       (DX), Y6, Y6
-	VADDPS       32(DX), Y7, Y7
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm5x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (SI), Y0, Y6
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y7
-	VFMADD231PS  Y7, Y6, Y1
-	VBROADCASTSS (DI)(CX*1), Y7
-	VFMADD231PS  Y7, Y6, Y2
-	VBROADCASTSS (DI)(CX*2), Y7
-	VFMADD231PS  Y7, Y6, Y3
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         SI, DI
 	VBROADCASTSS (R8), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R8)(DX*1), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R8)(DX*2), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R9), Y7
 	VFMADD231PS  Y7, Y6, Y4
-	VBROADCASTSS (R8)(CX*1), Y7
+	VBROADCASTSS (R9)(DX*1), Y7
 	VFMADD231PS  Y7, Y6, Y5
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y6
 	VADDPS       Y6, Y1, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y6
 	VADDPS       Y6, Y2, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y6
 	VADDPS       Y6, Y3, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y6
 	VADDPS       Y6, Y4, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y6
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y6
 	VADDPS       Y6, Y5, Y5
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm5x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1226,123 +1244,125 @@ strip:
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y11
-	VMASKMOVPS   32(SI), Y0, Y12
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y13
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y11
+	VMASKMOVPS   32(DI), Y0, Y12
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y13
 	VFMADD231PS  Y13, Y11, Y1
 	VFMADD231PS  Y13, Y12, Y2
-	VBROADCASTSS (DI)(CX*1), Y13
+	VBROADCASTSS (R8)(DX*1), Y13
 	VFMADD231PS  Y13, Y11, Y3
 	VFMADD231PS  Y13, Y12, Y4
-	VBROADCASTSS (DI)(CX*2), Y13
+	VBROADCASTSS (R8)(DX*2), Y13
 	VFMADD231PS  Y13, Y11, Y5
 	VFMADD231PS  Y13, Y12, Y6
-	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y13
 	VFMADD231PS  Y13, Y11, Y7
 	VFMADD231PS  Y13, Y12, Y8
-	VBROADCASTSS (R8)(CX*1), Y13
+	VBROADCASTSS (R9)(DX*1), Y13
 	VFMADD231PS  Y13, Y11, Y9
 	VFMADD231PS  Y13, Y12, Y10
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y11
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y11
 	VADDPS       Y11, Y2, Y2
-	ADDQ         CX, DX
-	VADDPS       (DX), Y3, Y3
-	VMASKMOVPS   32(DX), Y0, Y11
+	ADDQ         DX, BX
+	VADDPS       (BX), Y3, Y3
+	VMASKMOVPS   32(BX), Y0, Y11
 	VADDPS       Y11, Y4, Y4
-	ADDQ         CX, DX
-	VADDPS       (DX), Y5, Y5
-	VMASKMOVPS   32(DX), Y0, Y11
+	ADDQ         DX, BX
+	VADDPS       (BX), Y5, Y5
+	VMASKMOVPS   32(BX), Y0, Y11
 	VADDPS       Y11, Y6, Y6
-	ADDQ         CX, DX
-	VADDPS       (DX), Y7, Y7
-	VMASKMOVPS   32(DX), Y0, Y11
+	ADDQ         DX, BX
+	VADDPS       (BX), Y7, Y7
+	VMASKMOVPS   32(BX), Y0, Y11
 	VADDPS       Y11, Y8, Y8
-	ADDQ         CX, DX
-	VADDPS       (DX), Y9, Y9
-	VMASKMOVPS   32(DX), Y0, Y11
+	ADDQ         DX, BX
+	VADDPS       (BX), Y9, Y9
+	VMASKMOVPS   32(BX), Y0, Y11
 	VADDPS       Y11, Y10, Y10
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm5x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -1353,244 +1373,246 @@ strip:
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y10
-	VMOVUPS      32(SI), Y11
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y12
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (DI)(CX*1), Y12
+	VBROADCASTSS (R8)(DX*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (DI)(CX*2), Y12
+	VBROADCASTSS (R8)(DX*2), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R8)(CX*1), Y12
+	VBROADCASTSS (R9)(DX*1), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
-	VADDPS       (DX), Y2, Y2
-	VADDPS       32(DX), Y3, Y3
-	ADDQ         CX, DX
-	VADDPS       (DX), Y4, Y4
-	VADDPS       32(DX), Y5, Y5
-	ADDQ         CX, DX
-	VADDPS       (DX), Y6, Y6
-	VADDPS       32(DX), Y7, Y7
-	ADDQ         CX, DX
-	VADDPS       (DX), Y8, Y8
-	VADDPS       32(DX), Y9, Y9
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y8, (AX)
-	VMOVUPS Y9, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm6x1tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (SI), Y0, Y7
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (DI)(CX*1), Y8
-	VFMADD231PS  Y8, Y7, Y2
-	VBROADCASTSS (DI)(CX*2), Y8
-	VFMADD231PS  Y8, Y7, Y3
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         SI, DI
 	VBROADCASTSS (R8), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R8)(DX*1), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (R8)(DX*2), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R9), Y8
 	VFMADD231PS  Y8, Y7, Y4
-	VBROADCASTSS (R8)(CX*1), Y8
+	VBROADCASTSS (R9)(DX*1), Y8
 	VFMADD231PS  Y8, Y7, Y5
-	VBROADCASTSS (R8)(CX*2), Y8
+	VBROADCASTSS (R9)(DX*2), Y8
 	VFMADD231PS  Y8, Y7, Y6
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	MOVQ         CX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y1, Y1
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y2, Y2
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y3, Y3
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y4, Y4
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y5, Y5
-	ADDQ         CX, DX
-	VMASKMOVPS   (DX), Y0, Y7
+	ADDQ         DX, BX
+	VMASKMOVPS   (BX), Y0, Y7
 	VADDPS       Y7, Y6, Y6
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMASKMOVPS Y1, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y2, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y3, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y4, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y5, Y0, (AX)
-	ADDQ       CX, AX
-	VMASKMOVPS Y6, Y0, (AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x20, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x20, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-120
-	MOVQ    tail+104(FP), AX
-	LEAQ    tailMasks<>+0(SB), CX
-	NEGQ    AX
-	VMOVUPS 32(CX)(AX*4), Y0
+TEXT ·gemm6x2tailAVX2(SB), NOSPLIT, $0-8
+	MOVQ    call+0(FP), AX
+	MOVQ    104(AX), CX
+	LEAQ    tailMasks<>+0(SB), DX
+	NEGQ    CX
+	VMOVUPS 32(DX)(CX*4), Y0
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1603,135 +1625,137 @@ strip:
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y13
-	VMASKMOVPS   32(SI), Y0, Y14
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y15
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y13
+	VMASKMOVPS   32(DI), Y0, Y14
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y15
 	VFMADD231PS  Y15, Y13, Y1
 	VFMADD231PS  Y15, Y14, Y2
-	VBROADCASTSS (DI)(CX*1), Y15
+	VBROADCASTSS (R8)(DX*1), Y15
 	VFMADD231PS  Y15, Y13, Y3
 	VFMADD231PS  Y15, Y14, Y4
-	VBROADCASTSS (DI)(CX*2), Y15
+	VBROADCASTSS (R8)(DX*2), Y15
 	VFMADD231PS  Y15, Y13, Y5
 	VFMADD231PS  Y15, Y14, Y6
-	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y15
 	VFMADD231PS  Y15, Y13, Y7
 	VFMADD231PS  Y15, Y14, Y8
-	VBROADCASTSS (R8)(CX*1), Y15
+	VBROADCASTSS (R9)(DX*1), Y15
 	VFMADD231PS  Y15, Y13, Y9
 	VFMADD231PS  Y15, Y14, Y10
-	VBROADCASTSS (R8)(CX*2), Y15
+	VBROADCASTSS (R9)(DX*2), Y15
 	VFMADD231PS  Y15, Y13, Y11
 	VFMADD231PS  Y15, Y14, Y12
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y1, Y1
-	VMASKMOVPS   32(DX), Y0, Y13
+	MOVQ         CX, BX
+	VADDPS       (BX), Y1, Y1
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y2, Y2
-	ADDQ         CX, DX
-	VADDPS       (DX), Y3, Y3
-	VMASKMOVPS   32(DX), Y0, Y13
+	ADDQ         DX, BX
+	VADDPS       (BX), Y3, Y3
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y4, Y4
-	ADDQ         CX, DX
-	VADDPS       (DX), Y5, Y5
-	VMASKMOVPS   32(DX), Y0, Y13
+	ADDQ         DX, BX
+	VADDPS       (BX), Y5, Y5
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y6, Y6
-	ADDQ         CX, DX
-	VADDPS       (DX), Y7, Y7
-	VMASKMOVPS   32(DX), Y0, Y13
+	ADDQ         DX, BX
+	VADDPS       (BX), Y7, Y7
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y8, Y8
-	ADDQ         CX, DX
-	VADDPS       (DX), Y9, Y9
-	VMASKMOVPS   32(DX), Y0, Y13
+	ADDQ         DX, BX
+	VADDPS       (BX), Y9, Y9
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y10, Y10
-	ADDQ         CX, DX
-	VADDPS       (DX), Y11, Y11
-	VMASKMOVPS   32(DX), Y0, Y13
+	ADDQ         DX, BX
+	VADDPS       (BX), Y11, Y11
+	VMASKMOVPS   32(BX), Y0, Y13
 	VADDPS       Y13, Y12, Y12
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS    Y1, (AX)
-	VMASKMOVPS Y2, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	VMASKMOVPS Y4, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y5, (AX)
-	VMASKMOVPS Y6, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y7, (AX)
-	VMASKMOVPS Y8, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	VMASKMOVPS Y10, Y0, 32(AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y11, (AX)
-	VMASKMOVPS Y12, Y0, 32(AX)
-	ADDQ       CX, AX
-	DECQ       strips+0(FP)
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPS Y2, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMASKMOVPS Y4, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y5, (CX)
+	VMASKMOVPS Y6, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y7, (CX)
+	VMASKMOVPS Y8, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y9, (CX)
+	VMASKMOVPS Y10, Y0, 32(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y11, (CX)
+	VMASKMOVPS Y12, Y0, 32(CX)
+	ADDQ       DX, CX
+	DECQ       32(AX)
 	JEQ        done
-	MOVQ       next+80(FP), AX
-	SHLQ       $0x02, AX
-	ADDQ       AX, b+64(FP)
-	ADDQ       $0x40, c+88(FP)
+	MOVQ       88(AX), CX
+	SHLQ       $0x02, CX
+	ADDQ       CX, 16(AX)
+	ADDQ       $0x40, 24(AX)
 	JMP        strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2fullAVX2(call **float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-120
+TEXT ·gemm6x2fullAVX2(SB), NOSPLIT, $0-8
+	MOVQ call+0(FP), AX
+
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -1744,108 +1768,108 @@ strip:
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Y14
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (DI)(CX*1), Y14
+	VBROADCASTSS (R8)(DX*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (DI)(CX*2), Y14
+	VBROADCASTSS (R8)(DX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R8)(CX*1), Y14
+	VBROADCASTSS (R9)(DX*1), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R8)(CX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Y0, Y0
-	VADDPS       32(DX), Y1, Y1
-	ADDQ         CX, DX
-	VADDPS       (DX), Y2, Y2
-	VADDPS       32(DX), Y3, Y3
-	ADDQ         CX, DX
-	VADDPS       (DX), Y4, Y4
-	VADDPS       32(DX), Y5, Y5
-	ADDQ         CX, DX
-	VADDPS       (DX), Y6, Y6
-	VADDPS       32(DX), Y7, Y7
-	ADDQ         CX, DX
-	VADDPS       (DX), Y8, Y8
-	VADDPS       32(DX), Y9, Y9
-	ADDQ         CX, DX
-	VADDPS       (DX), Y10, Y10
-	VADDPS       32(DX), Y11, Y11
-	ADDQ         CX, DX
+	MOVQ         CX, BX
+	VADDPS       (BX), Y0, Y0
+	VADDPS       32(BX), Y1, Y1
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VADDPS       32(BX), Y3, Y3
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VADDPS       32(BX), Y5, Y5
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VADDPS       32(BX), Y7, Y7
+	ADDQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VADDPS       32(BX), Y9, Y9
+	ADDQ         DX, BX
+	VADDPS       (BX), Y10, Y10
+	VADDPS       32(BX), Y11, Y11
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y8, (AX)
-	VMOVUPS Y9, 32(AX)
-	ADDQ    CX, AX
-	VMOVUPS Y10, (AX)
-	VMOVUPS Y11, 32(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y10, (CX)
+	VMOVUPS Y11, 32(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
@@ -2318,618 +2342,626 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm1x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), CX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), DX
 	VPXORD     Z0, Z0, Z0
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), DI
-	MOVQ       ldc+96(FP), R8
-	PREFETCHT0 (DI)
-	LEAQ       (DI)(R8*4), DI
-
-fetched:
-	MOVQ fetch+48(FP), DI
-	MOVQ step+56(FP), R8
-	MOVQ ahead+40(FP), R9
-
-loop:
-	PREFETCHT0       (CX)(R9*1)
-	PREFETCHT0       (DI)
-	ADDQ             R8, DI
-	VMOVUPS.Z        (SI), K1, Z1
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (CX), Z1, Z0
-	ADDQ             DX, CX
-	DECQ             AX
-	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
-	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z1
-	VADDPS           Z1, Z0, Z0
-	ADDQ             CX, DX
-
-store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
-	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
-	JMP     strip
-
-done:
-	VZEROUPPER
-	RET
-
-// func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
-
-strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
-	SHLQ       $0x02, DX
-	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), CX
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	CMPQ       k+8(FP), $0x20
-	JLT        fetched
-	MOVQ       c+88(FP), DI
-	MOVQ       ldc+96(FP), R8
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	LEAQ       (DI)(R8*4), DI
-
-fetched:
-	MOVQ fetch+48(FP), DI
-	MOVQ step+56(FP), R8
-	MOVQ ahead+40(FP), R9
-
-loop:
-	PREFETCHT0   (CX)(R9*1)
-	PREFETCHT0   (DI)
-	ADDQ         R8, DI
-	VMOVUPS      (SI), Z2
-	VMOVUPS.Z    64(SI), K1, Z3
-	ADDQ         BX, SI
-	VBROADCASTSS (CX), Z4
-	VFMADD231PS  Z4, Z2, Z0
-	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	DECQ         AX
-	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z2
-	VADDPS       Z2, Z1, Z1
-	ADDQ         CX, DX
-
-store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
-	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
-	JMP     strip
-
-done:
-	VZEROUPPER
-	RET
-
-// func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
-// Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
-
-strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
-	SHLQ       $0x02, DX
-	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	CMPQ       k+8(FP), $0x20
-	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R8
+	MOVQ       96(AX), R9
 	PREFETCHT0 (R8)
 	LEAQ       (R8)(R9*4), R8
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 64(AX), R10
 
 loop:
-	PREFETCHT0       (DI)(R10*1)
+	PREFETCHT0       (DX)(R10*1)
 	PREFETCHT0       (R8)
 	ADDQ             R9, R8
-	VMOVUPS.Z        (SI), K1, Z2
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z2, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z2, Z1
-	ADDQ             DX, DI
-	DECQ             AX
+	VMOVUPS.Z        (DI), K1, Z1
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (DX), Z1, Z0
+	ADDQ             BX, DX
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z2
-	VADDPS           Z2, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z2
-	VADDPS           Z2, Z1, Z1
-	ADDQ             CX, DX
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z1
+	VADDPS           Z1, Z0, Z0
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm1x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm1x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), DX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	CMPQ       40(AX), $0x20
+	JLT        fetched
+	MOVQ       24(AX), R8
+	MOVQ       96(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	LEAQ       (R8)(R9*4), R8
+
+fetched:
+	MOVQ 8(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 64(AX), R10
+
+loop:
+	PREFETCHT0   (DX)(R10*1)
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (DI), Z2
+	VMOVUPS.Z    64(DI), K1, Z3
+	ADDQ         SI, DI
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         BX, DX
+	DECQ         CX
+	JNE          loop
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
+	JEQ          store
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         DX, BX
+
+store:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
+	JEQ     done
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
+	JMP     strip
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm2x1tailAVX512(call **float32)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·gemm2x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
+
+strip:
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	CMPQ       40(AX), $0x20
+	JLT        fetched
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+
+fetched:
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
+
+loop:
+	PREFETCHT0       (R8)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (DI), K1, Z2
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z2, Z1
+	ADDQ             BX, R8
+	DECQ             CX
+	JNE              loop
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
+	JEQ              store
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z2
+	VADDPS           Z2, Z0, Z0
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z2
+	VADDPS           Z2, Z1, Z1
+	ADDQ             DX, BX
+
+store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
+	JEQ     done
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
+	JMP     strip
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm2x2tailAVX512(call **float32)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·gemm2x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
+
+strip:
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Z4
-	VMOVUPS.Z    64(SI), K1, Z5
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z6
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Z4
+	VMOVUPS.Z    64(DI), K1, Z5
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (DI)(CX*1), Z6
+	VBROADCASTSS (R8)(DX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z4
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z4
 	VADDPS       Z4, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z4
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z4
 	VADDPS       Z4, Z3, Z3
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm3x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0       (DI)(R10*1)
-	PREFETCHT0       (R8)
-	ADDQ             R9, R8
-	VMOVUPS.Z        (SI), K1, Z3
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z3, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z3, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z3, Z2
-	ADDQ             DX, DI
-	DECQ             AX
+	PREFETCHT0       (R8)(R11*1)
+	PREFETCHT0       (R9)
+	ADDQ             R10, R9
+	VMOVUPS.Z        (DI), K1, Z3
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z3, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z3, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z3, Z2
+	ADDQ             BX, R8
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z3
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z3
 	VADDPS           Z3, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z3
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z3
 	VADDPS           Z3, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z3
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z3
 	VADDPS           Z3, Z2, Z2
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm3x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm3x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R8
-	MOVQ       ldc+96(FP), R9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	LEAQ       (R8)(R9*4), R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	LEAQ       (R8)(R9*4), R8
+	MOVQ       24(AX), R9
+	MOVQ       96(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	LEAQ       (R9)(R10*4), R9
 
 fetched:
-	MOVQ fetch+48(FP), R8
-	MOVQ step+56(FP), R9
-	MOVQ ahead+40(FP), R10
+	MOVQ 8(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 64(AX), R11
 
 loop:
-	PREFETCHT0   (DI)(R10*1)
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VMOVUPS      (SI), Z6
-	VMOVUPS.Z    64(SI), K1, Z7
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z8
+	PREFETCHT0   (R8)(R11*1)
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VMOVUPS      (DI), Z6
+	VMOVUPS.Z    64(DI), K1, Z7
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (DI)(CX*1), Z8
+	VBROADCASTSS (R8)(DX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (DI)(CX*2), Z8
+	VBROADCASTSS (R8)(DX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, DI
-	DECQ         AX
+	ADDQ         BX, R8
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z6
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z6
 	VADDPS       Z6, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z6
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z6
 	VADDPS       Z6, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z6
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z6
 	VADDPS       Z6, Z5, Z5
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm4x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0       (DI)(R11*1)
-	PREFETCHT0       (R9)
-	ADDQ             R10, R9
-	VMOVUPS.Z        (SI), K1, Z4
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z4, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z4, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z4, Z2
-	VFMADD231PS.BCST (R8), Z4, Z3
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	DECQ             AX
+	PREFETCHT0       (R8)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (DI), K1, Z4
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z4, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z4, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z4, Z2
+	VFMADD231PS.BCST (R9), Z4, Z3
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z4
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z4
 	VADDPS           Z4, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z4
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z4
 	VADDPS           Z4, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z4
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z4
 	VADDPS           Z4, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z4
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z4
 	VADDPS           Z4, Z3, Z3
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm4x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm4x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2938,226 +2970,228 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Z8
-	VMOVUPS.Z    64(SI), K1, Z9
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z10
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Z8
+	VMOVUPS.Z    64(DI), K1, Z9
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (DI)(CX*1), Z10
+	VBROADCASTSS (R8)(DX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (DI)(CX*2), Z10
+	VBROADCASTSS (R8)(DX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z8
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z8
 	VADDPS       Z8, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z8
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z8
 	VADDPS       Z8, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z8
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z8
 	VADDPS       Z8, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z8
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z8
 	VADDPS       Z8, Z7, Z7
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm5x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0       (DI)(R11*1)
-	PREFETCHT0       (R9)
-	ADDQ             R10, R9
-	VMOVUPS.Z        (SI), K1, Z5
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z5, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z5, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z5, Z2
-	VFMADD231PS.BCST (R8), Z5, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z5, Z4
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	DECQ             AX
+	PREFETCHT0       (R8)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (DI), K1, Z5
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z5, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z5, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z5, Z2
+	VFMADD231PS.BCST (R9), Z5, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z5, Z4
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z5
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z5
 	VADDPS           Z5, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z5
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z5
 	VADDPS           Z5, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z5
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z5
 	VADDPS           Z5, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z5
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z5
 	VADDPS           Z5, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z5
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z5
 	VADDPS           Z5, Z4, Z4
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm5x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm5x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3168,248 +3202,250 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Z10
-	VMOVUPS.Z    64(SI), K1, Z11
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z12
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Z10
+	VMOVUPS.Z    64(DI), K1, Z11
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (R8)(DX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (DI)(CX*2), Z12
+	VBROADCASTSS (R8)(DX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R8)(CX*1), Z12
+	VBROADCASTSS (R9)(DX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z10
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z10
 	VADDPS       Z10, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z10
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z10
 	VADDPS       Z10, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z10
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z10
 	VADDPS       Z10, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z10
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z10
 	VADDPS       Z10, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z10
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z10
 	VADDPS       Z10, Z9, Z9
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm6x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0       (DI)(R11*1)
-	PREFETCHT0       (R9)
-	ADDQ             R10, R9
-	VMOVUPS.Z        (SI), K1, Z6
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z6, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z6, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z6, Z2
-	VFMADD231PS.BCST (R8), Z6, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z6, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z6, Z5
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	DECQ             AX
+	PREFETCHT0       (R8)(R12*1)
+	PREFETCHT0       (R10)
+	ADDQ             R11, R10
+	VMOVUPS.Z        (DI), K1, Z6
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z6, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z6, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z6, Z2
+	VFMADD231PS.BCST (R9), Z6, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z6, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z6, Z5
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z6
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z6
 	VADDPS           Z6, Z5, Z5
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm6x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm6x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3422,148 +3458,149 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R9
-	MOVQ       ldc+96(FP), R10
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	LEAQ       (R9)(R10*4), R9
+	MOVQ       24(AX), R10
+	MOVQ       96(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	LEAQ       (R10)(R11*4), R10
 
 fetched:
-	MOVQ fetch+48(FP), R9
-	MOVQ step+56(FP), R10
-	MOVQ ahead+40(FP), R11
+	MOVQ 8(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 64(AX), R12
 
 loop:
-	PREFETCHT0   (DI)(R11*1)
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VMOVUPS      (SI), Z12
-	VMOVUPS.Z    64(SI), K1, Z13
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z14
+	PREFETCHT0   (R8)(R12*1)
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VMOVUPS      (DI), Z12
+	VMOVUPS.Z    64(DI), K1, Z13
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (R8)(DX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (R8)(DX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R8), Z14
+	VBROADCASTSS (R9), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R8)(CX*1), Z14
+	VBROADCASTSS (R9)(DX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R8)(CX*2), Z14
+	VBROADCASTSS (R9)(DX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z12
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z12
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z12
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z12
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z12
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z12
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z12
 	VADDPS       Z12, Z11, Z11
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm7x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3571,126 +3608,127 @@ strip:
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0       (DI)(R12*1)
-	PREFETCHT0       (R10)
-	ADDQ             R11, R10
-	VMOVUPS.Z        (SI), K1, Z7
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z7, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z7, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z7, Z2
-	VFMADD231PS.BCST (R8), Z7, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z7, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z7, Z5
-	VFMADD231PS.BCST (R9), Z7, Z6
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	DECQ             AX
+	PREFETCHT0       (R8)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (DI), K1, Z7
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z7, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z7, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z7, Z2
+	VFMADD231PS.BCST (R9), Z7, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z7, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z7, Z5
+	VFMADD231PS.BCST (R10), Z7, Z6
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z7
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z7
 	VADDPS           Z7, Z6, Z6
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm7x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm7x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3705,162 +3743,163 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS      (SI), Z14
-	VMOVUPS.Z    64(SI), K1, Z15
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z16
+	PREFETCHT0   (R8)(R13*1)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (DI), Z14
+	VMOVUPS.Z    64(DI), K1, Z15
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (R8)(DX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (R8)(DX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R8)(CX*1), Z16
+	VBROADCASTSS (R9)(DX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R8)(CX*2), Z16
+	VBROADCASTSS (R9)(DX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (R10), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z14
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z14
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z14
 	VADDPS       Z14, Z13, Z13
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm8x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3869,134 +3908,135 @@ strip:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0       (DI)(R12*1)
-	PREFETCHT0       (R10)
-	ADDQ             R11, R10
-	VMOVUPS.Z        (SI), K1, Z8
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z8, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z8, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z8, Z2
-	VFMADD231PS.BCST (R8), Z8, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z8, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z8, Z5
-	VFMADD231PS.BCST (R9), Z8, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z8, Z7
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	DECQ             AX
+	PREFETCHT0       (R8)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (DI), K1, Z8
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z8, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z8, Z2
+	VFMADD231PS.BCST (R9), Z8, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z8, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z8, Z5
+	VFMADD231PS.BCST (R10), Z8, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z8, Z7
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z8
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z8
 	VADDPS           Z8, Z7, Z7
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm8x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm8x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4013,175 +4053,176 @@ strip:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS      (SI), Z16
-	VMOVUPS.Z    64(SI), K1, Z17
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z18
+	PREFETCHT0   (R8)(R13*1)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (DI), Z16
+	VMOVUPS.Z    64(DI), K1, Z17
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (DI)(CX*1), Z18
+	VBROADCASTSS (R8)(DX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (R8)(DX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (R9), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (R9)(DX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R8)(CX*2), Z18
+	VBROADCASTSS (R9)(DX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (R10), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R9)(CX*1), Z18
+	VBROADCASTSS (R10)(DX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z16
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z16
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z16
 	VADDPS       Z16, Z15, Z15
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm9x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4191,142 +4232,143 @@ strip:
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0       (DI)(R12*1)
-	PREFETCHT0       (R10)
-	ADDQ             R11, R10
-	VMOVUPS.Z        (SI), K1, Z9
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z9, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z9, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z9, Z2
-	VFMADD231PS.BCST (R8), Z9, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z9, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z9, Z5
-	VFMADD231PS.BCST (R9), Z9, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z9, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z9, Z8
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	DECQ             AX
+	PREFETCHT0       (R8)(R13*1)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VMOVUPS.Z        (DI), K1, Z9
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z9, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z9, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z9, Z2
+	VFMADD231PS.BCST (R9), Z9, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z9, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z9, Z5
+	VFMADD231PS.BCST (R10), Z9, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z9, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z9, Z8
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z9
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z9
 	VADDPS           Z9, Z8, Z8
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm9x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm9x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4345,190 +4387,191 @@ strip:
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R10
-	MOVQ       ldc+96(FP), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	LEAQ       (R10)(R11*4), R10
+	MOVQ       24(AX), R11
+	MOVQ       96(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	LEAQ       (R11)(R12*4), R11
 
 fetched:
-	MOVQ fetch+48(FP), R10
-	MOVQ step+56(FP), R11
-	MOVQ ahead+40(FP), R12
+	MOVQ 8(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 64(AX), R13
 
 loop:
-	PREFETCHT0   (DI)(R12*1)
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VMOVUPS      (SI), Z18
-	VMOVUPS.Z    64(SI), K1, Z19
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z20
+	PREFETCHT0   (R8)(R13*1)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (DI), Z18
+	VMOVUPS.Z    64(DI), K1, Z19
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (R8)(DX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (DI)(CX*2), Z20
+	VBROADCASTSS (R8)(DX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (R9), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (R9)(DX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (R9)(DX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (R10), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS (R9)(CX*1), Z20
+	VBROADCASTSS (R10)(DX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS (R9)(CX*2), Z20
+	VBROADCASTSS (R10)(DX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z18
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z18
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z18
 	VADDPS       Z18, Z17, Z17
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm10x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4539,153 +4582,154 @@ strip:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0       (DI)(R13*1)
-	PREFETCHT0       (R11)
-	ADDQ             R12, R11
-	VMOVUPS.Z        (SI), K1, Z10
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z10, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z10, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z10, Z2
-	VFMADD231PS.BCST (R8), Z10, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z10, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z10, Z5
-	VFMADD231PS.BCST (R9), Z10, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z10, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z10, Z8
-	VFMADD231PS.BCST (R10), Z10, Z9
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	ADDQ             DX, R10
-	DECQ             AX
+	PREFETCHT0       (R8)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (DI), K1, Z10
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z10, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z10, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z10, Z2
+	VFMADD231PS.BCST (R9), Z10, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z10, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z10, Z5
+	VFMADD231PS.BCST (R10), Z10, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z10, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z10, Z8
+	VFMADD231PS.BCST (R11), Z10, Z9
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	ADDQ             BX, R11
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z8, Z8
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z10
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z10
 	VADDPS           Z10, Z9, Z9
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm10x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm10x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4706,204 +4750,205 @@ strip:
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS      (SI), Z20
-	VMOVUPS.Z    64(SI), K1, Z21
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z22
+	PREFETCHT0   (R8)(R14*1)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VMOVUPS      (DI), Z20
+	VMOVUPS.Z    64(DI), K1, Z21
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (R8)(DX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS (DI)(CX*2), Z22
+	VBROADCASTSS (R8)(DX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS (R8), Z22
+	VBROADCASTSS (R9), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS (R8)(CX*1), Z22
+	VBROADCASTSS (R9)(DX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS (R8)(CX*2), Z22
+	VBROADCASTSS (R9)(DX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (R10), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS (R9)(CX*1), Z22
+	VBROADCASTSS (R10)(DX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS (R9)(CX*2), Z22
+	VBROADCASTSS (R10)(DX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS (R10), Z22
+	VBROADCASTSS (R11), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z20
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z17, Z17
-	ADDQ         CX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS.Z    64(DX), K1, Z20
+	ADDQ         DX, BX
+	VADDPS       (BX), Z18, Z18
+	VMOVUPS.Z    64(BX), K1, Z20
 	VADDPS       Z20, Z19, Z19
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm11x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4915,161 +4960,162 @@ strip:
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0       (DI)(R13*1)
-	PREFETCHT0       (R11)
-	ADDQ             R12, R11
-	VMOVUPS.Z        (SI), K1, Z11
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z11, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z11, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z11, Z2
-	VFMADD231PS.BCST (R8), Z11, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z11, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z11, Z5
-	VFMADD231PS.BCST (R9), Z11, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z11, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z11, Z8
-	VFMADD231PS.BCST (R10), Z11, Z9
-	VFMADD231PS.BCST (R10)(CX*1), Z11, Z10
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	ADDQ             DX, R10
-	DECQ             AX
+	PREFETCHT0       (R8)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (DI), K1, Z11
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z11, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z11, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z11, Z2
+	VFMADD231PS.BCST (R9), Z11, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z11, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z11, Z5
+	VFMADD231PS.BCST (R10), Z11, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z11, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z11, Z8
+	VFMADD231PS.BCST (R11), Z11, Z9
+	VFMADD231PS.BCST (R11)(DX*1), Z11, Z10
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	ADDQ             BX, R11
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z8, Z8
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z9, Z9
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z11
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z11
 	VADDPS           Z11, Z10, Z10
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm11x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm11x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5092,217 +5138,218 @@ strip:
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
 	VPXORD     Z21, Z21, Z21
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS      (SI), Z22
-	VMOVUPS.Z    64(SI), K1, Z23
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z24
+	PREFETCHT0   (R8)(R14*1)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VMOVUPS      (DI), Z22
+	VMOVUPS.Z    64(DI), K1, Z23
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (R8)(DX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (DI)(CX*2), Z24
+	VBROADCASTSS (R8)(DX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (R9), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R8)(CX*1), Z24
+	VBROADCASTSS (R9)(DX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (R9)(DX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (R10), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS (R9)(CX*1), Z24
+	VBROADCASTSS (R10)(DX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R9)(CX*2), Z24
+	VBROADCASTSS (R10)(DX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R10), Z24
+	VBROADCASTSS (R11), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS (R10)(CX*1), Z24
+	VBROADCASTSS (R11)(DX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z22
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z17, Z17
-	ADDQ         CX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z18, Z18
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z19, Z19
-	ADDQ         CX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS.Z    64(DX), K1, Z22
+	ADDQ         DX, BX
+	VADDPS       (BX), Z20, Z20
+	VMOVUPS.Z    64(BX), K1, Z22
 	VADDPS       Z22, Z21, Z21
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm12x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5315,169 +5362,170 @@ strip:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0       (DI)(R13*1)
-	PREFETCHT0       (R11)
-	ADDQ             R12, R11
-	VMOVUPS.Z        (SI), K1, Z12
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z12, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z12, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z12, Z2
-	VFMADD231PS.BCST (R8), Z12, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z12, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z12, Z5
-	VFMADD231PS.BCST (R9), Z12, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z12, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z12, Z8
-	VFMADD231PS.BCST (R10), Z12, Z9
-	VFMADD231PS.BCST (R10)(CX*1), Z12, Z10
-	VFMADD231PS.BCST (R10)(CX*2), Z12, Z11
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	ADDQ             DX, R10
-	DECQ             AX
+	PREFETCHT0       (R8)(R14*1)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VMOVUPS.Z        (DI), K1, Z12
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z12, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z12, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z12, Z2
+	VFMADD231PS.BCST (R9), Z12, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z12, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z12, Z5
+	VFMADD231PS.BCST (R10), Z12, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z12, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z12, Z8
+	VFMADD231PS.BCST (R11), Z12, Z9
+	VFMADD231PS.BCST (R11)(DX*1), Z12, Z10
+	VFMADD231PS.BCST (R11)(DX*2), Z12, Z11
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	ADDQ             BX, R11
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z8, Z8
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z9, Z9
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z10, Z10
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z12
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z12
 	VADDPS           Z12, Z11, Z11
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm12x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm12x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5502,232 +5550,233 @@ strip:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R11
-	MOVQ       ldc+96(FP), R12
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	LEAQ       (R11)(R12*4), R11
+	MOVQ       24(AX), R12
+	MOVQ       96(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ       (R12)(R13*4), R12
 
 fetched:
-	MOVQ fetch+48(FP), R11
-	MOVQ step+56(FP), R12
-	MOVQ ahead+40(FP), R13
+	MOVQ 8(AX), R12
+	MOVQ 72(AX), R13
+	MOVQ 64(AX), R14
 
 loop:
-	PREFETCHT0   (DI)(R13*1)
-	PREFETCHT0   (R11)
-	ADDQ         R12, R11
-	VMOVUPS      (SI), Z24
-	VMOVUPS.Z    64(SI), K1, Z25
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z26
+	PREFETCHT0   (R8)(R14*1)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VMOVUPS      (DI), Z24
+	VMOVUPS.Z    64(DI), K1, Z25
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (R8)(DX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS (DI)(CX*2), Z26
+	VBROADCASTSS (R8)(DX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (R9), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS (R8)(CX*1), Z26
+	VBROADCASTSS (R9)(DX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS (R8)(CX*2), Z26
+	VBROADCASTSS (R9)(DX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (R10), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS (R9)(CX*1), Z26
+	VBROADCASTSS (R10)(DX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS (R9)(CX*2), Z26
+	VBROADCASTSS (R10)(DX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS (R10), Z26
+	VBROADCASTSS (R11), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS (R10)(CX*1), Z26
+	VBROADCASTSS (R11)(DX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS (R10)(CX*2), Z26
+	VBROADCASTSS (R11)(DX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z24
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z17, Z17
-	ADDQ         CX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z18, Z18
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z19, Z19
-	ADDQ         CX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z20, Z20
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z21, Z21
-	ADDQ         CX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS.Z    64(DX), K1, Z24
+	ADDQ         DX, BX
+	VADDPS       (BX), Z22, Z22
+	VMOVUPS.Z    64(BX), K1, Z24
 	VADDPS       Z24, Z23, Z23
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm13x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
-	LEAQ       (R10)(CX*2), R11
-	ADDQ       CX, R11
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
+	LEAQ       (R11)(DX*2), R12
+	ADDQ       DX, R12
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5741,180 +5790,181 @@ strip:
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R12
-	MOVQ       ldc+96(FP), R13
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
+	MOVQ       24(AX), R13
+	MOVQ       96(AX), R14
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
 
 fetched:
-	MOVQ fetch+48(FP), R12
-	MOVQ step+56(FP), R13
-	MOVQ ahead+40(FP), R14
+	MOVQ 8(AX), R13
+	MOVQ 72(AX), R14
+	MOVQ 64(AX), R15
 
 loop:
-	PREFETCHT0       (DI)(R14*1)
-	PREFETCHT0       (R12)
-	ADDQ             R13, R12
-	VMOVUPS.Z        (SI), K1, Z13
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z13, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z13, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z13, Z2
-	VFMADD231PS.BCST (R8), Z13, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z13, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z13, Z5
-	VFMADD231PS.BCST (R9), Z13, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z13, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z13, Z8
-	VFMADD231PS.BCST (R10), Z13, Z9
-	VFMADD231PS.BCST (R10)(CX*1), Z13, Z10
-	VFMADD231PS.BCST (R10)(CX*2), Z13, Z11
-	VFMADD231PS.BCST (R11), Z13, Z12
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	ADDQ             DX, R10
-	ADDQ             DX, R11
-	DECQ             AX
+	PREFETCHT0       (R8)(R15*1)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VMOVUPS.Z        (DI), K1, Z13
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z13, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z13, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z13, Z2
+	VFMADD231PS.BCST (R9), Z13, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z13, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z13, Z5
+	VFMADD231PS.BCST (R10), Z13, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z13, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z13, Z8
+	VFMADD231PS.BCST (R11), Z13, Z9
+	VFMADD231PS.BCST (R11)(DX*1), Z13, Z10
+	VFMADD231PS.BCST (R11)(DX*2), Z13, Z11
+	VFMADD231PS.BCST (R12), Z13, Z12
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	ADDQ             BX, R11
+	ADDQ             BX, R12
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z8, Z8
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z9, Z9
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z10, Z10
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z11, Z11
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z13
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z13
 	VADDPS           Z13, Z12, Z12
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm13x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm13x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
-	LEAQ       (R10)(CX*2), R11
-	ADDQ       CX, R11
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
+	LEAQ       (R11)(DX*2), R12
+	ADDQ       DX, R12
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5941,246 +5991,247 @@ strip:
 	VPXORD     Z23, Z23, Z23
 	VPXORD     Z24, Z24, Z24
 	VPXORD     Z25, Z25, Z25
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R12
-	MOVQ       ldc+96(FP), R13
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
+	MOVQ       24(AX), R13
+	MOVQ       96(AX), R14
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
 
 fetched:
-	MOVQ fetch+48(FP), R12
-	MOVQ step+56(FP), R13
-	MOVQ ahead+40(FP), R14
+	MOVQ 8(AX), R13
+	MOVQ 72(AX), R14
+	MOVQ 64(AX), R15
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS      (SI), Z26
-	VMOVUPS.Z    64(SI), K1, Z27
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z28
+	PREFETCHT0   (R8)(R15*1)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VMOVUPS      (DI), Z26
+	VMOVUPS.Z    64(DI), K1, Z27
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z28
 	VFMADD231PS  Z28, Z26, Z0
 	VFMADD231PS  Z28, Z27, Z1
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (R8)(DX*1), Z28
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (DI)(CX*2), Z28
+	VBROADCASTSS (R8)(DX*2), Z28
 	VFMADD231PS  Z28, Z26, Z4
 	VFMADD231PS  Z28, Z27, Z5
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (R9), Z28
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R8)(CX*1), Z28
+	VBROADCASTSS (R9)(DX*1), Z28
 	VFMADD231PS  Z28, Z26, Z8
 	VFMADD231PS  Z28, Z27, Z9
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (R9)(DX*2), Z28
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R9), Z28
+	VBROADCASTSS (R10), Z28
 	VFMADD231PS  Z28, Z26, Z12
 	VFMADD231PS  Z28, Z27, Z13
-	VBROADCASTSS (R9)(CX*1), Z28
+	VBROADCASTSS (R10)(DX*1), Z28
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R9)(CX*2), Z28
+	VBROADCASTSS (R10)(DX*2), Z28
 	VFMADD231PS  Z28, Z26, Z16
 	VFMADD231PS  Z28, Z27, Z17
-	VBROADCASTSS (R10), Z28
+	VBROADCASTSS (R11), Z28
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R10)(CX*1), Z28
+	VBROADCASTSS (R11)(DX*1), Z28
 	VFMADD231PS  Z28, Z26, Z20
 	VFMADD231PS  Z28, Z27, Z21
-	VBROADCASTSS (R10)(CX*2), Z28
+	VBROADCASTSS (R11)(DX*2), Z28
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	VBROADCASTSS (R11), Z28
+	VBROADCASTSS (R12), Z28
 	VFMADD231PS  Z28, Z26, Z24
 	VFMADD231PS  Z28, Z27, Z25
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z26
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z17, Z17
-	ADDQ         CX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z18, Z18
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z19, Z19
-	ADDQ         CX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z20, Z20
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z21, Z21
-	ADDQ         CX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z22, Z22
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z23, Z23
-	ADDQ         CX, DX
-	VADDPS       (DX), Z24, Z24
-	VMOVUPS.Z    64(DX), K1, Z26
+	ADDQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VMOVUPS.Z    64(BX), K1, Z26
 	VADDPS       Z26, Z25, Z25
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z24, (AX)
-	VMOVUPS Z25, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z24, (CX)
+	VMOVUPS Z25, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x1tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm14x1tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
-	LEAQ       (R10)(CX*2), R11
-	ADDQ       CX, R11
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
+	LEAQ       (R11)(DX*2), R12
+	ADDQ       DX, R12
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6195,188 +6246,189 @@ strip:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R12
-	MOVQ       ldc+96(FP), R13
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	LEAQ       (R12)(R13*4), R12
+	MOVQ       24(AX), R13
+	MOVQ       96(AX), R14
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	LEAQ       (R13)(R14*4), R13
 
 fetched:
-	MOVQ fetch+48(FP), R12
-	MOVQ step+56(FP), R13
-	MOVQ ahead+40(FP), R14
+	MOVQ 8(AX), R13
+	MOVQ 72(AX), R14
+	MOVQ 64(AX), R15
 
 loop:
-	PREFETCHT0       (DI)(R14*1)
-	PREFETCHT0       (R12)
-	ADDQ             R13, R12
-	VMOVUPS.Z        (SI), K1, Z14
-	ADDQ             BX, SI
-	VFMADD231PS.BCST (DI), Z14, Z0
-	VFMADD231PS.BCST (DI)(CX*1), Z14, Z1
-	VFMADD231PS.BCST (DI)(CX*2), Z14, Z2
-	VFMADD231PS.BCST (R8), Z14, Z3
-	VFMADD231PS.BCST (R8)(CX*1), Z14, Z4
-	VFMADD231PS.BCST (R8)(CX*2), Z14, Z5
-	VFMADD231PS.BCST (R9), Z14, Z6
-	VFMADD231PS.BCST (R9)(CX*1), Z14, Z7
-	VFMADD231PS.BCST (R9)(CX*2), Z14, Z8
-	VFMADD231PS.BCST (R10), Z14, Z9
-	VFMADD231PS.BCST (R10)(CX*1), Z14, Z10
-	VFMADD231PS.BCST (R10)(CX*2), Z14, Z11
-	VFMADD231PS.BCST (R11), Z14, Z12
-	VFMADD231PS.BCST (R11)(CX*1), Z14, Z13
-	ADDQ             DX, DI
-	ADDQ             DX, R8
-	ADDQ             DX, R9
-	ADDQ             DX, R10
-	ADDQ             DX, R11
-	DECQ             AX
+	PREFETCHT0       (R8)(R15*1)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VMOVUPS.Z        (DI), K1, Z14
+	ADDQ             SI, DI
+	VFMADD231PS.BCST (R8), Z14, Z0
+	VFMADD231PS.BCST (R8)(DX*1), Z14, Z1
+	VFMADD231PS.BCST (R8)(DX*2), Z14, Z2
+	VFMADD231PS.BCST (R9), Z14, Z3
+	VFMADD231PS.BCST (R9)(DX*1), Z14, Z4
+	VFMADD231PS.BCST (R9)(DX*2), Z14, Z5
+	VFMADD231PS.BCST (R10), Z14, Z6
+	VFMADD231PS.BCST (R10)(DX*1), Z14, Z7
+	VFMADD231PS.BCST (R10)(DX*2), Z14, Z8
+	VFMADD231PS.BCST (R11), Z14, Z9
+	VFMADD231PS.BCST (R11)(DX*1), Z14, Z10
+	VFMADD231PS.BCST (R11)(DX*2), Z14, Z11
+	VFMADD231PS.BCST (R12), Z14, Z12
+	VFMADD231PS.BCST (R12)(DX*1), Z14, Z13
+	ADDQ             BX, R8
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	ADDQ             BX, R11
+	ADDQ             BX, R12
+	DECQ             CX
 	JNE              loop
-	MOVQ             c+88(FP), AX
-	MOVQ             ldc+96(FP), CX
-	MOVQ             add+112(FP), DX
-	SHLQ             $0x02, CX
-	TESTQ            DX, DX
+	MOVQ             24(AX), CX
+	MOVQ             96(AX), DX
+	MOVQ             112(AX), BX
+	SHLQ             $0x02, DX
+	TESTQ            BX, BX
 	JEQ              store
-	MOVQ             AX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	MOVQ             CX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z0, Z0
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z1, Z1
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z2, Z2
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z3, Z3
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z4, Z4
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z5, Z5
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z6, Z6
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z7, Z7
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z8, Z8
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z9, Z9
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z10, Z10
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z11, Z11
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z12, Z12
-	ADDQ             CX, DX
-	VMOVUPS.Z        (DX), K1, Z14
+	ADDQ             DX, BX
+	VMOVUPS.Z        (BX), K1, Z14
 	VADDPS           Z14, Z13, Z13
-	ADDQ             CX, DX
+	ADDQ             DX, BX
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, K1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z13, K1, (AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z7, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z9, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z13, K1, (CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x40, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x40, 24(AX)
 	JMP     strip
 
 done:
 	VZEROUPPER
 	RET
 
-// func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+// func gemm14x2tailAVX512(call **float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-120
-	MOVQ  tail+104(FP), AX
-	MOVL  $0x0000ffff, CX
-	BZHIL AX, CX, CX
-	KMOVW CX, K1
+TEXT ·gemm14x2tailAVX512(SB), NOSPLIT, $0-8
+	MOVQ  call+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVL  $0x0000ffff, DX
+	BZHIL CX, DX, DX
+	KMOVW DX, K1
 
 strip:
-	MOVQ       k+8(FP), AX
-	MOVQ       rs+24(FP), CX
-	MOVQ       cs+32(FP), DX
-	MOVQ       bs+72(FP), BX
-	MOVQ       b+64(FP), SI
-	SHLQ       $0x02, CX
+	MOVQ       40(AX), CX
+	MOVQ       48(AX), DX
+	MOVQ       56(AX), BX
+	MOVQ       80(AX), SI
+	MOVQ       16(AX), DI
 	SHLQ       $0x02, DX
 	SHLQ       $0x02, BX
-	MOVQ       a+16(FP), DI
-	LEAQ       (DI)(CX*2), R8
-	ADDQ       CX, R8
-	LEAQ       (R8)(CX*2), R9
-	ADDQ       CX, R9
-	LEAQ       (R9)(CX*2), R10
-	ADDQ       CX, R10
-	LEAQ       (R10)(CX*2), R11
-	ADDQ       CX, R11
+	SHLQ       $0x02, SI
+	MOVQ       (AX), R8
+	LEAQ       (R8)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (R9)(DX*2), R10
+	ADDQ       DX, R10
+	LEAQ       (R10)(DX*2), R11
+	ADDQ       DX, R11
+	LEAQ       (R11)(DX*2), R12
+	ADDQ       DX, R12
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6405,227 +6457,227 @@ strip:
 	VPXORD     Z25, Z25, Z25
 	VPXORD     Z26, Z26, Z26
 	VPXORD     Z27, Z27, Z27
-	CMPQ       k+8(FP), $0x20
+	CMPQ       40(AX), $0x20
 	JLT        fetched
-	MOVQ       c+88(FP), R12
-	MOVQ       ldc+96(FP), R13
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	LEAQ       (R12)(R13*4), R12
+	MOVQ       24(AX), R13
+	MOVQ       96(AX), R14
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	LEAQ       (R13)(R14*4), R13
 
 fetched:
-	MOVQ fetch+48(FP), R12
-	MOVQ step+56(FP), R13
-	MOVQ ahead+40(FP), R14
+	MOVQ 8(AX), R13
+	MOVQ 72(AX), R14
+	MOVQ 64(AX), R15
 
 loop:
-	PREFETCHT0   (DI)(R14*1)
-	PREFETCHT0   (R12)
-	ADDQ         R13, R12
-	VMOVUPS      (SI), Z28
-	VMOVUPS.Z    64(SI), K1, Z29
-	ADDQ         BX, SI
-	VBROADCASTSS (DI), Z30
+	PREFETCHT0   (R8)(R15*1)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VMOVUPS      (DI), Z28
+	VMOVUPS.Z    64(DI), K1, Z29
+	ADDQ         SI, DI
+	VBROADCASTSS (R8), Z30
 	VFMADD231PS  Z30, Z28, Z0
 	VFMADD231PS  Z30, Z29, Z1
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (R8)(DX*1), Z30
 	VFMADD231PS  Z30, Z28, Z2
 	VFMADD231PS  Z30, Z29, Z3
-	VBROADCASTSS (DI)(CX*2), Z30
+	VBROADCASTSS (R8)(DX*2), Z30
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (R9), Z30
 	VFMADD231PS  Z30, Z28, Z6
 	VFMADD231PS  Z30, Z29, Z7
-	VBROADCASTSS (R8)(CX*1), Z30
+	VBROADCASTSS (R9)(DX*1), Z30
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (R9)(DX*2), Z30
 	VFMADD231PS  Z30, Z28, Z10
 	VFMADD231PS  Z30, Z29, Z11
-	VBROADCASTSS (R9), Z30
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
-	VBROADCASTSS (R9)(CX*1), Z30
+	VBROADCASTSS (R10)(DX*1), Z30
 	VFMADD231PS  Z30, Z28, Z14
 	VFMADD231PS  Z30, Z29, Z15
-	VBROADCASTSS (R9)(CX*2), Z30
+	VBROADCASTSS (R10)(DX*2), Z30
 	VFMADD231PS  Z30, Z28, Z16
 	VFMADD231PS  Z30, Z29, Z17
-	VBROADCASTSS (R10), Z30
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z30, Z28, Z18
 	VFMADD231PS  Z30, Z29, Z19
-	VBROADCASTSS (R10)(CX*1), Z30
+	VBROADCASTSS (R11)(DX*1), Z30
 	VFMADD231PS  Z30, Z28, Z20
 	VFMADD231PS  Z30, Z29, Z21
-	VBROADCASTSS (R10)(CX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z30, Z28, Z22
 	VFMADD231PS  Z30, Z29, Z23
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z30, Z28, Z24
 	VFMADD231PS  Z30, Z29, Z25
-	VBROADCASTSS (R11)(CX*1), Z30
+	VBROADCASTSS (R12)(DX*1), Z30
 	VFMADD231PS  Z30, Z28, Z26
 	VFMADD231PS  Z30, Z29, Z27
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, R9
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	DECQ         AX
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         CX
 	JNE          loop
-	MOVQ         c+88(FP), AX
-	MOVQ         ldc+96(FP), CX
-	MOVQ         add+112(FP), DX
-	SHLQ         $0x02, CX
-	TESTQ        DX, DX
+	MOVQ         24(AX), CX
+	MOVQ         96(AX), DX
+	MOVQ         112(AX), BX
+	SHLQ         $0x02, DX
+	TESTQ        BX, BX
 	JEQ          store
-	MOVQ         AX, DX
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS.Z    64(DX), K1, Z28
+	MOVQ         CX, BX
+	VADDPS       (BX), Z0, Z0
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z1, Z1
-	ADDQ         CX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z2, Z2
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z3, Z3
-	ADDQ         CX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z4, Z4
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z5, Z5
-	ADDQ         CX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z6, Z6
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z7, Z7
-	ADDQ         CX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z8, Z8
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z9, Z9
-	ADDQ         CX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z10, Z10
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z11, Z11
-	ADDQ         CX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z12, Z12
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z13, Z13
-	ADDQ         CX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z14, Z14
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z15, Z15
-	ADDQ         CX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z16, Z16
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z17, Z17
-	ADDQ         CX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z18, Z18
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z19, Z19
-	ADDQ         CX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z20, Z20
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z21, Z21
-	ADDQ         CX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z22, Z22
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z23, Z23
-	ADDQ         CX, DX
-	VADDPS       (DX), Z24, Z24
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z24, Z24
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z25, Z25
-	ADDQ         CX, DX
-	VADDPS       (DX), Z26, Z26
-	VMOVUPS.Z    64(DX), K1, Z28
+	ADDQ         DX, BX
+	VADDPS       (BX), Z26, Z26
+	VMOVUPS.Z    64(BX), K1, Z28
 	VADDPS       Z28, Z27, Z27
-	ADDQ         CX, DX
+	ADDQ         DX, BX
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z24, (AX)
-	VMOVUPS Z25, K1, 64(AX)
-	ADDQ    CX, AX
-	VMOVUPS Z26, (AX)
-	VMOVUPS Z27, K1, 64(AX)
-	ADDQ    CX, AX
-	DECQ    strips+0(FP)
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z24, (CX)
+	VMOVUPS Z25, K1, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Z26, (CX)
+	VMOVUPS Z27, K1, 64(CX)
+	ADDQ    DX, CX
+	DECQ    32(AX)
 	JEQ     done
-	MOVQ    next+80(FP), AX
-	SHLQ    $0x02, AX
-	ADDQ    AX, b+64(FP)
-	ADDQ    $0x80, c+88(FP)
+	MOVQ    88(AX), CX
+	SHLQ    $0x02, CX
+	ADDQ    CX, 16(AX)
+	ADDQ    $0x80, 24(AX)
 	JMP     strip
 
 done:

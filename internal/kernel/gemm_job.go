@@ -80,6 +80,7 @@ type gemmJob struct {
 // A gemmScratch holds packed operands, of a tile or of a goroutine.
 type gemmScratch struct {
 	a, b keptPanels
+	call microCall
 }
 
 // keptPanels are blocks of packed panels that a goroutine may need again for its next tile.
@@ -587,13 +588,13 @@ func (j *gemmJob) tile(seat, i int) {
 		b := j.viewB(s, item, col0, col1, p0, kb)
 		t := region{row0: row0, row1: row1, col0: col0, col1: col1, depth: j.words(kb), c: c, ldc: ldc, add: add || p0 > lo}
 		if t.depth*(col1-col0)*j.nr <= innerB {
-			j.multiply(&t, &a, &b)
+			j.multiply(&s.call, &t, &a, &b)
 			continue
 		}
 		for q := col0; q < col1; q++ {
 			t.col0, t.col1 = q, q+1
 			t.fetchB = j.how[1] != direct && q > col0 && q+1 < col1
-			j.multiply(&t, &a, &b)
+			j.multiply(&s.call, &t, &a, &b)
 		}
 	}
 	gemmScratchs.put(seat, s)
@@ -618,34 +619,34 @@ type region struct {
 
 // multiply takes the panels of rows one by one, each with all whole panels of
 // columns and then what is left of one.
-func (j *gemmJob) multiply(t *region, a, b *view) {
+func (j *gemmJob) multiply(call *microCall, t *region, a, b *view) {
+	call.k, call.rs, call.cs, call.ahead = t.depth, a.rs, a.cs, a.near
+	call.bs, call.next, call.ldc, call.add = b.cs, j.nr*b.perRow+b.perPanel, t.ldc, 0
+	if t.add {
+		call.add = 1
+	}
 	whole := min(t.col1, j.n/j.nr)
 	for r := t.row0; r < t.row1; r++ {
 		if t.col0 < whole {
-			j.strips(t, a, b, r, t.col0, whole-t.col0, j.nr)
+			j.strips(call, t, a, b, r, t.col0, whole-t.col0, j.nr)
 		}
 		if whole < t.col1 {
-			j.strips(t, a, b, r, whole, 1, j.n-whole*j.nr)
+			j.strips(call, t, a, b, r, whole, 1, j.n-whole*j.nr)
 		}
 	}
 }
 
 // strips multiplies panel r of rows by n panels of columns, of cols each, from q on.
-func (j *gemmJob) strips(t *region, a, b *view, r, q, n, cols int) {
+func (j *gemmJob) strips(call *microCall, t *region, a, b *view, r, q, n, cols int) {
 	i0, j0 := j.row(r), q*j.nr
 	panel := a.panel(r, i0)
-	fetch, step := panel, 0
+	fetch := panel
+	call.step = 0
 	if t.fetchB { // a share for each panel of rows
 		share := t.depth * j.nr / (t.row1 - t.row0)
-		fetch, step = b.panel(q+1, j0+j.nr)[(r-t.row0)*share:], 4*share/t.depth
+		fetch, call.step = b.panel(q+1, j0+j.nr)[(r-t.row0)*share:], 4*share/t.depth
 	} else if a.ahead < len(panel) {
-		fetch, step = panel[a.ahead:], a.step
+		fetch, call.step = panel[a.ahead:], a.step
 	}
-	if j.precision == BFloat16 {
-		j.microWords(n, j.row(r+1)-i0, cols, t.depth, panel, a.cs, a.near, fetch, step,
-			b.panel(q, j0), b.cs, b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
-		return
-	}
-	j.micro(n, j.row(r+1)-i0, cols, t.depth, panel, a.rs, a.cs, a.near, fetch, step,
-		b.panel(q, j0), b.cs, j.nr*b.perRow+b.perPanel, t.c[i0*t.ldc+j0:], t.ldc, t.add)
+	j.micro(j.precision, call, n, j.row(r+1)-i0, cols, panel, fetch, b.panel(q, j0), t.c[i0*t.ldc+j0:])
 }

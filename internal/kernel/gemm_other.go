@@ -5,94 +5,58 @@
 package kernel
 
 // gemm1x1tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
-func gemm1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm1x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm1x2tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemm1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm1x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm1x2fullAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemm1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm1x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemm2x1tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
-func gemm2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm2x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm2x2tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemm2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm2x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm2x2fullAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemm2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm2x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemm3x1tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
-func gemm3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm3x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm3x2tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemm3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm3x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm3x2fullAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemm3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm3x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemm4x1tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
-func gemm4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm4x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm4x2tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemm4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm4x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm4x2fullAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemm4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm4x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemm5x1tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
-func gemm5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm5x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm5x2tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemm5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm5x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm5x2fullAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemm5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm5x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemm6x1tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
-func gemm6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm6x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm6x2tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemm6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm6x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemm6x2fullAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemm6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm6x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmDot1AVX2 is C = A Bᵀ, or C += A Bᵀ if add != 0, for 1 columns.
 func gemmDot1AVX2(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int) {
@@ -114,144 +78,88 @@ func packRows2AVX2(dst *float32, ds int, src *float32, ss int, rows int, tail in
 func peakAVX2(iterations int) { panic(noAssembly) }
 
 // gemm1x1tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
-func gemm1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm1x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm1x2tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemm1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm1x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm2x1tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
-func gemm2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm2x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm2x2tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemm2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm2x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm3x1tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
-func gemm3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm3x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm3x2tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemm3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm3x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm4x1tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
-func gemm4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm4x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm4x2tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemm4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm4x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm5x1tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
-func gemm5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm5x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm5x2tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemm5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm5x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm6x1tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
-func gemm6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm6x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm6x2tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemm6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm6x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm7x1tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
-func gemm7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm7x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm7x2tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
-func gemm7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm7x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm8x1tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
-func gemm8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm8x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm8x2tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
-func gemm8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm8x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm9x1tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
-func gemm9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm9x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm9x2tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
-func gemm9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm9x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm10x1tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
-func gemm10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm10x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm10x2tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
-func gemm10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm10x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm11x1tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
-func gemm11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm11x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm11x2tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
-func gemm11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm11x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm12x1tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
-func gemm12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm12x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm12x2tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
-func gemm12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm12x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm13x1tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
-func gemm13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm13x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm13x2tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
-func gemm13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm13x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm14x1tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
-func gemm14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm14x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemm14x2tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
-func gemm14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemm14x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmDot1AVX512 is C = A Bᵀ, or C += A Bᵀ if add != 0, for 1 columns.
 func gemmDot1AVX512(rows int, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add int) {

@@ -1,34 +1,53 @@
 package kernel
 
-// A microKernel multiplies rows x columns over k, for strips of columns that lie side
-// by side in C and "next" elements apart in B. The row stride of B is bs, the strides
-// of A are rs between rows and cs along k. What lies ahead bytes further in A, and what
-// starts at fetch, step bytes for each of k, is brought into the cache meanwhile. tail
-// counts the columns in the last vector of a strip.
-type microKernel func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)
+// A microCall is a call of a micro-kernel, which multiplies rows x columns over k, for strips of
+// columns that lie side by side in C and next elements apart in B. Strides are in elements,
+// ahead and step in bytes. The micro-kernel changes b, c and strips; _asm/gemm.go knows the order
+// of fields.
+type microCall struct {
+	a, fetch, b, c *float32
+	strips, k      int
+	rs, cs         int // of A between rows and along k
+	ahead, step    int // what lies ahead in A, and what starts at fetch, step for each of k, is brought into the cache
+	bs, next       int // of B between rows and between strips
+	ldc            int
+	tail           int // columns in the last vector of a strip
+	add            int
+}
 
-func (t *target) micro(strips, rows, cols, k int, a []float32, rs, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
-	if t.micros == nil {
+// A microKernel does a call of its rows and vectors.
+type microKernel func(call **float32)
+
+// micro multiplies rows of a with strips of cols columns of b, in a precision. What does not
+// change from panel to panel is set in the call.
+func (t *target) micro(p Precision, call *microCall, strips, rows, cols int, a, fetch, b, c []float32) {
+	kernels := t.micros
+	if p == BFloat16 {
+		kernels = t.wordMicros
+	}
+	if kernels == nil {
 		for s := range strips {
-			microGo(rows, cols, k, a, rs, cs, b[s*next:], bs, c[s*cols:], ldc, accumulate)
+			call.portable(p, rows, cols, a, b[s*call.next:], c[s*cols:])
 		}
 		return
 	}
-	t.call(t.micros, strips, rows, cols, k, a, rs, cs, ahead, fetch, step, b, bs, next, c, ldc, accumulate)
-}
-
-// call picks the micro-kernel of a shape.
-func (t *target) call(of *[3][]microKernel, strips, rows, cols, k int, a []float32, rs, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
-	add := 0
-	if accumulate {
-		add = 1
-	}
 	vectors := (cols - 1) / t.lanes
-	tail := cols - vectors*t.lanes
+	call.tail = cols - vectors*t.lanes
 	if cols == t.nr {
 		vectors = 2
 	}
-	of[vectors][rows](strips, k, &a[0], rs, cs, ahead, &fetch[0], step, &b[0], bs, next, &c[0], ldc, tail, add)
+	call.a, call.fetch, call.b, call.c, call.strips = &a[0], &fetch[0], &b[0], &c[0], strips
+	kernels[vectors][rows](&call.a)
+	call.a, call.fetch, call.b, call.c = nil, nil, nil, nil
+}
+
+// portable is the micro-kernels' twin.
+func (call *microCall) portable(p Precision, rows, cols int, a, b, c []float32) {
+	f := microGo
+	if p == BFloat16 {
+		f = microWordsGo
+	}
+	f(rows, cols, call.k, a, call.rs, call.cs, b, call.bs, c, call.ldc, call.add != 0)
 }
 
 // transposeBlock keeps what is written in parts of cache lines in the L1 cache.

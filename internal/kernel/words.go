@@ -75,12 +75,12 @@ func packPairsGo(to []float32, pitch int, x []float32, ldx int, y []float32, ldy
 }
 
 // microWordsGo is the twin of the micro-kernels on words; k counts these.
-func microWordsGo(rows, cols, k int, a []float32, cs int, b []float32, bs int, c []float32, ldc int, add bool) {
+func microWordsGo(rows, cols, k int, a []float32, rs, cs int, b []float32, bs int, c []float32, ldc int, add bool) {
 	for i := range rows {
 		for l := range cols {
 			var s float32
 			for p := range k {
-				s = multiplyPairs(s, a[p*cs+i], b[p*bs+l])
+				s = multiplyPairs(s, a[i*rs+p*cs], b[p*bs+l])
 			}
 			if add {
 				s += c[i*ldc+l]
@@ -151,17 +151,6 @@ func (t *target) pairs(to, x, y []float32) {
 			to[i] = word(x[i], y[i])
 		}
 	}
-}
-
-// microWords is micro for panels of words.
-func (t *target) microWords(strips, rows, cols, k int, a []float32, cs, ahead int, fetch []float32, step int, b []float32, bs, next int, c []float32, ldc int, accumulate bool) {
-	if t.wordMicros == nil {
-		for s := range strips {
-			microWordsGo(rows, cols, k, a, cs, b[s*next:], bs, c[s*cols:], ldc, accumulate)
-		}
-		return
-	}
-	t.call(t.wordMicros, strips, rows, cols, k, a, 1, cs, ahead, fetch, step, b, bs, next, c, ldc, accumulate)
 }
 
 // narrowed sets to to the words of x, whose numbers follow each other; the last may be alone.

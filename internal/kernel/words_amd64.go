@@ -7,92 +7,92 @@ package kernel
 // gemmWords1x1tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x1tailAVX2(call **float32)
 
 // gemmWords1x2tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x2tailAVX2(call **float32)
 
 // gemmWords1x2fullAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x2fullAVX2(call **float32)
 
 // gemmWords2x1tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x1tailAVX2(call **float32)
 
 // gemmWords2x2tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x2tailAVX2(call **float32)
 
 // gemmWords2x2fullAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x2fullAVX2(call **float32)
 
 // gemmWords3x1tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x1tailAVX2(call **float32)
 
 // gemmWords3x2tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x2tailAVX2(call **float32)
 
 // gemmWords3x2fullAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x2fullAVX2(call **float32)
 
 // gemmWords4x1tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x1tailAVX2(call **float32)
 
 // gemmWords4x2tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x2tailAVX2(call **float32)
 
 // gemmWords4x2fullAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x2fullAVX2(call **float32)
 
 // gemmWords5x1tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x1tailAVX2(call **float32)
 
 // gemmWords5x2tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x2tailAVX2(call **float32)
 
 // gemmWords5x2fullAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x2fullAVX2(call **float32)
 
 // gemmWords6x1tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x1tailAVX2(call **float32)
 
 // gemmWords6x2tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x2tailAVX2(call **float32)
 
 // gemmWords6x2fullAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x2fullAVX2(call **float32)
 
 // convWords1x2AVX2 multiplies 1 rows by 2 vectors of columns.
 //
@@ -152,142 +152,142 @@ func wordTransposeAVX2(dst *float32, ds int, src *float32, ss int, rows int, wor
 // gemmWords1x1tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x1tailAVX512(call **float32)
 
 // gemmWords1x2tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x2tailAVX512(call **float32)
 
 // gemmWords2x1tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x1tailAVX512(call **float32)
 
 // gemmWords2x2tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x2tailAVX512(call **float32)
 
 // gemmWords3x1tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x1tailAVX512(call **float32)
 
 // gemmWords3x2tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x2tailAVX512(call **float32)
 
 // gemmWords4x1tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x1tailAVX512(call **float32)
 
 // gemmWords4x2tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x2tailAVX512(call **float32)
 
 // gemmWords5x1tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x1tailAVX512(call **float32)
 
 // gemmWords5x2tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x2tailAVX512(call **float32)
 
 // gemmWords6x1tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x1tailAVX512(call **float32)
 
 // gemmWords6x2tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x2tailAVX512(call **float32)
 
 // gemmWords7x1tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords7x1tailAVX512(call **float32)
 
 // gemmWords7x2tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords7x2tailAVX512(call **float32)
 
 // gemmWords8x1tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords8x1tailAVX512(call **float32)
 
 // gemmWords8x2tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords8x2tailAVX512(call **float32)
 
 // gemmWords9x1tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords9x1tailAVX512(call **float32)
 
 // gemmWords9x2tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords9x2tailAVX512(call **float32)
 
 // gemmWords10x1tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords10x1tailAVX512(call **float32)
 
 // gemmWords10x2tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords10x2tailAVX512(call **float32)
 
 // gemmWords11x1tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords11x1tailAVX512(call **float32)
 
 // gemmWords11x2tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords11x2tailAVX512(call **float32)
 
 // gemmWords12x1tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords12x1tailAVX512(call **float32)
 
 // gemmWords12x2tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords12x2tailAVX512(call **float32)
 
 // gemmWords13x1tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords13x1tailAVX512(call **float32)
 
 // gemmWords13x2tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords13x2tailAVX512(call **float32)
 
 // gemmWords14x1tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords14x1tailAVX512(call **float32)
 
 // gemmWords14x2tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords14x2tailAVX512(call **float32)
 
 // convWords1x1AVX512 multiplies 1 rows by 1 vectors of columns.
 //
@@ -462,142 +462,142 @@ func roundAVX512(dst *float32, x *float32, n int)
 // gemmWords1x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords1x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x1tailAVX512BF16(call **float32)
 
 // gemmWords1x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords1x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords1x2tailAVX512BF16(call **float32)
 
 // gemmWords2x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords2x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x1tailAVX512BF16(call **float32)
 
 // gemmWords2x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords2x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords2x2tailAVX512BF16(call **float32)
 
 // gemmWords3x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords3x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x1tailAVX512BF16(call **float32)
 
 // gemmWords3x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords3x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords3x2tailAVX512BF16(call **float32)
 
 // gemmWords4x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords4x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x1tailAVX512BF16(call **float32)
 
 // gemmWords4x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords4x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords4x2tailAVX512BF16(call **float32)
 
 // gemmWords5x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords5x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x1tailAVX512BF16(call **float32)
 
 // gemmWords5x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords5x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords5x2tailAVX512BF16(call **float32)
 
 // gemmWords6x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords6x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x1tailAVX512BF16(call **float32)
 
 // gemmWords6x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords6x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords6x2tailAVX512BF16(call **float32)
 
 // gemmWords7x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords7x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords7x1tailAVX512BF16(call **float32)
 
 // gemmWords7x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords7x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords7x2tailAVX512BF16(call **float32)
 
 // gemmWords8x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords8x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords8x1tailAVX512BF16(call **float32)
 
 // gemmWords8x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords8x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords8x2tailAVX512BF16(call **float32)
 
 // gemmWords9x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords9x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords9x1tailAVX512BF16(call **float32)
 
 // gemmWords9x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords9x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords9x2tailAVX512BF16(call **float32)
 
 // gemmWords10x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords10x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords10x1tailAVX512BF16(call **float32)
 
 // gemmWords10x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords10x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords10x2tailAVX512BF16(call **float32)
 
 // gemmWords11x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords11x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords11x1tailAVX512BF16(call **float32)
 
 // gemmWords11x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords11x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords11x2tailAVX512BF16(call **float32)
 
 // gemmWords12x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords12x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords12x1tailAVX512BF16(call **float32)
 
 // gemmWords12x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords12x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords12x2tailAVX512BF16(call **float32)
 
 // gemmWords13x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords13x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords13x1tailAVX512BF16(call **float32)
 
 // gemmWords13x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords13x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords13x2tailAVX512BF16(call **float32)
 
 // gemmWords14x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
 //
 //go:noescape
-func gemmWords14x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords14x1tailAVX512BF16(call **float32)
 
 // gemmWords14x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
 //
 //go:noescape
-func gemmWords14x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int)
+func gemmWords14x2tailAVX512BF16(call **float32)
 
 // convWords1x1AVX512BF16 multiplies 1 rows by 1 vectors of columns.
 //

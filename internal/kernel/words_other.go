@@ -5,94 +5,58 @@
 package kernel
 
 // gemmWords1x1tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
-func gemmWords1x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords1x2tailAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemmWords1x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords1x2fullAVX2 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemmWords1x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords2x1tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
-func gemmWords2x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords2x2tailAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemmWords2x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords2x2fullAVX2 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemmWords2x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords3x1tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
-func gemmWords3x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords3x2tailAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemmWords3x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords3x2fullAVX2 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemmWords3x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords4x1tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
-func gemmWords4x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords4x2tailAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemmWords4x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords4x2fullAVX2 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemmWords4x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords5x1tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
-func gemmWords5x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords5x2tailAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemmWords5x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords5x2fullAVX2 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemmWords5x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords6x1tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
-func gemmWords6x1tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x1tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords6x2tailAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemmWords6x2tailAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x2tailAVX2(call **float32) { panic(noAssembly) }
 
 // gemmWords6x2fullAVX2 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemmWords6x2fullAVX2(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x2fullAVX2(call **float32) { panic(noAssembly) }
 
 // convWords1x2AVX2 multiplies 1 rows by 2 vectors of columns.
 func convWords1x2AVX2(tile **float32) { panic(noAssembly) }
@@ -134,144 +98,88 @@ func wordTransposeAVX2(dst *float32, ds int, src *float32, ss int, rows int, wor
 }
 
 // gemmWords1x1tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
-func gemmWords1x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords1x2tailAVX512 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemmWords1x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords2x1tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
-func gemmWords2x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords2x2tailAVX512 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemmWords2x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords3x1tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
-func gemmWords3x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords3x2tailAVX512 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemmWords3x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords4x1tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
-func gemmWords4x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords4x2tailAVX512 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemmWords4x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords5x1tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
-func gemmWords5x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords5x2tailAVX512 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemmWords5x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords6x1tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
-func gemmWords6x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords6x2tailAVX512 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemmWords6x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords7x1tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
-func gemmWords7x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords7x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords7x2tailAVX512 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
-func gemmWords7x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords7x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords8x1tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
-func gemmWords8x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords8x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords8x2tailAVX512 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
-func gemmWords8x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords8x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords9x1tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
-func gemmWords9x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords9x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords9x2tailAVX512 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
-func gemmWords9x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords9x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords10x1tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
-func gemmWords10x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords10x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords10x2tailAVX512 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
-func gemmWords10x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords10x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords11x1tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
-func gemmWords11x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords11x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords11x2tailAVX512 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
-func gemmWords11x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords11x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords12x1tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
-func gemmWords12x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords12x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords12x2tailAVX512 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
-func gemmWords12x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords12x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords13x1tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
-func gemmWords13x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords13x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords13x2tailAVX512 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
-func gemmWords13x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords13x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords14x1tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
-func gemmWords14x1tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords14x1tailAVX512(call **float32) { panic(noAssembly) }
 
 // gemmWords14x2tailAVX512 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
-func gemmWords14x2tailAVX512(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords14x2tailAVX512(call **float32) { panic(noAssembly) }
 
 // convWords1x1AVX512 multiplies 1 rows by 1 vectors of columns.
 func convWords1x1AVX512(tile **float32) { panic(noAssembly) }
@@ -380,144 +288,88 @@ func narrowAVX512(dst *float32, x *float32, vectors int) { panic(noAssembly) }
 func roundAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 // gemmWords1x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 1 rows and strips of 1 vectors of columns.
-func gemmWords1x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords1x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 1 rows and strips of 2 vectors of columns.
-func gemmWords1x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords1x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords2x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 2 rows and strips of 1 vectors of columns.
-func gemmWords2x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords2x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 2 rows and strips of 2 vectors of columns.
-func gemmWords2x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords2x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords3x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 3 rows and strips of 1 vectors of columns.
-func gemmWords3x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords3x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 3 rows and strips of 2 vectors of columns.
-func gemmWords3x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords3x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords4x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 4 rows and strips of 1 vectors of columns.
-func gemmWords4x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords4x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 4 rows and strips of 2 vectors of columns.
-func gemmWords4x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords4x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords5x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 5 rows and strips of 1 vectors of columns.
-func gemmWords5x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords5x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 5 rows and strips of 2 vectors of columns.
-func gemmWords5x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords5x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords6x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 6 rows and strips of 1 vectors of columns.
-func gemmWords6x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords6x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 6 rows and strips of 2 vectors of columns.
-func gemmWords6x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords6x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords7x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 7 rows and strips of 1 vectors of columns.
-func gemmWords7x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords7x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords7x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 7 rows and strips of 2 vectors of columns.
-func gemmWords7x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords7x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords8x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 8 rows and strips of 1 vectors of columns.
-func gemmWords8x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords8x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords8x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 8 rows and strips of 2 vectors of columns.
-func gemmWords8x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords8x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords9x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 9 rows and strips of 1 vectors of columns.
-func gemmWords9x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords9x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords9x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 9 rows and strips of 2 vectors of columns.
-func gemmWords9x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords9x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords10x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 10 rows and strips of 1 vectors of columns.
-func gemmWords10x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords10x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords10x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 10 rows and strips of 2 vectors of columns.
-func gemmWords10x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords10x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords11x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 11 rows and strips of 1 vectors of columns.
-func gemmWords11x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords11x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords11x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 11 rows and strips of 2 vectors of columns.
-func gemmWords11x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords11x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords12x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 12 rows and strips of 1 vectors of columns.
-func gemmWords12x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords12x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords12x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 12 rows and strips of 2 vectors of columns.
-func gemmWords12x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords12x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords13x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 13 rows and strips of 1 vectors of columns.
-func gemmWords13x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords13x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords13x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 13 rows and strips of 2 vectors of columns.
-func gemmWords13x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords13x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords14x1tailAVX512BF16 is C = A B, or C += A B if add != 0, for 14 rows and strips of 1 vectors of columns.
-func gemmWords14x1tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords14x1tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // gemmWords14x2tailAVX512BF16 is C = A B, or C += A B if add != 0, for 14 rows and strips of 2 vectors of columns.
-func gemmWords14x2tailAVX512BF16(strips int, k int, a *float32, rs int, cs int, ahead int, fetch *float32, step int, b *float32, bs int, next int, c *float32, ldc int, tail int, add int) {
-	panic(noAssembly)
-}
+func gemmWords14x2tailAVX512BF16(call **float32) { panic(noAssembly) }
 
 // convWords1x1AVX512BF16 multiplies 1 rows by 1 vectors of columns.
 func convWords1x1AVX512BF16(tile **float32) { panic(noAssembly) }

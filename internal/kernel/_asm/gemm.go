@@ -22,11 +22,11 @@ func gemmKernels(c *build.Context) {
 	masks := tailMasks(c)
 	levels(c, func(s isa) {
 		for rows := 1; rows <= s.maxRows(); rows++ {
-			tile{s, masks, rows, 1, true, nil}.generate()
-			tile{s, masks, rows, 2, true, nil}.generate()
+			tile{isa: s, masks: masks, rows: rows, vectors: 1, masked: true, words: nil}.generate()
+			tile{isa: s, masks: masks, rows: rows, vectors: 2, masked: true, words: nil}.generate()
 			if !s.wide {
 				// Masked loads and stores are slow here: full tiles do without.
-				tile{s, masks, rows, 2, false, nil}.generate()
+				tile{isa: s, masks: masks, rows: rows, vectors: 2, masked: false, words: nil}.generate()
 			}
 		}
 		s.dotKernels(masks)
@@ -88,6 +88,25 @@ func (s isa) storeTail(v, mask reg.Register, m operand.Mem) {
 	}
 }
 
+// Offsets of the fields of microCall in package kernel.
+const (
+	callA = 8 * iota
+	callFetch
+	callB
+	callC
+	callStrips
+	callK
+	callRS
+	callCS
+	callAhead
+	callStep
+	callBS
+	callNext
+	callLDC
+	callTail
+	callAdd
+)
+
 // A tile is one micro-kernel: rows x vectors of C in registers.
 type tile struct {
 	isa
@@ -96,6 +115,15 @@ type tile struct {
 	vectors int
 	masked  bool   // only the first "tail" columns of the last vector exist
 	words   *words // of pairs of bfloat16, or nil
+	args    reg.Register
+}
+
+func (t tile) field(disp int) operand.Mem { return operand.Mem{Base: t.args, Disp: disp} }
+
+func (t tile) get(disp int) reg.Register {
+	r := t.GP64()
+	t.MOVQ(t.field(disp), r)
+	return r
 }
 
 func (t tile) generate() {
@@ -107,22 +135,22 @@ func (t tile) generate() {
 	if t.words != nil {
 		name = "gemmWords"
 	}
-	t.begin(fmt.Sprintf("%s%dx%d%s", name, t.rows, t.vectors, kind),
-		"func(strips, k int, a *float32, rs, cs, ahead int, fetch *float32, step int, b *float32, bs, next int, c *float32, ldc, tail, add int)",
+	t.begin(fmt.Sprintf("%s%dx%d%s", name, t.rows, t.vectors, kind), "func(call **float32)",
 		fmt.Sprintf("is C = A B, or C += A B if add != 0, for %d rows and strips of %d vectors of columns.", t.rows, t.vectors))
+	t.args = t.int("call")
 	var mask reg.Register
 	if t.masked {
-		mask = t.mask(t.masks)
+		mask = t.maskOf(t.masks, t.get(callTail))
 	}
 	t.Label("strip")
 	acc := t.multiply(mask)
 	t.update(acc, mask)
-	t.DECQ(t.addr("strips"))
+	t.DECQ(t.field(callStrips))
 	t.JEQ(operand.LabelRef("done"))
-	next := t.int("next")
+	next := t.get(callNext)
 	t.SHLQ(operand.Imm(2), next)
-	t.ADDQ(next, t.addr("b"))
-	t.ADDQ(operand.Imm(uint64(4*t.lanes*t.vectors)), t.addr("c"))
+	t.ADDQ(next, t.field(callB))
+	t.ADDQ(operand.Imm(uint64(4*t.lanes*t.vectors)), t.field(callC))
 	t.JMP(operand.LabelRef("strip"))
 	t.Label("done")
 	t.end()
@@ -146,12 +174,12 @@ func rowAddr(bases []reg.Register, rs reg.Register, i int) operand.Mem {
 
 // multiply returns the accumulated tile.
 func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
-	k, rs, cs, bs := t.int("k"), t.int("rs"), t.int("cs"), t.int("bs")
-	b := t.int("b")
+	k, rs, cs, bs := t.get(callK), t.get(callRS), t.get(callCS), t.get(callBS)
+	b := t.get(callB)
 	for _, stride := range []reg.Register{rs, cs, bs} {
 		t.SHLQ(operand.Imm(2), stride)
 	}
-	bases := []reg.Register{t.int("a")}
+	bases := []reg.Register{t.get(callA)}
 	for i := 3; i < t.rows; i += 3 {
 		base := t.GP64()
 		t.LEAQ(operand.Mem{Base: bases[len(bases)-1], Index: rs, Scale: 2}, base)
@@ -165,7 +193,7 @@ func (t tile) multiply(mask reg.Register) [][]reg.VecVirtual {
 		}
 	}
 	t.prefetchC()
-	fetch, step, ahead := t.int("fetch"), t.int("step"), t.int("ahead")
+	fetch, step, ahead := t.get(callFetch), t.get(callStep), t.get(callAhead)
 	load := func(v int, to reg.VecVirtual) {
 		if t.last(v) {
 			t.loadTail(t.vectorAt(b, v), mask, to)
@@ -231,9 +259,9 @@ func (s isa) products(op multiplyAdd, load func(v int, to reg.VecVirtual), next 
 // prefetchC fetches the tile while the products are summed, unless these are so few that the
 // tile is wanted at once.
 func (t tile) prefetchC() {
-	t.CMPQ(t.addr("k"), operand.Imm(32))
+	t.CMPQ(t.field(callK), operand.Imm(32))
 	t.JLT(operand.LabelRef("fetched"))
-	row, ldc := t.int("c"), t.int("ldc")
+	row, ldc := t.get(callC), t.get(callLDC)
 	for range t.rows {
 		for v := range t.vectors {
 			if t.wide || v == 0 {
@@ -247,7 +275,7 @@ func (t tile) prefetchC() {
 
 // update writes the tile to C, or adds it.
 func (t tile) update(acc [][]reg.VecVirtual, mask reg.Register) {
-	c, ldc, add := t.int("c"), t.int("ldc"), t.int("add")
+	c, ldc, add := t.get(callC), t.get(callLDC), t.get(callAdd)
 	t.SHLQ(operand.Imm(2), ldc)
 	t.TESTQ(add, add)
 	t.JEQ(operand.LabelRef("store"))

@@ -86,10 +86,10 @@ func (w *words) ordered() {
 
 func (w *words) tiles(masks operand.Mem) {
 	for rows := 1; rows <= w.maxRows(); rows++ {
-		tile{w.isa, masks, rows, 1, true, w}.generate()
-		tile{w.isa, masks, rows, 2, true, w}.generate()
+		tile{isa: w.isa, masks: masks, rows: rows, vectors: 1, masked: true, words: w}.generate()
+		tile{isa: w.isa, masks: masks, rows: rows, vectors: 2, masked: true, words: w}.generate()
 		if !w.wide {
-			tile{w.isa, masks, rows, 2, false, w}.generate()
+			tile{isa: w.isa, masks: masks, rows: rows, vectors: 2, masked: false, words: w}.generate()
 		}
 	}
 }
