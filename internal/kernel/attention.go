@@ -16,10 +16,10 @@ type Sequences struct {
 	Precision                Precision
 }
 
-// queryBlock is how many rows of queries are done at one time. Their scores are what
+// queryBlock is how many rows of queries are done at one time, at most. Their scores are what
 // attention has to keep of its Len x Len matrix; backward makes them again. A block with
-// 64 keys of 64 numbers is a product that one thread does.
-const queryBlock = 64
+// as many keys of 64 numbers is a product that one thread does.
+const queryBlock = 80
 
 // scale is what scores are multiplied by: 1/sqrt(width of a head).
 func (s *Sequences) scale() float32 { return float32(1 / math.Sqrt(float64(s.Width/s.Heads))) }
@@ -106,8 +106,9 @@ func (j *attentionJob) Do(seat, i int) {
 		h.start(j.dk, j.addK)
 		h.start(j.dv, j.addV)
 	}
-	for lo := 0; lo < j.Len; lo += queryBlock {
-		if hi := min(lo+queryBlock, j.Len); j.back {
+	block := balanced(j.Len, queryBlock, 1)
+	for lo := 0; lo < j.Len; lo += block {
+		if hi := min(lo+block, j.Len); j.back {
 			h.backward(lo, hi)
 		} else {
 			h.forward(lo, hi)

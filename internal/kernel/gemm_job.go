@@ -334,7 +334,7 @@ func (j *gemmJob) block(all *gemmArgs, i0, j0, p0, stepM, stepN, stepK int) {
 	j.add = all.add || p0 > 0
 	j.cutPanels()
 	j.cutTiles(j.tileRows(), max(tileCols, innerB/j.k), 16)
-	j.sizeA = j.words(j.k) * j.pitch
+	j.sizeA = j.panelA(j.k).perPanel
 	if all.packed == nil {
 		j.sizeB = j.words(j.k) * j.nr
 	}
@@ -450,9 +450,34 @@ func (j *gemmJob) packPieceB(i int) {
 func (j *gemmJob) row(q int) int { return q * j.m / j.rowPanels }
 
 func (j *gemmJob) packPanelA(to []float32, item, q, p0, kb int) {
-	i0 := j.row(q)
+	i0, rows := j.row(q), j.row(q+1)-j.row(q)
 	from := j.a[item*j.strideA+at(j.transA, i0, p0, j.lda):]
-	j.packAs(to, j.pitch, from, j.lda, j.row(q+1)-i0, kb, j.transA)
+	if !j.byRows() {
+		j.packAs(to, j.pitch, from, j.lda, rows, kb, j.transA)
+		return
+	}
+	pitch := j.panelA(kb).rs
+	for i := range rows {
+		j.narrowed(to[i*pitch:], from[i*j.lda:][:kb])
+	}
+}
+
+// byRows reports whether packed panels of A keep the order of its rows: converting them is
+// faster so.
+func (j *gemmJob) byRows() bool { return j.precision == BFloat16 && !j.transA }
+
+// panelA is the view of packed panels of n numbers along k.
+func (j *gemmJob) panelA(n int) view {
+	if j.byRows() {
+		row := ceilDiv(j.words(n), 16) * 16
+		if row%512 == 0 {
+			row += 16 // see packsA
+		}
+		size := j.mr * row
+		return view{perPanel: size, rs: row, cs: 1, ahead: size, step: 4 * j.mr}
+	}
+	size := j.words(n) * j.pitch
+	return view{perPanel: size, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
 }
 
 func (j *gemmJob) packAs(to []float32, pitch int, from []float32, ld, n, k int, contiguous bool) {
@@ -503,25 +528,28 @@ func (v *view) panel(q, i int) []float32 {
 func (j *gemmJob) viewA(s *gemmScratch, item, first, last, p0, kb int) view {
 	switch j.how[0] {
 	case shared:
-		return view{data: j.panelsA, from: j.words(p0) * j.pitch, perPanel: j.sizeA, rs: 1, cs: j.pitch, near: nearA, ahead: j.sizeA, step: 4 * j.pitch}
+		v := j.panelA(j.k)
+		v.data, v.from = j.panelsA, j.words(p0)*v.cs
+		return v
 	case own:
-		size := j.words(kb) * j.pitch
-		data, has := s.a.hold(j.rowPanels*j.sizeA, j.rowPanels*ceilDiv(j.k, j.kc), j.serialA)
-		block := data[j.words(p0)*j.pitch*j.rowPanels:]
-		has = has[p0/j.kc*j.rowPanels:]
+		v, block := j.panelA(kb), p0/j.kc
+		size, blocks := j.rowPanels*j.panelA(j.kc).perPanel, ceilDiv(j.k, j.kc)
+		data, has := s.a.hold(blocks*size, blocks*j.rowPanels, j.serialA)
+		v.data, has = data[block*size:], has[block*j.rowPanels:]
 		for q := first; q < last; q++ {
 			from := q
 			for ; q < last && !has[q]; q++ {
 				has[q] = true
 			}
-			j.packPanelsA(block[from*size:], size, item, from, q, p0, kb)
+			j.packPanelsA(v.data[from*v.perPanel:], v.perPanel, item, from, q, p0, kb)
 		}
-		return view{data: block, perPanel: size, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
+		return v
 	case local:
-		size := j.words(kb) * j.pitch
-		data, _ := s.a.hold((last-first)*size, 0, 0)
-		j.packPanelsA(data, size, item, first, last, p0, kb)
-		return view{data: data, perPanel: size, first: first, rs: 1, cs: j.pitch, near: nearA, ahead: size, step: 4 * j.pitch}
+		v := j.panelA(kb)
+		v.data, _ = s.a.hold((last-first)*v.perPanel, 0, 0)
+		v.first = first
+		j.packPanelsA(v.data, v.perPanel, item, first, last, p0, kb)
+		return v
 	}
 	v := view{data: j.a, from: item*j.strideA + at(j.transA, 0, p0, j.lda), rs: j.lda, cs: 1}
 	switch {
