@@ -236,7 +236,7 @@ func TestLastMinibatch(t *testing.T) {
 		{1, 0, 0, "minibatch of 1"}, {4, 1, 0, "microbatch is 1"},
 	} {
 		c := onPhotos(dir)
-		supervised.Change(&c, func(s *supervised.Settings) { s.Model, s.Size = "resnet18-imagenet", data.Size{Height: 32, Width: 32} })
+		supervised.Change(&c, func(s *supervised.Settings) { s.Model, s.Size = "resnet20", data.Square(4) })
 		c.Epochs, c.Batch, c.Microbatch, c.LR = 1, tt.batch, tt.micro, .001
 		r, err := train.New(c)
 		if tt.want != "" {

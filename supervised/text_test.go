@@ -42,6 +42,7 @@ func textConfig(t *testing.T) train.Config {
 // being interrupted.
 func TestTextBits(t *testing.T) {
 	c := textConfig(t)
+	c.Epochs = 1
 	_, want := do(t, c)
 	before := runtime.GOMAXPROCS(1)
 	_, one := do(t, c)
