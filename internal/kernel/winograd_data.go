@@ -45,7 +45,7 @@ const (
 	// tilesAtOnce is about how many tiles a unit takes.
 	tilesAtOnce = 32
 	// kernelRows is how many rows of the kernel are transformed at one time.
-	kernelRows = 32
+	kernelRows = 16
 	// depthAtOnce is how many rows of the kernel are used at one time.
 	depthAtOnce = 64
 )
