@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/monge-ml/monge/internal/kernel"
 )
 
 // TestMain lets the tests run this binary as both sides of a comparison.
@@ -107,7 +109,38 @@ func fakeVersus(t *testing.T, broken string, w ...Workload) (*Versus, error) {
 	return v, err
 }
 
+// withoutBF16 makes the level one at which bfloat16 is no faster, and not compared.
+func withoutBF16(t *testing.T) {
+	was := kernel.Active()
+	if err := kernel.SetLevel(min(was, kernel.AVX512)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kernel.SetLevel(was) })
+}
+
+// Where bfloat16 is fast, our own step is compared in both precisions.
+func TestVersusOurPrecisions(t *testing.T) {
+	if kernel.Best() != kernel.AVX512BF16 {
+		t.Skip("no level at which bfloat16 is faster")
+	}
+	was := kernel.Active()
+	if err := kernel.SetLevel(kernel.AVX512BF16); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kernel.SetLevel(was) })
+	v, err := fakeVersus(t, "none", Workload{Model: "mlp-512", Batch: 2, Method: "sgd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := v.Results[0]
+	want := []Ratio{{Float32, Float32, 4}, {Float32, BFloat16, 1}, {BFloat16, Float32, 8}, {BFloat16, BFloat16, 2}}
+	if len(c.Ours) != 2 || c.Ours[1].Precision != BFloat16 || !slices.Equal(c.Ratios, want) {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestVersus(t *testing.T) {
+	withoutBF16(t)
 	v, err := fakeVersus(t, "none", Workload{Model: "resnet20", Batch: 2, Method: "m-sam"}, Workload{Model: "resnet20", Batch: 2, Method: "sgd"},
 		Workload{Model: "mlp-512", Batch: 2, Method: "sgd"}, Workload{Model: "gemm1024", Batch: 1000, Method: methodProduct})
 	if err != nil {
