@@ -58,7 +58,7 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &minibatch{p, m.Tape(), theta, w.Batch * flops}, nil
+	return &minibatch{p, m, m.Tape(), theta, w.Batch * flops}, nil
 }
 
 // ids returns n random tokens of a vocabulary, without its token 0.

@@ -6,11 +6,16 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/sam"
+	"github.com/monge-ml/monge/tensor"
 )
 
 // A Cost is what a method's step takes.
 type Cost struct {
-	Method  string  `json:"method"`
+	Method string `json:"method"`
+	// Ascent and Descent are the precisions of its gradients.
+	Ascent  tensor.Precision `json:"ascent_precision"`
+	Descent tensor.Precision `json:"precision"`
+
 	OverSGD float64 `json:"over_sgd"` // median over rounds of the ratio within a round
 	OverSAM float64 `json:"over_sam"` // likewise
 	// PeakRSSBytes is the memory of a process that does nothing but steps of the method.
@@ -40,10 +45,25 @@ func CostMethods() []string {
 	return names
 }
 
-// Costs measures the steps of all methods on a workload's model and batch: their memory
-// each in a fresh process of this program, and then their time in turn in this one, repeats
-// times, so that all see the same machine.
-func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(done, all int, what string)) (*CostTable, error) {
+// CostRows are what a [CostTable] of a workload compares: all methods in its precisions and, if
+// those are float32 and bfloat16 is fast here, M-SAM with the ascent and SGD and M-SAM with all in
+// bfloat16.
+func CostRows(w Workload) []Cost {
+	var rows []Cost
+	for _, m := range CostMethods() {
+		rows = append(rows, Cost{Method: m, Ascent: w.Ascent, Descent: w.Descent})
+	}
+	if w.Ascent != tensor.Float32 || w.Descent != tensor.Float32 || !fastBF16() {
+		return rows
+	}
+	return append(rows, Cost{Method: "m-sam", Ascent: tensor.BFloat16},
+		Cost{Method: "m-sam", Ascent: tensor.BFloat16, Descent: tensor.BFloat16},
+		Cost{Method: "sgd", Ascent: tensor.BFloat16, Descent: tensor.BFloat16})
+}
+
+// Costs measures the steps of CostRows: their memory each in a fresh process of this program, and
+// then their time in turn in this one, repeats times, so that all see the same machine.
+func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -52,18 +72,18 @@ func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(
 	if err != nil {
 		return nil, err
 	}
-	methods := CostMethods()
-	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: make([]Cost, len(methods)), Machine: ThisMachine()}
-	all := len(methods) * (repeats + 2)
+	rows := CostRows(w)
+	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: rows, Machine: ThisMachine()}
 	// Linux counts what a process's parent had at the most as its own, so these come first.
-	for i, m := range methods {
-		w.Method = m
-		if table.Costs[i].PeakRSSBytes, err = memory(ctx, self, w, threads); err != nil {
+	for i := range rows {
+		c := &rows[i]
+		w.Method, w.Ascent, w.Descent = c.Method, c.Ascent, c.Descent
+		if c.PeakRSSBytes, err = memory(ctx, self, w, threads); err != nil {
 			return nil, err
 		}
-		progress(i+1, all, m+" memory")
+		progress(i+1, c.Method+" memory")
 	}
-	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(methods)+done, all, method) })
+	return table, table.time(ctx, b, repeats, func(done int, method string) { progress(len(rows)+done, method) })
 }
 
 // memory is what a process needs that takes steps of a workload and does nothing else.
@@ -84,21 +104,22 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 	if err != nil {
 		return err
 	}
-	methods := CostMethods()
-	steppers := make([]*stepper, len(methods))
-	for i, m := range methods {
-		opt, err := newOptimizer(m, len(b.theta), base)
+	rows := table.Costs
+	steppers := make([]*stepper, len(rows))
+	for i := range rows {
+		opt, err := newOptimizer(rows[i].Method, len(b.theta), base)
 		if err != nil {
 			return err
 		}
 		steppers[i] = &stepper{b, base, opt}
 	}
-	seconds := make([][]float64, len(steppers)) // by method and round
-	for round := range repeats + 1 {            // the first is a warm-up
+	seconds := make([][]float64, len(rows)) // by row and round
+	for round := range repeats + 1 {        // the first is a warm-up
 		for i, s := range steppers {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			b.model.SetPrecision(rows[i].Ascent, rows[i].Descent)
 			t, err := measure(1, 0, s.step)
 			if err != nil {
 				return err
@@ -106,13 +127,14 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 			if round > 0 {
 				seconds[i] = append(seconds[i], t.MedianS)
 			}
-			progress(round*len(steppers)+i+1, methods[i])
+			progress(round*len(rows)+i+1, rows[i].Method)
 		}
 	}
+	methods := CostMethods()
 	sgd, sam := seconds[slices.Index(methods, "sgd")], seconds[slices.Index(methods, "sam")]
-	for i, m := range methods {
-		c := &table.Costs[i]
-		c.Method, c.OverSGD, c.OverSAM = m, medianRatio(seconds[i], sgd), medianRatio(seconds[i], sam)
+	for i := range rows {
+		c := &rows[i]
+		c.OverSGD, c.OverSAM = medianRatio(seconds[i], sgd), medianRatio(seconds[i], sam)
 		c.Times = summarize(slices.Clone(seconds[i]))
 	}
 	return nil

@@ -37,6 +37,9 @@ type StepResult struct {
 // A minibatch is a model's loss on fixed inputs, at parameters drawn at random.
 type minibatch struct {
 	sam.Objective[float32]
+	model interface {
+		SetPrecision(ascent, descent tensor.Precision)
+	}
 	tape  *tensor.Tape
 	theta []float32
 	flops int // of a forward pass of all inputs
@@ -131,7 +134,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &minibatch{b, b.Model.Tape(), theta, w.Batch * b.Model.FLOPs()}, nil
+	return &minibatch{b, b.Model, b.Model.Tape(), theta, w.Batch * b.Model.FLOPs()}, nil
 }
 
 // newExamples returns a classifier with inputs and labels, and its initial parameters.

@@ -63,11 +63,14 @@ type VersusOptions struct {
 // precisions are those that ours computes a workload in: bfloat16 too where the processor
 // multiplies it, but for evaluation.
 func precisions(w Workload) []string {
-	if kernel.Active() == kernel.AVX512BF16 && w.Method != methodEval {
+	if fastBF16() && w.Method != methodEval {
 		return []string{Float32, BFloat16}
 	}
 	return []string{Float32}
 }
+
+// fastBF16 reports whether the processor multiplies bfloat16.
+func fastBF16() bool { return kernel.Active() == kernel.AVX512BF16 }
 
 // roundSeconds is for how long a round takes steps, of which one may take longer.
 const roundSeconds = 2

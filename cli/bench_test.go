@@ -12,23 +12,24 @@ import (
 func TestBenchCost(t *testing.T) {
 	t.Setenv("MONGE_TEST_MAIN", "1")
 	args := strings.Fields("bench cost --model mlp --batch 8 --repeats 2 --threads 1")
+	rows := bench.CostRows(bench.Workload{})
 	var table bench.CostTable
 	decode(t, mustCall(t, append(args, "--json")...), &table)
-	if table.Model != "mlp" || table.Batch != 8 || table.Parameters != 26122 || table.Threads != 1 || len(table.Costs) != len(bench.CostMethods()) {
+	if table.Model != "mlp" || table.Batch != 8 || table.Parameters != 26122 || table.Threads != 1 || len(table.Costs) != len(rows) {
 		t.Errorf("%+v", table)
 	}
 	for i, c := range table.Costs {
-		if c.Method != bench.CostMethods()[i] || !(c.MedianS > 0) || !(c.OverSGD > 0) || !(c.OverSAM > 0) || c.PeakRSSBytes < 1e6 || c.Repeats != 2 {
+		if c.Method != rows[i].Method || c.Ascent != rows[i].Ascent || c.Descent != rows[i].Descent || !(c.MedianS > 0) || !(c.OverSGD > 0) || !(c.OverSAM > 0) || c.PeakRSSBytes < 1e6 || c.Repeats != 2 {
 			t.Errorf("%+v", c)
 		}
 	}
 	lines := strings.Split(mustCall(t, args...), "\n")
-	if head := strings.Fields(lines[0]); strings.Join(head, " ") != "method median ms min over sgd over sam peak MB" {
+	if head := strings.Fields(lines[0]); strings.Join(head, " ") != "method ascent descent median ms min over sgd over sam peak MB" {
 		t.Errorf("head %q", lines[0])
 	}
-	for i, method := range bench.CostMethods() {
+	for i, c := range rows {
 		f := strings.Fields(lines[1+i])
-		if len(f) != 6 || f[0] != method || f[5] == "0" || i == 0 && f[3] != "1.000x" || i == 1 && f[4] != "1.000x" {
+		if len(f) != 8 || f[0] != c.Method || f[1] != c.Ascent.String() || f[7] == "0" || i == 0 && f[5] != "1.000x" || i == 1 && f[6] != "1.000x" {
 			t.Errorf("line %q", lines[1+i])
 		}
 	}
