@@ -10,7 +10,7 @@ import (
 // tile (a micro-kernel) that multiplies a panel of rows of A by a panel of
 // columns of B. Panels of one block of k together form a tile of C, the piece of
 // work that one thread does. Around that, operands are packed so that panels are
-// contiguous, unless they are read too few times for that to pay.
+// contiguous, unless they are read as well from where they are or too few times.
 //
 // An element of C is the sum, in order, of its products within blocks of k of at
 // most maxBlock, and of these blocks. The blocks follow from the shape only. Narrow
