@@ -34,7 +34,7 @@ compiled, each in float32 and with autocast to bfloat16; the best in each precis
 what is compared. What failed, had no time within --search, or is far too slow is a note.
 
 Without --only or --all it is one M-SAM step of each network that is here under the same name, and
-the product: 25 minutes on two cores, and 12 GB of memory for the largest. ResNets for
+the product: half an hour on two cores, and 12 GB of memory for the largest. ResNets for
 ImageNet are torchvision's, with ten classes. MobileNet and EfficientNet PyTorch writes as
 ONNX files, with batch normalisation, and those are run here.
 
