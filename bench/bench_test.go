@@ -113,6 +113,26 @@ func TestCosts(t *testing.T) {
 	}
 }
 
+// Rows in bfloat16 are there where that is fast, unless all rows are in a precision that was asked for.
+func TestCostRows(t *testing.T) {
+	want := 0
+	if kernel.Active() == kernel.AVX512BF16 {
+		want = 3
+	}
+	rows := CostRows(Workload{})
+	if n := len(rows) - len(CostMethods()); n != want {
+		t.Fatalf("%d rows in bfloat16, want %d", n, want)
+	}
+	if want > 0 {
+		if c := rows[len(CostMethods())]; c.Method != "m-sam" || c.Ascent != tensor.BFloat16 || c.Descent != tensor.Float32 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if rows := CostRows(Workload{Ascent: tensor.BFloat16}); len(rows) != len(CostMethods()) || rows[0].Ascent != tensor.BFloat16 {
+		t.Errorf("%+v", rows)
+	}
+}
+
 func TestMedianRatio(t *testing.T) {
 	if r := medianRatio([]float64{2, 9, 8}, []float64{1, 3, 2}); r != 3 {
 		t.Errorf("the median of 2, 3 and 4 is %g", r)

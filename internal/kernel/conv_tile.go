@@ -93,14 +93,14 @@ func (tile *convTile) fetchNext(x []float32, at, n, steps int) {
 }
 
 func (t *target) convKernel(tile *convTile, rows, width int) {
-	wide, narrow := t.convWide, t.convNarrow
+	kernels, narrow := t.convWide, t.convNarrow
 	if tile.words {
-		wide, narrow = t.convWordsWide, t.convWordsNarrow
+		kernels, narrow = t.convWordsWide, t.convWordsNarrow
 	}
 	if width != t.nr {
-		wide = narrow
+		kernels = narrow
 	}
-	wide[rows](&tile.a)
+	kernels[rows](&tile.a)
 }
 
 // portable is the micro-kernels' twin.

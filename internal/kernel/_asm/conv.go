@@ -82,11 +82,7 @@ func (t convTile) generate() {
 
 func (t *convTile) field(disp int) operand.Mem { return operand.Mem{Base: t.args, Disp: disp} }
 
-func (t *convTile) get(disp int) reg.Register {
-	r := t.GP64()
-	t.MOVQ(t.field(disp), r)
-	return r
-}
+func (t *convTile) get(disp int) reg.Register { return t.argument(t.args, disp) }
 
 // start sets up addresses and clears the sums.
 func (t *convTile) start() {

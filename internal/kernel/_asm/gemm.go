@@ -22,11 +22,11 @@ func gemmKernels(c *build.Context) {
 	masks := tailMasks(c)
 	levels(c, func(s isa) {
 		for rows := 1; rows <= s.maxRows(); rows++ {
-			tile{isa: s, masks: masks, rows: rows, vectors: 1, masked: true, words: nil}.generate()
-			tile{isa: s, masks: masks, rows: rows, vectors: 2, masked: true, words: nil}.generate()
+			tile{isa: s, masks: masks, rows: rows, vectors: 1, masked: true}.generate()
+			tile{isa: s, masks: masks, rows: rows, vectors: 2, masked: true}.generate()
 			if !s.wide {
 				// Masked loads and stores are slow here: full tiles do without.
-				tile{isa: s, masks: masks, rows: rows, vectors: 2, masked: false, words: nil}.generate()
+				tile{isa: s, masks: masks, rows: rows, vectors: 2}.generate()
 			}
 		}
 		s.dotKernels(masks)
@@ -120,11 +120,7 @@ type tile struct {
 
 func (t tile) field(disp int) operand.Mem { return operand.Mem{Base: t.args, Disp: disp} }
 
-func (t tile) get(disp int) reg.Register {
-	r := t.GP64()
-	t.MOVQ(t.field(disp), r)
-	return r
-}
+func (t tile) get(disp int) reg.Register { return t.argument(t.args, disp) }
 
 func (t tile) generate() {
 	kind := "full"

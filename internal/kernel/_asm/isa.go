@@ -55,6 +55,13 @@ func (s isa) addr(param string) operand.Mem {
 
 func (s isa) int(param string) reg.Register { return s.Load(s.Param(param), s.GP64()) }
 
+// argument loads a field of the struct that a function's only argument points to.
+func (s isa) argument(args reg.Register, disp int) reg.Register {
+	r := s.GP64()
+	s.MOVQ(operand.Mem{Base: args, Disp: disp}, r)
+	return r
+}
+
 func (s isa) broadcast(param string) reg.VecVirtual {
 	v := s.vec()
 	s.VBROADCASTSS(s.addr(param), v)

@@ -242,11 +242,7 @@ func (w *winograd) generate() {
 	}
 	args := w.int("p")
 	field := func(disp int) operand.Mem { return operand.Mem{Base: args, Disp: disp} }
-	get := func(disp int) reg.Register {
-		r := w.GP64()
-		w.MOVQ(field(disp), r)
-		return r
-	}
+	get := func(disp int) reg.Register { return w.argument(args, disp) }
 	w.constants()
 	var src []reg.Register
 	for i := range w.in {
