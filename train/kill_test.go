@@ -98,16 +98,18 @@ func kill(t *testing.T, times int, task string, want train.Result) {
 		c, out := start(t, path, task)
 		killed := time.AfterFunc(time.Duration(rng.IntN(300))*time.Millisecond, func() { c.Process.Kill() })
 		err := c.Wait()
-		if killed.Stop() { // it was over before
-			if err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
+		if !killed.Stop() {
+			kills++
+		} else if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		// A run may be over before it is killed, or be killed between its result and its exit.
+		if _, err := os.Stat(filepath.Join(path, train.ResultFile)); err == nil {
 			checkKilled(t, path, want)
 			runs++
 			path = filepath.Join(dir, fmt.Sprint(runs))
 			continue
 		}
-		kills++
 		if left, _ := filepath.Glob(filepath.Join(path, train.CheckpointDir, ".step-*")); len(left) > 0 {
 			torn++
 		}
