@@ -41,6 +41,10 @@ type Entry struct {
 	// Tokenizer makes rows of tokens of texts, as package data's Tokenizer does; nil are that
 	// package's hashed words.
 	Tokenizer func(dst []float32, text string)
+	// Pairs makes rows of packed tokens, of texts or of pairs of texts, as package data's
+	// PairTokenizer does, in place of Tokenizer. Such a network takes rows that are cut after the
+	// longest of a minibatch.
+	Pairs func(dst []float32, first, second string, pair bool) (n int)
 	// Build makes the layers, from inputs of o.Input to o.Classes outputs each; b.Fail says
 	// why it can't for these options. [Build] has checked the number of o.Input's dimensions:
 	// 3 of images, 1 of texts.
@@ -187,7 +191,7 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
 	}
-	m.HashedWords = e.Vocabulary != 0 && e.Tokenizer == nil
+	m.HashedWords = e.Vocabulary != 0 && e.Tokenizer == nil && e.Pairs == nil
 	if e.Start != nil {
 		e.Start(m.Params)
 	}
