@@ -16,6 +16,9 @@ type AttentionOptions struct {
 	// Tokens, [N, T], are what the rows stand for, in place of Lengths: those of 0 at the end
 	// of a sequence are padding. Nil means that there is none. It gets no gradient.
 	Tokens *Tensor
+	// Dropout is the probability with which a weight of the softmax is dropped, as [Tape.Dropout] drops
+	// those of [N, Heads, T, T].
+	Dropout float32
 }
 
 // Attention returns multi-head scaled dot-product attention of queries q, keys k and
@@ -40,7 +43,13 @@ func (t *Tape) Attention(q, k, v *Tensor, o AttentionOptions) *Tensor {
 			return nil
 		}
 	}
+	if !probability(o.Dropout) {
+		return t.fail("attention", "of %v: the probability %g of dropout must be at least 0 and below 1", q.shape(), o.Dropout)
+	}
 	n := node{back: attentionBack, in: [4]*Tensor{q, k, v, o.Tokens}, kind: o.Heads, flag: o.Causal, ints: o.Lengths}
+	if t.drops(o.Dropout) {
+		n.f, n.key = o.Dropout, t.site()
+	}
 	s := sequences(t, &n)
 	t.flops += 4 * s.Batch * s.Len * s.Len * s.Width
 	n.out = t.result(q.Shape()...)
@@ -71,7 +80,8 @@ func (t *Tape) lengths(tokens, x *Tensor, given []int) []int {
 
 func sequences(t *Tape, n *node) kernel.Sequences {
 	x := n.in[0]
-	return kernel.Sequences{Batch: x.dims[0], Len: x.dims[1], Width: x.dims[2], Heads: n.kind, Causal: n.flag, Lengths: n.ints, Precision: t.precision}
+	return kernel.Sequences{Batch: x.dims[0], Len: x.dims[1], Width: x.dims[2], Heads: n.kind, Causal: n.flag, Lengths: n.ints,
+		Precision: t.precision, Dropout: n.f, Key: n.key}
 }
 
 func attentionBack(t *Tape, n *node) {

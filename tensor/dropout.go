@@ -14,17 +14,28 @@ func (t *Tape) Dropout(x *Tensor, p float32) *Tensor {
 	if t.stop("dropout", x) {
 		return nil
 	}
-	if !(p >= 0 && p < 1) {
+	if !probability(p) {
 		return t.fail("dropout", "input %v: the probability %g must be at least 0 and below 1", x.shape(), p)
 	}
-	if t.mode == Eval || p == 0 {
+	if !t.drops(p) {
 		return x
 	}
-	key := kernel.Mix(t.random, t.sites)
-	t.sites++
+	key := t.site()
 	y := t.result(x.Shape()...)
 	kernel.Dropout(y.Data, x.Data, p, key, false)
 	return t.record(node{back: dropoutBack, out: y, in: [4]*Tensor{x}, f: p, key: key})
+}
+
+// probability reports whether p is one of dropout.
+func probability(p float32) bool { return p >= 0 && p < 1 }
+
+// drops reports whether the pass drops anything with probability p.
+func (t *Tape) drops(p float32) bool { return t.mode != Eval && p > 0 }
+
+// site returns the key of the next operation's random numbers.
+func (t *Tape) site() uint64 {
+	t.sites++
+	return kernel.Mix(t.random, t.sites-1)
 }
 
 func dropoutBack(t *Tape, n *node) {

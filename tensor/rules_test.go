@@ -426,6 +426,10 @@ func calls() []call {
 			q := x(3, 2, 4)
 			return t.Attention(q, q, q, tensor.AttentionOptions{Heads: 2, Tokens: x(3, 2), Lengths: []int{1, 1, 1}})
 		}},
+		{"attention: of [3 2 4]: the probability 1 of dropout must be at least 0 and below 1", func(t tape, x func(...int) result) result {
+			q := x(3, 2, 4)
+			return t.Attention(q, q, q, tensor.AttentionOptions{Heads: 2, Dropout: 1})
+		}},
 		{"embedding: id 2 at 1 is outside the 2 entries of weight [2 3]", func(t tape, x func(...int) result) result { return t.Embedding(x(2, 3), []int{0, 2}) }},
 		{"exp: input 0 is nil", func(t tape, x func(...int) result) result { return t.Map(tensor.Exp, nil, 0, 0) }},
 		{"map: there is no function 99, for [2 3]", func(t tape, x func(...int) result) result { return t.Map(99, x(2, 3), 0, 0) }},

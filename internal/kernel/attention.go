@@ -14,6 +14,10 @@ type Sequences struct {
 	Causal                   bool  // row i sees rows 0 to i alone
 	Lengths                  []int // rows of each sequence that are seen, from 1 to Len; nil for all
 	Precision                Precision
+	// Dropout is the probability with which a weight of the softmax is dropped, as by [Dropout] with
+	// Key of all weights [Batch, Heads, Len, Len].
+	Dropout float32
+	Key     uint64
 }
 
 // queryBlock is how many rows of queries are done at one time, at most. Their scores are what
@@ -89,6 +93,8 @@ type head struct {
 	width int
 	keys  int // rows that are seen
 	lse   []float32
+	drops drops
+	drawn uint64 // number of the head's first weight
 }
 
 // Do does head i.
@@ -98,6 +104,7 @@ func (j *attentionJob) Do(seat, i int) {
 	item := i / j.Heads
 	h := head{attentionJob: j, attentionScratch: s, width: j.Width / j.Heads, keys: j.Len, lse: j.lse[i*j.Len : (i+1)*j.Len]}
 	h.from = item*j.Len*j.Width + i%j.Heads*h.width
+	h.drops, h.drawn = newDrops(j.Dropout, j.Key), uint64(i)*uint64(j.Len)*uint64(j.Len)
 	if j.Lengths != nil {
 		h.keys = j.Lengths[item]
 	}
@@ -155,6 +162,13 @@ func (h *head) seen(hi int) int {
 // sees is how many keys query r sees.
 func (h *head) sees(r int) int { return h.seen(r + 1) }
 
+// drop drops of what belongs to query r, in place.
+func (h *head) drop(row []float32, r int) {
+	if h.Dropout > 0 {
+		h.drops.drop(row, row, h.drawn+uint64(r)*uint64(h.Len), false)
+	}
+}
+
 // score sets the scores of queries lo to hi with the keys that are seen, and rows to the
 // queries times the scale.
 func (h *head) score(lo, hi, keys int) {
@@ -177,6 +191,7 @@ func (h *head) forward(lo, hi int) {
 		sum, _ := rowPairs(nil, nil, sees)
 		h.lse[r] = top + float32(math.Log(sum))
 		scale(sees, float32(1/sum), sees)
+		h.drop(sees, r)
 	}
 	h.Precision.Gemm(false, false, hi-lo, h.width, keys, h.scores[:(hi-lo)*keys], keys, h.tail(h.v, 0), h.Width, h.tail(h.out, lo), h.Width, false)
 }
@@ -191,7 +206,9 @@ func (h *head) backward(lo, hi int) {
 		sees := h.sees(r)
 		expShift(row[:sees], row[:sees], h.lse[r])
 		clear(row[sees:])
+		h.drop(slope[:sees], r)
 		softmaxGrad(slope, slope, row, float32(dot(h.row(h.dout, r), h.row(h.out, r))), false)
+		h.drop(row[:sees], r)
 	}
 	if h.dv != nil {
 		h.Precision.Gemm(true, false, keys, d, n, weights, keys, h.tail(h.dout, lo), h.Width, h.tail(h.dv, 0), h.Width, true)

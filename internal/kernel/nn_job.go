@@ -17,8 +17,7 @@ type nnJob struct {
 	f       [4]float32
 	add     bool
 	rms     bool
-	key     uint64
-	most    uint32
+	drops   drops
 	act     Activation
 	bend    Bend
 	fn      Function

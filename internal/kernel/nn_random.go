@@ -6,31 +6,37 @@ package kernel
 func Dropout(dst, x []float32, p float32, key uint64, add bool) {
 	sameLen("Dropout", len(dst), len(x))
 	j := newNNJob(func(j *nnJob, _, lo, hi int) {
-		dropout(j.dst[lo:hi], j.x[lo:hi], j.f[0], j.most, j.key, uint64(lo)/2, j.add)
+		j.drops.drop(j.dst[lo:hi], j.x[lo:hi], uint64(lo), j.add)
 	}, len(x), 1)
-	j.dst, j.x, j.key, j.add = dst, x, key, add
-	j.most = uint32(min(float64(p)*(1<<32), 1<<32-1))
-	j.f[0] = 1 / (1 - p)
+	j.dst, j.x, j.drops, j.add = dst, x, newDrops(p, key), add
 	j.run()
 	j.release()
 }
 
-// dropout takes a 64-bit number for two elements.
-func dropout(dst, x []float32, keep float32, most uint32, key, counter uint64, add bool) {
-	for i := 0; i < len(x); i += 2 {
-		bits := Mix(key, counter)
-		counter++
-		for k := i; k < min(i+2, len(x)); k++ {
-			v := float32(0)
-			if uint32(bits) >= most {
-				v = float32(x[k] * keep)
-			}
-			if add {
-				v += dst[k]
-			}
-			dst[k] = v
-			bits >>= 32
+// drops say which elements are dropped, and what others are multiplied by.
+type drops struct {
+	key  uint64
+	most uint32 // random numbers below drop
+	keep float32
+}
+
+func newDrops(p float32, key uint64) drops {
+	return drops{key: key, most: uint32(min(float64(p)*(1<<32), 1<<32-1)), keep: 1 / (1 - p)}
+}
+
+// drop sets dst, or adds to it, what is left of x, whose first element is number at. A 64-bit number
+// serves two elements.
+func (d *drops) drop(dst, x []float32, at uint64, add bool) {
+	for i, v := range x {
+		v = float32(v * d.keep)
+		if uint32(Mix(d.key, at/2)>>(at%2*32)) < d.most {
+			v = 0
 		}
+		if add {
+			v += dst[i]
+		}
+		dst[i] = v
+		at++
 	}
 }
 
