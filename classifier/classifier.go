@@ -168,6 +168,13 @@ func (c *Classifier) Outputs(x []float32) ([]float32, error) { return c.rows(x, 
 // rows runs the network on inputs, and appends what it is of each row of outputs.
 func (c *Classifier) rows(x []float32, add func(dst, row []float32) ([]float32, error)) ([]float32, error) {
 	one := c.Net.InputLen()
+	if c.Net.Tokens() && len(x) < one { // a text that is not padded
+		logits, err := c.Net.LogitsOf(c.Theta, x, 1)
+		if err != nil {
+			return nil, err
+		}
+		return add(nil, logits)
+	}
 	if len(x) == 0 || len(x)%one != 0 {
 		return nil, fmt.Errorf("%d numbers are no images of shape %v", len(x), c.Input)
 	}

@@ -35,8 +35,8 @@ func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, 
 
 // EvaluateBatches is [Evaluate] with the loader's settings given; a batch of 0 is one that fits the
 // size of the examples. It calls progress,
-// which may be nil, with the number of examples done after each minibatch. The settings
-// change no result, but by normalization and augmentation.
+// which may be nil, with the number of examples done after each minibatch. Texts whose lengths are
+// known come sorted by them. The settings change no result, but by normalization and augmentation.
 func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int)) (Evaluation, error) {
 	if set.Len() > 0 && set.ExampleLen() != m.InputLen() {
 		return Evaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
@@ -47,6 +47,7 @@ func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	if s.Batch == 0 {
 		s.Batch = batchOf(set.ExampleLen())
 	}
+	s.Window = 1
 	loader, err := data.NewLoader(set, s)
 	if err != nil {
 		return Evaluation{}, fmt.Errorf("evaluate: %w", err)
@@ -62,7 +63,7 @@ func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *dat
 		if b == nil {
 			return t.evaluation(time.Since(begin)), nil
 		}
-		logits, err := m.Logits(theta, b.X)
+		logits, err := m.LogitsOf(theta, b.X, len(b.Examples))
 		if err != nil {
 			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
 		}

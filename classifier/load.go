@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
@@ -399,27 +398,6 @@ func (f *File) otherHead(m *nn.Model) bool {
 func usualInput(model string) []int {
 	e, _ := models.Find(model)
 	return slices.Clone(e.Input)
-}
-
-// TokenizerOf returns how the texts of a model, one of models.Names, become tokens: nil for a
-// model that brings no tokenizer of its own, and takes hashed words.
-func TokenizerOf(model string) data.Tokenizer {
-	e, _ := models.Find(model)
-	return e.Tokenizer
-}
-
-// Tokens returns a text as the network takes it.
-func (c *Classifier) Tokens(text string) ([]float32, error) {
-	if len(c.Input) != 1 {
-		return nil, fmt.Errorf("the network is for inputs of shape %v, not for texts", c.Input)
-	}
-	x := make([]float32, c.Input[0])
-	if t := TokenizerOf(c.Model); t != nil {
-		t(x, text)
-	} else {
-		data.HashedWords(x, text)
-	}
-	return x, nil
 }
 
 func (c *Classifier) chooseNormalization(f *File, option string) (err error) {

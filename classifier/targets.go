@@ -43,6 +43,7 @@ func EvaluateTargets(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	if s.Batch == 0 {
 		s.Batch = batchOf(set.ExampleLen())
 	}
+	s.Window = 1
 	loader, err := data.NewLoader(set, s)
 	if err != nil {
 		return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)
@@ -58,7 +59,7 @@ func EvaluateTargets(ctx context.Context, m *nn.Model, theta []float32, set *dat
 		if b == nil {
 			return evaluationOf(squares, set, time.Since(begin)), nil
 		}
-		outputs, err := m.Logits(theta, b.X)
+		outputs, err := m.LogitsOf(theta, b.X, len(b.Examples))
 		if err != nil {
 			return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)
 		}

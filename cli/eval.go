@@ -255,7 +255,7 @@ func (e *evaluation) open(info *classifier.Info, model string) (*data.Splits, *d
 	} else if err != nil {
 		return nil, nil, err
 	}
-	if d, err = d.Tokenized(classifier.TokenizerOf(model), 0); err != nil {
+	if d, err = classifier.Bind(d, model); err != nil {
 		return nil, nil, err
 	}
 	part, err := choosePart(d, e.split)

@@ -155,8 +155,12 @@ func (s *Set) ExampleLen() int {
 // Read writes example i to dst, which must have room for [Set.ExampleLen] numbers.
 // Errors name the file.
 func (s *Set) Read(dst []float32, i int) error {
-	return s.source.read(dst[:s.ExampleLen()], s.Number(i))
+	return s.readRow(dst[:s.ExampleLen()], i)
 }
+
+// readRow writes example i to dst, which may be shorter than an example where what is left is
+// padding.
+func (s *Set) readRow(dst []float32, i int) error { return s.source.read(dst, s.Number(i)) }
 
 // Target returns the numbers to predict of example i, none if it has a label.
 func (s *Set) Target(i int) []float32 { return s.Targets[i*s.TargetLen : (i+1)*s.TargetLen] }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,19 +22,29 @@ type LoaderSettings struct {
 	Seed      uint64
 	Augment   Augment
 	Normalize picture.Normalization
+	// Window is for texts whose lengths are known (see [Set.Lengths]): with Shuffle the examples of
+	// so many minibatches are put together by length, so that little is padded, and these
+	// minibatches come in an order of their own; without it all examples of the set are, the
+	// longest first. 0 leaves the order.
+	Window int
 	// Ahead is the number of minibatches to prepare while the caller computes. It hides
 	// waiting for storage; reading from memory costs the same processor time sooner or
 	// later, and 0 (prepare each when asked for, on all threads) is as fast.
 	Ahead int
 }
 
+// UsualWindow is a window that leaves minibatches of texts little padding, and much chance.
+const UsualWindow = 64
+
 // A Batch is a minibatch. It is valid until the loader's next call.
 type Batch struct {
 	X         []float32 // examples, one after the other
+	Shape     []int     // of an example: the set's, but for texts whose lengths are known, which are cut to the longest of the minibatch
 	Labels    []int     // nil of a set without
 	Targets   []float32 // TargetLen numbers for each example, nil of a set without
 	TargetLen int
 	Examples  []int // of each, its number in the set, see [Set.Number]
+	Places    []int // of each, its place in the set that the loader was made for
 	// With mixup, an example of X is float32(Lambda) times the example of Labels plus
 	// float32(1-Lambda) times an example of Mixed, and so are Targets, which have no Mixed;
 	// without it Mixed is nil and Lambda 1. Examples are those of Labels.
@@ -51,12 +62,14 @@ type Loader struct {
 	set   *Set
 	s     LoaderSettings
 	order []int // of the epoch
-	epoch int
-	at    int    // the minibatch that Next returns
-	begun int    // the first minibatch that no job has
-	jobs  []*job // minibatch n is prepared by job n % len(jobs)
-	stop  atomic.Bool
-	ahead sync.WaitGroup // goroutines that prepare
+	// lengths are those of the examples, nil where all rows are whole.
+	lengths []int
+	epoch   int
+	at      int    // the minibatch that Next returns
+	begun   int    // the first minibatch that no job has
+	jobs    []*job // minibatch n is prepared by job n % len(jobs)
+	stop    atomic.Bool
+	ahead   sync.WaitGroup // goroutines that prepare
 
 	batch   Batch
 	mixing  mixing // of examples
@@ -70,6 +83,7 @@ type job struct {
 	ctx    context.Context // of the call of Next that helps
 	n      int             // the minibatch
 	size   int             // examples
+	row    int             // numbers of an example
 	batch  Batch
 	pieces int
 	next   atomic.Int64   // the first piece that nobody does
@@ -83,6 +97,9 @@ type job struct {
 func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	if settings.Batch <= 0 {
 		return nil, fmt.Errorf("batch is %d; it must be at least 1", settings.Batch)
+	}
+	if settings.Window < 0 {
+		return nil, fmt.Errorf("window is %d; it must be 0 or more minibatches", settings.Window)
 	}
 	if settings.Ahead < 0 {
 		return nil, fmt.Errorf("ahead is %d; it must be 0 or more minibatches", settings.Ahead)
@@ -107,7 +124,7 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 	}
 	settings.Batch = min(settings.Batch, set.Len())
 	settings.Normalize = settings.Normalize.Clone()
-	l := &Loader{set: set, s: settings, order: make([]int, set.Len())}
+	l := &Loader{set: set, s: settings, order: make([]int, set.Len()), lengths: set.Lengths()}
 	numbers := settings.Batch * set.ExampleLen()
 	l.jobs = make([]*job, min(settings.Ahead+1, l.PerEpoch()))
 	for i := range l.jobs {
@@ -124,7 +141,7 @@ func NewLoader(set *Set, settings LoaderSettings) (*Loader, error) {
 
 // newBatch returns room for so many examples.
 func (s *Set) newBatch(n int) Batch {
-	b := Batch{X: make([]float32, n*s.ExampleLen()), Examples: make([]int, n), TargetLen: s.TargetLen, Lambda: 1}
+	b := Batch{X: make([]float32, n*s.ExampleLen()), Shape: slices.Clone(s.Shape), Examples: make([]int, n), Places: make([]int, n), TargetLen: s.TargetLen, Lambda: 1}
 	if s.Labels != nil {
 		b.Labels = make([]int, n)
 	}
@@ -137,7 +154,7 @@ func (s *Set) newBatch(n int) Batch {
 // cut returns the part of the batch's room that n examples take, each of so many numbers.
 func (b *Batch) cut(n, each int) Batch {
 	out := *b
-	out.X, out.Examples, out.Targets = b.X[:n*each], b.Examples[:n], b.Targets[:n*b.TargetLen]
+	out.X, out.Examples, out.Places, out.Targets = b.X[:n*each], b.Examples[:n], b.Places[:n], b.Targets[:n*b.TargetLen]
 	if b.Labels != nil {
 		out.Labels = b.Labels[:n]
 	}
@@ -161,6 +178,9 @@ func (l *Loader) Start(epoch, at int) {
 	if l.s.Shuffle {
 		rng := rand.New(rand.NewPCG(l.s.Seed, uint64(epoch)+1))
 		rng.Shuffle(len(l.order), func(i, j int) { l.order[i], l.order[j] = l.order[j], l.order[i] })
+		l.sortWindows(rng)
+	} else {
+		l.sortAll()
 	}
 	l.epoch, l.at, l.begun = epoch, at, at
 }
@@ -186,7 +206,7 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	if err := j.finish(ctx); err != nil {
 		return nil, err
 	}
-	l.batch = j.batch.cut(j.size, l.set.ExampleLen())
+	l.batch = j.batch.cut(j.size, j.row)
 	if l.s.Augment.Mixup > 0 {
 		l.mixup(j.n)
 	}
@@ -218,15 +238,16 @@ func (l *Loader) Close() {
 const pieceNumbers = 2048
 
 // perPiece returns the number of examples of a piece.
-func (l *Loader) perPiece() int {
-	per := l.set.ExampleLen()
-	return (pieceNumbers + per - 1) / per
-}
+func (j *job) perPiece() int { return (pieceNumbers + j.row - 1) / j.row }
 
 // begin sets the job to minibatch n.
 func (j *job) begin(n int) {
-	per := j.l.perPiece()
 	j.n, j.size = n, min(j.l.s.Batch, len(j.l.order)-n*j.l.s.Batch)
+	if j.row = j.l.set.ExampleLen(); j.l.lengths != nil {
+		j.row = j.l.longest(n*j.l.s.Batch, j.size)
+		j.batch.Shape[0] = j.row
+	}
+	per := j.perPiece()
 	j.pieces = (j.size + per - 1) / per
 	j.errs = append(j.errs[:0], make([]error, j.pieces)...)
 	j.cause = nil
@@ -282,7 +303,7 @@ func (j *job) one() bool {
 	if i >= j.pieces {
 		return false
 	}
-	per := j.l.perPiece()
+	per := j.perPiece()
 	for k := i * per; k < min((i+1)*per, j.size); k++ {
 		if err := j.example(k); err != nil {
 			j.errs[i] = err
@@ -297,12 +318,11 @@ func (j *job) example(k int) error {
 	l := j.l
 	place := j.n*l.s.Batch + k
 	i := l.order[place]
-	per := l.set.ExampleLen()
-	x := j.batch.X[k*per : (k+1)*per]
-	if err := l.set.Read(x, i); err != nil {
+	x := j.batch.X[k*j.row : (k+1)*j.row]
+	if err := l.set.readRow(x, i); err != nil {
 		return err
 	}
-	j.batch.Examples[k] = l.set.Number(i)
+	j.batch.Examples[k], j.batch.Places[k] = l.set.Number(i), i
 	if l.set.Labels != nil {
 		j.batch.Labels[k] = l.set.Labels[i]
 	}

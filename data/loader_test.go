@@ -110,12 +110,12 @@ func rest(t testing.TB, l *Loader) (all []Batch) {
 }
 
 func copyOf(b *Batch) Batch {
-	return Batch{X: slices.Clone(b.X), Labels: slices.Clone(b.Labels), Targets: slices.Clone(b.Targets), TargetLen: b.TargetLen,
+	return Batch{X: slices.Clone(b.X), Shape: slices.Clone(b.Shape), Places: slices.Clone(b.Places), Labels: slices.Clone(b.Labels), Targets: slices.Clone(b.Targets), TargetLen: b.TargetLen,
 		Examples: slices.Clone(b.Examples), Mixed: slices.Clone(b.Mixed), Lambda: b.Lambda}
 }
 
 func same(a, b Batch) bool {
-	return slices.Equal(a.X, b.X) && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Examples, b.Examples) && slices.Equal(a.Mixed, b.Mixed) && a.Lambda == b.Lambda
+	return slices.Equal(a.X, b.X) && slices.Equal(a.Shape, b.Shape) && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Examples, b.Examples) && slices.Equal(a.Mixed, b.Mixed) && a.Lambda == b.Lambda
 }
 
 // withThreads sets GOMAXPROCS and the threads of par for a test.

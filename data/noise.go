@@ -84,7 +84,7 @@ type spoiling struct {
 }
 
 func (s *spoiling) read(dst []float32, i int) error {
-	if err := s.set.Read(dst, i%s.set.Len()); err != nil {
+	if err := s.set.readRow(dst, i%s.set.Len()); err != nil {
 		return err
 	}
 	if s.share == 0 {

@@ -91,10 +91,18 @@ func keyOf(ids []uint16) string {
 	return string(b)
 }
 
-// texts are texts in memory, one after the other, without tokens yet.
+// texts are texts in memory, or pairs of texts, one after the other, without tokens yet.
 type texts struct {
-	all  string
-	ends []int // of each text
+	all   string
+	ends  []int // of each text, of both of a pair
+	pairs bool
+}
+
+func (x *texts) len() int {
+	if x.pairs {
+		return len(x.ends) / 2
+	}
+	return len(x.ends)
 }
 
 func (x *texts) at(i int) string {
@@ -103,6 +111,23 @@ func (x *texts) at(i int) string {
 		begin = x.ends[i-1]
 	}
 	return x.all[begin:x.ends[i]]
+}
+
+// pair returns both texts of a pair, or a text and nothing.
+func (x *texts) pair(i int) (first, second string) {
+	if !x.pairs {
+		return x.at(i), ""
+	}
+	return x.at(2 * i), x.at(2*i + 1)
+}
+
+// identify writes an example's texts.
+func (x *texts) identify(w io.Writer, i int) {
+	first, second := x.pair(i)
+	io.WriteString(w, first+"\x00")
+	if x.pairs {
+		io.WriteString(w, second+"\x00")
+	}
 }
 
 var errNoTokens = errors.New("the texts have no tokens yet: Splits.Tokenized makes them")
@@ -127,7 +152,7 @@ func (x *tokenized) identify(w io.Writer, i int) {
 		io.WriteString(w, keyOf(appendTokens(nil, x.at(i), x.hashed)))
 		return
 	}
-	io.WriteString(w, x.at(i)+"\x00")
+	x.texts.identify(w, i)
 }
 
 // NewTexts returns the set of some texts in UTF-8, without labels, targets or tokens: see
@@ -156,47 +181,54 @@ func (s *Set) Texts() bool { return s != nil && s.text }
 // as Options.Size said, or else 64. A nil tokenizer is [HashedWords]. A data set without texts
 // is returned as it is; one that has tokens gets these instead.
 func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
-	if length == 0 {
-		length = cmp.Or(s.tokens, usualTokens)
-	}
-	if length < 1 || length > maxSize {
-		return nil, usage("texts of %d tokens; there must be between 1 and %d", length, maxSize)
-	}
-	out, wordless := *s, 0
-	for _, set := range []**Set{&out.Train, &out.Val, &out.Test} {
-		if !(*set).Texts() {
-			continue
+	for _, p := range s.Parts() {
+		if x, err := p.texts(); err == nil && x.pairs {
+			return nil, fmt.Errorf("%s: %w", s.Name, errPairs)
 		}
-		bound, err := (*set).tokenize(t, length)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	out, err := s.bind(length, func(x *texts, _ *Set, length int) source {
+		if t == nil {
+			return &tokenized{texts: x, tokenizer: HashedWords, hashed: length}
 		}
-		if *set = bound; t == nil {
-			wordless += bound.wordless()
+		return &tokenized{texts: x, tokenizer: t}
+	})
+	if err != nil || t != nil {
+		return out, err
+	}
+	wordless := 0
+	for _, p := range out.Parts() {
+		if p.Texts() {
+			wordless += p.wordless()
 		}
 	}
 	if wordless > 0 {
 		out.Notes = append(slices.Clip(s.Notes), count(wordless, "text")+" without a word: to a network they are all the same")
 	}
-	return &out, nil
+	return out, nil
 }
 
-func (s *Set) tokenize(t Tokenizer, length int) (*Set, error) {
-	bound := &tokenized{tokenizer: t}
+// textLength is how many tokens a text has, see [Splits.Tokenized].
+func (s *Splits) textLength(length int) (int, error) {
+	if length == 0 {
+		length = cmp.Or(s.tokens, usualTokens)
+	}
+	if length < 1 || length > maxSize {
+		return 0, usage("texts of %d tokens; there must be between 1 and %d", length, maxSize)
+	}
+	return length, nil
+}
+
+// texts returns the texts that the examples are of.
+func (s *Set) texts() (*texts, error) {
 	switch source := s.source.(type) {
 	case *texts:
-		bound.texts = source
+		return source, nil
 	case *tokenized:
-		bound.texts = source.texts
-	default:
-		return nil, errors.New("the texts were copied or changed: make their tokens before that")
+		return source.texts, nil
+	case *packed:
+		return source.texts, nil
 	}
-	if t == nil {
-		bound.tokenizer, bound.hashed = HashedWords, length
-	}
-	out := *s
-	out.source, out.Shape = bound, []int{length}
-	return &out, nil
+	return nil, errors.New("the texts were copied or changed: make their tokens before that")
 }
 
 // wordless counts the texts without a word.
@@ -225,7 +257,7 @@ type corpus struct {
 
 func newCorpus() *corpus { return &corpus{most: maxTexts, number: map[string]int{}} }
 
-func (c *corpus) texts() *texts { return &texts{c.all.String(), c.ends} }
+func (c *corpus) texts() *texts { return &texts{all: c.all.String(), ends: c.ends} }
 
 // add adds a text.
 func (c *corpus) add(text []byte, label string, test bool) error {

@@ -82,31 +82,40 @@ func (m *Model) SetPrecision(ascent, descent tensor.Precision) { m.ascent, m.des
 // Classes returns the number of logits, or other outputs, of one input.
 func (m *Model) Classes() int { return m.classes }
 
-// forward runs the network on a batch of inputs, one after the other in x.
+// forward runs the network on a batch of n inputs, one after the other in x.
 func (m *Model) forward(x []float32, n int) *tensor.Tensor {
 	var shape [tensor.MaxRank]int
 	shape[0] = n
 	rank := 1 + copy(shape[1:], m.input)
+	if m.Tokens() {
+		shape[1] = len(x) / n // shorter rows, of which less is padding
+	}
 	return m.net.Forward(m.tape, m.tape.Input(x, shape[:rank]...))
 }
 
-// inputs returns how many inputs x holds.
-func (m *Model) inputs(theta, x []float32) (int, error) {
+// check returns an error for parameters or a batch of n inputs that are none of the model's. Rows of
+// tokens may be shorter than those that it was built for.
+func (m *Model) check(theta, x []float32, n int) error {
 	one := m.InputLen()
 	switch {
 	case len(theta) != m.size:
-		return 0, fmt.Errorf("the model has %d parameters, got %d", m.size, len(theta))
-	case len(x) == 0 || len(x)%one != 0:
-		return 0, fmt.Errorf("%d numbers are no batch of inputs of shape %v", len(x), m.input)
+		return fmt.Errorf("the model has %d parameters, got %d", m.size, len(theta))
+	case n > 0 && len(x) == n*one || n > 0 && m.Tokens() && len(x) > 0 && len(x)%n == 0 && len(x)/n < one:
+		return nil
 	}
-	return len(x) / one, nil
+	return fmt.Errorf("%d numbers are no batch of inputs of shape %v", len(x), m.input)
 }
 
 // Logits returns the rows of logits for a batch of inputs. They are valid until the
 // model's next call.
 func (m *Model) Logits(theta, x []float32) ([]float32, error) {
-	n, err := m.inputs(theta, x)
-	if err != nil {
+	return m.LogitsOf(theta, x, len(x)/m.InputLen())
+}
+
+// LogitsOf is [Model.Logits] for a batch of n inputs, which may be shorter rows of tokens than those that
+// the model was built for.
+func (m *Model) LogitsOf(theta, x []float32, n int) ([]float32, error) {
+	if err := m.check(theta, x, n); err != nil {
 		return nil, err
 	}
 	m.tape.Reset(tensor.Eval)
@@ -161,6 +170,9 @@ type Target struct {
 	Lambda float64
 	// Smoothing is the share of the target spread evenly over the classes.
 	Smoothing float64
+	// Inputs is how many there are, where they may be shorter rows of tokens than those that the
+	// model was built for; 0 says that they are not.
+	Inputs int
 }
 
 // Gradient returns the mean cross-entropy over a batch of inputs x with integer labels
@@ -171,8 +183,11 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c objective.Cal
 
 // GradientOf is [Model.Gradient] for any target.
 func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call) (float64, error) {
-	n, err := m.inputs(theta, x)
-	if err != nil {
+	n := y.Inputs
+	if n == 0 {
+		n = len(x) / m.InputLen()
+	}
+	if err := m.check(theta, x, n); err != nil {
 		return 0, err
 	}
 	mode := tensor.Train

@@ -158,7 +158,7 @@ func (t *Task) calibrate(ctx context.Context) error {
 			if err != nil || b == nil {
 				return err
 			}
-			if _, err := t.Net.Logits(t.theta, b.X); err != nil {
+			if _, err := t.Net.LogitsOf(t.theta, b.X, len(b.Examples)); err != nil {
 				return err
 			}
 		}

@@ -37,6 +37,7 @@ type Settings struct {
 	LabelNoise   float64   `json:"label_noise" help:"share of training labels replaced by uniform ones" is:"free"`
 	PixelDropout float64   `json:"pixel_dropout,omitempty" help:"share of the numbers of training examples set to 0, once for all epochs" is:"free"`
 	Copies       int       `json:"copies,omitempty" help:"train on so many copies of each example, each with label noise and pixel dropout of its own (default 1)"`
+	Unsorted     bool      `json:"unsorted,omitempty" help:"leave examples in the order that the seed shuffles them into; else minibatches of texts of a published network are put together by length, so that little is padded"`
 	Normalize    string    `json:"normalize,omitempty" help:"normalisation of pixels: a preset or mean and deviation (default by --init and --data)" is:"decided"`
 
 	Pad    int     `json:"pad,omitempty" help:"augment by random crops from images padded by so many pixels"`
@@ -162,6 +163,14 @@ func (s *Settings) options() data.Options {
 		Size: s.Size, Crop: s.Crop, Classes: s.Classes,
 		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed, SkipDamaged: s.SkipDamaged,
 	}
+}
+
+// window is that of the loader.
+func (s *Settings) window() int {
+	if s.Unsorted {
+		return 0
+	}
+	return data.UsualWindow
 }
 
 // modelOf is the name of the file that holds the network, "" if there is none such.

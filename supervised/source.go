@@ -19,9 +19,9 @@ type source struct {
 
 // openSource opens the data that settings name for a network, or takes them from shared.
 func openSource(ctx context.Context, s *Settings, network string, shared *train.Shared) (*source, error) {
-	o, tokenizer, reader := s.options(), classifier.TokenizerOf(network), ""
-	if tokenizer != nil {
-		reader = s.Model // which reads texts in its own way
+	o, reader := s.options(), ""
+	if classifier.OwnTokens(network) {
+		reader = network // which reads texts in its own way
 	}
 	key := fmt.Sprintf("%s %q %#v %q", Name, s.Data, o, reader)
 	o.Progress = shared.Read
@@ -33,7 +33,7 @@ func openSource(ctx context.Context, s *Settings, network string, shared *train.
 		if splits.Train.Len() == 0 {
 			return nil, fmt.Errorf("%s has no training split", s.Data)
 		}
-		if splits, err = splits.Tokenized(tokenizer, 0); err != nil {
+		if splits, err = classifier.Bind(splits, network); err != nil {
 			return nil, err
 		}
 		return read(ctx, splits, shared.Read)

@@ -103,7 +103,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, err
 	}
 	t.loader, err = data.NewLoader(t.Data.Train, data.LoaderSettings{
-		Batch: c.Batch, Shuffle: true, DropLast: t.dropLast, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead,
+		Batch: c.Batch, Shuffle: true, DropLast: t.dropLast, Seed: c.Seed, Normalize: t.Normalize, Ahead: ahead, Window: s.window(),
 		Augment: data.Augment{Pad: s.Pad, Flip: s.Flip, Cutout: s.Cutout, Mixup: s.Mixup},
 	})
 	if err != nil {
@@ -285,7 +285,7 @@ type classified struct{ minibatch }
 
 // Gradient is that of examples lo to hi-1.
 func (b *classified) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
-	y := nn.Target{Labels: b.Labels[lo:hi], Lambda: b.Lambda, Smoothing: b.task.settings.Smoothing}
+	y := nn.Target{Labels: b.Labels[lo:hi], Lambda: b.Lambda, Smoothing: b.task.settings.Smoothing, Inputs: hi - lo}
 	if b.Mixed != nil {
 		y.Mixed = b.Mixed[lo:hi]
 	}
@@ -300,7 +300,7 @@ type predicted struct{ minibatch }
 
 // Gradient is that of examples lo to hi-1.
 func (b *predicted) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
-	return b.task.Net.GradientOf(nn.Target{Values: b.of(b.Targets, lo, hi)}, grad, theta, b.of(b.X, lo, hi), c)
+	return b.task.Net.GradientOf(nn.Target{Values: b.of(b.Targets, lo, hi), Inputs: hi - lo}, grad, theta, b.of(b.X, lo, hi), c)
 }
 
 // Measure measures accuracy and loss on a split, or how far predicted numbers are off.
