@@ -2,14 +2,13 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/tensor"
 )
 
-// A Model is a network from a batch of inputs to a row of outputs each, and the mean
-// cross-entropy as its loss, of which the outputs are logits, or the mean squared error.
+// A Model is a network from a batch of inputs to a row of outputs each, with the loss that a
+// [Target] says: a mean cross-entropy, of which the outputs are logits, or the mean squared error.
 type Model struct {
 	Network
 
@@ -158,23 +157,6 @@ func (m *Model) LeastBatch() (n int, why error) {
 	return 0, why
 }
 
-// A Target says what the outputs for a minibatch should be: classes, or numbers.
-type Target struct {
-	Labels []int
-	// Values are numbers, in place of all else here: a row of [Model.Classes] numbers for each
-	// input. The loss is the mean of the squared difference over all numbers of all inputs.
-	Values []float32
-	// Mixed are the labels of the examples mixed into the inputs (mixup), nil for none:
-	// the loss is Lambda times that of Labels and 1-Lambda times that of Mixed.
-	Mixed  []int
-	Lambda float64
-	// Smoothing is the share of the target spread evenly over the classes.
-	Smoothing float64
-	// Inputs is how many there are, where they may be shorter rows of tokens than those that the
-	// model was built for; 0 says that they are not.
-	Inputs int
-}
-
 // Gradient returns the mean cross-entropy over a batch of inputs x with integer labels
 // at theta, and writes its gradient as [objective.Objective] says.
 func (m *Model) Gradient(grad, theta, x []float32, labels []int, c objective.Call) (float64, error) {
@@ -206,7 +188,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	m.Bind(theta, grad, c.Add)
 	logits := m.forward(x, n)
 	loss := y.loss(m.tape, logits)
-	if m.correct = 0; m.tape.Err() == nil && y.Values == nil {
+	if m.correct = 0; m.tape.Err() == nil && y.Labels != nil {
 		m.correct = hits(logits.Data, y.Labels)
 	}
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
@@ -217,51 +199,8 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 }
 
 // Correct returns how many inputs of the last gradient's batch have their label's logit
-// as the largest; 0 where the target is values.
+// as the largest; 0 where the target has none.
 func (m *Model) Correct() int { return m.correct }
-
-// hits counts the rows of logits whose largest is that of the label.
-func hits(logits []float32, labels []int) (n int) {
-	classes := len(logits) / len(labels)
-	for i, y := range labels {
-		row := logits[i*classes : (i+1)*classes]
-		if row[y] == slices.Max(row) {
-			n++
-		}
-	}
-	return n
-}
-
-// loss is the target's cross-entropy with logits, or its mean squared error.
-func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
-	if y.Values != nil {
-		return y.squares(t, logits)
-	}
-	of := func(labels []int) *tensor.Tensor {
-		if y.Smoothing == 0 {
-			return t.CrossEntropy(logits, labels)
-		}
-		return t.CrossEntropyWith(logits, labels, tensor.CrossEntropyOptions{LabelSmoothing: float32(y.Smoothing)})
-	}
-	if y.Mixed == nil {
-		return of(y.Labels)
-	}
-	share := func(v float64) *tensor.Tensor { return t.Input([]float32{float32(v)}, 1) }
-	return t.Add(t.Mul(of(y.Labels), share(y.Lambda)), t.Mul(of(y.Mixed), share(1-y.Lambda)))
-}
-
-// squares is the mean squared error of a network's outputs.
-func (y *Target) squares(t *tensor.Tape, outputs *tensor.Tensor) *tensor.Tensor {
-	switch {
-	case t.Err() != nil:
-		return nil
-	case y.Labels != nil || y.Mixed != nil || y.Smoothing != 0:
-		return t.Fail("loss", "a target of values has no labels, nothing mixed, no smoothing")
-	case len(y.Values) != len(outputs.Data):
-		return t.Fail("loss", "%d values for %d outputs; there must be one for each", len(y.Values), len(outputs.Data))
-	}
-	return t.MSE(outputs, t.Input(y.Values, outputs.Dim(0), outputs.Dim(-1)), false)
-}
 
 // Steps returns how many steps have drawn random numbers (dropout), which is all the
 // state that a model has beside its parameters and buffers.

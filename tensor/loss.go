@@ -160,3 +160,34 @@ func softmaxRow(p, x []float32, label int) float64 {
 	}
 	return math.Log(sum) - float64(x[label]-top)
 }
+
+// BinaryCrossEntropy returns the mean over all elements of the cross-entropy, in nats, between
+// sigmoid(logits) and targets from 0 to 1, one for each: PyTorch's binary_cross_entropy_with_logits.
+func (t *Tape) BinaryCrossEntropy(logits *Tensor, targets []float32) *Tensor {
+	const op = "binary cross-entropy"
+	if t.stop(op, logits) {
+		return nil
+	}
+	if len(targets) != len(logits.Data) {
+		return t.fail(op, "%d targets for logits %v; there must be one for each", len(targets), logits.shape())
+	}
+	y := t.result(1)
+	grad := t.arena.get(len(logits.Data)) // of the sum
+	var sum float64
+	for i, v := range logits.Data {
+		x, target := float64(v), float64(targets[i])
+		if !(target >= 0 && target <= 1) {
+			return t.fail(op, "target %g of element %d must be from 0 to 1", target, i)
+		}
+		e := math.Exp(-math.Abs(x)) // at most 1, whatever the logit
+		sum += max(x, 0) - x*target + math.Log1p(e)
+		p := 1 / (1 + e) // of the likelier side
+		if x < 0 {
+			p = e / (1 + e)
+		}
+		grad[i] = float32(p - target)
+	}
+	n := float64(len(targets))
+	y.Data[0] = float32(sum / n)
+	return t.record(node{back: crossEntropyWithBack, out: y, in: [4]*Tensor{logits}, buf: grad, f: float32(1 / n)})
+}

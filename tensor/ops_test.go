@@ -45,6 +45,9 @@ func TestGradients(t *testing.T) {
 		gradcheck.Check(t, "cross-entropy", s, func(t *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
 			return t.CrossEntropy(x[0], []int{0, 4, 2})
 		}, []int{3, 5})
+		gradcheck.Check(t, "binary cross-entropy", s, func(t *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+			return t.BinaryCrossEntropy(x[0], []float32{0, 1, 1, .3, 0, 0})
+		}, []int{2, 3})
 		gradcheck.Check(t, "a tensor used twice", awayFromZero, func(t *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
 			h := t.ReLU(x[0])
 			return t.Linear(h, t.Linear(h, x[1], nil), nil)
@@ -59,6 +62,16 @@ func TestCrossEntropyValue(t *testing.T) {
 	got := tape.CrossEntropy(x, []int{1, 0})
 	if want := -math.Log(.75) / 2; tape.Err() != nil || !(math.Abs(float64(got.Data[0])-want) < 1e-6) {
 		t.Errorf("cross-entropy %v, %v; want %g", got.Data, tape.Err(), want)
+	}
+}
+
+// Logits that are large overflow nothing.
+func TestBinaryCrossEntropyValue(t *testing.T) {
+	tape := tensor.NewTape()
+	tape.Reset(tensor.Eval)
+	got := tape.BinaryCrossEntropy(tape.Input([]float32{1000, -1000, -1000, 0}, 2, 2), []float32{1, 0, 1, .5})
+	if want := (1000 + math.Ln2) / 4; tape.Err() != nil || !(math.Abs(float64(got.Data[0])-want) < 1e-4) {
+		t.Errorf("binary cross-entropy %v, %v; want %g", got.Data, tape.Err(), want)
 	}
 }
 

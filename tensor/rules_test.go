@@ -389,6 +389,12 @@ func calls() []call {
 		{"cross-entropy: label smoothing 2 of logits [2 3]", func(t tape, x func(...int) result) result {
 			return t.CrossEntropyWith(x(2, 3), []int{0, 1}, tensor.CrossEntropyOptions{LabelSmoothing: 2})
 		}},
+		{"binary cross-entropy: 2 targets for logits [2 3]", func(t tape, x func(...int) result) result {
+			return t.BinaryCrossEntropy(x(2, 3), []float32{0, 1})
+		}},
+		{"binary cross-entropy: target 2 of element 1 must be from 0 to 1", func(t tape, x func(...int) result) result {
+			return t.BinaryCrossEntropy(x(1, 2), []float32{0, 2})
+		}},
 		{"mse: [2 3] and [3 2] must have", func(t tape, x func(...int) result) result { return t.MSE(x(2, 3), x(3, 2), false) }},
 		{"dropout: input [2 3]: the probability 1 must be", func(t tape, x func(...int) result) result { return t.Dropout(x(2, 3), 1) }},
 		{"dropout: input [2 3]: the probability NaN must be", func(t tape, x func(...int) result) result { return t.Dropout(x(2, 3), float32(math.NaN())) }},

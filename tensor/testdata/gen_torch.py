@@ -101,6 +101,10 @@ labels = [3, 0, 4]
 weights = torch.tensor(numbers(5, 9), dtype=torch.float64).abs() + .5
 
 
+# 0, 1 and what mixing makes between
+shares = torch.tensor([[0, 1, .25, 0, 1], [1, 1, 0, 0, 0], [.75, 0, 1, 1, .5]], dtype=torch.float64)
+
+
 def entropy(**k):
     return lambda x: F.cross_entropy(x, torch.tensor(labels), **k)
 
@@ -190,6 +194,7 @@ CASES = {
     "cross-entropy weighted": (entropy(weight=weights), [[3, 5]]),
     "cross-entropy weighted, smoothed": (entropy(weight=weights, label_smoothing=.2), [[3, 5]]),
     "cross-entropy weighted, smoothed, sum": (entropy(weight=weights, label_smoothing=.2, reduction="sum"), [[3, 5]]),
+    "binary cross-entropy": (lambda x: F.binary_cross_entropy_with_logits(4 * x, shares), [[3, 5]]),
     "mse": (F.mse_loss, [[3, 5], [3, 5]]),
     "mse sum": (lambda x, y: F.mse_loss(x, y, reduction="sum"), [[3, 5], [3, 5]]),
     "add": (torch.add, [[2, 3], [2, 3]]),
