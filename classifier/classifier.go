@@ -3,8 +3,8 @@
 // pixels are normalized.
 //
 // [Load] reads a file of weights, [Classifier.Predict] classifies images,
-// [Evaluate] measures accuracy and loss on a data set; [Classifier.Outputs] and
-// [EvaluateTargets] are for networks that predict numbers. Files that this package wrote
+// [Evaluate] measures accuracy and loss on a data set, [EvaluateLabels] where any of several labels may apply;
+// [Classifier.Outputs] and [EvaluateTargets] are for networks that predict numbers. Files that this package wrote
 // say all of it themselves; published checkpoints are known by their content or name.
 package classifier
 
@@ -27,15 +27,17 @@ import (
 
 // Info is what a file of weights says of itself, as safetensors metadata.
 type Info struct {
-	Model     string                // one of models.Names
-	Norm      string                // of residual networks: batch, group, or "" for batch
-	Input     []int                 // shape of one input: height, width, channels of images, tokens of texts
-	Classes   []string              // in the order of the logits; nil of a network that predicts numbers
-	Targets   []string              // names of the numbers, in the order of the outputs; nil of one with classes
-	Features  []string              // names of the columns of a table that an input is, in their order; nil of other inputs
-	Normalize picture.Normalization // of pixels in [0, 1]
-	BGR       bool                  // the network of a file takes channels in the order blue, green, red
-	Output    string                // of the network of a file, where another is meant than the file says
+	Model   string   // one of models.Names
+	Norm    string   // of residual networks: batch, group, or "" for batch
+	Input   []int    // shape of one input: height, width, channels of images, tokens of texts
+	Classes []string // in the order of the logits; nil of a network that predicts numbers
+	Targets []string // names of the numbers or labels, in the order of the outputs; nil of one with classes
+	// MultiLabel says that any of Targets may apply, and that the outputs are their logits.
+	MultiLabel bool
+	Features   []string              // names of the columns of a table that an input is, in their order; nil of other inputs
+	Normalize  picture.Normalization // of pixels in [0, 1]
+	BGR        bool                  // the network of a file takes channels in the order blue, green, red
+	Output     string                // of the network of a file, where another is meant than the file says
 }
 
 // A Classifier is a network with its weights.
@@ -53,6 +55,7 @@ const (
 	keyInput     = "input"
 	keyClasses   = "classes"
 	keyTargets   = "targets"
+	keyProblem   = "problem_type" // MultiLabel, or nothing
 	keyFeatures  = "features"
 	keyNormalize = "normalize"
 	keyChannels  = "channels" // "bgr", or nothing
@@ -99,6 +102,9 @@ func (i *Info) metadata() (map[string]string, error) {
 	m := map[string]string{keyModel: i.Model, keyNorm: i.Norm, keyInput: string(input), key: string(names), keyNormalize: i.Normalize.String()}
 	if i.BGR {
 		m[keyChannels] = "bgr"
+	}
+	if i.MultiLabel {
+		m[keyProblem] = MultiLabel
 	}
 	if i.Features != nil {
 		features, err := json.Marshal(i.Features)
@@ -148,9 +154,12 @@ func (i *Info) CheckChannels(shape []int) error {
 
 // Predict returns the probability of each class for one image or more, one after the
 // other in x with pixels in [0, 1], which it normalizes: a row of len(c.Classes) for each
-// image. They add up to 1, but for a file whose network closes with a Sigmoid, which gives each class its
-// own. Logits that are NaN or infinite are an error.
+// image, or of len(c.Targets) where any label may apply. They add up to 1, but for such labels and for a file
+// whose network closes with a Sigmoid, which give each its own. Logits that are NaN or infinite are an error.
 func (c *Classifier) Predict(x []float32) ([]float32, error) {
+	if c.MultiLabel {
+		return c.rows(x, appendSigmoid)
+	}
 	if c.Targets != nil {
 		return nil, fmt.Errorf("the network predicts numbers (%s), no classes: call Outputs", quoted(c.Targets))
 	}
@@ -161,7 +170,7 @@ func (c *Classifier) Predict(x []float32) ([]float32, error) {
 }
 
 // Outputs returns what the network predicts for inputs as [Classifier.Predict] takes them: a row
-// of len(c.Targets) numbers for each. Of a network with classes they are the logits. Numbers
+// of len(c.Targets) numbers for each. Of a network with classes or labels they are the logits. Numbers
 // that are NaN or infinite are an error.
 func (c *Classifier) Outputs(x []float32) ([]float32, error) { return c.rows(x, appendFinite) }
 

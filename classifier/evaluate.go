@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/monge-ml/monge/classifier/score"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
 	"github.com/monge-ml/monge/nn"
@@ -25,6 +26,11 @@ type Evaluation struct {
 	N          int    `json:"n"`
 	PerClass   []Real `json:"per_class"` // accuracy on the examples of each class, NaN for a class without
 	ImagesPerS Real   `json:"images_per_s"`
+
+	F1      *Real `json:"f1,omitempty"` // of the second of two classes
+	F1Macro Real  `json:"f1_macro"`     // mean over the classes that occur
+	F1Micro Real  `json:"f1_micro"`
+	MCC     Real  `json:"mcc"` // Matthews' correlation coefficient
 }
 
 // Evaluate runs a network in mode Eval over a set, whose pixels it normalizes. An example
@@ -38,11 +44,21 @@ func Evaluate(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, 
 // which may be nil, with the number of examples done after each minibatch. Texts whose lengths are
 // known come sorted by them. The settings change no result, but by normalization and augmentation.
 func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int)) (Evaluation, error) {
-	if set.Len() > 0 && set.ExampleLen() != m.InputLen() {
-		return Evaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
-	}
 	if set.Len() > 0 && set.Labels == nil {
 		return Evaluation{}, fmt.Errorf("evaluate: the examples have no labels to hold the network's answers against")
+	}
+	t := tally{Counts: score.NewCounts(m.Classes())}
+	took, err := eachBatch(ctx, m, theta, set, s, progress, func(logits []float32, b *data.Batch) error { return t.add(logits, b.Labels) })
+	if err != nil {
+		return Evaluation{}, err
+	}
+	return t.evaluation(took), nil
+}
+
+// eachBatch runs a network in mode Eval over a set, and calls add with the outputs of each minibatch.
+func eachBatch(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int), add func(outputs []float32, b *data.Batch) error) (time.Duration, error) {
+	if set.Len() > 0 && set.ExampleLen() != m.InputLen() {
+		return 0, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
 	}
 	if s.Batch == 0 {
 		s.Batch = batchOf(set.ExampleLen())
@@ -50,67 +66,59 @@ func EvaluateBatches(ctx context.Context, m *nn.Model, theta []float32, set *dat
 	s.Window = 1
 	loader, err := data.NewLoader(set, s)
 	if err != nil {
-		return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+		return 0, fmt.Errorf("evaluate: %w", err)
 	}
 	defer loader.Close()
-	t := newTally(m.Classes())
-	begin := time.Now()
+	begin, done := time.Now(), 0
 	for {
 		b, err := loader.Next(ctx)
 		if err != nil {
-			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+			return 0, fmt.Errorf("evaluate: %w", err)
 		}
 		if b == nil {
-			return t.evaluation(time.Since(begin)), nil
+			return time.Since(begin), nil
 		}
-		logits, err := m.LogitsOf(theta, b.X, len(b.Examples))
+		outputs, err := m.LogitsOf(theta, b.X, len(b.Examples))
+		if err == nil {
+			err = add(outputs, b)
+		}
 		if err != nil {
-			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
+			return 0, fmt.Errorf("evaluate: %w", err)
 		}
-		if err := t.add(logits, b.Labels); err != nil {
-			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
-		}
-		if progress != nil {
-			progress(t.n)
+		if done += len(b.Examples); progress != nil {
+			progress(done)
 		}
 	}
 }
 
 // A tally counts by class.
 type tally struct {
-	n          int
-	loss       float64 // sum
-	all, right []int   // by class
-}
-
-func newTally(classes int) *tally {
-	return &tally{all: make([]int, classes), right: make([]int, classes)}
+	*score.Counts
+	loss float64 // sum
 }
 
 func (t *tally) add(logits []float32, labels []int) error {
-	classes := len(t.all)
+	classes := len(t.All)
 	for i, label := range labels {
 		if label < 0 || label >= classes {
-			return fmt.Errorf("label %d of example %d; the network has %d classes", label, t.n, classes)
+			return fmt.Errorf("label %d of example %d; the network has %d classes", label, t.N, classes)
 		}
 		row := logits[i*classes : (i+1)*classes]
 		t.loss += logSumExp(row) - float64(row[label])
-		t.all[label]++
-		t.n++
-		if best := slices.Max(row); best == row[label] && slices.Index(row, best) == label { // the first of equals, as in PyTorch
-			t.right[label]++
-		}
+		t.Class(label, slices.Index(row, slices.Max(row))) // the first of equals, as in PyTorch; none of a NaN
 	}
 	return nil
 }
 
 func (t *tally) evaluation(took time.Duration) Evaluation {
-	e := Evaluation{N: t.n, Loss: Real(t.loss / float64(t.n)), ImagesPerS: Real(float64(t.n) / took.Seconds())}
-	right := 0
-	for c, n := range t.all {
-		right += t.right[c]
-		e.PerClass = append(e.PerClass, Real(float64(t.right[c])/float64(n)))
+	e := Evaluation{N: t.N, Loss: Real(t.loss / float64(t.N)), ImagesPerS: Real(float64(t.N) / took.Seconds()),
+		Accuracy: Real(t.Accuracy()), F1Macro: Real(t.ClassF1()), F1Micro: Real(t.MicroF1()), MCC: Real(t.Matthews())}
+	for c, n := range t.All {
+		e.PerClass = append(e.PerClass, Real(float64(t.Right[c])/float64(n)))
 	}
-	e.Accuracy = Real(float64(right) / float64(t.n))
+	if len(t.All) == 2 {
+		f1 := Real(t.F1(1))
+		e.F1 = &f1
+	}
 	return e
 }

@@ -18,11 +18,12 @@ import (
 // InGraph says what an ONNX model has in its graph beside the network.
 type InGraph struct {
 	Normalize bool // of pixels: the graph takes them in [0, 1]
-	Softmax   bool // the outputs are probabilities
+	Softmax   bool // the outputs are probabilities of classes
+	Sigmoid   bool // the outputs are probabilities of labels of which any may apply
 }
 
 // InGraphNames are what [ParseInGraph] knows.
-var InGraphNames = []string{"normalize", "softmax"}
+var InGraphNames = []string{"normalize", "softmax", "sigmoid"}
 
 // ParseInGraph reads a list of [InGraphNames].
 func ParseInGraph(list []string) (in InGraph, err error) {
@@ -32,6 +33,8 @@ func ParseInGraph(list []string) (in InGraph, err error) {
 			in.Normalize = true
 		case "softmax":
 			in.Softmax = true
+		case "sigmoid":
+			in.Sigmoid = true
 		default:
 			return in, fmt.Errorf("unknown part %q of an ONNX model's graph; there are %s", name, strings.Join(InGraphNames, ", "))
 		}
@@ -42,7 +45,7 @@ func ParseInGraph(list []string) (in InGraph, err error) {
 // Wrapping is what the network of a file gets around it. Pixels that are used as they are need
 // nothing.
 func (in InGraph) Wrapping(n picture.Normalization) network.Wrapping {
-	w := network.Wrapping{Softmax: in.Softmax}
+	w := network.Wrapping{Softmax: in.Softmax, Sigmoid: in.Sigmoid}
 	if in.Normalize && len(n.Mean) > 0 {
 		w.Mean, w.Std = n.Mean, n.Std
 	}
@@ -64,6 +67,10 @@ const hashedWords = "hashed words: 1, then for each word 2 + FNV-1a (64 bits, of
 // Check returns an error for a network that can't have this in its graph.
 func (in InGraph) Check(i *Info) error {
 	switch {
+	case in.Softmax && i.MultiLabel:
+		return fmt.Errorf("softmax is for networks that tell classes apart; of this one any label may apply (%s): sigmoid makes probabilities", quoted(i.Targets))
+	case in.Sigmoid && !i.MultiLabel:
+		return errors.New("sigmoid is for networks of labels of which any may apply; this one is none")
 	case in.Softmax && i.Targets != nil:
 		return fmt.Errorf("softmax is for networks that tell classes apart; this one predicts numbers (%s)", quoted(i.Targets))
 	case in.Normalize && len(i.Input) != 3:
@@ -74,7 +81,7 @@ func (in InGraph) Check(i *Info) error {
 
 // ONNX returns a classifier as an ONNX model: opset 17, the size of the minibatch symbolic. Images
 // are N x C x H x W, rows of a table N x C, tokens whole numbers N x T. The output is logits,
-// probabilities, or outputs where numbers are predicted. Metadata are those of [Save], of which normalize is
+// probabilities (softmax, or sigmoid of labels), or outputs where numbers are predicted. Metadata are those of [Save], of which normalize is
 // what is left to do for who calls it, with the numbers mean and std; normalize_in_graph; and tokenizer. p is the network's program,
 // made if it is nil.
 func (c *Classifier) ONNX(p *export.Program, in InGraph, extra map[string]string) (*onnx.Model, error) {
@@ -91,7 +98,7 @@ func (c *Classifier) ONNX(p *export.Program, in InGraph, extra map[string]string
 		}
 	}
 	maps.Copy(metadata, extra)
-	o := export.Options{Name: c.Model, Output: c.outputName(in), Softmax: in.Softmax}
+	o := export.Options{Name: c.Model, Output: c.outputName(in), Softmax: in.Softmax, Sigmoid: in.Sigmoid}
 	if in.Normalize {
 		o.Mean, o.Std = c.Normalize.Mean, c.Normalize.Std
 	}
@@ -139,9 +146,9 @@ func (i *Info) onnxMetadata(in InGraph) (map[string]string, error) {
 // outputName names what the graph computes.
 func (i *Info) outputName(in InGraph) string {
 	switch {
-	case i.Targets != nil:
+	case i.Targets != nil && !i.MultiLabel:
 		return "outputs"
-	case in.Softmax:
+	case in.Softmax || in.Sigmoid:
 		return "probabilities"
 	}
 	return "logits"

@@ -153,7 +153,7 @@ func hashFile(path string) (string, error) {
 
 // parseInfo reads the metadata that [Save] writes; what is missing is empty.
 func parseInfo(metadata map[string]string) (Info, error) {
-	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm], BGR: metadata[keyChannels] == "bgr"}
+	i := Info{Model: metadata[keyModel], Norm: metadata[keyNorm], BGR: metadata[keyChannels] == "bgr", MultiLabel: metadata[keyProblem] == MultiLabel}
 	for key, to := range map[string]any{keyInput: &i.Input, keyClasses: &i.Classes, keyTargets: &i.Targets, keyFeatures: &i.Features} {
 		if s := metadata[key]; s != "" {
 			if err := json.Unmarshal([]byte(s), to); err != nil {
@@ -416,7 +416,7 @@ func (c *Classifier) chooseNormalization(f *File, option string) (err error) {
 }
 
 func (c *Classifier) build(classes int) (*nn.Model, error) {
-	o := models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil, Norm: c.Norm}
+	o := models.Options{Input: c.Input, Classes: classes, Regression: c.Targets != nil && !c.MultiLabel, MultiLabel: c.MultiLabel, Norm: c.Norm}
 	if models.IsFile(c.Model) {
 		o.Norm, o.Restore, o.BGR, o.Output = "", c.Norm == NormRestored, c.BGR, c.Output
 	}
@@ -446,6 +446,9 @@ func (i *Info) check() error {
 	}
 	if n := len(i.outputs()); n > maxClasses {
 		return fmt.Errorf("%d classes; there may be %d", n, maxClasses)
+	}
+	if i.MultiLabel && i.Targets == nil {
+		return fmt.Errorf("metadata %s is %s, but no targets name the labels", keyProblem, MultiLabel)
 	}
 	if i.Targets != nil && i.Classes != nil {
 		return errors.New("classes and targets are both named; a network has one of them")

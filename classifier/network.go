@@ -79,7 +79,7 @@ func (f *File) renameOutputs(n int, other bool) {
 		i.Classes, what = nil, "classes"
 	}
 	if i.Targets != nil && n != 0 && (other || n != len(i.Targets)) {
-		i.Targets, what = numbered(n), "targets"
+		i.Targets, i.MultiLabel, what = numbered(n), false, "targets"
 	}
 	if what != "" {
 		f.notes = append(f.notes, "its metadata name the "+what+" of another output, which are left out")
@@ -168,7 +168,7 @@ func (f *File) unknownOutputs() error {
 }
 
 // ownKeys are those that what is written here replaces.
-var ownKeys = []string{keyInput, keyClasses, keyTargets, keyFeatures, keyNormalize, keyChannels, network.KeyOutput, keyMean, keyStd}
+var ownKeys = []string{keyInput, keyClasses, keyTargets, keyProblem, keyFeatures, keyNormalize, keyChannels, network.KeyOutput, keyMean, keyStd}
 
 // foreignInfo reads what the metadata of another program's file say under our keys. What they mean
 // otherwise is left out, and noted.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/monge-ml/monge/classifier/score"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn"
 )
@@ -17,11 +18,13 @@ type Errors struct {
 	// R2 is the coefficient of determination: 1 less the sum of the squared differences over that
 	// of the differences from the targets' mean. 0 is no better than the mean; NaN where the
 	// targets do not vary.
-	R2 Real `json:"r2"`
+	R2       Real `json:"r2"`
+	Pearson  Real `json:"pearson"`  // correlation coefficient, NaN where targets or predictions do not vary
+	Spearman Real `json:"spearman"` // that of the ranks
 }
 
 // TargetEvaluation is how well a network predicts the targets of a data set. The MSE is the mean
-// over all numbers of all examples, the RMSE its root, R2 the mean of the targets' own.
+// over all numbers of all examples, the RMSE its root, the others the mean of the targets' own.
 type TargetEvaluation struct {
 	Errors
 	N          int      `json:"n"`
@@ -34,58 +37,54 @@ type TargetEvaluation struct {
 // change no result, but by normalization and augmentation. Outputs that are NaN or infinite
 // make the measures so.
 func EvaluateTargets(ctx context.Context, m *nn.Model, theta []float32, set *data.Set, s data.LoaderSettings, progress func(done int)) (TargetEvaluation, error) {
-	switch {
-	case set.Len() > 0 && set.TargetLen != m.Classes():
+	if set.Len() > 0 && set.TargetLen != m.Classes() {
 		return TargetEvaluation{}, fmt.Errorf("evaluate: the examples have %d targets, the network predicts %d", set.TargetLen, m.Classes())
-	case set.Len() > 0 && set.ExampleLen() != m.InputLen():
-		return TargetEvaluation{}, fmt.Errorf("evaluate: examples of shape %v for a network of %d inputs", set.Shape, m.InputLen())
 	}
-	if s.Batch == 0 {
-		s.Batch = batchOf(set.ExampleLen())
-	}
-	s.Window = 1
-	loader, err := data.NewLoader(set, s)
+	p := predictions{said: make([][]float64, m.Classes()), is: make([][]float64, m.Classes())}
+	took, err := eachBatch(ctx, m, theta, set, s, progress, p.add)
 	if err != nil {
-		return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)
+		return TargetEvaluation{}, err
 	}
-	defer loader.Close()
-	squares := make([]float64, m.Classes()) // sum for each target
-	begin, n := time.Now(), 0
-	for {
-		b, err := loader.Next(ctx)
-		if err != nil {
-			return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)
-		}
-		if b == nil {
-			return evaluationOf(squares, set, time.Since(begin)), nil
-		}
-		outputs, err := m.LogitsOf(theta, b.X, len(b.Examples))
-		if err != nil {
-			return TargetEvaluation{}, fmt.Errorf("evaluate: %w", err)
-		}
-		for i, v := range outputs {
-			d := float64(v) - float64(b.Targets[i])
-			squares[i%len(squares)] += d * d
-		}
-		if n += len(b.Examples); progress != nil {
-			progress(n)
-		}
-	}
+	return p.evaluation(set, took), nil
 }
 
-// evaluationOf holds sums of squared errors against how the targets vary.
-func evaluationOf(squares []float64, set *data.Set, took time.Duration) TargetEvaluation {
+// predictions are what a network predicts, and what there is, by target.
+type predictions struct{ said, is [][]float64 }
+
+func (p *predictions) add(outputs []float32, b *data.Batch) error {
+	for i, v := range outputs {
+		k := i % len(p.said)
+		p.said[k], p.is[k] = append(p.said[k], float64(v)), append(p.is[k], float64(b.Targets[i]))
+	}
+	return nil
+}
+
+// squares is the sum of the squared errors of target k.
+func (p *predictions) squares(k int) (sum float64) {
+	for i, v := range p.said[k] {
+		d := v - p.is[k][i]
+		sum += d * d
+	}
+	return sum
+}
+
+// evaluation holds the errors against how the targets vary.
+func (p *predictions) evaluation(set *data.Set, took time.Duration) TargetEvaluation {
 	n := float64(set.Len())
 	e := TargetEvaluation{N: set.Len(), ImagesPerS: Real(n / took.Seconds())}
-	for k, sum := range squares {
-		e.PerTarget = append(e.PerTarget, errorsOf(sum/n, 1-sum/variation(set, k)))
+	var all Errors
+	for k := range p.said {
+		sum := p.squares(k)
+		one := errorsOf(sum/n, 1-sum/variation(set, k))
+		one.Pearson, one.Spearman = Real(score.Pearson(p.said[k], p.is[k])), Real(score.Spearman(p.said[k], p.is[k]))
+		e.PerTarget = append(e.PerTarget, one)
+		all.MSE += one.MSE / Real(len(p.said))
+		all.R2 += one.R2 / Real(len(p.said))
+		all.Pearson += one.Pearson / Real(len(p.said))
+		all.Spearman += one.Spearman / Real(len(p.said))
 	}
-	var mse, r2 float64
-	for _, t := range e.PerTarget {
-		mse += float64(t.MSE) / float64(len(squares))
-		r2 += float64(t.R2) / float64(len(squares))
-	}
-	e.Errors = errorsOf(mse, r2)
+	e.Errors = errorsOf(float64(all.MSE), float64(all.R2))
+	e.Pearson, e.Spearman = all.Pearson, all.Spearman
 	return e
 }
 

@@ -119,8 +119,11 @@ func newEvalCommand() *cobra.Command {
 		Use:   "eval",
 		Short: "Accuracy and loss of trained weights on a data set",
 		Long: `Run a trained network over a split of a data set and print its accuracy, mean
-cross-entropy in nats, and the accuracy by class; of a network that predicts numbers the
-mean squared error, its root, and R2 (0 is no better than the mean). How pixels are normalized is what the
+cross-entropy in nats, F1 (the mean over classes, and of two classes that of the second),
+Matthews' correlation coefficient, and the accuracy by class; where any of several
+labels may apply F1, the share of examples of which all labels are right, and F1 by
+label; of a network that predicts numbers the mean squared error, its root, R2 (0 is no
+better than the mean), and Pearson's and Spearman's correlation coefficients. How pixels are normalized is what the
 file of weights says, or what is known of a published checkpoint; it is printed to
 stderr.`,
 		Example: `  monge eval --weights runs/a/weights.safetensors --data digits
@@ -129,6 +132,9 @@ stderr.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if e.batch < 1 && cmd.Flags().Changed("batch") {
 				return usage("--batch is %d; it must be at least 1", e.batch)
+			}
+			if !(e.threshold > 0 && e.threshold < 1) {
+				return usage("--threshold is %g; it must be above 0 and below 1", e.threshold)
 			}
 			if e.subset < 0 {
 				return usage("--subset is %d; it must be at least 0", e.subset)
@@ -148,6 +154,7 @@ stderr.`,
 	f.IntVar(&e.subset, "subset", 0, "evaluate so many examples, of all classes alike (default all)")
 	f.BoolVar(&e.crop, "crop", false, "cut the centre out of an imagefolder's images instead of squeezing them")
 	f.BoolVar(&e.skipDamaged, "skip-damaged", false, "leave out examples whose files can't be read")
+	addThreshold(cmd, &e.threshold)
 	f.IntVar(&e.batch, "batch", 0, "examples at a time (default 128, fewer of large ones)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "data", "digits")
@@ -162,6 +169,12 @@ type evaluation struct {
 	crop          bool
 	skipDamaged   bool
 	subset, batch int
+	threshold     float64 // of the probability of labels that apply
+}
+
+// addThreshold adds the flag that says which labels apply.
+func addThreshold(cmd *cobra.Command, to *float64) {
+	cmd.Flags().Float64Var(to, "threshold", .5, "probability from which a label applies, of networks of which any label may")
 }
 
 func (e *evaluation) run(cmd *cobra.Command, f *classifier.File, o classifier.Options, asJSON bool) error {
@@ -221,6 +234,9 @@ func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Clas
 		return fmt.Errorf("%s: the network predicts %q, the targets of %s are %q", path, c.Targets, d.Name, d.Targets)
 	}
 	tellNormalization(cmd.ErrOrStderr(), c)
+	if c.MultiLabel {
+		return e.labels(cmd, c, d, set, asJSON)
+	}
 	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
 	r, err := classifier.EvaluateTargets(cmd.Context(), c.Net, c.Theta, set,
 		data.LoaderSettings{Batch: e.batch, Normalize: c.Normalize, Ahead: 1}, bar.set)
@@ -232,11 +248,35 @@ func (e *evaluation) targets(cmd *cobra.Command, path string, c *classifier.Clas
 		return printJSON(cmd.OutOrStdout(), r)
 	}
 	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "mse       %.6g\nrmse      %.6g\nR2        %.4f\nexamples  %d, %.0f a second\n\n", r.MSE, r.RMSE, r.R2, r.N, r.ImagesPerS)
+	fmt.Fprintf(w, "mse       %.6g\nrmse      %.6g\nR2        %.4f\nPearson   %.4f\nSpearman  %.4f\nexamples  %d, %.0f a second\n\n", r.MSE, r.RMSE, r.R2, r.Pearson, r.Spearman, r.N, r.ImagesPerS)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "target\tmse\trmse\tR2")
 	for i, name := range d.Targets {
 		fmt.Fprintf(t, "%s\t%.6g\t%.6g\t%.4f\n", name, r.PerTarget[i].MSE, r.PerTarget[i].RMSE, r.PerTarget[i].R2)
+	}
+	return t.Flush()
+}
+
+// labels evaluates a network of which any label may apply.
+func (e *evaluation) labels(cmd *cobra.Command, c *classifier.Classifier, d *data.Splits, set *data.Set, asJSON bool) error {
+	bar := newBar(cmd.ErrOrStderr(), "eval", set.Len(), asJSON)
+	r, err := classifier.EvaluateLabels(cmd.Context(), c.Net, c.Theta, set, e.threshold,
+		data.LoaderSettings{Batch: e.batch, Normalize: c.Normalize, Ahead: 1}, bar.set)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "micro F1     %.4f\nmacro F1     %.4f\nexact match  %.4f\naccuracy     %.4f\nloss         %.4f nats\nthreshold    %g\nexamples     %d, %.0f a second\n\n",
+		r.F1Micro, r.F1Macro, r.ExactMatch, r.Accuracy, r.Loss, float64(r.Threshold), r.N, r.ImagesPerS)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "label\tF1\tapplies\tsaid\tright")
+	for i, name := range d.Targets {
+		l := r.PerLabel[i]
+		fmt.Fprintf(t, "%s\t%.4f\t%d\t%d\t%d\n", printable(name), l.F1, l.Is, l.Said, l.Right)
 	}
 	return t.Flush()
 }
@@ -322,7 +362,11 @@ func (e *evaluation) matched(stderr io.Writer, f *classifier.File, c *classifier
 }
 
 func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
-	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\nexamples  %d, %.0f a second\n\n", e.Accuracy, e.Loss, e.N, e.ImagesPerS)
+	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\n", e.Accuracy, e.Loss)
+	if e.F1 != nil {
+		fmt.Fprintf(w, "F1        %.4f of %s\n", *e.F1, printable(classes[1]))
+	}
+	fmt.Fprintf(w, "macro F1  %.4f\nMatthews  %.4f\nexamples  %d, %.0f a second\n\n", e.F1Macro, e.MCC, e.N, e.ImagesPerS)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "class\taccuracy")
 	for i, name := range classes {

@@ -50,6 +50,9 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 			if p.top < 1 {
 				return usage("--top is %d; it must be at least 1", p.top)
 			}
+			if !(p.threshold > 0 && p.threshold < 1) {
+				return usage("--threshold is %g; it must be above 0 and below 1", p.threshold)
+			}
 			if w.Classes, err = classNames(classes); err != nil {
 				return err
 			}
@@ -81,6 +84,7 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 	f := cmd.Flags()
 	f.StringArrayVar(&texts, "text", nil, "text to classify")
 	f.IntVar(&p.top, "top", 3, "classes to print")
+	addThreshold(cmd, &p.threshold)
 	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each or a JSON array (default what the weights say)")
 	f.BoolVar(&crop, "crop", false, "cut the centre out of images instead of squeezing them")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
@@ -134,11 +138,13 @@ type prediction struct {
 	top   int
 	fit   picture.Fit
 	texts bool // inputs are texts, not paths of images
+
+	threshold float64 // of the probability of labels that apply
 }
 
 // A guess is a class and its probability.
 type guess struct {
-	Class       string  `json:"class"`
+	Class       string  `json:"class"` // or label
 	Probability float32 `json:"probability"`
 }
 
@@ -155,7 +161,9 @@ type predicted struct {
 	Top   []guess `json:"top,omitempty"`
 	// Values are what a network predicts that has targets, no classes.
 	Values []value `json:"values,omitempty"`
-	Error  string  `json:"error,omitempty"`
+	// Labels are those that apply, where any may; Top are then the likeliest, whether they do or not.
+	Labels *[]guess `json:"labels,omitempty"`
+	Error  string   `json:"error,omitempty"`
 }
 
 // run classifies inputs, each by itself, so that a bad one does not stop the others.
@@ -171,9 +179,12 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 			r = predicted{Text: input}
 		}
 		var err error
-		if p.c.Targets != nil {
+		switch {
+		case p.c.MultiLabel:
+			err = p.label(input, &r)
+		case p.c.Targets != nil:
 			r.Values, err = p.values(input)
-		} else {
+		default:
 			r.Top, err = p.guess(input)
 		}
 		if err != nil {
@@ -211,6 +222,12 @@ func (p *prediction) read(input string) ([]float32, error) {
 
 // guess returns the most probable classes of an input. Errors name it.
 func (p *prediction) guess(input string) ([]guess, error) {
+	guesses, err := p.guesses(input, p.c.Classes)
+	return guesses[:min(p.top, len(guesses))], err
+}
+
+// guesses returns all classes or labels of an input, the most probable first.
+func (p *prediction) guesses(input string, names []string) ([]guess, error) {
 	x, err := p.read(input)
 	if err != nil {
 		return nil, err
@@ -221,10 +238,26 @@ func (p *prediction) guess(input string) ([]guess, error) {
 	}
 	guesses := make([]guess, len(probability))
 	for i, v := range probability {
-		guesses[i] = guess{p.c.Classes[i], v}
+		guesses[i] = guess{names[i], v}
 	}
 	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(b.Probability, a.Probability) })
-	return guesses[:min(p.top, len(guesses))], nil
+	return guesses, nil
+}
+
+// label says which labels apply to an input.
+func (p *prediction) label(input string, r *predicted) error {
+	guesses, err := p.guesses(input, p.c.Targets)
+	if err != nil {
+		return err
+	}
+	r.Top = guesses[:min(p.top, len(guesses))]
+	n := 0
+	for n < len(guesses) && float64(guesses[n].Probability) >= p.threshold {
+		n++
+	}
+	labels := guesses[:n:n]
+	r.Labels = &labels
+	return nil
 }
 
 // values returns the numbers that are predicted for an input. Errors name it.
@@ -247,8 +280,15 @@ func (p *prediction) values(input string) ([]value, error) {
 func printPredicted(w io.Writer, r *predicted) {
 	fmt.Fprintln(w, r.Image+r.Text)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, g := range r.Top {
+	guesses := r.Top
+	if r.Labels != nil {
+		guesses = *r.Labels
+	}
+	for _, g := range guesses {
 		fmt.Fprintf(t, "  %s\t%.4f\n", printable(g.Class), g.Probability)
+	}
+	if r.Labels != nil && len(guesses) == 0 {
+		fmt.Fprintf(t, "  none; the likeliest is %s\t%.4f\n", printable(r.Top[0].Class), r.Top[0].Probability)
 	}
 	for _, v := range r.Values {
 		fmt.Fprintf(t, "  %s\t%.6g\n", printable(v.Target), v.Value)

@@ -205,7 +205,7 @@ size of images, the most tokens of a text and the factor of similarities.`,
 	f.StringVar(&dtype, "dtype", "", "type of the float tensors of .safetensors: f32, f16, bf16 (default as they are)")
 	f.StringVar(&x.classes, "classes", "", "of .onnx: names of the classes in the order of the outputs, with commas, or a file with one a line (default what the file says)")
 	f.Var(sizeFlag{&x.inputs}, "size", "of .onnx: height and width of images, as in 48x192, or one number for both, or tokens of a text (default what the file says, or is usual)")
-	f.StringSliceVar(&x.inGraph, "onnx", nil, "of .onnx: what is in the graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities)")
+	f.StringSliceVar(&x.inGraph, "onnx", nil, "of .onnx: what is in the graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities of classes), sigmoid (of labels)")
 	complete(cmd, "dtype", "f32", "f16", "bf16")
 	complete(cmd, "onnx", classifier.InGraphNames...)
 	return cmd

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/monge-ml/monge/data/picture"
 )
@@ -164,6 +165,11 @@ func (s *Set) readRow(dst []float32, i int) error { return s.source.read(dst, s.
 
 // Target returns the numbers to predict of example i, none if it has a label.
 func (s *Set) Target(i int) []float32 { return s.Targets[i*s.TargetLen : (i+1)*s.TargetLen] }
+
+// Binary reports whether all targets are 0 or 1, as where each says whether a label applies.
+func (s *Set) Binary() bool {
+	return !slices.ContainsFunc(s.Targets, func(v float32) bool { return v != 0 && v != 1 })
+}
 
 // Number returns the number of example i in the set that it was selected from, by whatever
 // selections; what else is known of the examples can be found by it.

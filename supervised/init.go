@@ -22,7 +22,7 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 	o := models.Options{Input: t.Data.Train.Shape, Classes: len(t.Data.Classes), Norm: s.Norm,
 		NewHead: t.graph != "" && s.Head == "new", BGR: t.bgr, Restore: t.restored, Output: s.Output}
 	if t.predicts() {
-		o.Classes, o.Regression = len(t.Data.Targets), true
+		o.Classes, o.Regression, o.MultiLabel = len(t.Data.Targets), !t.labels(), t.labels()
 	}
 	if t.Net, err = models.Build(cmp.Or(t.graph, s.Model), o); err != nil {
 		return err

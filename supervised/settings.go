@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
@@ -55,7 +56,10 @@ type Settings struct {
 	Output    string   `json:"output,omitempty" help:"which output of an ONNX file's network is trained, by its name, where it has several (default logits, or the first)" is:"free"`
 	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
 
-	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities); or none, to write no such file" is:"idle"`
+	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities of classes), sigmoid (of labels); or none, to write no such file" is:"idle"`
+
+	Problem  string   `json:"problem,omitempty" help:"what the outputs say: single_label_classification, multi_label_classification (any label may apply), regression (default by the data: several targets that are all 0 or 1 are labels)" is:"decided"`
+	Measures []string `json:"measures,omitempty" help:"measures to take before the usual ones, of which the first decides which weights are best and when to stop: f1, f1_macro, f1_micro, mcc, ... (default accuracy, micro F1 of labels, RMSE of numbers)" is:"free"`
 
 	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
 }
@@ -92,6 +96,8 @@ func check(c *train.Config) error {
 	switch s := Of(c); {
 	case !(s.Smoothing >= 0 && s.Smoothing <= 1):
 		return fmt.Errorf("label-smoothing is %g; it must be from 0 to 1", s.Smoothing)
+	case s.Problem != "" && !slices.Contains(classifier.Problems, s.Problem):
+		return fmt.Errorf("unknown problem %q; there are %s", s.Problem, strings.Join(classifier.Problems, ", "))
 	case s.Head != "" && s.Head != "new":
 		return fmt.Errorf("unknown head %q; there is new", s.Head)
 	case s.Head != "" && s.Init == "":
@@ -117,7 +123,7 @@ func check(c *train.Config) error {
 			}
 		}
 		_, _, err := s.inGraph()
-		return err
+		return errors.Join(err, checkMeasures(s.Measures))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,12 +34,15 @@ type Task struct {
 	fitted   []string // what was done to make the file's weights fit
 	source   *source
 	loader   *data.Loader
-	batch    int   // examples of a minibatch
-	bgr      bool  // a file's network takes its channels in the order blue, green, red
-	least    int   // examples that a gradient needs
-	why      error // of more than one
-	dropLast bool  // the last minibatch of an epoch, which has fewer
+	batch    int      // examples of a minibatch
+	bgr      bool     // a file's network takes its channels in the order blue, green, red
+	least    int      // examples that a gradient needs
+	why      error    // of more than one
+	dropLast bool     // the last minibatch of an epoch, which has fewer
+	problem  string   // one of classifier.Problems
+	decided  []string // of it and of the loss, to tell
 	classes  classified
+	any      labelled
 	numbers  predicted
 
 	program *export.Program // the network as others run it, once it is asked for
@@ -70,6 +72,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		return nil, fmt.Errorf("%s has one class, %q: there is nothing to tell apart", s.Data, classes)
 	}
 	t.source = src
+	if err := t.choose(&s, start); err != nil {
+		return nil, err
+	}
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
 	}
@@ -114,7 +119,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		steps = min(steps, c.MaxSteps)
 	}
 	t.Net.FitBatchNorm(steps)
-	t.classes.task, t.numbers.task = t, t
+	t.classes.task, t.any.task, t.numbers.task = t, t, t
 	return t, nil
 }
 
@@ -187,6 +192,9 @@ func (t *Task) predicts() bool { return t.Data.Targets != nil }
 
 // Of says what the examples are of.
 func (t *Task) Of() string {
+	if t.labels() {
+		return "labels " + strings.Join(t.Data.Targets, ", ")
+	}
 	if t.predicts() {
 		return "targets " + strings.Join(t.Data.Targets, ", ")
 	}
@@ -218,7 +226,7 @@ func (t *Task) Items() map[string]string {
 // Notes says what was left out of the data, and what was decided of a network that starts from
 // a file.
 func (t *Task) Notes() (notes []string) {
-	notes = append(notes, t.source.splits.Notes...)
+	notes = slices.Concat(t.source.splits.Notes, t.decided)
 	for _, d := range t.source.splits.Damaged {
 		notes = append(notes, fmt.Sprintf("left out of the %s split: %v", d.Split, d.Err))
 	}
@@ -257,7 +265,11 @@ func (t *Task) Minibatch(ctx context.Context, step int) (train.Minibatch, error)
 		return nil, err
 	}
 	t.Net.SetSteps(uint64(step)) // dropout draws by it
-	if t.predicts() {
+	switch t.problem {
+	case classifier.MultiLabel:
+		t.any.Batch = b
+		return &t.any, nil
+	case classifier.Regression:
 		t.numbers.Batch = b
 		return &t.numbers, nil
 	}
@@ -295,74 +307,20 @@ func (b *classified) Gradient(grad, theta []float32, lo, hi int, c objective.Cal
 // Correct is how many examples of the last gradient were classified as labelled.
 func (b *classified) Correct() int { return b.task.Net.Correct() }
 
+// labelled is a minibatch of examples to which any of several labels apply; the loss is the binary cross-entropy.
+type labelled struct{ minibatch }
+
+// Gradient is that of examples lo to hi-1.
+func (b *labelled) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+	return b.task.Net.GradientOf(nn.Target{Binary: b.of(b.Targets, lo, hi), Inputs: hi - lo}, grad, theta, b.of(b.X, lo, hi), c)
+}
+
 // predicted is a minibatch of examples with numbers; the loss is the mean squared error.
 type predicted struct{ minibatch }
 
 // Gradient is that of examples lo to hi-1.
 func (b *predicted) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
 	return b.task.Net.GradientOf(nn.Target{Values: b.of(b.Targets, lo, hi), Inputs: hi - lo}, grad, theta, b.of(b.X, lo, hi), c)
-}
-
-// Measure measures accuracy and loss on a split, or how far predicted numbers are off.
-func (t *Task) Measure(ctx context.Context, theta []float32, s train.Split) (train.Measures, error) {
-	return t.measure(ctx, theta, t.set(s))
-}
-
-// MeasureSome is [Task.Measure] on the first n examples of a split.
-func (t *Task) MeasureSome(ctx context.Context, theta []float32, s train.Split, n int) (train.Measures, error) {
-	some := make([]int, n)
-	for i := range some {
-		some[i] = i
-	}
-	return t.measure(ctx, theta, t.set(s).Select(some))
-}
-
-func (t *Task) measure(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
-	if t.predicts() {
-		return t.measureErrors(ctx, theta, set)
-	}
-	e, err := classifier.Evaluate(ctx, t.Net, theta, set, t.Normalize)
-	if err != nil {
-		return nil, err
-	}
-	classes := float64(len(t.Data.Classes))
-	return train.Measures{
-		{Name: "accuracy", Value: e.Accuracy, Better: train.Higher, Share: true, Chance: 1 / classes},
-		{Name: "loss", Value: e.Loss, Better: train.Lower, Chance: math.Log(classes)},
-	}, nil
-}
-
-// measureErrors measures how far predicted numbers are off. Guessing is the mean of the split's
-// targets.
-func (t *Task) measureErrors(ctx context.Context, theta []float32, set *data.Set) (train.Measures, error) {
-	e, err := classifier.EvaluateTargets(ctx, t.Net, theta, set, data.LoaderSettings{Normalize: t.Normalize, Ahead: 1}, nil)
-	if err != nil {
-		return nil, err
-	}
-	guess := variance(set)
-	return train.Measures{
-		{Name: "rmse", Value: e.RMSE, Better: train.Lower, Label: "RMSE", Chance: math.Sqrt(guess)},
-		{Name: "loss", Value: e.MSE, Better: train.Lower, Chance: guess},
-		{Name: "r2", Value: e.R2, Better: train.Higher, Label: "R²"},
-	}, nil
-}
-
-// variance is that of the targets: the mean over them of the squared differences from their means.
-func variance(set *data.Set) (v float64) {
-	all, n := set.Targets, float64(set.Len())
-	for k := range set.TargetLen {
-		var mean, sum float64
-		for i := k; i < len(all); i += set.TargetLen {
-			mean += float64(all[i])
-		}
-		mean /= n // at the end, so that it is exact where all are the same
-		for i := k; i < len(all); i += set.TargetLen {
-			d := float64(all[i]) - mean
-			sum += d * d
-		}
-		v += sum / n / float64(set.TargetLen)
-	}
-	return v
 }
 
 // Save writes the network at theta with what it takes to use it.
@@ -386,7 +344,7 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 func (t *Task) info() classifier.Info {
 	s := &t.settings
 	return classifier.Info{
-		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, Features: t.Data.Features, Normalize: t.Normalize,
+		Model: s.Model, Norm: s.Norm, Input: t.Data.Train.Shape, Classes: t.Data.Classes, Targets: t.Data.Targets, MultiLabel: t.labels(), Features: t.Data.Features, Normalize: t.Normalize,
 	}
 }
 
@@ -415,28 +373,6 @@ func (t *Task) exportable() error {
 		}
 	}
 	return t.foreign
-}
-
-// lost reports whether a run ended at the constant predictor: a validation accuracy near
-// chance, and a loss no better than that of saying nothing; of numbers, with nothing of their
-// variance explained. Without a validation split it is judged on the test split.
-func lost(_ *train.Config, r *train.Result) (collapsed, lost bool) {
-	m := r.Val
-	if m == nil {
-		m = r.Test
-	}
-	if r2 := float64(m.Get("r2")); !math.IsNaN(r2) {
-		const none = .01 // of the variance is explained
-		return math.Abs(r2) < none, r2 < none
-	}
-	i := slices.IndexFunc(m, func(m train.Measure) bool { return m.Name == "accuracy" })
-	if i < 0 || m[i].Chance == 0 {
-		return false, false
-	}
-	c := 1 / m[i].Chance
-	near := min(3/c, 1/c+(1-1/c)*2/9) // the same at ten classes
-	collapsed = float64(m[i].Value) < near && float64(m.Get("loss")) > .95*math.Log(c)
-	return collapsed, collapsed
 }
 
 // SetPrecision is [nn.Model.SetPrecision].

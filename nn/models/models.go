@@ -18,6 +18,8 @@ type Options struct {
 	Classes int   // outputs: logits, or numbers of a regression
 	// Regression says that the outputs are numbers to predict, of which one is enough.
 	Regression bool
+	// MultiLabel says that the outputs are logits of labels of which any may apply: one is enough.
+	MultiLabel bool
 	Norm       string // of residual networks: batch (default) or group
 	// NewHead begins the layer that makes the outputs anew in a network that comes with its
 	// weights, as those of files do.
@@ -163,9 +165,9 @@ func (e Entry) build(o Options) (*nn.Model, error) {
 		return nil, fmt.Errorf("%s: input shape %v; it must be height, width, channels", e.Name, o.Input)
 	case e.Vocabulary != 0 && len(o.Input) != 1:
 		return nil, fmt.Errorf("%s: input shape %v; it is for texts, whose shape is the number of their tokens", e.Name, o.Input)
-	case o.Regression && o.Classes < 1:
+	case o.Classes < 1 && (o.Regression || o.MultiLabel):
 		return nil, fmt.Errorf("%s: %d targets; there must be at least one", e.Name, o.Classes)
-	case !o.Regression && o.Classes < 2:
+	case o.Classes < 2 && !o.Regression && !o.MultiLabel:
 		return nil, fmt.Errorf("%s: %d classes; there must be at least two", e.Name, o.Classes)
 	case e.File != nil && (o.Norm != "" && o.Norm != "batch"):
 		return nil, fmt.Errorf("%s: its normalisation is what the file has, not %q", e.Name, o.Norm)

@@ -37,7 +37,9 @@ type Options struct {
 	// Mean and Std are by channel: the graph begins with (x - Mean) / Std.
 	Mean, Std []float32
 	// Softmax ends the graph with the softmax of the outputs.
-	Softmax  bool
+	Softmax bool
+	// Sigmoid ends it with the sigmoid of each.
+	Sigmoid  bool
 	Metadata []onnx.Property
 }
 
@@ -245,8 +247,13 @@ func (g *graph) finish(o *Options) error {
 	if !slices.Equal(shape, dims) {
 		name = g.reshape(name, shape, dims)
 	}
-	if o.Softmax {
+	switch {
+	case o.Softmax && o.Sigmoid:
+		return errors.New("a graph ends with a softmax or a sigmoid, not both")
+	case o.Softmax:
 		name = g.node("Softmax", []string{name}, onnx.IntAttr("axis", -1))
+	case o.Sigmoid:
+		name = g.node("Sigmoid", []string{name})
 	}
 	output := cmp.Or(g.part.Output, o.Output, "logits")
 	if g.names[output] {

@@ -73,6 +73,9 @@ func (f *File) build(b nn.Builder, o models.Options) nn.Layer {
 	case has != 0 && o.Classes != has:
 		b.Fail("the file tells %d classes apart, not %d; 'head new' begins its last layer anew in training", has, o.Classes)
 	}
+	if o.MultiLabel && strings.HasSuffix(f.Closing, "Softmax") {
+		b.Fail("the file closes with a %s, which makes one class of several likely; labels of which any may apply have a probability each", f.Closing)
+	}
 	if o.Regression { // the numbers to predict are those that the file gives
 		if f, err = f.throughEnd(); err != nil {
 			b.Fail("%v", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/onnx"
 )
@@ -13,8 +14,8 @@ type Wrapping struct {
 	// Mean and Std normalise pixels by channel, in the order red, green, blue; the graph then takes
 	// pixels as they are before. Nil is nothing.
 	Mean, Std []float32
-	// Softmax makes probabilities of the output that is trained.
-	Softmax bool
+	// Softmax makes probabilities of the output that is trained, Sigmoid one of each of its numbers.
+	Softmax, Sigmoid bool
 }
 
 // CanWrap returns why a network can't have something around it, nil if it can.
@@ -24,12 +25,23 @@ func (f *File) CanWrap(w Wrapping) error {
 		return errors.New("normalize is for networks of images")
 	case w.Mean != nil && len(w.Mean) != 1 && f.Images.channels != 0 && len(w.Mean) != f.Images.channels:
 		return fmt.Errorf("normalize: %d means for %d channels", len(w.Mean), f.Images.channels)
-	case w.Softmax && f.Closing != "":
-		return fmt.Errorf("softmax: the graph closes with a %s already", f.Closing)
-	case w.Softmax && !slices.Contains(floatOutputs(f.Graph), f.Output):
-		return fmt.Errorf("softmax: %s is no output of the graph", onnx.Show(f.Output))
+	case w.closing() != "" && f.Closing != "":
+		return fmt.Errorf("%s: the graph closes with a %s already", strings.ToLower(w.closing()), f.Closing)
+	case w.closing() != "" && !slices.Contains(floatOutputs(f.Graph), f.Output):
+		return fmt.Errorf("%s: %s is no output of the graph", strings.ToLower(w.closing()), onnx.Show(f.Output))
 	}
 	return nil
+}
+
+// closing is the operator that makes probabilities, "" for none.
+func (w Wrapping) closing() string {
+	switch {
+	case w.Softmax:
+		return "Softmax"
+	case w.Sigmoid:
+		return "Sigmoid"
+	}
+	return ""
 }
 
 // Wrap puts something around the network of a model that [Network.Export] has made, and returns the
@@ -43,8 +55,8 @@ func (n *Network) Wrap(m *onnx.Model, w Wrapping) (output string, err error) {
 			return "", err
 		}
 	}
-	if w.Softmax {
-		return n.softmaxOutput(m.Graph), nil
+	if op := w.closing(); op != "" {
+		return n.closeOutput(m.Graph, op), nil
 	}
 	return n.Output, nil
 }
@@ -108,9 +120,9 @@ func reversed(list []float32) []float32 {
 	return list
 }
 
-// softmaxOutput puts the softmax of the output that is trained in its place, and returns its name.
+// closeOutput puts the softmax or the sigmoid of the output that is trained in its place, and returns its name.
 // An output N x 1 x K, or of a shape that the file does not say, becomes N x K before.
-func (n *Network) softmaxOutput(g *onnx.Graph) string {
+func (n *Network) closeOutput(g *onnx.Graph, op string) string {
 	name, rows := unusedName(g, "probabilities"), n.Output
 	g.Outputs = slices.Clone(g.Outputs)
 	for i, v := range g.Outputs {
@@ -128,7 +140,11 @@ func (n *Network) softmaxOutput(g *onnx.Graph) string {
 			c.Shape = []onnx.Dim{c.Shape[0], {}}
 		}
 	}
-	g.Nodes = append(g.Nodes, &onnx.Node{Op: "Softmax", Name: name, Inputs: []string{rows}, Outputs: []string{name}, Attrs: []*onnx.Attr{onnx.IntAttr("axis", 1)}})
+	last := &onnx.Node{Op: op, Name: name, Inputs: []string{rows}, Outputs: []string{name}}
+	if op == "Softmax" {
+		last.Attrs = []*onnx.Attr{onnx.IntAttr("axis", 1)}
+	}
+	g.Nodes = append(g.Nodes, last)
 	return name
 }
 
