@@ -97,13 +97,13 @@ func FuzzCSV(f *testing.F) {
 
 // checkTexts checks what holds of every corpus that was read.
 func checkTexts(t *testing.T, c *corpus) {
-	if len(c.labels) != len(c.ends) || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != c.all.Len() {
+	if len(c.labels) != c.texts().len() || len(c.labels) != len(c.test) || len(c.labels) > 0 && c.ends[len(c.ends)-1] != c.all.Len() {
 		t.Fatalf("%d labels, %d ends, %d splits", len(c.labels), len(c.ends), len(c.test))
 	}
 	x := make([]float32, 5)
 	for i, l := range c.labels {
-		text := c.texts().at(i)
-		if l < 0 || l >= len(c.classes) || !utf8.ValidString(text) {
+		text := c.texts().first(i)
+		if (l < 0) != (c.several || c.targetNames != nil) || l >= len(c.classes) || !utf8.ValidString(text) {
 			t.Fatalf("text %d of label %d is %q", i, l, text)
 		}
 		HashedWords(x, text)
@@ -117,20 +117,37 @@ func checkTexts(t *testing.T, c *corpus) {
 }
 
 func FuzzText(f *testing.F) {
-	f.Add([]byte("a\tb c\nd\t\n"))
-	f.Add([]byte("\uFEFFlabel\ttext\n1\tx"))
-	f.Add([]byte(`{"label": 3, "text": "x\u0000y"}` + "\n" + `{"label": "", "text": null}`))
-	f.Add([]byte("a\t\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Add([]byte("a\tb c\nd\t\n"), "")
+	f.Add([]byte("\uFEFFlabel\ttext\n1\tx"), "")
+	f.Add([]byte(`{"label": 3, "text": "x\u0000y"}` + "\n" + `{"label": "", "text": null}`), "")
+	f.Add([]byte("a\t\xff"), "")
+	f.Add([]byte("sentence1\tsentence2\tscore\na\tb\t1\n"), "")
+	f.Add([]byte(`{"labels": [1, "a"], "premise": "x", "hypothesis": ""}`), "")
+	f.Add([]byte("a\tb\tc\nd\te\t3\n"), "?text=a,b&target=c")
+	f.Add([]byte("a\tb,c\nd\t\n"), "?text=#1&labels=#2")
+	f.Fuzz(func(t *testing.T, b []byte, query string) {
 		if len(b) > fuzzSize {
 			return
 		}
-		c := newCorpus()
-		if c.parse(bytes.NewReader(b), textColumns{}, true) == nil {
+		_, columns, err := parseTextSpec(query)
+		if err != nil {
+			return
+		}
+		for _, parse := range []func(*corpus) error{
+			func(c *corpus) error { return c.parse(bytes.NewReader(b), columns, true) },
+			func(c *corpus) error { return c.parseCSV(bytes.NewReader(b), columns, true) },
+		} {
+			c := newCorpus()
+			if parse(c) != nil {
+				continue
+			}
 			if len(c.labels) == 0 {
 				t.Fatal("no text, and no error")
 			}
 			checkTexts(t, c)
+			if s, err := c.splits("x"); err == nil && s.check("x") != nil {
+				t.Fatal(s.check("x"))
+			}
 		}
 	})
 }

@@ -63,8 +63,12 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	                                &shape=28x28x1 and &scale=255, which divides the numbers.
 //	                                ?target=COLUMN,COLUMN in place of the label names what is to
 //	                                be predicted, numbers, which the scale leaves alone
-//	text:FILE                       a line a text: LABEL<TAB>TEXT, or JSON with label and text; a tenth is
-//	                                the test split. Or a directory with train.tsv, val.tsv, test.tsv or .jsonl
+//	text:FILE                       a line a text: LABEL<TAB>TEXT, or columns that the first line names, or JSON
+//	                                with label and text; a tenth is the test split. Or a directory with
+//	                                train.tsv, val.tsv, test.tsv, or .csv, .jsonl. ?label=NAME&text=NAME says which
+//	                                columns or keys are meant, text=NAME,NAME of pairs of texts; in place of the
+//	                                label target=NAME,NAME names numbers to predict, labels=NAME a list of labels
+//	                                (in JSON; in tables with commas between), which become a target each: 1 or 0
 //	debian:FILE                     descriptions of Debian's packages by section, from an index as
 //	                                "apt-cache dumpavail" prints it or a Packages file of a mirror
 //

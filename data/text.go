@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	wording "github.com/monge-ml/monge/internal/words"
@@ -96,6 +95,8 @@ type texts struct {
 	all   string
 	ends  []int // of each text, of both of a pair
 	pairs bool
+	// chosen says that a spec names the texts of pairs, so that one alone is not meant.
+	chosen bool
 }
 
 func (x *texts) len() int {
@@ -121,6 +122,12 @@ func (x *texts) pair(i int) (first, second string) {
 	return x.at(2 * i), x.at(2*i + 1)
 }
 
+// first returns a text, or the first of a pair.
+func (x *texts) first(i int) string {
+	text, _ := x.pair(i)
+	return text
+}
+
 // identify writes an example's texts.
 func (x *texts) identify(w io.Writer, i int) {
 	first, second := x.pair(i)
@@ -142,14 +149,14 @@ type tokenized struct {
 }
 
 func (x *tokenized) read(dst []float32, i int) error {
-	x.tokenizer(dst, x.at(i))
+	x.tokenizer(dst, x.first(i))
 	return nil
 }
 
 // identify writes the hashed words that a network sees, or for other tokens the text.
 func (x *tokenized) identify(w io.Writer, i int) {
 	if x.hashed > 0 {
-		io.WriteString(w, keyOf(appendTokens(nil, x.at(i), x.hashed)))
+		io.WriteString(w, keyOf(appendTokens(nil, x.first(i), x.hashed)))
 		return
 	}
 	x.texts.identify(w, i)
@@ -181,10 +188,13 @@ func (s *Set) Texts() bool { return s != nil && s.text }
 // as Options.Size said, or else 64. A nil tokenizer is [HashedWords]. A data set without texts
 // is returned as it is; one that has tokens gets these instead.
 func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
+	pairs := false
 	for _, p := range s.Parts() {
-		if x, err := p.texts(); err == nil && x.pairs {
+		x, err := p.texts()
+		if err == nil && x.pairs && x.chosen {
 			return nil, fmt.Errorf("%s: %w", s.Name, errPairs)
 		}
+		pairs = pairs || err == nil && x.pairs
 	}
 	out, err := s.bind(length, func(x *texts, _ *Set, length int) source {
 		if t == nil {
@@ -192,8 +202,14 @@ func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
 		}
 		return &tokenized{texts: x, tokenizer: t}
 	})
-	if err != nil || t != nil {
-		return out, err
+	if err != nil {
+		return nil, err
+	}
+	if pairs {
+		out.Notes = append(slices.Clip(out.Notes), "the network takes one text: of each pair it sees the first")
+	}
+	if t != nil {
+		return out, nil
 	}
 	wordless := 0
 	for _, p := range out.Parts() {
@@ -202,7 +218,7 @@ func (s *Splits) Tokenized(t Tokenizer, length int) (*Splits, error) {
 		}
 	}
 	if wordless > 0 {
-		out.Notes = append(slices.Clip(s.Notes), count(wordless, "text")+" without a word: to a network they are all the same")
+		out.Notes = append(slices.Clip(out.Notes), count(wordless, "text")+" without a word: to a network they are all the same")
 	}
 	return out, nil
 }
@@ -235,7 +251,7 @@ func (s *Set) texts() (*texts, error) {
 func (s *Set) wordless() (n int) {
 	x := s.source.(*tokenized)
 	for i := range s.Len() {
-		w := words{rest: x.at(s.Number(i))}
+		w := words{rest: x.first(s.Number(i))}
 		if _, ok := w.next(); !ok {
 			n++
 		}
@@ -243,119 +259,55 @@ func (s *Set) wordless() (n int) {
 	return n
 }
 
-// A corpus is labelled texts as they are read.
-type corpus struct {
-	most    int // texts
-	classes []string
-	number  map[string]int
-	test    []bool // whether a text is in the test split
-	labels  []int
-	all     strings.Builder
-	ends    []int // of each text in all
-	notes   []string
-}
-
-func newCorpus() *corpus { return &corpus{most: maxTexts, number: map[string]int{}} }
-
-func (c *corpus) texts() *texts { return &texts{all: c.all.String(), ends: c.ends} }
-
-// add adds a text.
-func (c *corpus) add(text []byte, label string, test bool) error {
-	if len(c.labels) == c.most {
-		return fmt.Errorf("more than %d texts: split the file", c.most)
-	}
-	l, seen := c.number[label]
-	if !seen {
-		if len(c.classes) == maxTextClasses {
-			return fmt.Errorf("more than %d labels: what comes first in a line must be the class", maxTextClasses)
-		}
-		l = len(c.classes)
-		c.classes = append(c.classes, label)
-		c.number[label] = l
-	}
-	c.all.Write(text)
-	c.labels = append(c.labels, l)
-	c.test = append(c.test, test)
-	c.ends = append(c.ends, c.all.Len())
-	return nil
-}
-
-// trainAll takes the texts of classes that would have none to train on out of the test split.
-func (c *corpus) trainAll() {
-	names, trained := mergeNumbers(c.classes), map[string]bool{}
-	for i, l := range c.labels {
-		if !c.test[i] {
-			trained[names[l]] = true
-		}
-	}
-	for i, l := range c.labels {
-		if !trained[names[l]] {
-			c.test[i] = false
-		}
-	}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		if !trained[name] {
-			c.notes = append(c.notes, fmt.Sprintf("class %q has too few different texts for a test split: all are to train on", name))
-		}
-	}
-}
-
-// part returns the texts of the training or of the test split, nil for none, with their
-// classes numbered as in names.
-func (c *corpus) part(test bool, names []string) *Set {
-	all := &Set{Labels: make([]int, len(c.labels)), text: true, source: c.texts()}
-	renumber := renumbered(c.classes, names)
-	var idx []int
-	for i, l := range c.labels {
-		if all.Labels[i] = renumber[l]; all.Labels[i] >= 0 && c.test[i] == test {
-			idx = append(idx, i)
-		}
-	}
-	if len(idx) == 0 {
-		return nil
-	}
-	return all.Select(idx)
-}
-
-// nameClasses makes classes of labels.
-func (s *Splits) nameClasses(labels []string) {
-	names := mergeNumbers(labels)
-	s.Classes = slices.Compact(inOrder(names))
-	s.Notes = append(s.Notes, mergedNotes(labels, names)...)
-}
-
 var textFormat = Format{
 	Name: "text", Place: "FILE", Sized: true, Open: openText,
-	Info: "a line a text: LABEL<TAB>TEXT, or columns with names, or JSON with label and text (?label=NAME&text=NAME); or a directory with train.tsv, val.tsv, test.tsv, or .csv or .jsonl",
+	Info: "a line a text: LABEL<TAB>TEXT, or columns with names, or JSON with label and text (?label=NAME&text=NAME, &text=FIRST,SECOND of pairs, target=NAME,NAME or labels=NAME in place of the label); or a directory with train.tsv, val.tsv, test.tsv, or .csv or .jsonl",
 }
 
 // openText reads labelled texts: a file, a tenth of whose texts is the test split, or a
 // directory with files train, val and test, which may end in .tsv, .csv, .jsonl, .json, .txt and .gz.
 func openText(place string, _ *Options) (*Splits, error) {
-	place, columns, err := parseTextSpec(place)
+	path, columns, err := parseTextSpec(place)
 	if err != nil {
-		return nil, fmt.Errorf("text:%s: %w", place, err)
+		return nil, fmt.Errorf("text:%s: %w", path, err)
 	}
-	info, err := os.Stat(place)
+	return openTexts(path, columns)
+}
+
+// openTexts reads texts of a file or a directory.
+func openTexts(path string, columns textColumns) (*Splits, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &Splits{}
-	if !info.IsDir() {
-		c := newCorpus()
-		if err := c.readFile(place, columns, true); err != nil {
-			return nil, err
-		}
-		c.trainAll()
-		s.Notes = c.notes
-		s.nameClasses(c.classes)
-		s.Train, s.Test = c.part(false, s.Classes), c.part(true, s.Classes)
-		return s, nil
+	if info.IsDir() {
+		return openTextDirectory(path, columns)
 	}
-	var names []string
-	parts := map[string]*corpus{}
-	for i, part := range []string{"train", "val", "test"} {
-		path, err := findText(place, splitFolders[i])
+	c := newCorpus()
+	if err := c.readFile(path, columns, true); err != nil {
+		return nil, err
+	}
+	return c.splits(path)
+}
+
+// splits are those of a file, of whose texts some are in the test split.
+func (c *corpus) splits(path string) (*Splits, error) {
+	c.trainAll()
+	s := &Splits{Notes: c.notes}
+	if err := s.nameOutputs([]*corpus{c}); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	s.Train, s.Test = c.part(false, s.outputNames()), c.part(true, s.outputNames())
+	return s, nil
+}
+
+// openTextDirectory reads a file for each split. A test file without labels, as of contests, is
+// left out.
+func openTextDirectory(dir string, columns textColumns) (*Splits, error) {
+	var parts [3]*corpus
+	s := &Splits{}
+	for i := range parts {
+		path, err := findText(dir, splitFolders[i])
 		if err != nil {
 			return nil, err
 		}
@@ -363,23 +315,34 @@ func openText(place string, _ *Options) (*Splits, error) {
 			continue
 		}
 		c := newCorpus()
-		if err := c.readFile(path, columns, false); err != nil {
+		err = c.readFile(path, columns, false)
+		if none := unlabelled(""); i == len(parts)-1 && errors.As(err, &none) {
+			s.Notes = append(s.Notes, path+" has no labels, and is left out")
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
-		parts[part], s.Notes = c, append(s.Notes, c.notes...)
-		names = append(names, c.classes...)
+		parts[i], s.Notes = c, append(s.Notes, c.notes...)
 	}
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", place)
+	return s, s.join(dir, parts)
+}
+
+// join makes splits of corpora: for training, validation and test, nil where there is none.
+func (s *Splits) join(dir string, parts [3]*corpus) error {
+	list := slices.DeleteFunc(slices.Clone(parts[:]), func(c *corpus) bool { return c == nil })
+	if len(list) == 0 {
+		return fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", dir)
 	}
-	slices.Sort(names)
-	s.nameClasses(slices.Compact(names))
-	for part, set := range map[string]**Set{"train": &s.Train, "val": &s.Val, "test": &s.Test} {
-		if c := parts[part]; c != nil {
-			*set = c.part(false, s.Classes)
+	if err := s.nameOutputs(list); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	for i, set := range []**Set{&s.Train, &s.Val, &s.Test} {
+		if parts[i] != nil {
+			*set = parts[i].part(false, s.outputNames())
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // findText returns the path of a split's file, or "".

@@ -216,7 +216,7 @@ func TestTextErrors(t *testing.T) {
 		{"text:" + file("latin1.tsv", "a\tb\na\tcaf\xe9\n"), "line 2 is not UTF-8"},
 		{"text:" + file("long.tsv", "a\tb\na\t"+strings.Repeat("x ", 5<<20)), "line 2 is longer than 1048576 bytes"},
 		{"text:" + file("broken.jsonl", `{"label": "a", "text": "b"}`+"\n{\"label\": \n"), "line 2: "},
-		{"text:" + file("list.jsonl", `{"label": ["a"], "text": "b"}`), "the label is no text and no number"},
+		{"text:" + file("list.jsonl", `{"label": {"a": 1}, "text": "b"}`), "the label is no text and no number"},
 		{"text:" + file("none.jsonl", `{"label": "a"}`), "no text; the keys are label: say which it is with ?text=KEY"},
 		{"text:" + packed, "cut short or damaged after line"},
 		{"text:" + file("many.tsv", manyLabels()), "line 65537: more than 65536 labels"},

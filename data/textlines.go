@@ -9,8 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"maps"
-	"net/url"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,46 +17,6 @@ import (
 	"unicode/utf8"
 
 	wording "github.com/monge-ml/monge/internal/words"
-)
-
-// textColumns say where in a line the label and the text stand, as a spec gives it: by name, or by
-// number as in #2; "" where it does not.
-type textColumns struct{ label, text string }
-
-func (c textColumns) given() bool { return c.label != "" || c.text != "" }
-
-// parseTextSpec takes the columns off a place.
-func parseTextSpec(place string) (string, textColumns, error) {
-	at := strings.LastIndex(place, "?")
-	if at < 0 || !strings.Contains(place[at:], "=") {
-		return place, textColumns{}, nil
-	}
-	var c textColumns
-	values, err := url.ParseQuery(strings.ReplaceAll(place[at+1:], "#", "%23"))
-	if err != nil {
-		return place, c, usage("%q is not like label=NAME&text=NAME", place[at+1:])
-	}
-	for key, v := range values {
-		switch key {
-		case "label":
-			c.label = v[0]
-		case "text":
-			c.text = v[0]
-		default:
-			return place, c, usage("unknown setting %q; there are label, text", key)
-		}
-	}
-	return place[:at], c, nil
-}
-
-// What columns and keys of labels and of texts are called.
-var (
-	labelWords = append(slices.Clone(labelNames), "sentiment", "polarity", "intent", "stars", "rating", "gold_label", "label_id", "label-id",
-		"is_duplicate", "quality", "score", "stance", "emotion", "topic", "answer")
-	textWords = []string{
-		"text", "texts", "sentence", "sentences", "content", "review", "title", "question", "premise", "tweet", "message", "comment", "body",
-		"document", "utterance", "query", "phrase", "description", "sentence1", "question1",
-	}
 )
 
 // readFile reads a file of texts; with cut, some of them are the test split.
@@ -176,15 +135,16 @@ func (c *corpus) parseCSV(r io.Reader, columns textColumns, cut bool) error {
 // A textParser reads the lines of a file of texts.
 type textParser struct {
 	*corpus
-	columns     textColumns
-	cut         bool
-	split       func(line []byte) (label string, text []byte, err error) // nil before the first line
-	label, text int                                                      // columns, of a file that has some
-	fields      int
-	named       bool            // the first line names the columns, or its keys were told
-	used        map[string]bool // keys of the first object
-	ids         []uint16
-	other       distinct
+	columns textColumns
+	cut     bool
+	split   func(line []byte) (entry, error) // nil before the first line
+	at      columnPlaces                     // of a file that has columns
+	fields  int
+	named   bool            // the first line names the columns, or its keys were told
+	used    map[string]bool // keys of the first object
+	keys    textColumns     // of objects, once they are known
+	ids     []uint16
+	other   distinct
 }
 
 // line reads a line.
@@ -205,44 +165,42 @@ func (p *textParser) line(line []byte) error {
 			return fmt.Errorf("it has %d columns, and none is called as labels or texts are: say which they are with ?label=#1&text=#%[1]d, or name them in the first line", len(fields))
 		}
 	}
-	label, text, err := p.split(line)
+	e, err := p.split(line)
 	if err != nil {
 		return err
 	}
-	return p.example(label, text)
+	return p.example(e)
 }
 
 // hasHead reports whether the fields of a first line are names: one of labels, and one of texts
 // or what the spec names.
 func (p *textParser) hasHead(fields []string) bool {
-	if p.columns.given() {
-		byName := func(c string) bool { return c != "" && !strings.HasPrefix(c, "#") }
-		if byName(p.columns.label) || byName(p.columns.text) {
-			return true
-		}
+	if slices.ContainsFunc(p.columns.all(), func(c string) bool { return !strings.HasPrefix(c, "#") }) {
+		return true
 	}
 	if len(fields) < 2 || slices.ContainsFunc(fields, isSentence) && len(fields) == 2 {
 		return false
 	}
-	return place(fields, labelWords) >= 0 && (place(fields, textWords) >= 0 || len(fields) == 2) ||
-		len(fields) > 2 && (place(fields, textWords) >= 0 || place(fields, labelWords) >= 0) && !slices.ContainsFunc(fields, isSentence)
+	texts, label := place(fields, textWords) >= 0 || pairOf(fields) != nil, place(fields, labelWords) >= 0
+	return label && (texts || len(fields) == 2) ||
+		len(fields) > 2 && (texts || label) && !slices.ContainsFunc(fields, isSentence)
 }
 
-// numbered reports whether a spec gives both columns by number, and the first line of a table is an
+// numbered reports whether a spec gives all columns by number, and the first line of a table is an
 // example like others: it has no name of labels or texts there.
 func (p *textParser) numbered(fields []string) bool {
-	l, ok := byNumber(p.columns.label, len(fields))
-	t, also := byNumber(p.columns.text, len(fields))
-	return ok && also && place(fields[l:l+1], labelWords) < 0 && place(fields[t:t+1], textWords) < 0
+	at, ok := p.columns.numbers(len(fields))
+	if !ok {
+		return false
+	}
+	of := func(places []int, names []string) bool {
+		return slices.ContainsFunc(places, func(i int) bool { return place(fields[i:i+1], names) >= 0 })
+	}
+	return !of(at.outputs(), labelWords) && !of(at.texts, textWords) && pairOf(fields) == nil
 }
 
 // isSentence reports whether a field is more than a name.
 func isSentence(f string) bool { return len(strings.Fields(f)) != 1 || len(f) > 30 }
-
-// place returns the place of the first field that is one of some names, in any case, or -1.
-func place(fields, names []string) int {
-	return slices.IndexFunc(fields, func(f string) bool { return slices.Contains(names, strings.ToLower(strings.TrimSpace(f))) })
-}
 
 // head finds the columns of labels and texts by the names in the first line.
 func (p *textParser) head(fields []string) (err error) {
@@ -251,112 +209,112 @@ func (p *textParser) head(fields []string) (err error) {
 		names[i] = strings.TrimSpace(f)
 	}
 	p.fields, p.named = len(names), true
-	if p.label, err = columnOf(names, "label", p.columns.label, labelWords, -1); err != nil {
+	if p.at, err = p.columns.find(names); err != nil {
 		return err
 	}
-	if p.text, err = columnOf(names, "text", p.columns.text, textWords, p.label); err != nil {
-		return err
-	}
-	if p.label == p.text {
-		return usage("label and text are both column %q", names[p.label])
-	}
-	if len(names) > 2 {
-		var left []string
-		for i, n := range names {
-			if i != p.label && i != p.text {
-				left = append(left, strconv.Quote(n))
-			}
-		}
-		p.notes = append(p.notes, fmt.Sprintf("texts are of column %q, labels of %q; left out: %s", names[p.text], names[p.label], someOf(left)))
-	}
+	p.begin(&p.at, names)
+	p.notes = append(p.notes, p.at.note(names)...)
 	return nil
 }
 
-// columnOf returns the column that a spec names, or else the only one that is called as such
-// columns are, or of two the one that the other is not.
-func columnOf(names []string, what, given string, usual []string, other int) (int, error) {
-	if given != "" {
-		if i, ok := byNumber(given, len(names)); ok {
-			return i, nil
-		}
-		i := slices.Index(names, given)
-		if i < 0 {
-			return 0, fmt.Errorf("no column %q%s; the first line names %s", given, wording.DidYouMean(given, names), someOf(names))
-		}
-		return i, nil
+// begin says what the corpus is of.
+func (c *corpus) begin(at *columnPlaces, names []string) {
+	c.pairs, c.chosen, c.several = len(at.texts) == 2, at.chosen, at.labels >= 0
+	for _, i := range at.targets {
+		c.targetNames = append(c.targetNames, names[i])
 	}
-	var found []int
-	for i, n := range names {
-		if i != other && slices.Contains(usual, strings.ToLower(n)) {
-			found = append(found, i)
-		}
-	}
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) == 0 && len(names) == 2 && other >= 0:
-		return 1 - other, nil
-	}
-	return 0, fmt.Errorf("which column has the %ss? The first line names %s: say it with ?label=NAME&text=NAME", what, someOf(names))
-}
-
-// byNumber returns the column of a number like #2.
-func byNumber(c string, n int) (int, bool) {
-	digits, ok := strings.CutPrefix(c, "#")
-	i, err := strconv.Atoi(digits)
-	return i - 1, ok && err == nil && i >= 1 && i <= n
 }
 
 // number finds the columns that the spec numbers, of a file whose first line names none.
 func (p *textParser) number(fields []string) error {
 	p.fields = len(fields)
-	var ok, also bool
-	p.label, ok = byNumber(p.columns.label, len(fields))
-	p.text, also = byNumber(p.columns.text, len(fields))
-	if !ok || !also || p.label == p.text {
-		return usage("label=%s&text=%s are no two of the %d columns: number them, as in label=#2&text=#1", p.columns.label, p.columns.text, len(fields))
+	at, ok := p.columns.numbers(len(fields))
+	if !ok || at.check(fields) != nil {
+		return usage("label=%s&text=%s are no two of the %d columns: number them, as in label=#2&text=#1", strings.Join(p.columns.outputs(), ","), strings.Join(p.columns.texts, ","), len(fields))
 	}
+	p.at = at
+	names := make([]string, len(fields))
+	for i := range names {
+		names[i] = fmt.Sprintf("#%d", i+1)
+	}
+	p.begin(&at, names)
 	return nil
 }
 
 // row reads the fields of a row.
 func (p *textParser) row(fields []string) error {
-	if len(fields) <= max(p.label, p.text) {
-		return fmt.Errorf("%d columns of %d: mend the line, or delete it", len(fields), p.fields)
+	e, err := p.entry(fields)
+	if err != nil {
+		return err
 	}
-	label := strings.TrimSpace(fields[p.label])
-	if label == "" {
-		return errors.New("it has no label")
-	}
-	return p.example(label, []byte(strings.TrimSpace(fields[p.text])))
+	return p.example(e)
 }
 
-// splitColumns takes label and text from a line's columns.
-func (p *textParser) splitColumns(line []byte) (label string, text []byte, err error) {
-	fields := bytes.Split(line, []byte{'\t'})
-	if len(fields) <= max(p.label, p.text) {
-		return "", nil, fmt.Errorf("%d columns of %d: mend the line, or delete it", len(fields), p.fields)
-	}
-	if label = string(bytes.TrimSpace(fields[p.label])); label == "" {
-		return "", nil, errors.New("it has no label")
-	}
-	return label, bytes.TrimSpace(fields[p.text]), nil
+// splitColumns takes an example from a line's columns.
+func (p *textParser) splitColumns(line []byte) (entry, error) {
+	return p.entry(strings.Split(string(line), "\t"))
 }
 
-// example adds a text.
-func (p *textParser) example(label string, text []byte) error {
+// entry takes an example from a row's columns.
+func (p *textParser) entry(fields []string) (e entry, err error) {
+	if len(fields) <= slices.Max(p.at.all()) {
+		return e, fmt.Errorf("%d columns of %d: mend the line, or delete it", len(fields), p.fields)
+	}
+	for _, i := range p.at.texts {
+		e.texts = append(e.texts, strings.TrimSpace(fields[i]))
+	}
+	for k, i := range p.at.targets {
+		v, err := parseTarget(fields[i])
+		if err != nil {
+			return e, fmt.Errorf("target %s: %w", p.targetNames[k], err)
+		}
+		e.targets = append(e.targets, v)
+	}
+	if p.at.labels >= 0 {
+		e.labels = labelList(fields[p.at.labels])
+	}
+	if p.at.label >= 0 {
+		if e.label = strings.TrimSpace(fields[p.at.label]); e.label == "" {
+			return e, errors.New("it has no label")
+		}
+	}
+	return e, nil
+}
+
+// parseTarget reads a number to predict.
+func parseTarget(field string) (float32, error) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(field), 32)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%q is no number that can be predicted: mend the line, or delete it", shortened([]byte(field)))
+	}
+	return float32(v), nil
+}
+
+// labelList splits a field of labels, which commas stand between.
+func labelList(field string) (labels []string) {
+	for _, name := range strings.Split(field, ",") {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(labels, name) {
+			labels = append(labels, name)
+		}
+	}
+	return labels
+}
+
+// example adds an example.
+func (p *textParser) example(e entry) error {
 	test := false
 	if p.cut {
-		p.ids = appendTokens(p.ids[:0], string(text), maxSize)
+		p.ids = appendTokens(p.ids[:0], e.texts[0], maxSize)
 		test = inTest(keyOf(p.ids))
 	}
-	p.other.see(text)
-	return p.add(text, label, test)
+	p.other.see([]byte(e.texts[0]))
+	return p.addEntry(e, test)
 }
 
 // end checks a whole file.
 func (p *textParser) end() error {
 	switch n := len(p.labels); {
+	case n > 0 && (p.targetNames != nil || p.several):
 	case n > fewRows && len(p.classes) <= n/4 && p.once():
 		return fmt.Errorf("the label of the first line, %q, is that of no other: if the line names the columns, say which they are with ?label=%[1]s&text=NAME", p.classes[p.labels[0]])
 	case n == 0:
@@ -417,86 +375,10 @@ func (t *distinct) count() string {
 
 const textLine = `a line is LABEL<TAB>TEXT, or {"label": "LABEL", "text": "TEXT"}`
 
-func splitTSV(line []byte) (label string, text []byte, err error) {
+func splitTSV(line []byte) (e entry, err error) {
 	l, text, ok := bytes.Cut(line, []byte{'\t'})
 	if l = bytes.TrimSpace(l); !ok || len(l) == 0 {
-		return "", nil, fmt.Errorf("%q has no label and tab; %s", shortened(line), textLine)
+		return e, fmt.Errorf("%q has no label and tab; %s", shortened(line), textLine)
 	}
-	return string(l), bytes.TrimSpace(text), nil
-}
-
-// splitJSON takes the label, a string, a number, true or false, and the text of an object.
-func (p *textParser) splitJSON(line []byte) (label string, text []byte, err error) {
-	var v map[string]json.RawMessage
-	if err := wording.JSON(line, json.Unmarshal(line, &v)); err != nil {
-		return "", nil, fmt.Errorf("%q: %w; %s", shortened(line), err, textLine)
-	}
-	if !p.named {
-		defer func() { p.tellKeys(v) }()
-	}
-	l, err := p.keyed(v, "label", p.columns.label, labelWords)
-	if err != nil {
-		return "", nil, fmt.Errorf("%q: %w", shortened(line), err)
-	}
-	t, err := p.keyed(v, "text", p.columns.text, textWords)
-	if err != nil {
-		return "", nil, fmt.Errorf("%q: %w", shortened(line), err)
-	}
-	var words string
-	if json.Unmarshal(t, &words) != nil {
-		return "", nil, fmt.Errorf("%q: the text is none; %s", shortened(line), textLine)
-	}
-	switch {
-	case json.Unmarshal(l, &label) == nil && string(l) != "null":
-	case len(l) > 0 && strings.IndexByte("-0123456789tf", l[0]) >= 0: // a number, true or false
-		label = string(l)
-	}
-	if label == "" {
-		return "", nil, fmt.Errorf("%q: the label is no text and no number; %s", shortened(line), textLine)
-	}
-	return label, []byte(words), nil
-}
-
-// use notes that a key is used.
-func (p *textParser) use(key string) {
-	if p.named {
-		return
-	}
-	if p.used == nil {
-		p.used = map[string]bool{}
-	}
-	p.used[key] = true
-}
-
-// tellKeys tells which keys of the first object are left out.
-func (p *textParser) tellKeys(v map[string]json.RawMessage) {
-	p.named = true
-	left := slices.DeleteFunc(slices.Sorted(maps.Keys(v)), func(k string) bool { return p.used[k] })
-	if len(left) > 0 {
-		p.notes = append(p.notes, "keys left out: "+someOf(left))
-	}
-}
-
-// keyed returns the value of the key that a spec names, or else of the first that is called as such
-// keys are.
-func (p *textParser) keyed(v map[string]json.RawMessage, what, given string, usual []string) (json.RawMessage, error) {
-	if given != "" {
-		if raw, ok := v[given]; ok {
-			p.use(given)
-			return raw, nil
-		}
-		return nil, fmt.Errorf("no key %q", given)
-	}
-	for _, name := range usual {
-		if raw, ok := v[name]; ok {
-			p.use(name)
-			return raw, nil
-		}
-	}
-	keys := slices.Sorted(maps.Keys(v))
-	if i := place(keys, usual); i >= 0 {
-		p.use(keys[i])
-		return v[keys[i]], nil
-	}
-	return nil, fmt.Errorf("no %s; the keys are %s: say which it is with ?%s=KEY", what, someOf(keys), what)
+	return entry{texts: []string{string(bytes.TrimSpace(text))}, label: string(l)}, nil
 }

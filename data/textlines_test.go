@@ -52,7 +52,7 @@ func TestTextColumns(t *testing.T) {
 		"JSON null":          {"a.jsonl", `{"text": "b", "label": null}`, "", "the label is no text and no number", false},
 		"JSON array":         {"a.json", "[" + strings.Join(strings.Split(strings.TrimSpace(lined(`{"label": 0, "text": "b"}`, 30, line(`{"text": "T", "label": L}`))), "\n"), ",\n") + "]", "", "", true},
 		"JSON array cut":     {"a.json", `[{"label": 0, "text": "b"},`, "", "cut short", false},
-		"unknown setting":    {"a.tsv", "a\tb\n", "?labels=x", `unknown setting "labels"; there are label, text`, false},
+		"unknown setting":    {"a.tsv", "a\tb\n", "?names=x", `unknown setting "names"; there are label, labels, target, text`, false},
 	} {
 		path := textFile(t, t.TempDir(), tt.file, tt.text)
 		s, err := Open("text:"+path+tt.query, Options{})
