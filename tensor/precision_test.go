@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/monge-ml/monge/tensor"
@@ -68,6 +69,9 @@ func TestPrecision(t *testing.T) {
 		"attention": {func(t *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
 			return t.Attention(x[0], x[1], x[2], tensor.AttentionOptions{Heads: 2, Causal: true})
 		}, [][]int{{2, 9, 16}, {2, 9, 16}, {2, 9, 16}}},
+		"attention, biased": {func(t *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+			return t.Attention(x[0], x[1], x[2], tensor.AttentionOptions{Heads: 2, Dropout: .1, Bias: x[3]})
+		}, [][]int{{3, 9, 16}, {3, 7, 16}, {3, 7, 16}, {2, 9, 7}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var first [][]float32
@@ -88,7 +92,7 @@ func TestPrecision(t *testing.T) {
 					first = got
 				}
 				for i := range got {
-					if name != "attention" && name != "depthwise conv" && !slices.Equal(got[i], first[i]) {
+					if !strings.HasPrefix(name, "attention") && name != "depthwise conv" && !slices.Equal(got[i], first[i]) {
 						t.Errorf("value %d is not that of the first level", i)
 					}
 				}

@@ -55,9 +55,11 @@ func (p *profile) forward(t *Tape, n *node) {
 	}
 	now := time.Now()
 	bytes := 4 * len(n.out.Data)
-	for _, x := range n.in {
-		if x != nil {
-			bytes += 4 * len(x.Data)
+	for _, inputs := range [...][]*Tensor{n.in[:], n.more} {
+		for _, x := range inputs {
+			if x != nil {
+				bytes += 4 * len(x.Data)
+			}
 		}
 	}
 	p.ops = append(p.ops, OpTime{Layer: t.scope, Op: n.name(), Forward: now.Sub(p.mark), FLOPs: t.flops - p.flops, Bytes: bytes})

@@ -436,6 +436,30 @@ func calls() []call {
 			q := x(3, 2, 4)
 			return t.Attention(q, q, q, tensor.AttentionOptions{Heads: 2, Dropout: 1})
 		}},
+		{"attention: queries [3 2 4] must be [sequences, rows, width], and keys [3 2 6] and values [3 2 6] alike but for their rows", func(t tape, x func(...int) result) result {
+			k := x(3, 2, 6)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2})
+		}},
+		{"attention: queries [3 2 4] must be [sequences, rows, width], and keys [2 2 4]", func(t tape, x func(...int) result) result {
+			k := x(2, 2, 4)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2})
+		}},
+		{"attention: lengths are of sequences that attend to themselves, but there are queries [3 2 4] and keys [3 5 4]", func(t tape, x func(...int) result) result {
+			k := x(3, 5, 4)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2, Lengths: []int{1, 1, 1}})
+		}},
+		{"attention: a bias [2 5 2] of scores of [3 2 4] with [3 5 4] must be [2 2 5]", func(t tape, x func(...int) result) result {
+			k := x(3, 5, 4)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2, Bias: x(2, 5, 2)})
+		}},
+		{"attention: a mask [2 1 1 5] of scores of [3 2 4] with [3 5 4] must be [3 or a part of that, 1 or 2, 1 or 2, 5]", func(t tape, x func(...int) result) result {
+			k := x(3, 5, 4)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2, Mask: x(2, 1, 1, 5)})
+		}},
+		{"attention: a mask [3 1 5] of scores", func(t tape, x func(...int) result) result {
+			k := x(3, 5, 4)
+			return t.Attention(x(3, 2, 4), k, k, tensor.AttentionOptions{Heads: 2, Mask: x(3, 1, 5)})
+		}},
 		{"embedding: id 2 at 1 is outside the 2 entries of weight [2 3]", func(t tape, x func(...int) result) result { return t.Embedding(x(2, 3), []int{0, 2}) }},
 		{"exp: input 0 is nil", func(t tape, x func(...int) result) result { return t.Map(tensor.Exp, nil, 0, 0) }},
 		{"map: there is no function 99, for [2 3]", func(t tape, x func(...int) result) result { return t.Map(99, x(2, 3), 0, 0) }},

@@ -64,7 +64,7 @@ type node struct {
 	back    func(t *Tape, n *node)
 	out     *Tensor
 	in      [4]*Tensor
-	more    []*Tensor // inputs of operations with any number of them
+	more    []*Tensor // inputs of operations with many, in place of in
 	buf     []float32 // what forward keeps for backward
 	ints    []int     // likewise, labels for example
 	cond    []bool
@@ -242,7 +242,7 @@ func (t *Tape) record(n node) *Tensor {
 		n.out.needs = n.out.needs || x != nil && x.needs
 	}
 	for _, x := range n.more {
-		n.out.needs = n.out.needs || x.needs
+		n.out.needs = n.out.needs || x != nil && x.needs
 	}
 	if n.out.needs {
 		t.nodes = append(t.nodes, n)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,8 +157,17 @@ func avgPool(shape []int, o tensor.PoolOptions) torchCase {
 	return torchCase{func(t tape, x []result) result { return t.AvgPool2d(x[0], o) }, [][]int{shape}}
 }
 
-func attention(o tensor.AttentionOptions, shape []int) torchCase {
-	return torchCase{func(t tape, x []result) result { return t.Attention(x[0], x[1], x[2], o) }, [][]int{shape, shape, shape}}
+func attention(o tensor.AttentionOptions, shapes ...[]int) torchCase {
+	if len(shapes) == 1 {
+		shapes = slices.Repeat(shapes, 3)
+	}
+	return torchCase{func(t tape, x []result) result {
+		o := o
+		if len(x) > 3 {
+			o.Bias = x[3]
+		}
+		return t.Attention(x[0], x[1], x[2], o)
+	}, shapes}
 }
 
 func of(f func(t tape, x []result) result, shapes ...[]int) torchCase { return torchCase{f, shapes} }
@@ -263,6 +273,10 @@ var torchCases = map[string]torchCase{
 	"attention, causal":              attention(tensor.AttentionOptions{Heads: 1, Causal: true}, []int{1, 67, 2}),
 	"attention, padded":              attention(tensor.AttentionOptions{Heads: 3, Lengths: []int{2, 5}}, []int{2, 5, 3}),
 	"attention, causal, padded":      attention(tensor.AttentionOptions{Heads: 1, Causal: true, Lengths: []int{66, 3}}, []int{2, 67, 1}),
+	"attention, biased":              attention(tensor.AttentionOptions{Heads: 3}, []int{2, 5, 6}, []int{2, 5, 6}, []int{2, 5, 6}, []int{3, 5, 5}),
+	"attention, biased, padded":      attention(tensor.AttentionOptions{Heads: 1, Lengths: []int{2, 4, 1}}, []int{3, 4, 2}, []int{3, 4, 2}, []int{3, 4, 2}, []int{1, 4, 4}),
+	"attention to others":            attention(tensor.AttentionOptions{Heads: 2}, []int{2, 3, 4}, []int{2, 5, 4}, []int{2, 5, 4}),
+	"attention to others, biased":    attention(tensor.AttentionOptions{Heads: 2}, []int{2, 5, 4}, []int{2, 3, 4}, []int{2, 3, 4}, []int{2, 5, 3}),
 	"attention of one tensor": of(func(t tape, x []result) result {
 		return t.Attention(x[0], x[0], x[0], tensor.AttentionOptions{Heads: 2})
 	}, []int{2, 4, 4}),

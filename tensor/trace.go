@@ -93,7 +93,7 @@ func (n *node) traced(layer string) Traced {
 		o.Op = binaryNames[kernel.Binary(n.kind)]
 	case "attention":
 		o.Heads, o.Causal = n.kind, n.flag
-		if n.in[3] == nil {
+		if n.more[attentionTokens] == nil {
 			o.Numbers = n.ints
 		}
 	case "avgPool", "conv", "convTranspose", "maxPool":

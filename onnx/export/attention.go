@@ -7,34 +7,69 @@ import (
 	"github.com/monge-ml/monge/onnx"
 )
 
-// attention is the products of each head, with a mask where rows are not to be seen.
+// Inputs of attention.
+const (
+	queries = iota
+	keys
+	values
+	tokens
+	bias
+	mask
+)
+
+// attention is the products of each head, with what is added to their scores.
 func (g *graph) attention(o *operation) {
 	if o.Numbers != nil {
 		g.fail("the lengths of sequences were read from the minibatch: give AttentionOptions its Tokens")
 		return
 	}
-	dims := g.dims(o.in[0])
-	if dims[1].each || dims[2].open() || dims[1].long && o.in[3] >= 0 {
+	dims, seen := g.dims(o.in[queries]), g.dims(o.in[keys])[1]
+	if dims[1].each || seen.each || dims[2].open() || dims[1].long && o.in[tokens] >= 0 {
 		g.fail("sequences %v whose length or width follows the minibatch, or with Tokens the input", dims)
 		return
 	}
-	rows, width := dims[1].n, dims[2].n
-	each := width / o.Heads
+	each := dims[2].n / o.Heads
 	split := g.ints("shape", 0, 0, o.Heads, each)
 	head := func(id int, perm ...int) string {
 		return g.node("Transpose", []string{g.node("Reshape", []string{g.plainly(id), split})}, onnx.IntsAttr("perm", perm...))
 	}
-	q, k, v := head(o.in[0], 0, 2, 1, 3), head(o.in[1], 0, 2, 3, 1), head(o.in[2], 0, 2, 1, 3)
+	q, k, v := head(o.in[queries], 0, 2, 1, 3), head(o.in[keys], 0, 2, 3, 1), head(o.in[values], 0, 2, 1, 3)
 	scores := g.of("Mul", g.node("MatMul", []string{q, k}), 1/math.Sqrt(float64(each)))
+	if o.in[bias] >= 0 {
+		scores = g.node("Add", []string{scores, g.plainly(o.in[bias])})
+	}
+	if o.in[mask] >= 0 {
+		scores = g.masked(scores, o, dims, seen)
+	}
 	if o.Causal {
-		scores = g.node("Add", []string{scores, g.causal(dims[1])})
+		scores = g.node("Add", []string{scores, g.causal(dims[1], seen)})
 	}
-	if o.in[3] >= 0 {
-		scores = g.node("Add", []string{scores, g.padding(o.in[3], rows)})
+	there := ""
+	if o.in[tokens] >= 0 {
+		p := g.padding(o.in[tokens], dims[1].n)
+		scores, there = g.node("Add", []string{scores, p.unseen}), p.there
 	}
-	seen := g.node("Softmax", []string{scores}, onnx.IntAttr("axis", -1))
-	y := g.node("Transpose", []string{g.node("MatMul", []string{seen, v})}, onnx.IntsAttr("perm", 0, 2, 1, 3))
-	g.add(o.out, g.node("Reshape", []string{y, g.ints("shape", 0, 0, width)}), plain(3))
+	weights := g.node("Softmax", []string{scores}, onnx.IntAttr("axis", -1))
+	y := g.node("Transpose", []string{g.node("MatMul", []string{weights, v})}, onnx.IntsAttr("perm", 0, 2, 1, 3))
+	y = g.node("Reshape", []string{y, g.ints("shape", 0, 0, dims[2].n)})
+	if there != "" {
+		y = g.node("Mul", []string{y, there})
+	}
+	g.add(o.out, y, plain(3))
+}
+
+// masked adds a mask to scores; a mask of fewer sequences to each so many of them.
+func (g *graph) masked(scores string, o *operation, dims []dim, seen dim) string {
+	m, name := g.dims(o.in[mask]), g.plainly(o.in[mask])
+	if m[0] == dims[0] || m[0] == (dim{n: 1}) {
+		return g.node("Add", []string{scores, name})
+	}
+	if m[0].open() || dims[1].long || seen.long {
+		g.fail("a mask %v of sequences %v to rows %v, which follow the input", m, dims, seen)
+		return ""
+	}
+	apart := g.node("Reshape", []string{scores, g.ints("shape", -1, m[0].n, o.Heads, dims[1].n, seen.n)})
+	return g.node("Reshape", []string{g.node("Add", []string{apart, name}), g.ints("shape", -1, o.Heads, dims[1].n, seen.n)})
 }
 
 // unseen is added to the scores of rows that are not to be seen; the lowest number, as infinities
@@ -42,37 +77,47 @@ func (g *graph) attention(o *operation) {
 const unseen = -math.MaxFloat32
 
 // causal is what is added to scores so that a row sees none behind it.
-func (g *graph) causal(rows dim) string {
-	switch {
-	case !rows.long:
-		return g.causalMask(rows.n)
-	case g.causes == "":
+func (g *graph) causal(rows, seen dim) string {
+	if !rows.long && !seen.long {
+		return g.causalMask(rows.n, seen.n)
+	}
+	if rows != seen {
+		g.fail("causal attention of rows %v to rows %v, of which one follows the input", rows, seen)
+		return ""
+	}
+	if g.causes == "" {
+		most := g.part.Shape[0]
 		to := g.sizes([]dim{rows, rows})
-		g.causes = g.node("Slice", []string{g.causalMask(g.part.Shape[0]), g.ints("from", 0, 0), to, g.ints("axes", 0, 1)})
+		g.causes = g.node("Slice", []string{g.causalMask(most, most), g.ints("from", 0, 0), to, g.ints("axes", 0, 1)})
 	}
 	return g.causes
 }
 
-// causalMask is that of so many rows.
-func (g *graph) causalMask(rows int) string {
-	name := fmt.Sprintf("causal(%d)", rows)
+// causalMask is that of so many rows and rows that they see.
+func (g *graph) causalMask(rows, seen int) string {
+	name := fmt.Sprintf("causal(%d,%d)", rows, seen)
 	if g.names[name] {
 		return name
 	}
-	mask := make([]float32, rows*rows)
+	mask := make([]float32, rows*seen)
 	for i := range rows {
-		for j := i + 1; j < rows; j++ {
-			mask[i*rows+j] = unseen
+		for j := i + 1; j < seen; j++ {
+			mask[i*seen+j] = unseen
 		}
 	}
-	return g.floats(name, mask, rows, rows)
+	return g.floats(name, mask, rows, seen)
 }
 
-// padding is what is added to scores so that tokens of 0 at the end of a sequence are not seen,
-// [N, 1, 1, rows]; the first token always is.
-func (g *graph) padding(tokens, rows int) string {
-	if name, ok := g.masks[tokens]; ok {
-		return name
+// padded says where sequences are padding.
+type padded struct {
+	unseen string // added to scores [N, heads, rows, rows]
+	there  string // 1 for rows that are none, [N, rows, 1]
+}
+
+// padding is that of tokens of 0 at the end of a sequence; the first token never is.
+func (g *graph) padding(tokens, rows int) padded {
+	if p, ok := g.padded[tokens]; ok {
+		return p
 	}
 	ids := g.integers(tokens)
 	places := make([]int64, rows)
@@ -80,10 +125,13 @@ func (g *graph) padding(tokens, rows int) string {
 		places[i] = int64(i)
 	}
 	at := g.numbers(fmt.Sprintf("places(%d)", rows), places)
-	there := g.node("Cast", []string{g.node("Cast", []string{ids}, onnx.IntAttr("to", int(onnx.Bool)))}, onnx.IntAttr("to", int(onnx.Int64)))
-	last := g.node("ReduceMax", []string{g.node("Mul", []string{there, at})}, onnx.IntsAttr("axes", 1))
-	mask := g.node("Where", []string{g.node("Greater", []string{at, last}), g.scalar(unseen), g.scalar(0)})
-	mask = g.node("Unsqueeze", []string{mask, g.ints("axes", 1, 2)})
-	g.masks[tokens] = mask
-	return mask
+	set := g.node("Cast", []string{g.node("Cast", []string{ids}, onnx.IntAttr("to", int(onnx.Bool)))}, onnx.IntAttr("to", int(onnx.Int64)))
+	last := g.node("ReduceMax", []string{g.node("Mul", []string{set, at})}, onnx.IntsAttr("axes", 1))
+	after := g.node("Greater", []string{at, last})
+	either := func(yes, no float64, axes ...int) string {
+		return g.node("Unsqueeze", []string{g.node("Where", []string{after, g.scalar(yes), g.scalar(no)}), g.ints("axes", axes...)})
+	}
+	p := padded{either(unseen, 0, 1, 2), either(0, 1, 2)}
+	g.padded[tokens] = p
+	return p
 }

@@ -110,7 +110,7 @@ func (p *Program) build(params func(*nn.Param) []float32, o Options) (*onnx.Mode
 // write writes a part.
 func (g *graph) write(p *part, o *Options) error {
 	g.part, g.vars, g.values = p, slices.Clone(p.vars), make([]value, len(p.vars))
-	g.masks, g.causes = map[int]string{}, ""
+	g.padded, g.causes = map[int]padded{}, ""
 	if err := g.start(o); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (g *graph) start(o *Options) error {
 // takesTokens reports whether the input is taken for numbers of tokens.
 func (p *part) takesTokens() bool {
 	return slices.ContainsFunc(p.ops, func(o operation) bool {
-		return o.Op == "embedding" && o.in[1] == p.input || o.Op == "attention" && o.in[3] == p.input
+		return o.Op == "embedding" && o.in[1] == p.input || o.Op == "attention" && o.in[tokens] == p.input
 	})
 }
 

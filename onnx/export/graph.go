@@ -21,7 +21,7 @@ type graph struct {
 	part    *part          // at hand, and what is of it:
 	vars    []variable     // its, and one that the input may have beside them
 	values  []value        // by variable
-	masks   map[int]string // of attention, by the variable of the tokens
+	padded  map[int]padded // of attention, by the variable of the tokens
 	causes  string         // the mask of causal attention, cut to the length of the input
 	params  func(*nn.Param) []float32
 	names   map[string]bool

@@ -181,6 +181,25 @@ var layers = map[string]layer{
 		k := tp.Linear(rows, p[0], nil)
 		return tp.Add(tp.Attention(rows, k, rows, tensor.AttentionOptions{Heads: 2, Causal: true}), tp.Attention(k, rows, k, tensor.AttentionOptions{Heads: 3}))
 	}},
+	"attention to others": {[][]int{{6, 6}, {3, 2, 16}}, func(tp tape, x result, p []result) result {
+		rows := tp.Reshape(x, -1, 16, 6)
+		few := tp.Slice(rows, 1, 3, 5)
+		y := tp.Attention(few, rows, tp.Linear(rows, p[0], nil), tensor.AttentionOptions{Heads: 3, Bias: tp.Mul(p[1], p[1]), Dropout: .1})
+		return tp.Concat(1, y, tp.Attention(rows, few, few, tensor.AttentionOptions{Heads: 1, Causal: true}))
+	}},
+	"attention with masks": {[][]int{{2, 8, 8}}, func(tp tape, x result, p []result) result {
+		rows := tp.Reshape(x, -1, 8, 6) // two of an image
+		mask := make([]float32, 2*8*8)
+		for i := range mask {
+			mask[i] = float32(i * i % 7)
+		}
+		o := tensor.AttentionOptions{Heads: 2, Bias: p[0], Mask: tp.Input(mask, 2, 1, 8, 8)}
+		y := tp.Attention(rows, rows, rows, o)
+		o.Bias, o.Mask = nil, tp.Input(mask[:16], 1, 2, 1, 8)
+		y = tp.Attention(y, rows, y, o)
+		o.Mask = tp.Reshape(tp.Slice(rows, 2, 0, 1), -1, 1, 1, 8)
+		return tp.Attention(y, y, rows, o)
+	}},
 	"tokens that are computed": {[][]int{{3, 6}}, func(tp tape, x result, p []result) result {
 		y := tp.Slice(tp.Reshape(x, -1, 16, 6), 2, 0, 1) // all the same sign after softmax
 		ones := tp.ReLU(tp.Reshape(tp.Softmax(y), -1, 16))

@@ -110,16 +110,18 @@ def entropy(**k):
 
 
 def attention(heads, causal=False, lengths=None):
-    def f(q, k=None, v=None):
+    """Of padding, results are 0."""
+    def f(q, k=None, v=None, bias=0):
         k, v = q if k is None else k, q if v is None else v
         n, t, d = q.shape
-        q, k, v = (x.reshape(n, t, heads, d // heads).transpose(1, 2) for x in (q, k, v))
-        scores = q @ k.transpose(2, 3) / (d // heads) ** .5
+        q, k, v = (x.reshape(n, -1, heads, d // heads).transpose(1, 2) for x in (q, k, v))
+        scores = q @ k.transpose(2, 3) / (d // heads) ** .5 + bias
         if causal:
             scores = scores.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf"))
+        seen = torch.arange(t) < torch.tensor(lengths or n * [t])[:, None]
         if lengths:
-            scores = scores.masked_fill(torch.arange(t)[None, None, None] >= torch.tensor(lengths)[:, None, None, None], float("-inf"))
-        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, d)
+            scores = scores.masked_fill(~seen[:, None, None], float("-inf"))
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, d) * seen[:, :, None]
     return f
 
 
@@ -224,6 +226,10 @@ CASES = {
     "attention, causal": (attention(1, causal=True), 3 * [[1, 67, 2]]),
     "attention, padded": (attention(3, lengths=[2, 5]), 3 * [[2, 5, 3]]),
     "attention, causal, padded": (attention(1, causal=True, lengths=[66, 3]), 3 * [[2, 67, 1]]),
+    "attention, biased": (attention(3), 3 * [[2, 5, 6]] + [[3, 5, 5]]),
+    "attention, biased, padded": (attention(1, lengths=[2, 4, 1]), 3 * [[3, 4, 2]] + [[1, 4, 4]]),
+    "attention to others": (attention(2), [[2, 3, 4], [2, 5, 4], [2, 5, 4]]),
+    "attention to others, biased": (attention(2), [[2, 5, 4], [2, 3, 4], [2, 3, 4], [2, 5, 3]]),
     "attention of one tensor": (attention(2), [[2, 4, 4]]),
     "attention of two tensors": (attention(2), [[2, 4, 4], [2, 4, 4]]),
     "quick gelu": (lambda x: 4 * x * torch.sigmoid(1.702 * 4 * x), [[3, 5]]),
