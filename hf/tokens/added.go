@@ -116,7 +116,10 @@ func (m *matcher) split(p part) iter.Seq2[part, int32] {
 				}
 				end = spaces
 			}
-			if from < start && !yield(part{text[from:start], p.start && from == 0}, -1) || !yield(part{}, id) {
+			if from < start && !yield(part{text[from:start], p.start && from == 0}, -1) {
+				return
+			}
+			if start < end && !yield(part{}, id) { // else the one before has taken its spaces
 				return
 			}
 			from = end

@@ -11,7 +11,7 @@ import (
 )
 
 // A class is what the library takes a character for.
-type class uint16
+type class uint32
 
 const (
 	isSpace class = 1 << iota
@@ -28,7 +28,8 @@ const (
 	isWordlike
 	isChinese
 	isCapital
-	isLate // normal forms of newer versions of Unicode change or move it
+	isJoined // it is one with a letter before it
+	isLate   // normal forms of newer versions of Unicode change or move it
 )
 
 //go:embed unicode.txt
@@ -37,6 +38,7 @@ var unicodeTables string
 var classNames = map[string]class{
 	"punctuation": isPunctuation, "control": isControl, "nonspacing": isNonspacing, "mark": isMark, "normal": isNormal, "numeric": isNumeric,
 	"word": isWord, "letter": isLetter, "number": isNumber, "digit": isDigit, "wordlike": isWordlike,
+	"joined": isJoined,
 }
 
 // characters has pages of 256 characters each; those that are alike are one.

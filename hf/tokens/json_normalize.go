@@ -52,7 +52,8 @@ func parseNormalizer(b json.RawMessage, where string, nested int) (normalizer, e
 	case "Replace":
 		var content string
 		find, err := p.pattern()
-		return replaced(find, content), first(err, p.read("content", &content))
+		err = first(err, p.read("content", &content))
+		return replaced(find, content), err
 	case "Prepend":
 		var prefix string
 		err = p.read("prepend", &prefix)

@@ -179,14 +179,11 @@ func fromVocabText(s *settings, data []byte, _ string) (*Tokenizer, error) {
 	return t, t.finish(s, nil, s.class == "MPNetTokenizer")
 }
 
-// mpnet makes special tokens found in normalized text, and the mask takes spaces before it along.
+// mpnet makes the mask take spaces before it along.
 func (s *settings) mpnet() {
-	for key, t := range s.named {
-		if t.plain {
-			t.Normalized, t.LStrip = true, key == "mask_token"
-			s.named[key] = t
-		}
-	}
+	mask := s.named["mask_token"]
+	mask.LStrip = mask.LStrip || mask.plain
+	s.named["mask_token"] = mask
 }
 
 // parseVocabText reads a token from each line. Spaces at its end don't count; of a token that is there twice

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
@@ -14,6 +15,7 @@ import (
 type charsMap struct {
 	units   []uint32
 	results string
+	chars   *characters
 }
 
 func newCharsMap(data []byte) (normalizer, error) {
@@ -26,7 +28,7 @@ func newCharsMap(data []byte) (normalizer, error) {
 	if size < 4 || size > len(data) || !utf8.Valid(data[size:]) {
 		return nil, wrong
 	}
-	m := &charsMap{results: string(data[size:])}
+	m := &charsMap{results: string(data[size:]), chars: chars()}
 	for i := 0; i < size; i += 4 {
 		m.units = append(m.units, binary.LittleEndian.Uint32(data[i:]))
 	}
@@ -39,10 +41,10 @@ const maxCluster = 6
 func (m *charsMap) normalize(p part) (part, error) {
 	var b strings.Builder
 	b.Grow(len(p.text))
-	state := -1
-	for rest := p.text; rest != ""; {
-		var cluster string
-		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+	for text := p.text; text != ""; {
+		n := m.cluster(text)
+		cluster := text[:n]
+		text = text[n:]
 		if len(cluster) < maxCluster {
 			if to, ok := m.lookUp(cluster); ok {
 				b.WriteString(to)
@@ -58,6 +60,24 @@ func (m *charsMap) normalize(p part) (part, error) {
 		}
 	}
 	return part{b.String(), p.start}, nil
+}
+
+// cluster returns the bytes of the first letter with its marks. The library's Unicode is newer than uniseg's.
+func (m *charsMap) cluster(text string) int {
+	n := 1
+	if len(text) > 1 && text[1] >= utf8.RuneSelf || text[0] >= utf8.RuneSelf || text[0] == '\r' {
+		cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(text, -1)
+		n = len(cluster)
+	}
+	for n < len(text) {
+		last, _ := utf8.DecodeLastRuneInString(text[:n])
+		next, size := utf8.DecodeRuneInString(text[n:])
+		if m.chars.of(next)&isJoined == 0 || unicode.Is(unicode.C, last) && last != '\u200c' && last != '\u200d' {
+			break
+		}
+		n += size
+	}
+	return n
 }
 
 // lookUp returns what the shortest text of the table that text begins with becomes.

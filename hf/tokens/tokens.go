@@ -102,12 +102,12 @@ func (t *Tokenizer) Encode(o Options, first string, second *string) (Encoding, e
 	if o.Max < 0 || o.Max > 0 && room < 0 {
 		return Encoding{}, fmt.Errorf("at most %d tokens are asked for; the special ones alone are %d", o.Max, o.Max-room)
 	}
+	limit := 0
+	if o.Max > 0 && second == nil && !t.left {
+		limit = room + 1 // the rest of a text would be cut; of a pair the lengths count
+	}
 	seqs := make([]sequence, len(texts))
 	for i, text := range texts {
-		limit := o.Max
-		if o.Cut == Second && i == 0 {
-			limit = 0
-		}
 		ids, err := t.encode(text, limit)
 		if err != nil {
 			return Encoding{}, err
@@ -126,7 +126,6 @@ func (t *Tokenizer) Encode(o Options, first string, second *string) (Encoding, e
 type worker struct {
 	t     *Tokenizer
 	ids   []int32
-	words []int // where each word's tokens begin, if texts are cut at the beginning
 	limit int
 	word  func(part) error // tokenizes a word
 
@@ -140,8 +139,8 @@ func newWorker(t *Tokenizer) *worker {
 	return w
 }
 
-// encode returns the tokens of one text. Words after the one with which there are limit tokens are left
-// out, as the library does, which shows in how a pair is cut.
+// encode returns the tokens of one text. If there is a limit, the rest of a text is left out once there are
+// so many.
 func (t *Tokenizer) encode(text string, limit int) ([]int32, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("a text has %d bytes; at most %d are taken", len(text), maxText)
@@ -150,21 +149,11 @@ func (t *Tokenizer) encode(text string, limit int) ([]int32, error) {
 	if !ok {
 		w = newWorker(t)
 	}
-	w.ids, w.words, w.limit = w.ids[:0], w.words[:0], limit
-	if t.left {
-		w.limit = 0
-	}
-	err := w.text(strings.ToValidUTF8(text, string(utf8.RuneError)))
-	var ids []int32
-	switch {
-	case err != nil && err != errEnough:
+	w.ids, w.limit = w.ids[:0], limit
+	if err := w.text(strings.ToValidUTF8(text, string(utf8.RuneError))); err != nil && err != errEnough {
 		return nil, err
-	case t.left && limit > 0:
-		ids = w.last(limit)
-	default:
-		ids = w.ids
 	}
-	ids = slices.Clone(ids)
+	ids := slices.Clone(w.ids)
 	if w.usual() {
 		t.workers.Put(w)
 	}
@@ -210,9 +199,6 @@ func (w *worker) tokenize(p part) error {
 	if p.text == "" {
 		return nil
 	}
-	if w.t.left {
-		w.words = append(w.words, len(w.ids))
-	}
 	if ids, ok := w.cache.get(p.text); ok {
 		w.ids = append(w.ids, ids...)
 	} else {
@@ -228,16 +214,6 @@ func (w *worker) tokenize(p part) error {
 		return errEnough
 	}
 	return nil
-}
-
-// last returns the tokens from the last word on with which there are limit.
-func (w *worker) last(limit int) []int32 {
-	for _, from := range slices.Backward(w.words) {
-		if len(w.ids)-from >= limit {
-			return w.ids[from:]
-		}
-	}
-	return w.ids
 }
 
 // truncate cuts the tokens of a text or a pair so that together they are no more than room.

@@ -4,7 +4,9 @@ are in, in hexadecimal numbers. Those of "lower" are runs of capital letters: fi
 
     python3 gen_unicode.py > ../unicode.txt
 """
-from tokenizers import Regex, normalizers, pre_tokenizers
+import os
+
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 CHARS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
@@ -36,6 +38,14 @@ def acts(c):
     return NFD.normalize_str("a" + c + "\u0334") != "a" + c + "\u0334" or NFD.normalize_str("a\u0315" + c) != "a\u0315" + c or c == "\u0315"
 
 
+# its table makes X of x and U+0301, which are 3 bytes; one more of 3 is too much, if it belongs to them
+XLMR = Tokenizer.from_file(os.path.join(os.path.dirname(os.path.abspath(__file__)), "xlmr", "tokenizer.json")).normalizer
+
+
+def joined(c):
+    return c >= "\u0800" and XLMR.normalize_str("x\u0301" + c)[0] == "x"
+
+
 SETS = {
     "punctuation": parts(pre_tokenizers.Punctuation("isolated"), 3),  # ASCII's signs, and categories P of unicode_categories
     "control": lambda c: c not in "\0\ufffd" and deletes(bert(True, False))(c),
@@ -48,6 +58,7 @@ SETS = {
     "number": regex(r"\p{N}"),
     "digit": regex(r"\d"),
     "wordlike": regex(r"\w"),
+    "joined": joined,
 }
 
 
