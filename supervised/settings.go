@@ -3,6 +3,7 @@
 package supervised
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -58,8 +59,9 @@ type Settings struct {
 
 	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities of classes), sigmoid (of labels); or none, to write no such file" is:"idle"`
 
-	Problem  string   `json:"problem,omitempty" help:"what the outputs say: single_label_classification, multi_label_classification (any label may apply), regression (default by the data: several targets that are all 0 or 1 are labels)" is:"decided"`
-	Measures []string `json:"measures,omitempty" help:"measures to take before the usual ones, of which the first decides which weights are best and when to stop: f1, f1_macro, f1_micro, mcc, ... (default accuracy, micro F1 of labels, RMSE of numbers)" is:"free"`
+	Problem      string   `json:"problem,omitempty" help:"what the outputs say: single_label_classification, multi_label_classification (any label may apply), regression (default by the data: several targets that are all 0 or 1 are labels)" is:"decided"`
+	ClassWeights []string `json:"class_weights,omitempty" help:"weights of the classes in the training loss, a weighted mean over the minibatch: 'balanced' (classes that are rare weigh more), or a number for each, in their order" is:"free"`
+	Measures     []string `json:"measures,omitempty" help:"measures to take before the usual ones, of which the first decides which weights are best and when to stop: f1, f1_macro, f1_micro, mcc, ... (default accuracy, micro F1 of labels, RMSE of numbers)" is:"free"`
 
 	Smoothing float64 `json:"label_smoothing,omitempty" help:"share of the target spread evenly over the classes" is:"free" place:"microbatch"`
 }
@@ -122,8 +124,9 @@ func check(c *train.Config) error {
 				return err
 			}
 		}
-		_, _, err := s.inGraph()
-		return errors.Join(err, checkMeasures(s.Measures))
+		_, err := s.parseWeights()
+		_, _, graph := s.inGraph()
+		return cmp.Or(graph, checkMeasures(s.Measures), err)
 	}
 }
 

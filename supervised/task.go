@@ -34,13 +34,14 @@ type Task struct {
 	fitted   []string // what was done to make the file's weights fit
 	source   *source
 	loader   *data.Loader
-	batch    int      // examples of a minibatch
-	bgr      bool     // a file's network takes its channels in the order blue, green, red
-	least    int      // examples that a gradient needs
-	why      error    // of more than one
-	dropLast bool     // the last minibatch of an epoch, which has fewer
-	problem  string   // one of classifier.Problems
-	decided  []string // of it and of the loss, to tell
+	batch    int       // examples of a minibatch
+	bgr      bool      // a file's network takes its channels in the order blue, green, red
+	least    int       // examples that a gradient needs
+	why      error     // of more than one
+	dropLast bool      // the last minibatch of an epoch, which has fewer
+	problem  string    // one of classifier.Problems
+	weights  []float32 // of the classes in the loss, nil for none
+	decided  []string  // of it and of the loss, to tell
 	classes  classified
 	any      labelled
 	numbers  predicted
@@ -91,6 +92,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		}
 		t.warnUnknown(start, given)
 		t.matchClasses(start)
+	}
+	if err := t.weigh(); err != nil {
+		return nil, err
 	}
 	if err := t.build(start, c.Seed); err != nil {
 		return nil, err
@@ -301,6 +305,7 @@ func (b *classified) Gradient(grad, theta []float32, lo, hi int, c objective.Cal
 	if b.Mixed != nil {
 		y.Mixed = b.Mixed[lo:hi]
 	}
+	b.weighted(&y)
 	return b.task.Net.GradientOf(y, grad, theta, b.of(b.X, lo, hi), c)
 }
 
