@@ -119,6 +119,16 @@ func (t *Task) Buffers() (list [][]float32) {
 	return list
 }
 
+// Parts says what the parameters are that are trained, of two towers whose layers are none above the other's.
+func (t *Task) Parts() (parts []train.Part, layered bool) {
+	for _, p := range t.Params {
+		if !p.Frozen() {
+			parts = append(parts, train.Part{End: p.Offset + p.Len(), Weight: p.IsWeight()})
+		}
+	}
+	return parts, false
+}
+
 // set returns a split's images, nil if there are none.
 func (t *Task) set(s train.Split) *data.Set {
 	return map[train.Split]*data.Set{train.TrainSplit: t.Data.Train, train.ValSplit: t.Data.Val, train.TestSplit: t.Data.Test}[s]

@@ -42,13 +42,13 @@ type scaled struct {
 
 func (s scaled) At(step int) float64 { return s.Schedule.At(step) * *s.by }
 
-// stepper builds the optimizer for n parameters.
-func (c *Config) stepper(n int, s schedules) (*sam.Stepper[float32], error) {
+// stepper builds the optimizer for n parameters in groups, nil for none.
+func (c *Config) stepper(n int, s schedules, groups []optim.Group) (*sam.Stepper[float32], error) {
 	own := c.numbers()
-	base, err := optim.New[float32](c.Base, n, optim.Params{
+	base, err := optim.NewGroups[float32](c.Base, n, optim.Params{
 		LR: s.lr, Momentum: c.Momentum, Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay,
 		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Decay: c.Decay, Centered: c.Centered, Own: own.rule,
-	})
+	}, groups)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ type BaseConfig struct {
 	Dampening   float64  `json:"dampening,omitempty" help:"dampening of the momentum" is:"free"`
 	Nesterov    bool     `json:"nesterov,omitempty" help:"Nesterov momentum" is:"free"`
 	WeightDecay float64  `json:"weight_decay" help:"weight decay" is:"free"`
+	DecayOn     string   `json:"weight_decay_on,omitempty" help:"parameters that weight decay is on: all (default), or weights, which leaves out biases and what norms have" is:"free"`
+	LayerDecay  float64  `json:"layer_decay,omitempty" help:"learning rate of a layer as a share of that of the layer above, which for the last is --lr; the perturbation is as without" is:"free"`
 	Beta1       *float64 `json:"beta1,omitempty" help:"decay of the first moment" is:"free"`
 	Beta2       *float64 `json:"beta2,omitempty" help:"decay of the second moment" is:"free"`
 	Eps         *float64 `json:"eps,omitempty" help:"term of the denominator" is:"free"`
@@ -160,7 +162,7 @@ func (c *Config) Check() error {
 	if err != nil {
 		return err
 	}
-	_, err = c.stepper(1, s)
+	_, err = c.stepper(1, s, nil)
 	return err
 }
 
@@ -192,7 +194,7 @@ func (c *Config) check() error {
 	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
 		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
 	}
-	if err := c.checkPrecisions(); err != nil {
+	if err := cmp.Or(c.checkPrecisions(), c.checkGroups()); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Numbers)) {

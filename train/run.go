@@ -132,7 +132,11 @@ func (r *Run) prepare() (err error) {
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return err
 	}
-	r.stepper, err = c.stepper(len(r.theta), r.rates)
+	groups, err := c.groups(t)
+	if err != nil {
+		return err
+	}
+	r.stepper, err = c.stepper(len(r.theta), r.rates, groups)
 	return err
 }
 

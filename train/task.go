@@ -9,7 +9,7 @@ import (
 
 // A Task is what a run trains. A run asks it for nothing but this and, where a task has them,
 // for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful], [Copied],
-// [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Warner]. Schedules, accumulation, early stopping, the best
+// [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Parted], [Warner]. Schedules, accumulation, early stopping, the best
 // weights, rolling back, resuming, records, forecasts, studies and pages follow from it.
 //
 // All of a run is a function of its settings and of the step count: Minibatch must return the
@@ -106,6 +106,19 @@ type Sampled interface {
 
 // Noted is a task with something to say before it starts, a line each.
 type Noted interface{ Notes() []string }
+
+// A Part is a range of parameters that learning rates or weight decay may treat as one.
+type Part struct {
+	End    int  // the first parameter behind it; it begins where the part before ends
+	Weight bool // it is of a matrix, a kernel or a table: no bias, nothing of a norm
+	Above  int  // how many layers lie above it, 0 for the last
+}
+
+// Parted is a task that says what its parameters are, for the settings weight_decay_on and layer_decay. Layered is false
+// where it does not know which layers lie above which.
+type Parted interface {
+	Parts() (parts []Part, layered bool)
+}
 
 // Warner is a task that finds in a record what the user should know; "" is nothing. A run tells
 // it once.
