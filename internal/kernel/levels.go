@@ -69,6 +69,7 @@ type operations struct {
 	rowGrad      func(dx, dy, gamma, x *float32, shift, scale, slope, offset float32, add, n int)
 	expShift     func(dst, x *float32, shift float32, n int)
 	softmaxGrad  func(dx, dy, y *float32, sum float32, add, n int)
+	drop         func(dst, x *float32, keep float32, most uint32, state uint64, add, n int)
 
 	// Windows of n channels, a multiple of 16; strides are in bytes.
 	maxPool     func(y, x *float32, n, kh, kw, pixel, line int)

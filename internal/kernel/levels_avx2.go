@@ -135,6 +135,7 @@ var avx2 = operations{
 	},
 	expShift:    expShiftAVX2,
 	softmaxGrad: softmaxGradAVX2,
+	drop:        dropAVX2,
 	maxPool:     maxPoolAVX2,
 	maxPoolGrad: maxPoolGradAVX2,
 	maps: [numQuick]func(dst, x *float32, n int){

@@ -134,6 +134,7 @@ var avx512 = func() operations {
 	}
 	o.expShift = expShiftAVX512
 	o.softmaxGrad = softmaxGradAVX512
+	o.drop = dropAVX512
 	o.maxPool = maxPoolAVX512
 	o.maxPoolGrad = maxPoolGradAVX512
 	o.peak = peakAVX512

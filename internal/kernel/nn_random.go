@@ -27,8 +27,21 @@ func newDrops(p float32, key uint64) drops {
 // drop sets dst, or adds to it, what is left of x, whose first element is number at. A 64-bit number
 // serves two elements.
 func (d *drops) drop(dst, x []float32, at uint64, add bool) {
-	for i, v := range x {
-		v = float32(v * d.keep)
+	f := ops().drop
+	odd := int(at % 2) // vectors begin with a whole number
+	n := whole(len(x)-odd, f != nil)
+	if n <= 0 {
+		d.dropGo(dst, x, at, add)
+		return
+	}
+	d.dropGo(dst[:odd], x, at, add)
+	f(&dst[odd], &x[odd], d.keep, d.most, d.key+((at+1)/2+1)*mixStep, flag(add), n)
+	d.dropGo(dst[odd+n:], x[odd+n:], at+uint64(odd+n), add)
+}
+
+func (d *drops) dropGo(dst, x []float32, at uint64, add bool) {
+	for i := range dst {
+		v := float32(x[i] * d.keep)
 		if uint32(Mix(d.key, at/2)>>(at%2*32)) < d.most {
 			v = 0
 		}
@@ -40,9 +53,11 @@ func (d *drops) drop(dst, x []float32, at uint64, add bool) {
 	}
 }
 
+const mixStep = 0x9e3779b97f4a7c15
+
 // Mix returns a random number, a function of key and counter (SplitMix64).
 func Mix(key, counter uint64) uint64 {
-	z := key + (counter+1)*0x9e3779b97f4a7c15
+	z := key + (counter+1)*mixStep
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31

@@ -45,6 +45,10 @@ func nnCases() (cases []nnCase) {
 			nnCase{name: fmt.Sprint("SoftmaxGrad/add=", add), ins: 3, outs: 1, run: func(v [][]float32, n int) { SoftmaxGrad(v[0], v[1], v[2], max(n, 1), add) }},
 			nnCase{name: fmt.Sprint("LogSoftmaxGrad/add=", add), ins: 3, outs: 1, run: func(v [][]float32, n int) { LogSoftmaxGrad(v[0], v[1], v[2], max(n, 1), add) }},
 			nnCase{name: fmt.Sprint("Dropout/add=", add), ins: 2, outs: 1, run: func(v [][]float32, n int) { Dropout(v[0], v[1], .3, 5, add) }},
+			nnCase{name: fmt.Sprint("Dropout/of odd elements/add=", add), ins: 2, outs: 1, run: func(v [][]float32, n int) {
+				d := newDrops(.3, 5)
+				d.drop(v[0], v[1], 1<<40+7, add)
+			}},
 		)
 	}
 	return cases

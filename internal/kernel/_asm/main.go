@@ -40,6 +40,7 @@ func generate(dir string) error {
 		{"gemm", gemmKernels},
 		{"words", wordKernels},
 		{"nn", nnKernels},
+		{"random", randomKernels},
 		{"conv", convKernels},
 		{"winograd", winogradKernels},
 		{"lanes", lanesKernels},
