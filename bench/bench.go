@@ -11,7 +11,6 @@ import (
 
 	"github.com/monge-ml/monge/internal/kernel"
 	"github.com/monge-ml/monge/internal/par"
-	"github.com/monge-ml/monge/tensor"
 )
 
 // Times are the seconds of repeated runs of the same work.
@@ -128,69 +127,5 @@ func PeakAndLine(repeats int) (PeakRate, error) {
 
 // maxNumbers bounds an array to measure on: 2 GB.
 const maxNumbers = 1 << 29
-
-// A GemmRate is the rate of a matrix product and its share of the peak, which is
-// measured in between.
-type GemmRate struct {
-	M    int     `json:"m"`
-	N    int     `json:"n"`
-	K    int     `json:"k"`
-	Op   string  `json:"op"`   // nn, nt or tn: which operand is transposed
-	Peak float64 `json:"peak"` // share of the multiply-add peak
-	Rate
-}
-
-// Gemm measures C = op(A) op(B), op(A) of m x k and op(B) of k x n, in a precision; the peak is
-// float32's.
-func Gemm(p tensor.Precision, m, n, k int, op string, repeats int) (GemmRate, error) {
-	if m <= 0 || n <= 0 || k <= 0 || repeats <= 0 {
-		return GemmRate{}, fmt.Errorf("a product of %d x %d x %d, %d times: all must be positive", m, n, k, repeats)
-	}
-	if max(m, n, k) > maxNumbers || max(m*k, k*n, m*n) > maxNumbers {
-		return GemmRate{}, fmt.Errorf("a product of %d x %d x %d: its matrices may have %d numbers each", m, n, k, maxNumbers)
-	}
-	transA, transB := op == "tn", op == "nt"
-	lda, ldb := k, n
-	if transA {
-		lda = m
-	}
-	if transB {
-		ldb = k
-	}
-	a, b, c := random(m*k), random(k*n), make([]float32, m*n)
-	flops := 2 * float64(m) * float64(n) * float64(k)
-	inner := max(1, int(2e8/flops)) // short products several times, so that the clock is fine enough
-	var times, peaks []float64
-	for range repeats {
-		t, err := measure(1, 1, func() error {
-			for range inner {
-				p.Gemm(transA, transB, m, n, k, a, lda, b, ldb, c, n, false)
-			}
-			return nil
-		})
-		if err != nil {
-			return GemmRate{}, err
-		}
-		times = append(times, t.MedianS/float64(inner))
-		p, err := Peak(1)
-		if err != nil {
-			return GemmRate{}, err
-		}
-		peaks = append(peaks, p.GFLOPS)
-	}
-	r := rate(summarize(times), flops)
-	return GemmRate{M: m, N: n, K: k, Op: op, Rate: r, Peak: r.GFLOPS / median(peaks)}, nil
-}
-
-// GemmShapes are the products worth watching: squares, and those that linear layers
-// make at a batch of 128, forward and backward.
-var GemmShapes = []struct {
-	M, N, K int
-	Op      string
-}{
-	{256, 256, 256, "nn"}, {512, 512, 512, "nn"}, {1024, 1024, 1024, "nn"}, {1024, 1024, 1024, "nt"}, {1024, 1024, 1024, "tn"},
-	{128, 512, 784, "nt"}, {128, 512, 512, "nt"}, {128, 512, 512, "nn"}, {512, 784, 128, "tn"}, {512, 512, 128, "tn"},
-	{128, 10, 512, "nt"}, {128, 512, 10, "nn"}, {10, 512, 128, "tn"},
-}
 
 func median(v []float64) float64 { return summarize(slices.Clone(v)).MedianS }

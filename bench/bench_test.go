@@ -19,14 +19,14 @@ import (
 )
 
 func TestGemm(t *testing.T) {
-	r, err := Gemm(tensor.Float32, 64, 32, 16, "nt", 3)
+	r, err := Gemm(tensor.Float32, GemmShape{64, 32, 16, "nt"}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !(r.GFLOPS > 0) || !(r.Peak > 0 && r.Peak < 1.5) || !(r.MinS <= r.MedianS && r.MedianS <= r.MaxS) || r.Repeats != 3 || r.Level == "" {
 		t.Errorf("%+v", r)
 	}
-	if _, err := Gemm(tensor.Float32, 0, 1, 1, "nn", 1); err == nil {
+	if _, err := Gemm(tensor.Float32, GemmShape{0, 1, 1, "nn"}, 1); err == nil {
 		t.Error("a product of nothing was measured")
 	}
 }
@@ -194,6 +194,22 @@ func TestCLIP(t *testing.T) {
 		if _, err := Step(w, 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want %q", w, err, want)
 		}
+	}
+}
+
+// PyTorch has a block's shortcut behind its convolutions, however many these are.
+func TestSortShortcuts(t *testing.T) {
+	var layers []*Layer
+	for _, name := range []string{"conv1", "layer1.0.downsample.0", "layer1.0.conv1", "layer1.0.conv2", "layer1.0.conv3", "layer1.1.conv1", "layer2.0.downsample.0", "layer2.0.conv1", "fc"} {
+		layers = append(layers, &Layer{Name: name})
+	}
+	var got []string
+	for _, l := range sortShortcuts(layers) {
+		got = append(got, l.Name)
+	}
+	want := []string{"conv1", "layer1.0.conv1", "layer1.0.conv2", "layer1.0.conv3", "layer1.0.downsample.0", "layer1.1.conv1", "layer2.0.conv1", "layer2.0.downsample.0", "fc"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"os"
 	"slices"
 
 	"github.com/monge-ml/monge/sam"
@@ -64,10 +63,6 @@ func CostRows(w Workload) []Cost {
 // Costs measures the steps of CostRows: their memory each in a fresh process of this program, and
 // then their time in turn in this one, repeats times, so that all see the same machine.
 func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
@@ -78,7 +73,7 @@ func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(
 	for i := range rows {
 		c := &rows[i]
 		w.Method, w.Ascent, w.Descent = c.Method, c.Ascent, c.Descent
-		if c.PeakRSSBytes, err = memory(ctx, self, w, threads); err != nil {
+		if c.PeakRSSBytes, err = memory(ctx, w, threads); err != nil {
 			return nil, err
 		}
 		progress(i+1, c.Method+" memory")
@@ -87,8 +82,8 @@ func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(
 }
 
 // memory is what a process needs that takes steps of a workload and does nothing else.
-func memory(ctx context.Context, self string, w Workload, threads int) (int64, error) {
-	side, err := startOurs(ctx, self, threads)
+func memory(ctx context.Context, w Workload, threads int) (int64, error) {
+	side, err := startOurs(ctx, threads)
 	if err != nil {
 		return 0, err
 	}

@@ -127,12 +127,17 @@ func hasModel(model string) bool {
 // sortShortcuts moves each block's shortcut behind the block's convolutions.
 func sortShortcuts(layers []*Layer) (sorted []*Layer) {
 	for i := 0; i < len(layers); i++ {
-		if strings.Contains(layers[i].Name, "downsample") && i+2 < len(layers) {
-			sorted = append(sorted, layers[i+1], layers[i+2], layers[i])
-			i += 2
+		block, _, is := strings.Cut(layers[i].Name, "downsample")
+		if !is {
+			sorted = append(sorted, layers[i])
 			continue
 		}
-		sorted = append(sorted, layers[i])
+		shortcut := layers[i]
+		for i+1 < len(layers) && strings.HasPrefix(layers[i+1].Name, block) {
+			i++
+			sorted = append(sorted, layers[i])
+		}
+		sorted = append(sorted, shortcut)
 	}
 	return sorted
 }

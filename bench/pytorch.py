@@ -360,9 +360,12 @@ def about():
     return {"torch": torch.__version__, "blas": blas, "libraries": found, "jemalloc": jemalloc[0] if jemalloc else ""}
 
 
-def product(n, bfloat16):
-    a, b = torch.randn(2, n, n).to(torch.bfloat16 if bfloat16 else torch.float32)
-    c = torch.empty_like(a)
+def product(m, n, k, op, bfloat16):
+    """C = op(A) op(B), op(A) m x k and op(B) k x n, of which op says which is transposed."""
+    dtype = torch.bfloat16 if bfloat16 else torch.float32
+    a = torch.randn(k, m, dtype=dtype).t() if op == "tn" else torch.randn(m, k, dtype=dtype)
+    b = torch.randn(n, k, dtype=dtype).t() if op == "nt" else torch.randn(k, n, dtype=dtype)
+    c = torch.empty(m, n, dtype=dtype)
     return lambda: torch.mm(a, b, out=c)
 
 
@@ -385,7 +388,7 @@ def prepare(r):
     torch.manual_seed(0)
     bfloat16 = r["precision"] == "bfloat16"
     if r["method"] == "product":
-        return product(r["batch"], bfloat16)
+        return product(**r["product"], bfloat16=bfloat16)
     model, x, call = example(*build(r["model"]), r["batch"], r.get("channels_last"))
     if r["method"] == "eval":
         model.eval()

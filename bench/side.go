@@ -177,7 +177,10 @@ func prepare(r request) (step func() error, err error) {
 	}
 	switch r.Method {
 	case methodProduct:
-		step = product(r.Descent, r.Batch)
+		if err := r.Product.check(); err != nil {
+			return nil, err
+		}
+		step = product(r.Descent, r.Product)
 	case methodEval:
 		b, theta, err := newExamples(r.Workload)
 		if err != nil {
@@ -194,15 +197,6 @@ func prepare(r request) (step func() error, err error) {
 	_, err = lasting(min(r.Seconds, 1), step)
 	runtime.GC() // what made the model would be collected among the steps
 	return step, err
-}
-
-// product returns what multiplies two square matrices.
-func product(p tensor.Precision, n int) func() error {
-	a, b, c := random(n*n), random(n*n), make([]float32, n*n)
-	return func() error {
-		p.Gemm(false, false, n, n, n, a, n, b, n, c, n, false)
-		return nil
-	}
 }
 
 // lasting returns the times of steps until some seconds are over, of one at least.

@@ -79,7 +79,7 @@ const roundSeconds = 2
 type versus struct {
 	VersusOptions
 	result    *Versus
-	self, dir string
+	dir       string
 	done, all float64 // seconds
 }
 
@@ -97,9 +97,6 @@ func VersusPyTorch(ctx context.Context, o VersusOptions) (*Versus, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(v.dir)
-	if v.self, err = os.Executable(); err != nil {
-		return nil, err
-	}
 	for _, w := range o.Workloads {
 		v.all += v.searching(w) + 3*float64(o.Rounds+1)*w.seconds()
 	}
@@ -188,7 +185,7 @@ func (v *versus) compare(ctx context.Context, w Workload, found map[Workload]*se
 func (v *versus) contenders(ctx context.Context, c *Comparison, ours Workload, bests []*Trial) (all []contender, err error) {
 	for _, p := range precisions(ours) {
 		way := Way{Precision: p}
-		side, err := startOurs(ctx, v.self, v.Threads)
+		side, err := startOurs(ctx, v.Threads)
 		if err != nil {
 			return all, err
 		}
@@ -209,7 +206,11 @@ func (v *versus) contenders(ctx context.Context, c *Comparison, ours Workload, b
 }
 
 // startOurs starts a process of this program that answers requests.
-func startOurs(ctx context.Context, self string, threads int) (*side, error) {
+func startOurs(ctx context.Context, threads int) (*side, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
 	return startSide(ctx, []string{self, "bench", "versus-pytorch", "--serve", "--threads", strconv.Itoa(threads)}, nil)
 }
 

@@ -142,7 +142,7 @@ func TestVersusOurPrecisions(t *testing.T) {
 func TestVersus(t *testing.T) {
 	withoutBF16(t)
 	v, err := fakeVersus(t, "none", Workload{Model: "resnet20", Batch: 2, Method: "m-sam"}, Workload{Model: "resnet20", Batch: 2, Method: "sgd"},
-		Workload{Model: "mlp-512", Batch: 2, Method: "sgd"}, Workload{Model: "gemm1024", Batch: 1000, Method: methodProduct})
+		Workload{Model: "mlp-512", Batch: 2, Method: "sgd"}, Workload{Model: "gemm1024", Method: methodProduct, Product: GemmShape{1000, 1000, 1000, "nn"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +177,25 @@ func TestVersus(t *testing.T) {
 	}
 	if c := v.Results[3]; math.Abs(c.Ours[0].GFLOPS-1) > 1e-9 || v.Results[0].Ours[0].GFLOPS != 0 {
 		t.Errorf("a product of 2e9 operations in 2 s: %g GFLOP/s", c.Ours[0].GFLOPS)
+	}
+}
+
+// Products beside several PyTorches, of which the best counts.
+func TestGemmsVersus(t *testing.T) {
+	t.Setenv("MONGE_TEST_SIDE", "none")
+	shapes, done := []GemmShape{{100, 200, 300, "nt"}, {1000, 1000, 1000, "nn"}}, 0
+	v, err := GemmsVersusPyTorch(context.Background(), []Python{{os.Args[0]}, {os.Args[0]}}, shapes, Float32, 3, 2, func(n int) { done = n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	// ours take 2 s, theirs 8
+	if r := v.Rows[1]; len(v.Rows) != 2 || done != 2 || v.Rounds != 3 || len(v.PyTorch) != 2 || r.GFLOPS != 1 || !slices.Equal(r.Torch, []float64{.25, .25}) || r.Ratio != 4 {
+		t.Errorf("%+v", v)
+	}
+	for _, s := range []GemmShape{{0, 1, 1, "nn"}, {1, 1, 1, "tt"}, {1 << 20, 1 << 20, 1, "nn"}} {
+		if _, err := GemmsVersusPyTorch(context.Background(), nil, []GemmShape{s}, Float32, 1, 2, func(int) {}); err == nil {
+			t.Errorf("a product of %s was measured", s)
+		}
 	}
 }
 
@@ -276,7 +295,7 @@ func TestServe(t *testing.T) {
 {"what":"times","model":"mlp","batch":2,"method":"m-sam","precision":"float16"}
 {"what":"times","model":"cnn","batch":2,"method":"eval","precision":"float32"}
 {"what":"times","model":"vgg","batch":2,"method":"sgd","precision":"float32"}
-{"what":"times","model":"gemm1024","batch":16,"method":"product","precision":"float32"}
+{"what":"times","model":"gemm1024","product":{"m":16,"n":16,"k":16,"op":"nn"},"method":"product","precision":"float32"}
 `
 	var out strings.Builder
 	if err := Serve(strings.NewReader(requests), &out); err != nil {

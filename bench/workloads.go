@@ -18,6 +18,8 @@ type Workload struct {
 	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
 	// Size is the side of the images of a file's network whose size is open; 0 means 224.
 	Size int `json:"size,omitempty"`
+	// Product is what is multiplied where the method is that.
+	Product GemmShape `json:"product,omitzero"`
 	// Ascent and Descent are our precisions of gradients that are for the perturbation, and of all
 	// others.
 	Ascent  tensor.Precision `json:"our_ascent,omitempty"`
@@ -27,7 +29,7 @@ type Workload struct {
 // Methods of workloads that do not train.
 const (
 	methodEval    = "eval"
-	methodProduct = "product" // of two square matrices, whose side is the batch
+	methodProduct = "product"
 )
 
 // mainWorkloads are what a comparison runs unless it is told which.
@@ -40,7 +42,7 @@ var mainWorkloads = []Workload{
 	{Model: "bert-base", Batch: 16, Method: "m-sam"},
 	{Model: "resnet18-imagenet", Batch: 16, Method: "m-sam"},
 	{Model: "resnet50-imagenet", Batch: 16, Method: "m-sam"},
-	{Model: "gemm1024", Batch: 1024, Method: methodProduct},
+	{Model: "gemm1024", Method: methodProduct, Product: GemmShape{1024, 1024, 1024, "nn"}},
 }
 
 // moreWorkloads are the others: the base optimizer's steps, evaluation, and networks that PyTorch
@@ -107,10 +109,4 @@ func (w Workload) images() bool {
 }
 
 // FLOPs returns the operations of a product, 0 of other workloads.
-func (w Workload) FLOPs() float64 {
-	if w.Method != methodProduct {
-		return 0
-	}
-	n := float64(w.Batch)
-	return 2 * n * n * n
-}
+func (w Workload) FLOPs() float64 { return w.Product.FLOPs() }

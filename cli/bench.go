@@ -91,56 +91,6 @@ func newBenchPeak() *cobra.Command {
 	return cmd
 }
 
-func newBenchGemm() *cobra.Command {
-	var b benchFlags
-	var size int
-	cmd := &cobra.Command{
-		Use:     "gemm",
-		Short:   "Matrix products, as a share of the peak",
-		Example: "  monge bench gemm\n  monge bench gemm --size 1024 --json",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := b.begin(); err != nil {
-				return err
-			}
-			_, p, err := b.precisions()
-			if err != nil {
-				return err
-			}
-			if cmd.Flags().Changed("size") {
-				r, err := bench.Gemm(p, size, size, size, "nn", b.repeats)
-				if err != nil {
-					return usageError{err}
-				}
-				return b.print(cmd, r, func(w io.Writer) { printGemm(w, []bench.GemmRate{r}) })
-			}
-			var all []bench.GemmRate
-			for _, s := range bench.GemmShapes {
-				r, err := bench.Gemm(p, s.M, s.N, s.K, s.Op, b.repeats)
-				if err != nil {
-					return err
-				}
-				all = append(all, r)
-			}
-			return b.print(cmd, all, func(w io.Writer) { printGemm(w, all) })
-		},
-	}
-	cmd.Flags().IntVar(&size, "size", 1024, "size of a square product; without it a table of shapes")
-	b.add(cmd, 11)
-	b.addPrecision(cmd)
-	return cmd
-}
-
-func printGemm(w io.Writer, rates []bench.GemmRate) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "m\tn\tk\top\tGFLOP/s\tof peak\tmedian ms\t")
-	for _, r := range rates {
-		fmt.Fprintf(t, "%d\t%d\t%d\t%s\t%.0f\t%.0f%%\t%.3f\t\n", r.M, r.N, r.K, r.Op, r.GFLOPS, 100*r.Peak, 1e3*r.MedianS)
-	}
-	t.Flush()
-	fmt.Fprintf(w, "%s, %d threads\n", rates[0].Level, rates[0].Threads)
-}
-
 func newBenchConv() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{

@@ -12,6 +12,7 @@ import (
 type ConvOptions struct {
 	Stride, Pad, Dilation, Groups int
 	NoBias                        bool
+	Normalized                    bool                                // batch normalisation comes next, whose sums are made on the way
 	Init                          func(rng *rand.Rand, dst []float32) // of the weight; PyTorch's default unless given
 }
 
@@ -42,7 +43,7 @@ func (b Builder) Conv2d(name string, in, out, kernel int, o ConvOptions) Layer {
 		init = fanIn(fan)
 	}
 	c := &conv2d{name: p.scope(), options: tensor.ConvOptions{
-		Stride: max(o.Stride, 1), Pad: o.Pad, Dilation: max(o.Dilation, 1), Groups: groups}}
+		Stride: max(o.Stride, 1), Pad: o.Pad, Dilation: max(o.Dilation, 1), Groups: groups, Moments: o.Normalized}}
 	c.weight = p.Param("weight", init, kernel, kernel, in/groups, out)
 	c.weight.Kernel = true
 	if !o.NoBias {

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math"
+	"slices"
 
 	"github.com/monge-ml/monge/internal/kernel"
 )
@@ -113,9 +114,12 @@ func (t *Tape) affineFits(op string, x, gamma, beta *Tensor) bool {
 // ones, whose variance is the unbiased one.
 func (t *Tape) batchMoments(m []float32, x *Tensor, s *BatchNormState, eps float64) {
 	rows, channels := x.rows()
-	sums := t.float64s(2 * channels)
-	sum, sq := sums[:channels], sums[channels:]
-	kernel.ColumnMoments(sum, sq, x.Data)
+	sum, sq := t.moments.take(t, x)
+	if sum == nil {
+		sums := t.float64s(2 * channels)
+		sum, sq = sums[:channels], sums[channels:]
+		kernel.ColumnMoments(sum, sq, x.Data)
+	}
 	n := float64(rows)
 	momentum := float64(s.Momentum)
 	if momentum == 0 {
@@ -130,6 +134,31 @@ func (t *Tape) batchMoments(m []float32, x *Tensor, s *BatchNormState, eps float
 			s.Var[c] = float32((1-momentum)*float64(s.Var[c]) + momentum*variance*n/(n-1))
 		}
 	}
+}
+
+// moments are the sums of the channels of the last result, and of their squares, if its operation has made them.
+type moments struct {
+	of   *Tensor
+	at   int // tensors that there were
+	sums []float64
+}
+
+// momentsOf returns where the operation that made y, the last result, writes its moments.
+func (t *Tape) momentsOf(y *Tensor) (sum, sq []float64) {
+	m, channels := &t.moments, y.Dim(-1)
+	m.of, m.at = y, t.used
+	m.sums = slices.Grow(m.sums[:0], 2*channels)[:2*channels]
+	return m.sums[:channels], m.sums[channels:]
+}
+
+// take returns the moments of x, nil if they are not at hand.
+func (m *moments) take(t *Tape, x *Tensor) (sum, sq []float64) {
+	if m.of != x || m.at != t.used {
+		return nil, nil
+	}
+	m.of = nil
+	half := len(m.sums) / 2
+	return m.sums[:half], m.sums[half:]
 }
 
 func batchNormBack(t *Tape, n *node) {

@@ -14,6 +14,9 @@ type ConvOptions struct {
 	// not zero here goes before what is above; Pad and Pads are not given together.
 	Strides, Dilations [2]int
 	Pads               [4]int
+
+	// Moments says that batch normalisation of the result comes next, whose sums are then made on the way.
+	Moments bool
 }
 
 // shape returns the options as the kernels have them.
@@ -81,6 +84,11 @@ func (t *Tape) Conv2d(x, w, b *Tensor, o ConvOptions) *Tensor {
 	y := t.result(s.N, s.OutH(), s.OutW(), s.O)
 	n := node{back: convBack, out: y, in: [4]*Tensor{x, w, b}, conv: s}
 	t.flops += s.Flops()
+	if o.Moments && b == nil && t.mode != Eval {
+		sum, sq := t.momentsOf(y)
+		kernel.ConvForwardMoments(&s, y.Data, x.Data, w.Data, sum, sq)
+		return t.record(n)
+	}
 	kernel.ConvForward(&s, y.Data, x.Data, w.Data)
 	if b != nil {
 		kernel.AddBias(y.Data, len(y.Data)/s.O, s.O, b.Data)

@@ -55,6 +55,7 @@ type Tape struct {
 	random  uint64    // key of the minibatch's random numbers
 	sites   uint64    // operations of the pass that have drawn some
 	sums    []float64 // memory to work in
+	moments moments
 	sources []*Tensor // inputs of operations with many
 	numbers []int     // that operations read from tensors
 }
@@ -90,7 +91,7 @@ func (t *Tape) Reset(mode Mode) {
 	t.arena.reset()
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
-	t.used, t.flops = 0, 0
+	t.used, t.flops, t.moments.of = 0, 0, nil
 	t.profile.reset()
 	t.sites = 0
 	clear(t.sources)

@@ -36,6 +36,8 @@ type Conv struct {
 	// Ceil is for poolings: a last window may reach beyond the padding if it begins before
 	// the end of the input.
 	Ceil bool `json:"-"`
+
+	moments *pieceMoments // of the output of a forward pass, if it can make them on the way
 }
 
 // Both is n down and n across.

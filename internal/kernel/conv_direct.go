@@ -33,6 +33,7 @@ type convDirect struct {
 	panels            int // of the output's channels
 	packed            []float32
 	buf               []float32
+	moments           *pieceMoments
 }
 
 // A convPhase is a convolution with stride on one side only.
@@ -93,8 +94,12 @@ func (j *convDirect) run(s *Conv, pass convPass, x, w, y []float32, add bool) {
 	}
 	if j.used > 0 {
 		last := &j.phases[j.used-1]
-		par.Run(last.unit+last.blocks*ceilDiv(j.images, j.group), j)
+		units := last.unit + last.blocks*ceilDiv(j.images, j.group)
+		j.moments = s.moments
+		j.moments.begin(units, s.O)
+		par.Run(units, j)
 	}
+	j.moments = nil
 	j.target, j.src, j.dst, j.w, j.packed = nil, nil, nil, nil, nil
 	convDirects.put(j)
 }
@@ -250,6 +255,11 @@ func (j *convDirect) unit(seat int, p *convPhase, i int) {
 				dst := j.dst[(first+n)*j.outImage+p.out+row0*j.outRow+g*j.outPer+j0:]
 				j.panel(s, p, rows, src[n*image+g*j.words:], j.strideH*pitch, b, dst, j.outPer-j0)
 			}
+		}
+	}
+	if j.moments != nil {
+		for n := first; n < first+images; n++ {
+			j.moments.add(p.unit+i, j.dst[n*j.outImage+row0*j.outRow:][:rows*j.outRow])
 		}
 	}
 	s.tile.a, s.tile.b, s.tile.c = nil, nil, nil

@@ -45,13 +45,7 @@ func columnPairs(name string, a, b []float64, dy, x, y []float32) {
 	j.x, j.y, j.z, j.cols = x, dy, y, p
 	sums := j.sums(max(1, j.pieces()) * 2 * p)
 	j.run()
-	for at := 2 * p; at < len(sums); at += 2 * p {
-		for i, v := range sums[at : at+2*p] {
-			sums[i] += v
-		}
-	}
-	fold(a, sums[:p])
-	fold(b, sums[p:2*p])
+	foldPieces(a, b, sums, p)
 	j.release()
 }
 

@@ -24,8 +24,9 @@ type winogradData struct {
 	byPanel        bool
 	stage          winogradStage
 	kernels, tiles []float32 // what all units read
-	first, last    int       // strips at hand, if by panel
-	serial         uint64    // of these
+	moments        *pieceMoments
+	first, last    int    // strips at hand, if by panel
+	serial         uint64 // of these
 	bufU, bufV     []float32
 }
 
@@ -78,9 +79,12 @@ func (j *winogradData) run(s *Conv, pass convPass, x, w, y []float32, add bool) 
 	} else {
 		j.kernels = aligned(&j.bufU, 36*matrixStride(s.C*s.O/j.deep))
 		j.do(stageKernel, ceilDiv(j.dst.c, j.winogradWidth())*ceilDiv(j.src.c, kernelRows))
-		j.do(stageStrips, ceilDiv(j.strips, j.perUnit))
+		units := ceilDiv(j.strips, j.perUnit)
+		j.moments = s.moments
+		j.moments.begin(units, j.dst.c)
+		j.do(stageStrips, units)
 	}
-	j.target, j.src.data, j.dst.data, j.w, j.kernels, j.tiles = nil, nil, nil, nil, nil, nil
+	j.target, j.src.data, j.dst.data, j.w, j.kernels, j.tiles, j.moments = nil, nil, nil, nil, nil, nil, nil
 	winogradDatas.put(j)
 }
 
@@ -150,6 +154,12 @@ func (j *winogradData) outputs(s *winogradScratch, lo, hi int, from []float32, c
 	}
 }
 
+// rows are those of the output that a strip is of.
+func (j *winogradData) rows(strip int) []float32 {
+	y, row := strip%j.tilesY*4, j.dst.w*j.dst.c
+	return j.dst.image(strip / j.tilesY).data[y*row : min(y+4, j.dst.h)*row]
+}
+
 // unit takes some strips through all steps.
 func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 	tiles := (hi - lo) * j.tilesX
@@ -164,7 +174,12 @@ func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 			s.multiply(v[k*sizeV:], tiles, c, j.kernels[k*sizeU+j0*c:], width, m[k*sizeM+j0*tiles:], false)
 		}
 	}
-	j.outputs(s, lo, hi, m, 0, o)
+	for strip := lo; strip < hi; strip++ {
+		s.fromTiles(m, j.winogradWidth(), (strip-lo)*j.tilesX, tiles, 0, o, j.dst.image(strip/j.tilesY), strip%j.tilesY*4, j.tilesX, j.add)
+		if j.moments != nil {
+			j.moments.add(lo/j.perUnit, j.rows(strip))
+		}
+	}
 }
 
 // multiply does tiles x c by c x width, c of them numbers or words, for blocks of channels of v.

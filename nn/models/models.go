@@ -214,7 +214,7 @@ func cnn(b nn.Builder, o Options) nn.Layer {
 	for i, width := range []int{32, 64, 128} {
 		p := b.In(fmt.Sprintf("stage%d", i+1))
 		net = append(net,
-			convNorm{p.Conv2d("conv", in, width, 3, nn.ConvOptions{Pad: 1, NoBias: true}), p.BatchNorm("bn", width)},
+			convNorm{p.Conv2d("conv", in, width, 3, nn.ConvOptions{Pad: 1, NoBias: true, Normalized: true}), p.BatchNorm("bn", width)},
 			nn.MaxPool(2, 2, 0))
 		in = width
 	}

@@ -48,7 +48,7 @@ func (g *resnetBuilder) conv(b nn.Builder, name string, in, out, kernel, stride,
 	if g.cifar20 {
 		init = nn.KaimingFanIn(in, kernel)
 	}
-	return b.Conv2d(name, in, out, kernel, nn.ConvOptions{Stride: stride, Pad: pad, NoBias: true, Init: init})
+	return b.Conv2d(name, in, out, kernel, nn.ConvOptions{Stride: stride, Pad: pad, NoBias: true, Normalized: g.options.Norm != "group", Init: init})
 }
 
 // normalize returns the normalisation that the options ask for.
