@@ -94,7 +94,7 @@ func TestCosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := 0
-	table := &CostTable{Costs: CostRows(Workload{})}
+	table := &CostTable{Costs: costRows(t, Workload{})}
 	if err := table.time(context.Background(), b, 3, func(done int, _ string) { told = done }); err != nil || told != 4*len(table.Costs) {
 		t.Errorf("told of %d steps, %v", told, err)
 	}
@@ -119,7 +119,7 @@ func TestCostRows(t *testing.T) {
 	if kernel.Active() == kernel.AVX512BF16 {
 		want = 3
 	}
-	rows := CostRows(Workload{})
+	rows := costRows(t, Workload{})
 	if n := len(rows) - len(CostMethods()); n != want {
 		t.Fatalf("%d rows in bfloat16, want %d", n, want)
 	}
@@ -128,8 +128,36 @@ func TestCostRows(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if rows := CostRows(Workload{Ascent: tensor.BFloat16}); len(rows) != len(CostMethods()) || rows[0].Ascent != tensor.BFloat16 {
+	if rows := costRows(t, Workload{Ascent: tensor.BFloat16}); len(rows) != len(CostMethods()) || rows[0].Ascent != tensor.BFloat16 {
 		t.Errorf("%+v", rows)
+	}
+}
+
+func costRows(t *testing.T, w Workload, only ...string) []Cost {
+	t.Helper()
+	rows, err := CostRows(w, only...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// Some methods alone, beside SGD, without SAM.
+func TestCostsOfSome(t *testing.T) {
+	rows := costRows(t, Workload{Ascent: tensor.BFloat16}, "m-sam")
+	if len(rows) != 2 || rows[0].Method != "sgd" || rows[1].Method != "m-sam" {
+		t.Fatalf("%+v", rows)
+	}
+	b, err := newMinibatch(Workload{Model: "mlp", Batch: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := &CostTable{Costs: rows}
+	if err := table.time(context.Background(), b, 3, func(int, string) {}); err != nil || !(rows[1].OverSGD > 0) || rows[1].OverSAM != 0 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	if _, err := CostRows(Workload{}, "swa"); err == nil || !strings.Contains(err.Error(), `no method "swa"`) {
+		t.Errorf("error %v", err)
 	}
 }
 

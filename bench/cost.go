@@ -2,7 +2,9 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
@@ -15,8 +17,8 @@ type Cost struct {
 	Ascent  tensor.Precision `json:"ascent_precision"`
 	Descent tensor.Precision `json:"precision"`
 
-	OverSGD float64 `json:"over_sgd"` // median over rounds of the ratio within a round
-	OverSAM float64 `json:"over_sam"` // likewise
+	OverSGD float64 `json:"over_sgd"`           // median over rounds of the ratio within a round
+	OverSAM float64 `json:"over_sam,omitempty"` // likewise, if SAM is among the rows
 	// PeakRSSBytes is the memory of a process that does nothing but steps of the method.
 	PeakRSSBytes int64 `json:"peak_rss_bytes"`
 	Times
@@ -44,30 +46,38 @@ func CostMethods() []string {
 	return names
 }
 
-// CostRows are what a [CostTable] of a workload compares: all methods in its precisions and, if
-// those are float32 and bfloat16 is fast here, M-SAM with the ascent and SGD and M-SAM with all in
-// bfloat16.
-func CostRows(w Workload) []Cost {
+// CostRows are what a [CostTable] of a workload compares: all methods, or SGD and those that are named, in its
+// precisions and, if those are float32 and bfloat16 is fast here, M-SAM with the ascent and SGD and M-SAM with
+// all in bfloat16.
+func CostRows(w Workload, only ...string) ([]Cost, error) {
+	all := CostMethods()
+	for _, m := range only {
+		if !slices.Contains(all, m) {
+			return nil, fmt.Errorf("no method %q to measure; there are %s", m, strings.Join(all, ", "))
+		}
+	}
 	var rows []Cost
-	for _, m := range CostMethods() {
+	for _, m := range all {
 		rows = append(rows, Cost{Method: m, Ascent: w.Ascent, Descent: w.Descent})
 	}
-	if w.Ascent != tensor.Float32 || w.Descent != tensor.Float32 || !fastBF16() {
-		return rows
+	if w.Ascent == tensor.Float32 && w.Descent == tensor.Float32 && fastBF16() {
+		rows = append(rows, Cost{Method: "m-sam", Ascent: tensor.BFloat16},
+			Cost{Method: "m-sam", Ascent: tensor.BFloat16, Descent: tensor.BFloat16},
+			Cost{Method: "sgd", Ascent: tensor.BFloat16, Descent: tensor.BFloat16})
 	}
-	return append(rows, Cost{Method: "m-sam", Ascent: tensor.BFloat16},
-		Cost{Method: "m-sam", Ascent: tensor.BFloat16, Descent: tensor.BFloat16},
-		Cost{Method: "sgd", Ascent: tensor.BFloat16, Descent: tensor.BFloat16})
+	if len(only) == 0 {
+		return rows, nil
+	}
+	return slices.DeleteFunc(rows, func(c Cost) bool { return c.Method != "sgd" && !slices.Contains(only, c.Method) }), nil
 }
 
-// Costs measures the steps of CostRows: their memory each in a fresh process of this program, and
+// Costs measures the steps of rows, of which the first is SGD's: their memory each in a fresh process of this program, and
 // then their time in turn in this one, repeats times, so that all see the same machine.
-func Costs(ctx context.Context, w Workload, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
+func Costs(ctx context.Context, w Workload, rows []Cost, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
-	rows := CostRows(w)
 	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: rows, Machine: ThisMachine()}
 	// Linux counts what a process's parent had at the most as its own, so these come first.
 	for i := range rows {
@@ -125,11 +135,13 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 			progress(round*len(rows)+i+1, rows[i].Method)
 		}
 	}
-	methods := CostMethods()
-	sgd, sam := seconds[slices.Index(methods, "sgd")], seconds[slices.Index(methods, "sam")]
+	sam := slices.IndexFunc(rows, func(c Cost) bool { return c.Method == "sam" })
 	for i := range rows {
 		c := &rows[i]
-		c.OverSGD, c.OverSAM = medianRatio(seconds[i], sgd), medianRatio(seconds[i], sam)
+		c.OverSGD = medianRatio(seconds[i], seconds[0])
+		if sam >= 0 {
+			c.OverSAM = medianRatio(seconds[i], seconds[sam])
+		}
 		c.Times = summarize(slices.Clone(seconds[i]))
 	}
 	return nil

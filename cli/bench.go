@@ -242,6 +242,7 @@ func newBenchEval() *cobra.Command {
 func newBenchCost() *cobra.Command {
 	var b benchFlags
 	var w bench.Workload
+	var only []string
 	cmd := &cobra.Command{
 		Use:   "cost",
 		Short: "Time and memory of all methods' steps on one model, beside SGD's and SAM's",
@@ -249,7 +250,7 @@ func newBenchCost() *cobra.Command {
 time, in turn with the others' in one process, over SGD's and over SAM's, and the peak
 memory of a process that does nothing else. Where the processor multiplies bfloat16, M-SAM
 with its ascent in that precision, and M-SAM and SGD wholly in it, are beside them.`,
-		Example: "  monge bench cost --model resnet20 --batch 128\n  monge bench cost --model clip-vit-base-patch32 --batch 16 --repeats 5",
+		Example: "  monge bench cost --model resnet20 --batch 128\n  monge bench cost --model clip-vit-base-patch32 --batch 16 --repeats 5 --only m-sam",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := b.begin(); err != nil {
@@ -258,8 +259,12 @@ with its ascent in that precision, and M-SAM and SGD wholly in it, are beside th
 			if err := b.workload(&w); err != nil {
 				return err
 			}
-			line := newBar(cmd.ErrOrStderr(), "cost", len(bench.CostRows(w))*(b.repeats+2), b.asJSON)
-			table, err := bench.Costs(cmd.Context(), w, b.repeats, b.threads, func(done int, what string) {
+			rows, err := bench.CostRows(w, only...)
+			if err != nil {
+				return usage("--only: %v", err)
+			}
+			line := newBar(cmd.ErrOrStderr(), "cost", len(rows)*(b.repeats+2), b.asJSON)
+			table, err := bench.Costs(cmd.Context(), w, rows, b.repeats, b.threads, func(done int, what string) {
 				line.note(what)
 				line.set(done)
 			})
@@ -271,6 +276,8 @@ with its ascent in that precision, and M-SAM and SGD wholly in it, are beside th
 		},
 	}
 	addWorkload(cmd, &w)
+	cmd.Flags().StringSliceVar(&only, "only", nil, "methods to measure beside sgd (default all): "+strings.Join(bench.CostMethods(), ", "))
+	complete(cmd, "only", bench.CostMethods()...)
 	b.add(cmd, 9)
 	b.addPrecisions(cmd)
 	return cmd
@@ -280,7 +287,11 @@ func printCosts(w io.Writer, table *bench.CostTable) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "method\tascent\tdescent\tmedian ms\tmin\tover sgd\tover sam\tpeak MB\t")
 	for _, c := range table.Costs {
-		fmt.Fprintf(t, "%s\t%v\t%v\t%.2f\t%.2f\t%.3fx\t%.3fx\t%.0f\t\n", c.Method, c.Ascent, c.Descent, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD, c.OverSAM, float64(c.PeakRSSBytes)/1e6)
+		overSAM := "-"
+		if c.OverSAM > 0 {
+			overSAM = fmt.Sprintf("%.3fx", c.OverSAM)
+		}
+		fmt.Fprintf(t, "%s\t%v\t%v\t%.2f\t%.2f\t%.3fx\t%s\t%.0f\t\n", c.Method, c.Ascent, c.Descent, 1e3*c.MedianS, 1e3*c.MinS, c.OverSGD, overSAM, float64(c.PeakRSSBytes)/1e6)
 	}
 	t.Flush()
 	fmt.Fprintf(w, "%s, batch %d, %d parameters: a vector of them is %.0f MB\n%s, %d threads\n",

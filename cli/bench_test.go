@@ -12,7 +12,10 @@ import (
 func TestBenchCost(t *testing.T) {
 	t.Setenv("MONGE_TEST_MAIN", "1")
 	args := strings.Fields("bench cost --model mlp --batch 8 --repeats 2 --threads 1")
-	rows := bench.CostRows(bench.Workload{})
+	rows, err := bench.CostRows(bench.Workload{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var table bench.CostTable
 	decode(t, mustCall(t, append(args, "--json")...), &table)
 	if table.Model != "mlp" || table.Batch != 8 || table.Parameters != 26122 || table.Threads != 1 || len(table.Costs) != len(rows) {
