@@ -322,7 +322,7 @@ func calls() []call {
 		{"conv2d: options {Stride:0 Pad:1", func(t tape, x func(...int) result) result {
 			return t.Conv2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Pad: 1, Pads: [4]int{0, 1, 0, 0}})
 		}},
-		{"conv2d: options {Stride:0 Pad:0 Dilation:0 Groups:0 Strides:[0 0] Dilations:[0 0] Pads:[0 0 0 -1]}", func(t tape, x func(...int) result) result {
+		{"conv2d: options {Stride:0 Pad:0 Dilation:0 Groups:0 Strides:[0 0] Dilations:[0 0] Pads:[0 0 0 -1]", func(t tape, x func(...int) result) result {
 			return t.Conv2d(x(1, 4, 4, 3), x(3, 3, 3, 2), nil, tensor.ConvOptions{Pads: [4]int{0, 0, 0, -1}})
 		}},
 		{"conv transpose2d: options {Stride:0 Pad:0 Dilation:-1", func(t tape, x func(...int) result) result {
