@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/foreign"
-
-	"github.com/monge-ml/monge/internal/words"
 )
 
 // A Config is the shape of a CLIP model, with the names of Hugging Face's config.json.
@@ -67,9 +63,6 @@ func DefaultConfig() Config {
 	}
 }
 
-// maxConfigFile is more than any config.json has.
-const maxConfigFile = 1 << 20
-
 // ReadConfig reads a config.json.
 func ReadConfig(path string) (Config, error) {
 	c, _, err := readConfig(path)
@@ -78,7 +71,7 @@ func ReadConfig(path string) (Config, error) {
 
 // readConfig is parseConfig of a file.
 func readConfig(path string) (c Config, r remarks, err error) {
-	b, err := readConfigFile(path)
+	b, err := foreign.ReadFile(path)
 	if err != nil {
 		return c, r, err
 	}
@@ -86,18 +79,6 @@ func readConfig(path string) (c Config, r remarks, err error) {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return c, r, err
-}
-
-func readConfigFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxConfigFile {
-		return nil, fmt.Errorf("%s: not a model's configuration: it must be a file of at most %d bytes", path, maxConfigFile)
-	}
-	b, err := os.ReadFile(path)
-	return foreign.Text(b), err
 }
 
 // ParseConfig is [ReadConfig] of a file's content. Every key of the file is honoured, known not
@@ -127,7 +108,7 @@ func parseConfig(b []byte) (c Config, r remarks, err error) {
 	}
 	c = DefaultConfig()
 	both := map[string]json.RawMessage{"projection_dim": all["projection_dim"], "logit_scale_init_value": all["logit_scale_init_value"]}
-	if err := decode(both, &c); err != nil {
+	if err := foreign.Decode(both, &c); err != nil {
 		return c, r, err
 	}
 	for _, t := range []struct {
@@ -185,7 +166,7 @@ func (r *remarks) readTower(all map[string]json.RawMessage, name string, keys fo
 			r.notes = append(r.notes, fmt.Sprintf("%s.%s is %.20s; towers are trained without dropout here", name, key, b))
 		}
 	}
-	if err := decode(settings, into); err != nil {
+	if err := foreign.Decode(settings, into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -207,36 +188,11 @@ func towerObject(all map[string]json.RawMessage, name string, keys foreign.Keys)
 		}
 	}
 	for _, key := range []string{"image_size", "patch_size"} {
-		if err := square(settings, key); err != nil {
+		if err := foreign.Square(settings, key); err != nil {
 			return nil, fmt.Errorf("%s.%w", name, err)
 		}
 	}
 	return settings, keys.Check(name+".", settings)
-}
-
-// square makes one number of height and width.
-func square(settings map[string]json.RawMessage, key string) error {
-	var sides []int
-	if b := settings[key]; b == nil || string(b) == "null" || json.Unmarshal(b, &sides) != nil {
-		return nil
-	}
-	if len(sides) != 2 || sides[0] != sides[1] {
-		return fmt.Errorf("%s is %.80s; only squares can be read here", key, settings[key])
-	}
-	settings[key] = json.RawMessage(strconv.Itoa(sides[0]))
-	return nil
-}
-
-// decode is json.Unmarshal of an object that is taken apart.
-func decode(settings map[string]json.RawMessage, into any) error {
-	b, err := json.Marshal(settings)
-	if err != nil {
-		return err
-	}
-	if err := words.Value(b, json.Unmarshal(b, into)); err != nil {
-		return fmt.Errorf("not a config.json: %w", err)
-	}
-	return nil
 }
 
 // complete sets what a program's own configuration may leave out.

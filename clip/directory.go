@@ -26,19 +26,11 @@ const needed = "a CLIP model is a directory with config.json and model.safetenso
 // isOpenCLIP reports whether a directory is to be read as OpenCLIP's: many have both kinds of files,
 // and are read as Hugging Face's.
 func isOpenCLIP(dir string) bool {
-	if !has(dir, OpenCLIPConfigFile) {
+	if !foreign.Has(dir, OpenCLIPConfigFile) {
 		return false
 	}
 	_, err := weights.Find(dir)
-	return err != nil || !has(dir, ConfigFile)
-}
-
-// has reports whether a directory has one of some files.
-func has(dir string, names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		info, err := os.Stat(filepath.Join(dir, name))
-		return err == nil && !info.IsDir()
-	})
+	return err != nil || !foreign.Has(dir, ConfigFile)
 }
 
 // checkDirectory returns an error for what is no directory of a model, which says what is there.
@@ -51,10 +43,10 @@ func checkDirectory(dir string) error {
 		return fmt.Errorf("%s is a file: %s", dir, needed)
 	}
 	switch {
-	case !has(dir, ConfigFile, OpenCLIPConfigFile):
-		return fmt.Errorf("%s has no %s; it %s: %s", dir, ConfigFile, contents(dir), needed)
-	case !has(dir, openCLIPWeights...):
-		return fmt.Errorf("%s has no weights, none of %s; it %s", dir, strings.Join(slices.Concat(weights.DirFiles, openCLIPNamed), ", "), contents(dir))
+	case !foreign.Has(dir, ConfigFile, OpenCLIPConfigFile):
+		return fmt.Errorf("%s has no %s; it %s: %s", dir, ConfigFile, foreign.Contents(dir), needed)
+	case !foreign.Has(dir, openCLIPWeights...):
+		return fmt.Errorf("%s has no weights, none of %s; it %s", dir, strings.Join(slices.Concat(weights.DirFiles, openCLIPNamed), ", "), foreign.Contents(dir))
 	}
 	return nil
 }
@@ -63,35 +55,11 @@ func checkDirectory(dir string) error {
 func checkInputs(dir string) error {
 	switch {
 	case !tokenizer.In(dir):
-		return fmt.Errorf("%s has no tokenizer; it %s: %s", dir, contents(dir), needed)
-	case !isOpenCLIP(dir) && !has(dir, PreprocessorFile, ProcessorFile):
-		return fmt.Errorf("%s has no %s, which says how images are prepared; it %s: %s", dir, PreprocessorFile, contents(dir), needed)
+		return fmt.Errorf("%s has no tokenizer; it %s: %s", dir, foreign.Contents(dir), needed)
+	case !isOpenCLIP(dir) && !foreign.Has(dir, PreprocessorFile, ProcessorFile):
+		return fmt.Errorf("%s has no %s, which says how images are prepared; it %s: %s", dir, PreprocessorFile, foreign.Contents(dir), needed)
 	}
 	return nil
-}
-
-// contents says what a directory has.
-func contents(dir string) string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "can't be listed"
-	}
-	if len(entries) == 0 {
-		return "is empty"
-	}
-	const most = 8
-	var names []string
-	for _, e := range entries[:min(most, len(entries))] {
-		name := e.Name()
-		if e.IsDir() {
-			name += "/"
-		}
-		names = append(names, fmt.Sprintf("%.60s", name))
-	}
-	if more := len(entries) - most; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return "has " + strings.Join(names, ", ")
 }
 
 // readPreprocessor reads what prepares a directory's images, and returns the path of the file.
@@ -114,10 +82,10 @@ func readPreprocessor(dir string) (picture.Preprocessor, string, error) {
 // IsDirectory reports whether a directory has the configuration of a CLIP model, so that what else is
 // amiss with it is to be told of [Open].
 func IsDirectory(dir string) bool {
-	if has(dir, OpenCLIPConfigFile) {
+	if foreign.Has(dir, OpenCLIPConfigFile) {
 		return true
 	}
-	b, err := readConfigFile(filepath.Join(dir, ConfigFile))
+	b, err := foreign.ReadFile(filepath.Join(dir, ConfigFile))
 	if err != nil {
 		return false
 	}

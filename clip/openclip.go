@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/internal/foreign"
 	"github.com/monge-ml/monge/weights"
 
 	"github.com/monge-ml/monge/internal/words"
@@ -192,7 +193,7 @@ func hidden(width int, ratio float64) int {
 // readOpenCLIP is parseOpenCLIP of a directory's file.
 func readOpenCLIP(dir string) (Config, picture.Preprocessor, error) {
 	path := filepath.Join(dir, OpenCLIPConfigFile)
-	b, err := readConfigFile(path)
+	b, err := foreign.ReadFile(path)
 	if err != nil {
 		return Config{}, picture.Preprocessor{}, err
 	}
