@@ -50,7 +50,7 @@ func openFolder(place string, o *Options) (*Splits, error) {
 	if err != nil {
 		return nil, err
 	}
-	fit := picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: grey || o.Grey}
+	fit := picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: grey || o.Grey, As: o.As}
 	roots, err := splitRoots(dir)
 	if err != nil {
 		return nil, err

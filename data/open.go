@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/monge-ml/monge/data/picture"
 )
 
 // Options say how to open a data set.
@@ -16,9 +18,11 @@ type Options struct {
 	// is cut out, else they are squeezed. Resizing is Pillow's bilinear one, to the bit.
 	// Of texts it is the number of tokens, to which they are cut or padded; zero is 64.
 	// With Grey images of files have one channel, as Pillow's convert("L") makes it of colours.
+	// As brings images of files to Size as a published network expects them, see [picture.Fit].
 	Size Size
 	Crop bool
 	Grey bool
+	As   picture.Resize
 	// Classes keeps these classes alone, in this order; nil keeps all.
 	Classes []string
 	// Features are the columns of a table that examples are made of, in this order, whatever

@@ -172,6 +172,9 @@ func (t *reading) digest() (sum [sha256.Size]byte) {
 	fmt.Fprintf(h, "%v%d", t.set.Shape, t.set.Len())
 	if f, ok := t.set.source.(*folder); ok {
 		fmt.Fprintf(h, "%t", f.fit.Crop)
+		if f.fit.As != (picture.Resize{}) {
+			fmt.Fprintf(h, "%v", f.fit.As)
+		}
 	}
 	var b []byte
 	for i := range t.sums {

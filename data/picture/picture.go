@@ -49,6 +49,9 @@ type Fit struct {
 	// Grey makes one channel of the three, before images are resized, as Pillow's
 	// convert("L") does.
 	Grey bool
+	// As, unless it is zero, brings images to a square as a published network's [Preprocessor] does, in
+	// place of the others but Grey.
+	As Resize
 }
 
 // Read reads an image file: height x width x channels bytes, row by row, of red, green and blue
@@ -86,6 +89,9 @@ func (f Fit) ReadBytes(b []byte) (pix []uint8, shape []int, err error) {
 }
 
 func (f Fit) check() error {
+	if f.As != (Resize{}) {
+		return Preprocessor{Size: f.As.Size, Crop: f.As.Crop}.Check()
+	}
 	if f.ownSize() || min(f.Height, f.Width) > 0 && max(f.Height, f.Width) <= MaxSide {
 		return nil
 	}
@@ -168,6 +174,9 @@ func (p bitmap) red() []uint8 {
 // fit brings a picture to a size: with crop one side, so that the other is no shorter than it
 // should be, and the centre is cut out; else both sides, whatever the shape.
 func (p bitmap) fit(f Fit) (bitmap, error) {
+	if f.As != (Resize{}) {
+		return f.As.fit(p)
+	}
 	if f.ownSize() || p.w == f.Width && p.h == f.Height {
 		return p, nil
 	}

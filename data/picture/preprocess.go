@@ -20,9 +20,19 @@ type Preprocessor struct {
 	// The shorter side of an image is brought to Size, and a square of side Crop is cut
 	// from its middle; if Crop is 0, both sides are brought to Size, whatever the shape.
 	Size, Crop int
+	Squeeze    bool // both sides are, though a square is cut
 	Bicubic    bool // interpolation; else bilinear
 	Normalize  Normalization
 }
+
+// A Resize is the part of a [Preprocessor] that makes one size of images' sizes.
+type Resize struct {
+	Size, Crop       int
+	Squeeze, Bicubic bool
+}
+
+// Resize returns it.
+func (p Preprocessor) Resize() Resize { return Resize{p.Size, p.Crop, p.Squeeze, p.Bicubic} }
 
 // maxConfig bounds the bytes of a preprocessor_config.json.
 const maxConfig = 1 << 20
@@ -97,6 +107,7 @@ type preprocessorConfig struct {
 	Normalize bool      `json:"do_normalize"`
 	Mean      perColour `json:"image_mean"`
 	Std       perColour `json:"image_std"`
+	CropShare *float64  `json:"crop_pct"` // ConvNeXt's: what of the shorter side is left
 }
 
 // imageKeys are what is known of a preprocessor_config.json's keys. All images are brought to RGB.
@@ -105,7 +116,7 @@ var imageKeys = foreign.IdleKeys("do_convert_rgb", "processor_class", "_processo
 ).With(foreign.Keys{
 	"image_processor_type": foreign.Read, "feature_extractor_type": foreign.Read, "do_resize": foreign.Read, "size": foreign.Read,
 	"default_to_square": foreign.Read, "resample": foreign.Read, "do_center_crop": foreign.Read, "crop_size": foreign.Read,
-	"do_rescale": foreign.Read, "rescale_factor": foreign.Read, "do_normalize": foreign.Read, "image_mean": foreign.Read, "image_std": foreign.Read,
+	"do_rescale": foreign.Read, "rescale_factor": foreign.Read, "do_normalize": foreign.Read, "image_mean": foreign.Read, "image_std": foreign.Read, "crop_pct": foreign.Read,
 	"do_pad": foreign.Only(false), "use_square_size": foreign.Only(false), "do_flip_channel_order": foreign.Only(false),
 	"do_thumbnail": foreign.Only(false), "do_align_long_axis": foreign.Only(false), "do_reduce_labels": foreign.Only(false), "reduce_labels": foreign.Only(false),
 })
@@ -121,7 +132,7 @@ func defaults(kind string) (c preprocessorConfig, err error) {
 	for _, suffix := range []string{"Fast", "Pil", "ImageProcessor", "FeatureExtractor"} {
 		base = strings.TrimSuffix(base, suffix)
 	}
-	square, resample := base == "ViT", 2
+	square, resample := base == "ViT" || base == "Siglip" || base == "DeiT", 2
 	c.Square, c.Resample = &square, &resample
 	c.Resize, c.Rescale, c.Normalize = true, true, true
 	switch base {
@@ -132,8 +143,21 @@ func defaults(kind string) (c preprocessorConfig, err error) {
 	case "ViT":
 		c.Size = &side{n: 224}
 		c.Mean, c.Std = perColour{.5, .5, .5}, perColour{.5, .5, .5}
+	case "Siglip":
+		resample = 3
+		c.Size = &side{n: 224}
+		c.Mean, c.Std = perColour{.5, .5, .5}, perColour{.5, .5, .5}
+	case "DeiT":
+		resample = 3
+		c.Size, c.Crop, c.CropSize = &side{n: 256}, true, &side{n: 224}
+		c.Mean, c.Std = perColour(imageNet.Mean), perColour(imageNet.Std)
+	case "ConvNext":
+		resample = 3
+		share := 224. / 256
+		c.Size, c.CropShare = &side{n: 384}, &share
+		c.Mean, c.Std = perColour(imageNet.Mean), perColour(imageNet.Std)
 	default:
-		return c, fmt.Errorf("image_processor_type is %.80q; those of CLIP and ViT can be read here", kind)
+		return c, fmt.Errorf("image_processor_type is %.80q; those of CLIP, SigLIP, ViT, DeiT and ConvNeXt can be read here", kind)
 	}
 	return c, nil
 }
@@ -197,7 +221,10 @@ func (p Preprocessor) MarshalJSON() ([]byte, error) {
 	c := map[string]any{"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": true, "do_resize": true, "do_rescale": true,
 		"rescale_factor": 1 / 255., "resample": resample, "do_center_crop": p.Crop > 0, "size": square(p.Size), "do_normalize": p.Normalize.Mean != nil}
 	if p.Crop > 0 {
-		c["size"], c["crop_size"] = map[string]int{"shortest_edge": p.Size}, square(p.Crop)
+		c["crop_size"] = square(p.Crop)
+		if !p.Squeeze {
+			c["size"] = map[string]int{"shortest_edge": p.Size}
+		}
 	}
 	if p.Normalize.Mean != nil {
 		c["image_mean"], c["image_std"] = p.Normalize.Mean, p.Normalize.Std
@@ -242,9 +269,13 @@ func parsePreprocessor(b []byte) (p Preprocessor, err error) {
 		return p, fmt.Errorf("do_rescale and rescale_factor ask for something else than pixels in [0, 1]; the factor must be 1/255")
 	}
 	p.Bicubic = *c.Resample == 3
+	if err := c.cropByShare(); err != nil {
+		return p, err
+	}
 	if p.Size, p.Crop, err = c.sides(); err != nil {
 		return p, err
 	}
+	p.Squeeze = p.Crop > 0 && c.square()
 	if c.Normalize {
 		p.Normalize = Normalization{Mean: []float32(c.Mean), Std: []float32(c.Std)}
 		if len(c.Mean) != 3 || len(c.Std) != 3 {
@@ -264,10 +295,35 @@ func show(n *int) string {
 	return fmt.Sprint(*n)
 }
 
+// cropByShare says in size and crop_size what ConvNeXt's crop_pct does: below 384 pixels images are cut to a
+// share of their shorter side, larger ones are brought to a square as they are.
+func (c *preprocessorConfig) cropByShare() error {
+	s := *c.Size
+	edge := max(s.n, s.shortest)
+	switch {
+	case c.CropShare == nil:
+		return nil
+	case c.Crop:
+		return fmt.Errorf("crop_pct and do_center_crop are both there; images are cut by one of them")
+	case s.height != 0 || edge < 1 || edge > MaxSide || !(*c.CropShare > .01 && *c.CropShare <= 1):
+		return fmt.Errorf("crop_pct is %g of a size of %d; it must be above .01 and at most 1, of the shortest_edge", *c.CropShare, edge)
+	case edge >= 384:
+		c.Size = &side{height: edge, width: edge}
+		return nil
+	}
+	c.Size, c.Crop, c.CropSize = &side{shortest: int(float64(edge) / *c.CropShare)}, true, &side{n: edge}
+	return nil
+}
+
+// square reports whether both sides are brought to the size.
+func (c *preprocessorConfig) square() bool {
+	return c.Size.n != 0 && c.Square != nil && *c.Square || c.Size.height != 0
+}
+
 // sides returns what images are brought to, and the square that is cut out of them.
 func (c *preprocessorConfig) sides() (size, crop int, err error) {
 	s := *c.Size
-	if s.n != 0 && c.Square != nil && *c.Square {
+	if s.n != 0 && c.square() {
 		s = side{height: s.n, width: s.n}
 	} else if s.n != 0 {
 		s = side{shortest: s.n}
@@ -295,8 +351,6 @@ func (c *preprocessorConfig) sides() (size, crop int, err error) {
 		return 0, 0, fmt.Errorf("crop_size is %d; it must be between 1 and size, which is %d", crop, size)
 	case s.height == crop: // nothing is cut off
 		return size, 0, nil
-	case s.height != 0:
-		return 0, 0, fmt.Errorf("size is that of both sides and do_center_crop is true with another crop_size; a square is cut out if size is the shortest_edge")
 	}
 	return size, crop, nil
 }
@@ -370,16 +424,18 @@ func (p Preprocessor) process(picture bitmap) ([]float32, error) {
 	return x, nil
 }
 
+func (p Preprocessor) fit(picture bitmap) (bitmap, error) { return p.Resize().fit(picture) }
+
 // fit resizes and cuts. Where what is cut off is odd, Hugging Face's middle is nearer to the
 // start, torchvision's half the time.
-func (p Preprocessor) fit(picture bitmap) (bitmap, error) {
+func (r Resize) fit(picture bitmap) (bitmap, error) {
 	f := bilinear
-	if p.Bicubic {
+	if r.Bicubic {
 		f = bicubic
 	}
-	picture, err := picture.scale(p.Size, p.Size, p.Crop > 0, f)
-	if err != nil || p.Crop == 0 {
+	picture, err := picture.scale(r.Size, r.Size, r.Crop > 0 && !r.Squeeze, f)
+	if err != nil || r.Crop == 0 {
 		return picture, err
 	}
-	return picture.cut((picture.w-p.Crop)/2, (picture.h-p.Crop)/2, p.Crop, p.Crop), nil
+	return picture.cut((picture.w-r.Crop)/2, (picture.h-r.Crop)/2, r.Crop, r.Crop), nil
 }

@@ -53,15 +53,20 @@ func TestReadPreprocessor(t *testing.T) {
 		name, text string
 		want       Preprocessor
 	}{
-		{"clip", clipConfig, Preprocessor{224, 224, true, clipNormalization}},
-		{"newer", newer, Preprocessor{256, 224, true, clipNormalization}},
-		{"vit", vitConfig, Preprocessor{224, 0, false, half}},
-		{"nothing said", `{}`, Preprocessor{224, 224, true, clipNormalization}},
-		{"a number is the shorter side", `{"size": 256}`, Preprocessor{256, 224, true, clipNormalization}},
-		{"a number is both sides where it says so", `{"size": 224, "default_to_square": true}`, Preprocessor{224, 0, true, clipNormalization}},
-		{"a pair, and one number for all colours", `{"size": [224, 224], "image_mean": 0.5, "image_std": [0.5, 0.5, 0.5]}`, Preprocessor{224, 0, true, half}},
-		{"a cut that cuts nothing", `{"size": {"height": 224, "width": 224}, "crop_size": {"height": 224, "width": 224}, "do_center_crop": true}`, Preprocessor{224, 0, true, clipNormalization}},
-		{"ViT's defaults", `{"feature_extractor_type": "ViTFeatureExtractor"}`, Preprocessor{224, 0, false, half}},
+		{"clip", clipConfig, Preprocessor{224, 224, false, true, clipNormalization}},
+		{"newer", newer, Preprocessor{256, 224, false, true, clipNormalization}},
+		{"vit", vitConfig, Preprocessor{224, 0, false, false, half}},
+		{"nothing said", `{}`, Preprocessor{224, 224, false, true, clipNormalization}},
+		{"a number is the shorter side", `{"size": 256}`, Preprocessor{256, 224, false, true, clipNormalization}},
+		{"a number is both sides where it says so", `{"size": 224, "default_to_square": true}`, Preprocessor{224, 0, false, true, clipNormalization}},
+		{"a pair, and one number for all colours", `{"size": [224, 224], "image_mean": 0.5, "image_std": [0.5, 0.5, 0.5]}`, Preprocessor{224, 0, false, true, half}},
+		{"a cut that cuts nothing", `{"size": {"height": 224, "width": 224}, "crop_size": {"height": 224, "width": 224}, "do_center_crop": true}`, Preprocessor{224, 0, false, true, clipNormalization}},
+		{"both sides, and a square of them", `{"size": {"height": 256, "width": 256}, "crop_size": 224}`, Preprocessor{256, 224, true, true, clipNormalization}},
+		{"DeiT's defaults", `{"image_processor_type": "DeiTImageProcessorFast"}`, Preprocessor{256, 224, true, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
+		{"SigLIP's defaults", `{"image_processor_type": "SiglipImageProcessor"}`, Preprocessor{224, 0, false, true, half}},
+		{"ConvNeXt's below 384", `{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224}`, Preprocessor{256, 224, false, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
+		{"ConvNeXt's from 384", `{"image_processor_type": "ConvNextImageProcessor", "do_center_crop": null}`, Preprocessor{384, 0, false, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
+		{"ViT's defaults", `{"feature_extractor_type": "ViTFeatureExtractor"}`, Preprocessor{224, 0, false, false, half}},
 		{"number for both sides", `{"image_processor_type": "ViTImageProcessorFast", "size": 96, "resample": 3, "do_normalize": false}`, Preprocessor{Size: 96, Bicubic: true}},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
@@ -176,8 +181,8 @@ func TestReadPreprocessorErrors(t *testing.T) {
 		{"[]", "it is a list where an object should be"},
 		{edit(`"do_normalize": true`, `"do_normalise": true`), "do_normalise is true: this setting is not known here"},
 		{edit(`"do_normalize": true`, `"do_pad": true`), "do_pad is true; only models where it is false can be read here"},
-		{edit("CLIPFeatureExtractor", "SiglipImageProcessor"), "SiglipImageProcessor"},
-		{edit(`"do_normalize": true`, `"image_processor_type": "SiglipImageProcessor"`), `image_processor_type is "SiglipImageProcessor"; those of CLIP and ViT can be read here`},
+		{edit("CLIPFeatureExtractor", "BeitImageProcessor"), "BeitImageProcessor"},
+		{edit(`"do_normalize": true`, `"image_processor_type": "BeitImageProcessor"`), `image_processor_type is "BeitImageProcessor"; those of CLIP, SigLIP, ViT, DeiT and ConvNeXt can be read here`},
 		{edit(`"size": 224`, `"size": {"longest_edge": 224}`), "longest_edge is 224: this setting is not known here"},
 		{edit(`"size": 224`, `"size": {"shortest_edge": 224, "longest_edge": 300}`), "longest_edge is 300"},
 		{strings.Repeat(" ", 1<<20+1), "more than 1048576 bytes"},
@@ -194,7 +199,8 @@ func TestReadPreprocessorErrors(t *testing.T) {
 		{edit(`"size": 224`, `"size": -4`), "size is 0; it must be between 1 and 4096"},
 		{edit(`"size": 224`, `"size": 4097`), "size is 4097; it must be between"},
 		{edit(`"size": 224`, `"size": {"height": 224, "width": 336}`), "size is 224x336; it must be square"},
-		{edit(`"size": 224`, `"size": {"height": 256, "width": 256}`), "do_center_crop is true"},
+		{edit(`"size": 224`, `"size": 224, "crop_pct": 0.875`), "images are cut by one of them"},
+		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0}`, "crop_pct is 0 of a size of 384"},
 		{edit(`"size": 224`, `"size": {"height": 224, "width": 224, "shortest_edge": 224}`), "it must be one of them"},
 		{edit(`"size": 224`, `"size": 200`), "crop_size is 224; it must be between 1 and size, which is 200"},
 		{edit(`"crop_size": 224`, `"crop_size": {"height": 224}`), "height and width of a square"},
@@ -241,7 +247,7 @@ func TestPreprocessAsPillow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range golden.Cases {
-		p := Preprocessor{c.Size, c.Crop, c.Bicubic, Normalization{Mean: golden.Mean, Std: golden.Std}}
+		p := Preprocessor{c.Size, c.Crop, false, c.Bicubic, Normalization{Mean: golden.Mean, Std: golden.Std}}
 		x, err := p.Read(filepath.Join("testdata/images", c.Name))
 		if err != nil {
 			t.Error(err)
