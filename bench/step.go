@@ -187,7 +187,7 @@ func build(w Workload) (m *nn.Model, vocabulary int, err error) {
 		if side := cmp.Or(w.Size, usualSide); o.Input == nil || w.Size > 0 {
 			o.Input = []int{side, side, 3}
 		}
-		o.Classes = e.File.Outputs
+		o.Classes = cmp.Or(e.File.Outputs, 2)
 		m, err = models.Build(name, o)
 		return m, vocabulary, err
 	}

@@ -138,7 +138,11 @@ func (i *Info) Fit(crop bool) (picture.Fit, error) {
 	case in[2] != 3 && in[2] != 1:
 		return picture.Fit{}, fmt.Errorf("the network is for images of %d channels; files are read in colour, which is 3, and in grey, which is 1", in[2])
 	}
-	return picture.Fit{Height: in[0], Width: in[1], Crop: crop, Grey: in[2] == 1}, nil
+	f := picture.Fit{Height: in[0], Width: in[1], Crop: crop, Grey: in[2] == 1}
+	if !crop {
+		f.As = Prepared(i.Model, in)
+	}
+	return f, nil
 }
 
 // CheckChannels returns an error that says the way out for data in colour and a network for grey, or the

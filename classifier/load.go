@@ -89,7 +89,7 @@ func OpenWith(path string, o weights.Options) (*File, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f.Source = sourceOwn
-		if models.IsFile(f.Info.Model) {
+		if isBeside(f.Info.Model) {
 			err = f.findGraph()
 		}
 		if err != nil {
@@ -131,7 +131,11 @@ func openNetwork(path string, o weights.Options) (*File, error) {
 		f.Info.Input = e.Input
 	}
 	f.Info.Model, f.Info.Norm = path, ""
-	if e.Vocabulary != 0 && e.Tokenizer == nil && f.Source != sourceOwn {
+	switch {
+	case e.Vocabulary == 0 || e.Tokenizer != nil || e.Pairs != nil:
+	case f.directory() != nil:
+		return nil, fmt.Errorf("%s: %w", path, errNoTokenizer)
+	case f.Source != sourceOwn:
 		return nil, fmt.Errorf("%s: %w", path, errWords)
 	}
 	return f, nil
@@ -270,6 +274,9 @@ func numbers(shape []int) int {
 
 // loadNetwork builds the network of a file that holds it, whose parameters start with its weights.
 func (f *File) loadNetwork(c *Classifier, o Options) error {
+	if err := f.checkWhole(); err != nil && !o.NewHead {
+		return err
+	}
 	n := f.fileOutputs()
 	if n == 1 && c.Targets == nil && !o.NewHead {
 		return errors.New("its network has one output, a number or that of one of two classes: 'head new' trains one with an output for each class")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/network"
@@ -23,6 +24,10 @@ import (
 // whatever the file says.
 func (f *File) Resize(s data.Size) {
 	channels := 3
+	if d := f.directory(); d != nil {
+		f.Info.Input = d.InputOf(s.Height, s.Width)
+		return
+	}
 	n, err := network.Find(f.Network())
 	switch {
 	case err != nil: // of building it
@@ -57,6 +62,9 @@ func (f *File) Choose(output string) error {
 	}
 	if f.Network() == "" {
 		return fmt.Errorf("%s: an output is chosen of networks of ONNX files", f.Path)
+	}
+	if f.directory() != nil {
+		return fmt.Errorf("%s: it has one output, and none to choose: leave --output off", f.Path)
 	}
 	was, err := network.Find(f.Network())
 	n := was
@@ -149,6 +157,9 @@ func (f *File) KnowsOutputs() bool { return f.Network() == "" || f.fileOutputs()
 // unknownOutputs is the error of a network whose outputs can't be numbered. Where they are no row of classes,
 // that is what it says.
 func (f *File) unknownOutputs() error {
+	if hf.IsDirectory(f.Network()) {
+		return f.checkWhole()
+	}
 	n, err := network.Find(f.Network())
 	if err == nil {
 		n, err = n.WithOutput(f.Info.Output)
@@ -192,11 +203,7 @@ func foreignInfo(metadata map[string]string, outputs int) (i Info, notes []strin
 
 // Digest is that of the network of an ONNX file: its graph and weights, and those beside it.
 func (f *File) Digest() (string, error) {
-	n, err := network.Find(f.Network())
-	if err != nil {
-		return "", err
-	}
-	b, err := n.Marshal()
+	b, err := f.marshal()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -210,6 +217,22 @@ func (f *File) Digest() (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil)), nil
 }
 
+// marshal is the network of a file as bytes that tell it from others.
+func (f *File) marshal() ([]byte, error) {
+	if hf.IsDirectory(f.Network()) {
+		d, err := hf.Find(f.Network())
+		if err != nil {
+			return nil, err
+		}
+		return d.Digest()
+	}
+	n, err := network.Find(f.Network())
+	if err != nil {
+		return nil, err
+	}
+	return n.Marshal()
+}
+
 // NetworkOf returns the path of the file that holds the network of weights: the file itself, or one beside
 // it that its metadata name; "" if there is none such.
 func NetworkOf(path string) string {
@@ -220,11 +243,15 @@ func NetworkOf(path string) string {
 		return ""
 	}
 	metadata, err := weights.Metadata(path)
-	if m := metadata[keyModel]; err == nil && models.IsFile(m) && filepath.IsLocal(m) {
+	if m := metadata[keyModel]; err == nil && isBeside(m) && filepath.IsLocal(m) {
 		return filepath.Join(filepath.Dir(path), m)
 	}
 	return ""
 }
+
+// isBeside reports whether a model that weights name is a file or a directory beside them. Directories have a
+// slash at their end.
+func isBeside(model string) bool { return strings.HasSuffix(model, "/") || models.IsFile(model) }
 
 // SaveNetwork writes the network of an ONNX file as one: the file's nodes with the classifier's
 // parameters, what the graph is to have beside them, and what it takes to use them as metadata properties. It is

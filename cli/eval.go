@@ -288,6 +288,9 @@ func (e *evaluation) open(info *classifier.Info, model string) (*data.Splits, *d
 	o := data.Options{Crop: e.crop, Classes: e.classes, Features: info.Features}
 	if f, ok := data.FormatOf(e.data); ok && f.Sized {
 		o.Size, o.Grey = data.SizeOf(input), len(input) == 3 && input[2] == 1
+		if !e.crop {
+			o.As = classifier.Prepared(model, input)
+		}
 	}
 	d, err := data.Open(e.data, o)
 	if bad := data.UsageError(""); errors.As(err, &bad) {

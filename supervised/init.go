@@ -63,6 +63,9 @@ func (t *Task) begin(start *classifier.File, o models.Options) (err error) {
 	t.fitted = slices.Concat(t.fitted, start.Notes(), t.closingNotes(), t.restoredNotes())
 	if e, _ := models.Find(t.graph); e.File != nil {
 		t.fitted = append(t.fitted, e.File.Notes...)
+		if len(t.kept) == 0 {
+			t.kept = e.File.New
+		}
 		switch {
 		case t.goesOn:
 			t.fitted = append(t.fitted, "its restored batch normalisation goes on")

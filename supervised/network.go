@@ -102,6 +102,25 @@ const (
 	BestNetworkFile = "best.onnx"
 )
 
+// The directories that a run leaves beside its weights, of a network that came in one.
+const (
+	Directory     = "model"
+	BestDirectory = "best"
+)
+
+// saveDirectory writes the network of a directory as one, and beside it the weights, which name it.
+func (t *Task) saveDirectory(dir, weights, to string, c *classifier.Classifier, extra map[string]string) error {
+	if same(filepath.Join(dir, to), t.graph) { // which is not ours to write over
+		to = "trained-" + to
+	}
+	beside := *c
+	beside.Model, c.Model = to+"/", t.graph
+	if err := classifier.Save(filepath.Join(dir, weights), &beside, extra); err != nil {
+		return err
+	}
+	return classifier.SaveDirectory(filepath.Join(dir, to), c, extra)
+}
+
 // saveNetwork writes the network of a file beside the weights, which name it.
 func (t *Task) saveNetwork(dir, weights, graph string, c *classifier.Classifier, extra map[string]string) error {
 	c.BGR, c.Model = t.bgr, graph

@@ -23,6 +23,9 @@ func openSource(ctx context.Context, s *Settings, network string, shared *train.
 	if classifier.OwnTokens(network) {
 		reader = network // which reads texts in its own way
 	}
+	if !s.Crop {
+		o.As = classifier.Prepared(network, []int{s.Size.Height, s.Size.Width, 3})
+	}
 	key := fmt.Sprintf("%s %q %#v %q", Name, s.Data, o, reader)
 	o.Progress = shared.Read
 	v, err := shared.Get(key, func() (any, error) {

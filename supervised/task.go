@@ -12,6 +12,7 @@ import (
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/onnx/export"
@@ -336,7 +337,10 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	}
 	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: t.info()}
 	extra := map[string]string{"sha256": train.Digest(theta)}
-	if t.graph != "" {
+	switch {
+	case hf.IsDirectory(t.graph):
+		return t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra)
+	case t.graph != "":
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
 	if err := classifier.Save(filepath.Join(dir, name), c, extra); err != nil {

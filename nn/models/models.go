@@ -69,6 +69,8 @@ type FileInfo struct {
 	OutputsOf func(output string) (int, error)
 	// Properties are what the file says of itself, under the keys of a file of weights.
 	Properties map[string]string
+	// New are the parameters that it lacks, as those of a head: they begin anew in training.
+	New []string
 }
 
 // Shapes of images, and of texts.
@@ -101,13 +103,40 @@ var files = map[string]func(path string) (Entry, error){}
 // [Find] and [Build] then take a path in place of a name.
 func RegisterFile(end string, open func(path string) (Entry, error)) { files[end] = open }
 
-// IsFile reports whether a name is a path of a file that holds a network.
-func IsFile(name string) bool { return files[strings.ToLower(filepath.Ext(name))] != nil }
+// directories are formats of directories that hold networks.
+var directories []directory
 
-// Find returns a network of the list, or that of a file; the error for an unknown one lists the
-// names.
-func Find(name string) (Entry, error) {
+type directory struct {
+	is   func(path string) bool
+	open func(path string) (Entry, error)
+}
+
+// RegisterDirectory adds a format of directories that hold networks, as [RegisterFile] does of files: is
+// reports whether a path is of one.
+func RegisterDirectory(is func(path string) bool, open func(path string) (Entry, error)) {
+	directories = append(directories, directory{is, open})
+}
+
+// opener returns what opens the network of a path, nil of other names.
+func opener(name string) func(path string) (Entry, error) {
 	if open := files[strings.ToLower(filepath.Ext(name))]; open != nil {
+		return open
+	}
+	for _, d := range directories {
+		if d.is(name) {
+			return d.open
+		}
+	}
+	return nil
+}
+
+// IsFile reports whether a name is a path of a file, or of a directory, that holds a network.
+func IsFile(name string) bool { return opener(name) != nil }
+
+// Find returns a network of the list, or that of a file or a directory; the error for an unknown one lists
+// the names.
+func Find(name string) (Entry, error) {
+	if open := opener(name); open != nil {
 		return open(name)
 	}
 	return entries.Find(name)

@@ -1,0 +1,79 @@
+package classifier
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/hf"
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// directory is the network of a directory as Hugging Face publishes it, nil if the file's is none such.
+func (f *File) directory() *hf.Network {
+	if !hf.IsDirectory(f.Network()) {
+		return nil
+	}
+	d, err := hf.Find(f.Network())
+	if err != nil {
+		return nil // building it is an error
+	}
+	return d
+}
+
+var errNoTokenizer = errors.New("the directory has no tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt: " +
+	"nothing says how its network cuts texts into tokens")
+
+// checkWhole returns an error for a network that was published without what makes its outputs.
+func (f *File) checkWhole() error {
+	e, err := models.Find(f.Network())
+	if err != nil || len(e.File.New) == 0 {
+		return err
+	}
+	return fmt.Errorf("it has no %s, of its classification head: train one from it, with 'monge train --init %s'", strings.Join(e.File.New, ", "), f.Path)
+}
+
+// Prepared says how a model, one of models.Names or the path of what holds one, expects images of a shape: zero
+// if it does not say, or if they are to have another.
+func Prepared(model string, shape []int) picture.Resize {
+	if !hf.IsDirectory(model) {
+		return picture.Resize{}
+	}
+	d, err := hf.Find(model)
+	if err != nil || d.Preprocessor == nil || len(shape) != 3 || shape[0] != d.Preprocessor.Side() || shape[1] != shape[0] || shape[2] != 3 {
+		return picture.Resize{}
+	}
+	return d.Preprocessor.Resize()
+}
+
+// SaveDirectory writes the network of a directory as one that transformers opens, and this program.
+func SaveDirectory(path string, c *Classifier, extra map[string]string) error {
+	d, err := hf.Find(c.Model)
+	if err != nil {
+		return err
+	}
+	metadata, err := c.metadata()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	delete(metadata, keyModel) // it is the directory itself
+	delete(metadata, keyNorm)
+	for k, v := range extra {
+		metadata[k] = v
+	}
+	s := hf.Saved{Tensors: c.Net.StateDict(c.Theta), Labels: c.outputs(), Problem: c.problem(), Metadata: metadata}
+	return d.Save(filepath.Clean(path), s)
+}
+
+// problem is what the outputs are, in Hugging Face's words.
+func (i *Info) problem() string {
+	switch {
+	case i.MultiLabel:
+		return MultiLabel
+	case i.Targets != nil:
+		return Regression
+	}
+	return SingleLabel
+}

@@ -1,0 +1,53 @@
+package hf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/monge-ml/monge/data/picture"
+)
+
+// The files that say how images are prepared; that of a processor is the newer, and counts where both are there.
+const (
+	ProcessorFile    = "processor_config.json"
+	PreprocessorFile = "preprocessor_config.json"
+)
+
+// readPreprocessor reads how images are prepared, if the directory says so.
+func (n *Network) readPreprocessor() error {
+	if p := n.design.preprocessor; p != nil {
+		n.Preprocessor = p
+		return n.checkSide(ConfigFile)
+	}
+	name := ProcessorFile
+	p, there, err := picture.ReadProcessor(filepath.Join(n.Dir, name))
+	if err == nil && !there {
+		name = PreprocessorFile
+		p, err = picture.ReadPreprocessor(filepath.Join(n.Dir, name))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	n.Preprocessor = &p
+	return n.checkSide(name)
+}
+
+// checkSide holds the size of prepared images against the network's.
+func (n *Network) checkSide(file string) error {
+	side := n.Preprocessor.Side()
+	if in := n.design.input; !n.design.anySize && (side != in[0] || side != in[1]) {
+		return fmt.Errorf("%s: images come out with a side of %d, the network is for %dx%d", filepath.Join(n.Dir, file), side, in[0], in[1])
+	}
+	if n.design.input[2] != 3 {
+		return fmt.Errorf("%s: the network's images have %d channels; those of files have 3", filepath.Join(n.Dir, ConfigFile), n.design.input[2])
+	}
+	if n.design.anySize {
+		n.design.input = []int{side, side, 3}
+	}
+	return nil
+}

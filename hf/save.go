@@ -1,0 +1,214 @@
+package hf
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/internal/foreign"
+	"github.com/monge-ml/monge/weights"
+)
+
+// WeightsFile is the name of the weights that are written.
+const WeightsFile = "model.safetensors"
+
+// Saved is what is written of a network that was trained.
+type Saved struct {
+	Tensors  []weights.Tensor // its state dict
+	Labels   []string         // of the outputs
+	Problem  string           // what they are: transformers' problem_type
+	Metadata map[string]string
+}
+
+// beside are the files that go from a directory into another as they are: how texts become tokens, and
+// how images are prepared.
+var beside = []string{"tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
+	"sentencepiece.bpe.model", sentenceFile, "config_sentence_transformers.json", PreprocessorFile, ProcessorFile}
+
+// Save writes a directory that transformers opens as the same network, and [Open]. Each file is whole or not
+// there, the weights last.
+func (n *Network) Save(dir string, s Saved) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, name := range beside {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(n.Dir, name)); err != nil {
+			return err
+		}
+	}
+	if err := n.saveConfig(dir, s); err != nil {
+		return err
+	}
+	list := n.design.join(s.Tensors)
+	if n.design.modules != nil {
+		var err error
+		if list, err = n.saveModules(dir, list); err != nil {
+			return err
+		}
+	}
+	metadata := maps.Clone(s.Metadata)
+	metadata["format"] = "pt" // without which transformers refuses it
+	return writeTensors(filepath.Join(dir, WeightsFile), list, metadata)
+}
+
+func writeTensors(path string, list []weights.Tensor, metadata map[string]string) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return weights.WriteSafetensors(w, list, metadata) })
+}
+
+// copyFile copies a file if it is there.
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return atomicfile.Write(to, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+}
+
+// saveConfig writes config.json as it was, but for what the head is.
+func (n *Network) saveConfig(dir string, s Saved) error {
+	all := maps.Clone(n.config.all)
+	set := func(key string, v any) {
+		b, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // strings and numbers alone
+		}
+		all[key] = b
+	}
+	names, numbers := map[string]string{}, map[string]int{}
+	for i, name := range s.Labels {
+		names[fmt.Sprint(i)], numbers[name] = name, i
+	}
+	delete(all, "torch_dtype")
+	delete(all, "num_labels") // which transformers makes of id2label
+	n.design.describe(set, s)
+	if n.design.timm == nil {
+		set("dtype", "float32")
+		set("id2label", names)
+		set("label2id", numbers)
+		set("problem_type", s.Problem)
+	}
+	return writeJSON(filepath.Join(dir, ConfigFile), all)
+}
+
+// describe says in a config.json which class of transformers has the head.
+func (d *design) describe(set func(key string, v any), s Saved) {
+	switch {
+	case d.timm != nil:
+		d.timm.describe(set, s)
+	case d.modules == nil:
+		set("architectures", []string{d.classifier})
+	}
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+// join puts together what [design.split] has taken apart.
+func (d *design) join(list []weights.Tensor) []weights.Tensor {
+	at := map[string]int{}
+	for i, t := range list {
+		at[t.Name] = i
+	}
+	gone := map[string]bool{}
+	var joined []weights.Tensor
+	for _, j := range d.joined {
+		one := weights.Tensor{Name: j.name}
+		for k, name := range j.parts {
+			t := list[at[name]]
+			if gone[name] = true; k == 0 {
+				one.Shape = slices.Clone(t.Shape)
+				one.Shape[0] = 0
+			}
+			one.Shape[0] += t.Shape[0]
+			one.Data = append(one.Data, t.Data...)
+		}
+		joined = append(joined, one)
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(t weights.Tensor) bool { return gone[t.Name] })
+	return append(list, joined...)
+}
+
+// saveModules writes what sentence-transformers does behind the transformer, the head as its last module, and
+// returns the transformer's tensors under the names that its base class gives them.
+func (n *Network) saveModules(dir string, list []weights.Tensor) ([]weights.Tensor, error) {
+	m := n.design.modules
+	parts := []module{newModule(0, "", "Transformer"), newModule(1, "1_Pooling", "Pooling")}
+	pooling := map[string]any{"word_embedding_dimension": m.rows, "pooling_mode_cls_token": m.pooling == "cls", "pooling_mode_mean_tokens": m.pooling == "mean",
+		"pooling_mode_max_tokens": m.pooling == "max", "pooling_mode_mean_sqrt_len_tokens": m.pooling == "mean_sqrt_len"}
+	if err := saveModule(dir, "1_Pooling", pooling, nil); err != nil {
+		return nil, err
+	}
+	for _, l := range append(slices.Clone(m.dense), dense{path: m.head, bias: true, kind: "Identity"}) {
+		var own []weights.Tensor
+		list = slices.DeleteFunc(list, func(t weights.Tensor) bool {
+			name, is := strings.CutPrefix(t.Name, l.path+".")
+			if t.Name = name; is {
+				own = append(own, t)
+			}
+			return is
+		})
+		weight := own[slices.IndexFunc(own, func(t weights.Tensor) bool { return t.Name == "linear.weight" })]
+		module := "torch.nn.modules.activation." + l.kind
+		if l.kind == "Identity" {
+			module = "torch.nn.modules.linear.Identity"
+		}
+		if err := saveModule(dir, l.path, map[string]any{"in_features": weight.Shape[1], "out_features": weight.Shape[0], "bias": l.bias, "activation_function": module}, own); err != nil {
+			return nil, err
+		}
+		parts = append(parts, newModule(len(parts), l.path, "Dense"))
+	}
+	for i := range list {
+		list[i].Name = strings.TrimPrefix(list[i].Name, n.design.prefix)
+	}
+	return list, writeJSON(filepath.Join(dir, ModulesFile), parts)
+}
+
+func newModule(i int, path, kind string) module {
+	return module{i, fmt.Sprint(i), path, "sentence_transformers.models." + kind}
+}
+
+// saveModule writes one module's directory.
+func saveModule(dir, path string, config map[string]any, list []weights.Tensor) error {
+	dir = filepath.Join(dir, path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(dir, ConfigFile), config); err != nil || list == nil {
+		return err
+	}
+	return writeTensors(filepath.Join(dir, WeightsFile), list, map[string]string{"format": "pt"})
+}
+
+// Digest is what tells the network from others: a hash of its settings and its weights.
+func (n *Network) Digest() ([]byte, error) {
+	b, err := foreign.ReadFile(filepath.Join(n.Dir, ConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	sum.Write(b)
+	err = weights.WriteSafetensors(sum, n.tensors, nil)
+	return sum.Sum(nil), err
+}

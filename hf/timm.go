@@ -1,0 +1,6 @@
+package hf
+
+// timm is what a config.json of timm says.
+type timm struct{}
+
+func (t *timm) describe(set func(key string, v any), s Saved) {}
