@@ -178,9 +178,17 @@ const (
 	maxSide      = 1 << 13
 )
 
-func checkShare(key string, p float32) error {
-	if !(p >= 0 && p < 1) {
-		return fmt.Errorf("%s is %g; it must be at least 0 and below 1", key, p)
+// A share is a setting that is a probability.
+type share struct {
+	key   string
+	value float32
+}
+
+func checkShares(list ...share) error {
+	for _, s := range list {
+		if !(s.value >= 0 && s.value < 1) {
+			return fmt.Errorf("%s is %g; it must be at least 0 and below 1", s.key, s.value)
+		}
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (s *convnextConfig) check() error {
 	if err := checkEpsilon("layer_norm_eps", s.Epsilon); err != nil {
 		return err
 	}
-	if err := checkShare("drop_path_rate", s.DropPath); err != nil {
+	if err := checkShares(share{"drop_path_rate", s.DropPath}); err != nil {
 		return err
 	}
 	return checkStages(s.Widths, s.Depths)

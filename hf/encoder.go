@@ -205,10 +205,9 @@ func (s *encoderConfig) check() error {
 	if s.Width%s.Heads != 0 {
 		return fmt.Errorf("hidden_size is %d, which is not a multiple of num_attention_heads, %d", s.Width, s.Heads)
 	}
-	for key, p := range map[string]float32{"hidden_dropout_prob": s.HiddenDropout, "attention_probs_dropout_prob": s.AttentionDropout, "classifier_dropout": *s.ClassifierDropout} {
-		if err := checkShare(key, p); err != nil {
-			return err
-		}
+	if err := checkShares(share{"hidden_dropout_prob", s.HiddenDropout}, share{"attention_probs_dropout_prob", s.AttentionDropout},
+		share{"classifier_dropout", *s.ClassifierDropout}); err != nil {
+		return err
 	}
 	if err := checkActivation("hidden_act", s.Activation); err != nil {
 		return err

@@ -183,10 +183,8 @@ func (s *towerConfig) check() error {
 	if s.rows() > maxPositions {
 		return fmt.Errorf("image_size %d and patch_size %d make %d patches; there may be %d", s.Size, s.Patch, s.rows(), maxPositions)
 	}
-	for key, p := range map[string]float32{"hidden_dropout_prob": s.HiddenDropout, "attention_probs_dropout_prob": s.AttentionDropout} {
-		if err := checkShare(key, p); err != nil {
-			return err
-		}
+	if err := checkShares(share{"hidden_dropout_prob", s.HiddenDropout}, share{"attention_probs_dropout_prob", s.AttentionDropout}); err != nil {
+		return err
 	}
 	if err := checkActivation("hidden_act", s.Activation); err != nil {
 		return err
