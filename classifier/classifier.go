@@ -62,7 +62,7 @@ const (
 )
 
 // Save writes a classifier as safetensors, whole or not at all: PyTorch's names and
-// shapes, and metadata model, norm, input and classes or targets, features (JSON) and normalize. Extra
+// shapes, with what adapters add in the weights, and metadata model, norm, input and classes or targets, features (JSON) and normalize. Extra
 // metadata must have other keys.
 func Save(path string, c *Classifier, extra map[string]string) error {
 	if len(c.Theta) != c.Net.Size() || len(c.outputs()) != c.Net.Classes() {
@@ -82,7 +82,7 @@ func Save(path string, c *Classifier, extra map[string]string) error {
 		metadata[k] = v
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
-		return weights.WriteSafetensors(w, c.Net.StateDict(c.Theta), metadata)
+		return weights.WriteSafetensors(w, c.Net.Merged(c.Theta), metadata)
 	})
 }
 

@@ -82,7 +82,7 @@ func TestUsageErrors(t *testing.T) {
 		{"train --json --batch -3", "batch is -3"},
 		{"train --task x", `unknown task "x"; there are supervised, contrast`},
 		{"train --task contrast", "data is missing: name pairs of images and captions, one of pairs:FILE, coco:DIR"},
-		{"train --lora 2", "--lora is for pairs of images and captions; digits is data with classes or targets"},
+		{"train --recompute", "--recompute is for pairs of images and captions; digits is data with classes or targets"},
 		{"train --task contrast --data pairs:x.tsv --label-noise .1", "--label-noise is for data with classes or targets; pairs:x.tsv is pairs"},
 		{"train --data pairs:x.tsv --head new", "--head is for data with classes or targets; pairs:x.tsv is pairs"},
 		{"align train --data digits --recompute", "--recompute is for pairs of images and captions; digits is data"},

@@ -19,6 +19,7 @@ import (
 	"github.com/monge-ml/monge/align"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/contrast"
+	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
@@ -225,7 +226,7 @@ func TestAlignLoRA(t *testing.T) {
 	}
 	from := filepath.Join(start, contrast.ModelDir)
 	of(&c, func(s *contrast.Settings) {
-		s.Model, s.Init, s.LoRA, s.LoRAOn = contrast.Pretrained, from, 2, []string{"[qv]_proj"}
+		s.Model, s.Init, s.LoRA = contrast.Pretrained, from, nn.LoRA{Rank: 2, On: []string{"[qv]_proj"}}
 	})
 	path := filepath.Join(t.TempDir(), "run")
 	res, err := runIn(t, path, c, 0)
@@ -300,7 +301,7 @@ func TestAlignErrors(t *testing.T) {
 		"val asks for 60 pairs of 60":                                task(func(s *contrast.Settings) { s.Val = 60 }),
 		"subset is 100; there are 40 pairs":                          task(func(s *contrast.Settings) { s.Subset = 100 }),
 		"per-microbatch has no use here: " + contrast.Of(&base).Data: func(c *train.Config) { c.PerMicrobatch = true },
-		"lora is -1; it must be at least 0":                          task(func(s *contrast.Settings) { s.LoRA = -1 }),
+		"lora is -1; it must be at least 0":                          task(func(s *contrast.Settings) { s.LoRA.Rank = -1 }),
 		"no pair of an image and a caption":                          task(func(s *contrast.Settings) { s.TestData = "pairs:" + broken }),
 		`unknown model "clip-tiny"`: func(c *train.Config) {
 			*c = supervised.Default()
@@ -328,11 +329,11 @@ func TestAlignSettingsOfOthers(t *testing.T) {
 		t.Error(err)
 	}
 	classes := supervised.Default()
-	want = "lora is for pairs of images and captions; digits is data with classes or targets"
-	if err := classes.Set("lora", "2"); err == nil || err.Error() != want {
+	want = "recompute is for pairs of images and captions; digits is data with classes or targets"
+	if err := classes.Set("recompute", "true"); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	if err := classes.Set("lora", "0"); err != nil {
+	if err := classes.Set("recompute", "false"); err != nil {
 		t.Error(err)
 	}
 	for text, ok := range map[string]bool{`, "label_noise": 0}`: true, `, "label_noise": 0.1}`: false, `, "nonsense": 0}`: false} {

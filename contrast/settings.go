@@ -13,6 +13,7 @@ import (
 	"github.com/monge-ml/monge/align/pairs"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -48,12 +49,10 @@ type Settings struct {
 	Flip   bool `json:"flip,omitempty" help:"augment by mirroring half of the images"`
 	Cutout int  `json:"cutout,omitempty" help:"augment by blanking a square of this side"`
 
-	Model     string   `json:"model" help:"model, see 'monge models'"`
-	Init      string   `json:"init,omitempty" help:"directory of the CLIP model to start from" is:"free,path"`
-	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'text_model' or '*.bias'"`
-	LoRA      int      `json:"lora,omitempty" help:"train adapters of this rank alone (LoRA)"`
-	LoRAAlpha float64  `json:"lora_alpha,omitempty" help:"scale of the adapters (default their rank)"`
-	LoRAOn    []string `json:"lora_on,omitempty" help:"linear layers that get adapters: patterns like '[qv]_proj' (default all)"`
+	Model  string   `json:"model" help:"model, see 'monge models'"`
+	Init   string   `json:"init,omitempty" help:"directory of the CLIP model to start from" is:"free,path"`
+	Freeze []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'text_model' or '*.bias'"`
+	nn.LoRA
 	Recompute bool     `json:"recompute,omitempty" help:"compute the inside of each transformer layer again in the backward pass, for less memory"`
 	Onnx      []string `json:"onnx,omitempty" help:"none, to write no model.onnx" is:"idle"`
 }
@@ -100,8 +99,8 @@ func check(c *train.Config) error {
 	switch s := Of(c); {
 	case s.Data == "":
 		return fmt.Errorf("data is missing: name pairs of images and captions, one of %s", strings.Join(pairs.Specs(), ", "))
-	case s.LoRA < 0:
-		return fmt.Errorf("lora is %d; it must be at least 0", s.LoRA)
+	case s.LoRA.CheckSettings() != nil:
+		return s.LoRA.CheckSettings()
 	case len(s.Onnx) > 0 && !s.noONNX():
 		return fmt.Errorf("onnx is %q; it is none, or left off", strings.Join(s.Onnx, ","))
 	case c.PerMicrobatch:

@@ -16,7 +16,6 @@ import (
 	"github.com/monge-ml/monge/align"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/data"
-	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/onnx/export"
 	"github.com/monge-ml/monge/train"
@@ -79,8 +78,8 @@ const ahead = 1
 func model(c *train.Config, captions []string) (*clip.Pretrained, error) {
 	s := Of(c)
 	o := clip.Options{Freeze: s.Freeze, Seed: c.Seed, Checkpoint: s.Recompute}
-	if s.LoRA > 0 {
-		o.LoRA = &nn.LoRA{Rank: s.LoRA, Alpha: s.LoRAAlpha, On: s.LoRAOn}
+	if s.LoRA.Rank > 0 {
+		o.LoRA = &s.LoRA
 	}
 	shape, known := clip.Shapes[s.Model]
 	switch {

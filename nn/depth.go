@@ -33,11 +33,19 @@ func (m *Model) Depths() (depths []int, most int) {
 			depths[i] = last + 1
 		case depths[i] > 0:
 			begun = true
+		case isAdapter(p.Name): // of a layer that is in no block
+			depths[i] = depths[m.adapted(p.Name)]
 		case begun:
 			depths[i] = last
 		}
 	}
 	return depths, last + 1
+}
+
+// adapted is the place of the weight that an adapter is of.
+func (m *Model) adapted(adapter string) int {
+	weight := adapter[:strings.Index(adapter, ".lora_")] + ".weight"
+	return slices.IndexFunc(m.Params, func(p *Param) bool { return p.Name == weight })
 }
 
 // inHead tells which names are of the head: of its layer, or of what that is a part of, as head of head.fc, if

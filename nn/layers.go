@@ -83,18 +83,24 @@ func (b Builder) LinearReLU(name string, in, out int) Layer { return b.linear(na
 // Projection is Linear without a bias.
 func (b Builder) Projection(name string, in, out int) Layer {
 	p := b.In(name)
-	return &linear{name: p.scope(), weight: p.Param("weight", fanIn(in), out, in), adapter: p.adapter(in, out)}
+	return b.set.addLinear(&linear{name: p.scope(), weight: p.Param("weight", fanIn(in), out, in), adapter: p.adapter(in, out)})
+}
+
+// addLinear keeps a linear layer for [Model.Adapt].
+func (s *paramSet) addLinear(l *linear) *linear {
+	s.linears = append(s.linears, l)
+	return l
 }
 
 func (b Builder) linear(name string, in, out int, relu bool) Layer {
 	p := b.In(name)
-	return &linear{
+	return b.set.addLinear(&linear{
 		relu:    relu,
 		name:    p.scope(),
 		weight:  p.Param("weight", fanIn(in), out, in),
 		bias:    p.Param("bias", fanIn(in), out),
 		adapter: p.adapter(in, out),
-	}
+	})
 }
 
 func (l *linear) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {

@@ -1,7 +1,9 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"path"
 	"strings"
 
@@ -11,18 +13,32 @@ import (
 
 // A LoRA is low-rank adaptation (Hu et al. 2022, arXiv 2106.09685): linear layers of names
 // that match one of the patterns compute W x + b + Alpha/Rank * B A x, and A and B alone are
-// trained.
+// trained. It is the same settings of every task that has it, in which a rank of 0 is none.
 type LoRA struct {
-	Rank  int
-	Alpha float64  // Rank if 0
-	On    []string // patterns of [path.Match] on names like "q_proj"; all linear layers if empty
+	Rank  int      `json:"lora,omitempty" help:"train adapters of this rank alone (LoRA)"`
+	Alpha float64  `json:"lora_alpha,omitempty" help:"scale of the adapters (default their rank)"`                            // Rank if 0
+	On    []string `json:"lora_on,omitempty" help:"linear layers that get adapters: patterns like '[qv]_proj' (default all)"` // of [path.Match] on names
 }
 
-// Adapt gives the linear layers that are built from here on adapters, with the parameters
-// name.lora_A.weight [Rank, in] and name.lora_B.weight [out, Rank], the names of Hugging Face's
-// PEFT. All other parameters of the network are frozen. B starts at 0, so nothing is changed
-// at the start.
-func (b Builder) Adapt(l LoRA) error {
+// CheckSettings returns an error for settings that are none: of adapters, or without any.
+func (l *LoRA) CheckSettings() error {
+	switch {
+	case l.Rank < 0:
+		return fmt.Errorf("lora is %d; it must be at least 0", l.Rank)
+	case l.Rank == 0 && l.Alpha != 0:
+		return errors.New("lora-alpha has no use without lora, the rank of adapters")
+	case l.Rank == 0 && len(l.On) > 0:
+		return errors.New("lora-on has no use without lora, the rank of adapters")
+	case !(l.Alpha >= 0) || math.IsInf(l.Alpha, 0):
+		return fmt.Errorf("lora-alpha is %g; it must be a finite number above 0", l.Alpha)
+	case l.Rank == 0:
+		return nil
+	}
+	return l.check()
+}
+
+// check returns an error for adapters that can't be.
+func (l *LoRA) check() error {
 	if l.Rank < 1 {
 		return fmt.Errorf("lora: the rank is %d; it must be at least 1", l.Rank)
 	}
@@ -31,10 +47,26 @@ func (b Builder) Adapt(l LoRA) error {
 			return fmt.Errorf("lora: pattern %q: %w", pattern, err)
 		}
 	}
+	return nil
+}
+
+// whole returns the settings with their defaults.
+func (l LoRA) whole() *LoRA {
 	if l.Alpha == 0 {
 		l.Alpha = float64(l.Rank)
 	}
-	b.set.lora = &l
+	return &l
+}
+
+// Adapt gives the linear layers that are built from here on adapters, with the parameters
+// name.lora_A.weight [Rank, in] and name.lora_B.weight [out, Rank], the names of Hugging Face's
+// PEFT. All other parameters of the network are frozen. B starts at 0, so nothing is changed
+// at the start.
+func (b Builder) Adapt(l LoRA) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	b.set.lora = l.whole()
 	return nil
 }
 
@@ -67,6 +99,11 @@ func (b Builder) adapter(in, out int) *adapter {
 	if l == nil || !l.fits(b.scope()) {
 		return nil
 	}
+	return l.adapter(b, in, out)
+}
+
+// adapter makes an adapter with its parameters below b.
+func (l *LoRA) adapter(b Builder, in, out int) *adapter {
 	return &adapter{
 		down:  b.Param("lora_A.weight", fanIn(in), l.Rank, in),
 		up:    b.Param("lora_B.weight", Constant(0), out, l.Rank),

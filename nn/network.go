@@ -20,6 +20,8 @@ type Network struct {
 	size  int
 	seed  uint64
 	lora  *LoRA // nil without adapters
+
+	linears []*linear
 }
 
 // Network returns what layers were built of, or the first error of building them.
@@ -27,7 +29,7 @@ func (b Builder) Network() (Network, error) {
 	if b.set.err == nil && b.set.size == 0 {
 		return Network{}, errors.New("the network has no parameters")
 	}
-	n := Network{Params: b.set.params, Buffers: b.set.buffers, norms: b.set.norms, head: b.set.head, size: b.set.size, lora: b.set.lora}
+	n := Network{Params: b.set.params, Buffers: b.set.buffers, norms: b.set.norms, head: b.set.head, size: b.set.size, lora: b.set.lora, linears: b.set.linears}
 	if b.set.err == nil && b.set.lora != nil {
 		return n, n.freezeAllBut(isAdapter)
 	}
@@ -90,6 +92,11 @@ func (n *Network) NewTheta(seed uint64) []float32 {
 func (n *Network) Freeze(patterns ...string) error {
 	frozen := make([]bool, len(n.Params))
 	left := len(n.Params)
+	for i, p := range n.Params {
+		if frozen[i] = p.Frozen(); frozen[i] {
+			left--
+		}
+	}
 	for _, pattern := range patterns {
 		hits := 0
 		for i, p := range n.Params {

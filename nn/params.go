@@ -80,6 +80,7 @@ type paramSet struct {
 	norms   []*tensor.BatchNormState
 	head    []*Param
 	lora    *LoRA
+	linears []*linear
 	size    int
 	err     error
 }

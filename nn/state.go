@@ -137,7 +137,7 @@ func (m *Model) Head() []*Param {
 		return m.head
 	}
 	i := len(m.Params) - 1
-	for i >= 0 && (len(m.Params[i].Shape) != 2 || m.Params[i].Shape[0] != m.classes) {
+	for i >= 0 && (len(m.Params[i].Shape) != 2 || m.Params[i].Shape[0] != m.classes || isAdapter(m.Params[i].Name)) {
 		i--
 	}
 	if i < 0 {

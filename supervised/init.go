@@ -36,20 +36,20 @@ func (t *Task) build(start *classifier.File, seed uint64) (err error) {
 		}
 		t.Net.FreezeBatchNorm()
 	}
-	if len(s.Freeze) > 0 {
-		if err := t.Net.Freeze(s.Freeze...); err != nil {
-			return err
-		}
+	if err := t.freeze(); err != nil {
+		return err
 	}
 	if err := t.holdFrozen(); err != nil {
 		return err
 	}
 	t.theta = make([]float32, t.Net.Size())
 	t.Net.Init(t.theta, seed)
-	if start == nil {
-		return nil
+	if start != nil {
+		if err := t.begin(start, o); err != nil {
+			return err
+		}
 	}
-	return t.begin(start, o)
+	return t.adapt(start, seed)
 }
 
 // begin takes the parameters of the file to start from.

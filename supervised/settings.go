@@ -12,6 +12,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/train"
 )
@@ -55,7 +56,8 @@ type Settings struct {
 	BatchNorm string   `json:"batch_norm,omitempty" help:"batch normalisation in training: by the minibatch's statistics (default), 'frozen' as it is, or for an ONNX file that had it folded away 'restore'"`
 	Channels  string   `json:"channels,omitempty" help:"order of the channels that an ONNX file's network takes: rgb (default), bgr" is:"free"`
 	Output    string   `json:"output,omitempty" help:"which output of an ONNX file's network is trained, by its name, where it has several (default logits, or the first)" is:"free"`
-	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'"`
+	Freeze    []string `json:"freeze,omitempty" help:"parameters to leave as they are: names or patterns like 'layer[12]' or '*.bias'; trunk is all but the last layer"`
+	nn.LoRA
 
 	Onnx []string `json:"onnx,omitempty" help:"what model.onnx has in its graph beside the network: normalize (pixels are then given in [0, 1]), softmax (probabilities of classes), sigmoid (of labels); or none, to write no such file" is:"idle"`
 
@@ -126,7 +128,7 @@ func check(c *train.Config) error {
 		}
 		_, err := s.parseWeights()
 		_, _, graph := s.inGraph()
-		return cmp.Or(graph, checkMeasures(s.Measures), err)
+		return cmp.Or(graph, checkMeasures(s.Measures), err, s.LoRA.CheckSettings())
 	}
 }
 

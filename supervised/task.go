@@ -346,6 +346,9 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	if err := classifier.Save(filepath.Join(dir, name), c, extra); err != nil {
 		return err
 	}
+	if err := t.saveAdapter(dir, best, theta); err != nil {
+		return err
+	}
 	return t.saveONNX(filepath.Join(dir, graph), c, extra)
 }
 
@@ -366,12 +369,14 @@ func (t *Task) saveONNX(path string, c *classifier.Classifier, extra map[string]
 	return classifier.SaveONNX(path, c, t.program, in, extra)
 }
 
-// Copies is how often Save writes the network: the ONNX model has the same numbers again.
+// Copies is how often Save writes what is trained, or as much beside it: the ONNX model has the same numbers again, and
+// weights have what is frozen too.
 func (t *Task) Copies() int {
+	files := 1
 	if _, write, _ := t.settings.inGraph(); t.graph != "" || write && t.exportable() == nil {
-		return 2
+		files = 2
 	}
-	return 1
+	return files * t.fullSizes()
 }
 
 // exportable returns why the network can be no ONNX model, nil if it can.

@@ -173,7 +173,7 @@ func TestKindErrors(t *testing.T) {
 		{"fixed", "nowhere", "there is no such place"},
 		{"colour", "red", `unknown setting "colour"; there are task, data,`},
 		{"label-noise", ".1", "label-noise is for data with classes or targets; task wave is waves"},
-		{"lora", "1", "lora is for pairs of images and captions; task wave is waves"},
+		{"recompute", "true", "recompute is for pairs of images and captions; task wave is waves"},
 		{"cutout", "2", "cutout is for "},
 	} {
 		if err := c.Set(tt.name, tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -191,7 +191,7 @@ func TestKindErrors(t *testing.T) {
 		`{"task": "wave", "hidden": "many"}`:                "hidden: it is a text where a whole number should be",
 		`{"task": 3}`:                                       "task: it is a number where a text should be",
 		`{"colour": 1}`:                                     `unknown setting "colour"`,
-		`{"data": "digits", "lora": 2}`:                     "lora is for pairs of images and captions; task supervised is data",
+		`{"data": "digits", "recompute": true}`:             "recompute is for pairs of images and captions; task supervised is data",
 		`{"data": "pairs:a.tsv", "hidden": 2}`:              "hidden is for waves; task contrast is pairs",
 		`{"task": "wave", "label_noise": 0, "lora_on": []}`: "",
 	} {
@@ -264,7 +264,7 @@ func TestDataChoosesKind(t *testing.T) {
 	if c.Task != contrast.Name || !reflect.DeepEqual(c.Own, want) || c.LR != .3 {
 		t.Errorf("%s: %+v, want %+v", c.Task, c.Own, want)
 	}
-	set("lora", "2")
+	set("recompute", "true")
 	set("data", "csv:a.csv")
 	back := supervised.Settings{Data: "csv:a.csv", Val: 30, Flip: true, Freeze: []string{"a", "b"}, Model: "mlp"}
 	if c.Task != supervised.Name || !reflect.DeepEqual(c.Own, back) {
@@ -280,10 +280,10 @@ func TestDataChoosesKind(t *testing.T) {
 	}
 
 	for text, task := range map[string]string{
-		"val = 0.2\nlora = 2\ndata = 'pairs:a.tsv'":               contrast.Name,
-		"label-noise = 0.2\nval = 0.2\ndata = 'csv:a.csv'":        supervised.Name,
-		"val = 0.2\ntask = 'contrast'":                            contrast.Name,
-		"val = 0.2\nlora = 0\nlabel_noise = 0.0\ndata = 'digits'": supervised.Name,
+		"val = 0.2\nrecompute = true\ndata = 'pairs:a.tsv'":                contrast.Name,
+		"label-noise = 0.2\nval = 0.2\ndata = 'csv:a.csv'":                 supervised.Name,
+		"val = 0.2\ntask = 'contrast'":                                     contrast.Name,
+		"val = 0.2\nrecompute = false\nlabel_noise = 0.0\ndata = 'digits'": supervised.Name,
 	} {
 		c, _ := train.Begin("")
 		if err := train.ReadConfig(write(t, "a.toml", text), &c); err != nil || c.Task != task {
@@ -297,7 +297,7 @@ func TestDataChoosesKind(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"crop = true\ndata = 'pairs:a.tsv'":      "crop is for data with classes or targets; pairs:a.tsv is pairs of images and captions",
-		"lora = 2\ndata = 'csv:a.csv'":           "lora is for pairs of images and captions; csv:a.csv is data with classes or targets",
+		"recompute = true\ndata = 'csv:a.csv'":   "recompute is for pairs of images and captions; csv:a.csv is data with classes or targets",
 		"label-noise = .2\ndata = 'pairs:a.tsv'": "label-noise is for data with classes or targets; pairs:a.tsv is pairs of images and captions",
 	} {
 		c, _ := train.Begin("")

@@ -1,0 +1,81 @@
+package classifier
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/monge-ml/monge/internal/atomicfile"
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/weights"
+)
+
+// The files of an adapter as Hugging Face's PEFT has them.
+const (
+	adapterConfigFile  = "adapter_config.json"
+	adapterWeightsFile = "adapter_model.safetensors"
+)
+
+// adapterPrefix is what PEFT has before the names of the network that it wraps.
+const adapterPrefix = "base_model.model."
+
+// An adapterConfig is what PEFT reads of low-rank adapters.
+type adapterConfig struct {
+	Type     string   `json:"peft_type"`
+	Task     *string  `json:"task_type"`
+	Base     string   `json:"base_model_name_or_path"`
+	Rank     int      `json:"r"`
+	Alpha    float64  `json:"lora_alpha"`
+	Dropout  float64  `json:"lora_dropout"`
+	Layers   []string `json:"target_modules"`
+	Saved    []string `json:"modules_to_save"` // beside the adapters, as a whole
+	Bias     string   `json:"bias"`
+	FanInOut bool     `json:"fan_in_fan_out"`
+	Frozen   bool     `json:"inference_mode"`
+}
+
+// SaveAdapter writes what adaptation has trained into a directory that PEFT opens: the adapters, and the head. Base is the path or
+// name of the network that it was begun with. Networks without adapters are an error.
+func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
+	l := m.Adaptation()
+	if l == nil {
+		return errors.New("the network has no adapters")
+	}
+	tensors, layers := m.Adapters(theta)
+	for i := range tensors {
+		tensors[i].Name = adapterPrefix + tensors[i].Name
+	}
+	config, err := json.MarshalIndent(adapterConfig{
+		Type: "LORA", Base: base, Rank: l.Rank, Alpha: l.Alpha, Layers: layers, Saved: scopesOf(headNames(m)), Bias: "none", Frozen: true,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	err = atomicfile.Write(filepath.Join(dir, adapterWeightsFile), func(w io.Writer) error {
+		return weights.WriteSafetensors(w, tensors, map[string]string{"format": "pt"})
+	})
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, adapterConfigFile), func(w io.Writer) error {
+		_, err := w.Write(append(config, '\n'))
+		return err
+	})
+}
+
+// scopesOf are the layers of parameters, each once.
+func scopesOf(names []string) (layers []string) {
+	for _, name := range names {
+		if l := name[:max(0, strings.LastIndexByte(name, '.'))]; !slices.Contains(layers, l) {
+			layers = append(layers, l)
+		}
+	}
+	return layers
+}
