@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -114,10 +115,21 @@ var fileSections = []fileSection{
 		{"the same, with `?label=#2&text=#1`", reviews("a.tsv", "a film\t0", func(i int) string { return fmt.Sprintf("film %d\t%d", i, i%2) }), infoText + "a.tsv?label=#2&text=#1 --size 8", 0, ""},
 		{"CSV with names", reviews("a.csv", "text,label", func(i int) string { return fmt.Sprintf("\"film, %d\",%d", i, i%2) }), infoText + "a.csv --size 8", 0, ""},
 		{"JSON lines, a JSON array; keys text, sentence, review ..., label, class ...", reviews("a.jsonl", `{"review": "a", "sentiment": 1}`, func(i int) string { return fmt.Sprintf(`{"review": "film %d", "sentiment": %d}`, i, i%2) }), infoText + "a.jsonl --size 8", 0, ""},
+		{"GLUE's pairs of texts; other networks than those of pairs see the first", reviews("a.tsv", "index\tquestion\tsentence\tlabel", func(i int) string { return fmt.Sprintf("%d\tfilm %d?\tyes\t%d", i, i, i%2) }), infoText + "a.tsv --size 8", 0, "pairs of texts"},
+		{"pairs with a score: targets", reviews("a.tsv", "sentence1\tsentence2\tscore", func(i int) string { return fmt.Sprintf("film %d\tno\t%d.5", i, i%5) }), infoText + "a.tsv --size 8", 0, "targets score"},
+		{"JSON with a list of labels: a target each, 1 or 0", reviews("a.jsonl", `{"text": "a", "labels": ["x"]}`, func(i int) string { return fmt.Sprintf(`{"text": "film %d", "labels": ["x", "y"]}`, i) }), infoText + "a.jsonl --size 8", 0, "targets x, y"},
+		{"`csv:FILE?text=NAME`, `jsonl:FILE`", reviews("a.csv", "text,label", func(i int) string { return fmt.Sprintf("\"film, %d\",%d", i, i%2) }), "data info csv:DIR/a.csv?text=text --size 8", 0, ""},
 		{"JSON with other keys", map[string]string{"a.jsonl": `{"a": "x", "b": 1}`}, infoText + "a.jsonl --size 8", 1, "no label"},
 		{"Chinese, Thai, emoji: a character is a word", reviews("a.tsv", "0\t服影东", func(i int) string { return fmt.Sprintf("%d\t%s", i%2, strings.Repeat("影东", 1+i)) }), infoText + "a.tsv --size 8", 0, ""},
 		{"texts without a word", reviews("a.tsv", "0\t!!", func(i int) string { return fmt.Sprintf("%d\tfilm %d", i%2, i) }), infoText + "a.tsv --size 8", 0, "without a word"},
 		{"Latin-1", map[string]string{"a.tsv": "a\tcaf\xe9\n"}, infoText + "a.tsv --size 8", 1, "UTF-8"},
+	}},
+	{"Parquet", "`parquet:FILE`, as Hugging Face's data sets are kept, or a directory of train-*.parquet, validation-*.parquet, test-*.parquet.", []fileRow{
+		{"texts; strings as classes; gzip", parquetFile("strings"), "data info parquet:DIR/strings.parquet --size 8", 0, "3 classes"},
+		{"scores; Zstandard", parquetFile("scores"), "data info parquet:DIR/scores.parquet --size 8", 0, "targets label"},
+		{"lists of labels, with names", parquetFile("labels"), "data info parquet:DIR/labels.parquet --size 8", 0, "targets sad, glad, calm"},
+		{"images as bytes, classes by number with names", parquetFile("images"), "data info parquet:DIR/images.parquet", 0, "3x4x3"},
+		{"cut short", map[string]string{"a.parquet": "PAR1 and so on, to no end"}, "data info parquet:DIR/a.parquet", 1, "cut short"},
 	}},
 	{"Folders of images", "`imagefolder:DIR`: DIR/CLASS/IMAGE, or that below DIR/train, DIR/val, DIR/test.", []fileRow{
 		{"jpeg, png, gif, webp, bmp, tiff, ppm, pgm, pbm, by their content", folders("a/3.tif", "%rgb.raw.tif"), infoFolder, 0, ""},
@@ -197,4 +209,14 @@ var fileSections = []fileSection{
 		{"a method without its radius", map[string]string{"c.toml": "method = 'm-sam'\n"}, "train --config DIR/c.toml", 2, "radius"},
 		{"[grid] for [[grid]]", map[string]string{"s.toml": "[base]\nepochs = 1\n[grid]\nmethod = 'none'\n"}, "study run DIR/s.toml --out DIR/out", 2, "[[grid]]"},
 	}},
+}
+
+// parquetFile is one of those that data's tests have.
+func parquetFile(name string) map[string]string {
+	name += ".parquet"
+	b, err := os.ReadFile("../data/testdata/parquet/" + name)
+	if err != nil {
+		panic(err)
+	}
+	return map[string]string{name: string(b)}
 }

@@ -17,9 +17,13 @@ type entry struct {
 
 // A corpus is texts, or pairs of texts, as they are read, with classes or targets.
 type corpus struct {
-	most    int // texts
-	pairs   bool
-	chosen  bool // a spec says which the texts of a pair are
+	most   int // texts
+	pairs  bool
+	chosen bool // a spec says which the texts of a pair are
+	// pictures says that the texts are the bytes of images.
+	pictures bool
+	// named says that the classes are those that a file names, in its order.
+	named   bool
 	classes []string
 	number  map[string]int
 	test    []bool // whether a text is in the test split
@@ -40,7 +44,7 @@ type corpus struct {
 func newCorpus() *corpus { return &corpus{most: maxTexts, number: map[string]int{}} }
 
 func (c *corpus) texts() *texts {
-	return &texts{all: c.all.String(), ends: c.ends, pairs: c.pairs, chosen: c.chosen}
+	return &texts{all: c.all.String(), ends: c.ends, pairs: c.pairs, chosen: c.chosen, pictures: c.pictures}
 }
 
 // add adds a text with a label.
@@ -52,6 +56,9 @@ func (c *corpus) add(text []byte, label string, test bool) error {
 func (c *corpus) addEntry(e entry, test bool) (err error) {
 	if len(c.labels) == c.most {
 		return fmt.Errorf("more than %d texts: split the file", c.most)
+	}
+	if c.all.Len() > maxMemory {
+		return fmt.Errorf("more than %d bytes of examples: split the file", maxMemory)
 	}
 	label := -1
 	switch {
@@ -109,9 +116,9 @@ func (c *corpus) trainAll() {
 		}
 		return
 	}
-	names, trained := mergeNumbers(c.classes), map[string]bool{}
+	names, trained, there := mergeNumbers(c.classes), map[string]bool{}, map[string]bool{}
 	for i, l := range c.labels {
-		if !c.test[i] {
+		if there[names[l]] = true; !c.test[i] {
 			trained[names[l]] = true
 		}
 	}
@@ -121,7 +128,7 @@ func (c *corpus) trainAll() {
 		}
 	}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		if !trained[name] {
+		if there[name] && !trained[name] {
 			c.notes = append(c.notes, fmt.Sprintf("class %q has too few different texts for a test split: all are to train on", name))
 		}
 	}
@@ -186,7 +193,7 @@ func (s *Splits) nameOutputs(list []*corpus) error {
 	first, texts := list[0], 0
 	var classes []string
 	for _, c := range list {
-		if c.pairs != first.pairs || c.several != first.several || !slices.Equal(c.targetNames, first.targetNames) {
+		if c.kind() != first.kind() {
 			return fmt.Errorf("its splits are of different columns: %s and %s; say which are meant with ?label=NAME&text=NAME", first.kind(), c.kind())
 		}
 		classes = append(classes, c.classes...)
@@ -196,8 +203,9 @@ func (s *Splits) nameOutputs(list []*corpus) error {
 		s.Targets = slices.Clone(first.targetNames)
 		return nil
 	}
-	slices.Sort(classes)
-	s.nameClasses(slices.Compact(classes))
+	if err := s.nameTheir(list, classes); err != nil {
+		return err
+	}
 	if first.several {
 		if s.Targets, s.Classes = s.Classes, nil; len(s.Targets) == 0 {
 			return fmt.Errorf("no text has a label")
@@ -209,10 +217,30 @@ func (s *Splits) nameOutputs(list []*corpus) error {
 	return nil
 }
 
+// nameTheir names the classes of some corpora, which are these all together: as their files name
+// them, or else in order.
+func (s *Splits) nameTheir(list []*corpus, classes []string) error {
+	for _, c := range list {
+		if c.named != list[0].named || c.named && !slices.Equal(c.classes, list[0].classes) {
+			return fmt.Errorf("its splits name their classes differently: %s and %s", someOf(list[0].classes), someOf(c.classes))
+		}
+	}
+	if list[0].named {
+		s.Classes = slices.Clone(list[0].classes)
+		return nil
+	}
+	slices.Sort(classes)
+	s.nameClasses(slices.Compact(classes))
+	return nil
+}
+
 // kind says what the examples are, for errors.
 func (c *corpus) kind() string {
 	kind := "texts"
-	if c.pairs {
+	switch {
+	case c.pictures:
+		kind = "images"
+	case c.pairs:
 		kind = "pairs of texts"
 	}
 	switch {

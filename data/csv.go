@@ -13,7 +13,7 @@ import (
 
 var csvFormat = Format{
 	Name: "csv", Place: "FILE", Open: openCSV,
-	Info: "a line an example, the first names the columns; ?label=COLUMN or ?target=COLUMN,COLUMN, &ignore=COLUMN,COLUMN, &keep=COLUMN,COLUMN, &shape=28x28x1, &scale=255",
+	Info: "a line an example, the first names the columns; ?label=COLUMN or ?target=COLUMN,COLUMN, &ignore=COLUMN,COLUMN, &keep=COLUMN,COLUMN, &shape=28x28x1, &scale=255; ?text=COLUMN for texts, as text:FILE reads them",
 }
 
 // csvSpec is what a spec says about a file of rows.

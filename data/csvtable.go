@@ -339,13 +339,17 @@ func (t *csvTable) parseNumber(i int, field string) (float64, error) {
 		return v, nil
 	}
 	line, _ := t.FieldPos(i)
-	what := fmt.Sprintf("%.60q is no finite number", field)
+	what, out := fmt.Sprintf("%.60q is no finite number", field), ""
+	if t.at[i] == isNumber {
+		out = ", or leave the column out with &ignore=" + t.setting(i)
+	}
 	switch strings.ToLower(field) {
 	case "", "na", "n/a", "nan", "null", "none", "?":
-		what = "there is no value: fill it in, or delete the line"
-	}
-	if t.at[i] == isNumber {
-		what += ", or leave the column out with &ignore=" + t.setting(i)
+		what = "there is no value: fill it in, or delete the line" + out
+	default:
+		if what += out; out != "" {
+			what += "; texts are of a column that ?text=NAME names"
+		}
 	}
 	return 0, fmt.Errorf("line %d, %s: %s", line, strings.TrimSuffix(t.called(i), ","), what)
 }

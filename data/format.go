@@ -34,7 +34,7 @@ var formats = registry.List[Format]{What: "data set"}
 
 // What a format is stands in its own file; here is the order in which lists have them.
 func init() {
-	for _, f := range []Format{digitsFormat, idxFormat, cifar10Format, cifar100Format, folderFormat, csvFormat, textFormat, debianFormat} {
+	for _, f := range []Format{digitsFormat, idxFormat, cifar10Format, cifar100Format, folderFormat, csvFormat, textFormat, jsonlFormat, parquetFormat, debianFormat} {
 		Register(f)
 	}
 }
@@ -62,7 +62,10 @@ func Specs() []string {
 
 // FormatOf returns the format that a spec names, and whether there is one.
 func FormatOf(spec string) (Format, bool) {
-	name, _, _ := strings.Cut(spec, ":")
+	name, place, _ := strings.Cut(spec, ":")
+	if name == csvFormat.Name && namesTexts(place) {
+		return csvTextFormat, true
+	}
 	return formats.Lookup(name)
 }
 

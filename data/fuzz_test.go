@@ -2,6 +2,8 @@ package data
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"unicode/utf8"
 )
@@ -119,7 +121,7 @@ func checkTexts(t *testing.T, c *corpus) {
 func FuzzText(f *testing.F) {
 	f.Add([]byte("a\tb c\nd\t\n"), "")
 	f.Add([]byte("\uFEFFlabel\ttext\n1\tx"), "")
-	f.Add([]byte(`{"label": 3, "text": "x\u0000y"}` + "\n" + `{"label": "", "text": null}`), "")
+	f.Add([]byte(`{"label": 3, "text": "x\u0000y"}`+"\n"+`{"label": "", "text": null}`), "")
 	f.Add([]byte("a\t\xff"), "")
 	f.Add([]byte("sentence1\tsentence2\tscore\na\tb\t1\n"), "")
 	f.Add([]byte(`{"labels": [1, "a"], "premise": "x", "hypothesis": ""}`), "")
@@ -148,6 +150,42 @@ func FuzzText(f *testing.F) {
 			if s, err := c.splits("x"); err == nil && s.check("x") != nil {
 				t.Fatal(s.check("x"))
 			}
+		}
+	})
+}
+
+func FuzzParquet(f *testing.F) {
+	names, err := filepath.Glob("testdata/parquet/*.parquet")
+	if err != nil || names == nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, "")
+		f.Add(b, "?text=text&target=label")
+	}
+	f.Fuzz(func(t *testing.T, b []byte, query string) {
+		if len(b) > fuzzSize {
+			return
+		}
+		_, spec, err := parseParquetSpec("x" + query)
+		if err != nil {
+			return
+		}
+		table, err := newParquetTable(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		c := newCorpus()
+		c.most = 1 << 12
+		if table.read(c, &spec, true, true) != nil || len(c.labels) == 0 {
+			return
+		}
+		if s, err := c.splits("x"); err == nil && s.check("x") != nil {
+			t.Fatal(s.check("x"))
 		}
 	})
 }

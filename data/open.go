@@ -73,6 +73,11 @@ func usage(format string, args ...any) error { return UsageError(fmt.Sprintf(for
 //	                                columns or keys are meant, text=NAME,NAME of pairs of texts; in place of the
 //	                                label target=NAME,NAME names numbers to predict, labels=NAME a list of labels
 //	                                (in JSON; in tables with commas between), which become a target each: 1 or 0
+//	csv:FILE?text=COLUMN, jsonl:FILE  the same of a file that is called so
+//	parquet:FILE                    texts, pairs of texts or images (a structure of bytes and path), as Hugging Face's
+//	                                data sets are kept, with its names of classes; a tenth is the test split. Or a
+//	                                directory of train-*.parquet, validation-*.parquet, test-*.parquet. The settings
+//	                                are those of text:FILE, and image=NAME, channels=1
 //	debian:FILE                     descriptions of Debian's packages by section, from an index as
 //	                                "apt-cache dumpavail" prints it or a Packages file of a mirror
 //

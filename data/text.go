@@ -97,6 +97,8 @@ type texts struct {
 	pairs bool
 	// chosen says that a spec names the texts of pairs, so that one alone is not meant.
 	chosen bool
+	// pictures says that they are the bytes of images.
+	pictures bool
 }
 
 func (x *texts) len() int {
@@ -269,9 +271,33 @@ var textFormat = Format{
 func openText(place string, _ *Options) (*Splits, error) {
 	path, columns, err := parseTextSpec(place)
 	if err != nil {
-		return nil, fmt.Errorf("text:%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return openTexts(path, columns)
+}
+
+// csvTextFormat is what csv:FILE is where the spec names columns of texts.
+var csvTextFormat = Format{Name: csvFormat.Name, Place: csvFormat.Place, Info: csvFormat.Info, Sized: true, Open: openCSVTexts}
+
+func openCSVTexts(place string, _ *Options) (*Splits, error) {
+	path, columns, err := parseTextSpec(place)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	columns.csv = true
+	return openTexts(path, columns)
+}
+
+// namesTexts reports whether the spec of a table says that it has texts.
+func namesTexts(place string) bool {
+	_, columns, err := parseTextSpec(place)
+	return err == nil && columns.texts != nil
+}
+
+// jsonlFormat is texts by another name: what a line is decides.
+var jsonlFormat = Format{
+	Name: "jsonl", Place: "FILE", Sized: true, Open: openText,
+	Info: "likewise: a line an object with label and text",
 }
 
 // openTexts reads texts of a file or a directory.
@@ -305,7 +331,7 @@ func (c *corpus) splits(path string) (*Splits, error) {
 // left out.
 func openTextDirectory(dir string, columns textColumns) (*Splits, error) {
 	var parts [3]*corpus
-	s := &Splits{}
+	s, found := &Splits{}, 0
 	for i := range parts {
 		path, err := findText(dir, splitFolders[i])
 		if err != nil {
@@ -314,6 +340,7 @@ func openTextDirectory(dir string, columns textColumns) (*Splits, error) {
 		if path == "" {
 			continue
 		}
+		found++
 		c := newCorpus()
 		err = c.readFile(path, columns, false)
 		if none := unlabelled(""); i == len(parts)-1 && errors.As(err, &none) {
@@ -325,6 +352,9 @@ func openTextDirectory(dir string, columns textColumns) (*Splits, error) {
 		}
 		parts[i], s.Notes = c, append(s.Notes, c.notes...)
 	}
+	if found == 0 {
+		return nil, fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", dir)
+	}
 	return s, s.join(dir, parts)
 }
 
@@ -332,7 +362,7 @@ func openTextDirectory(dir string, columns textColumns) (*Splits, error) {
 func (s *Splits) join(dir string, parts [3]*corpus) error {
 	list := slices.DeleteFunc(slices.Clone(parts[:]), func(c *corpus) bool { return c == nil })
 	if len(list) == 0 {
-		return fmt.Errorf("%s: no texts there; they are named train.tsv, val.tsv and test.tsv, or .csv, .jsonl, .json, .txt, with or without .gz", dir)
+		return fmt.Errorf("%s: no split there has labels", dir)
 	}
 	if err := s.nameOutputs(list); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)

@@ -18,6 +18,9 @@ type textColumns struct {
 	label   string
 	labels  string   // of several labels a text
 	targets []string // of numbers to predict
+
+	csv    bool // the file is CSV, whatever its name
+	schema bool // the columns are those of a schema, not of a first line
 }
 
 // given reports whether a spec says anything.
@@ -115,9 +118,9 @@ func (e unlabelled) Error() string { return string(e) }
 
 // columnOf returns the column that a spec names, or else the only one that is called as such
 // columns are, or of two the one that the other is not.
-func columnOf(names []string, what, given string, usual []string, other int) (int, error) {
+func (c *textColumns) columnOf(names []string, what, given string, usual []string, other int) (int, error) {
 	if given != "" {
-		return givenColumn(names, given)
+		return c.givenColumn(names, given)
 	}
 	var found []int
 	for i, n := range names {
@@ -131,7 +134,7 @@ func columnOf(names []string, what, given string, usual []string, other int) (in
 	case len(found) == 0 && len(names) == 2 && other >= 0:
 		return 1 - other, nil
 	}
-	why := fmt.Sprintf("which column has the %ss? The first line names %s: say it with ?label=NAME&text=NAME", what, someOf(names))
+	why := fmt.Sprintf("which column has the %ss? The %s %s: say it with ?label=NAME&text=NAME", what, c.origin(), someOf(names))
 	if len(found) == 0 && what == "label" {
 		return 0, unlabelled(why)
 	}
@@ -139,15 +142,23 @@ func columnOf(names []string, what, given string, usual []string, other int) (in
 }
 
 // givenColumn returns the column that a spec gives, by number or name.
-func givenColumn(names []string, given string) (int, error) {
+func (c *textColumns) givenColumn(names []string, given string) (int, error) {
 	if i, ok := byNumber(given, len(names)); ok {
 		return i, nil
 	}
 	i := slices.Index(names, given)
 	if i < 0 {
-		return 0, fmt.Errorf("no column %q%s; the first line names %s", given, wording.DidYouMean(given, names), someOf(names))
+		return 0, fmt.Errorf("no column %q%s; the %s %s", given, wording.DidYouMean(given, names), c.origin(), someOf(names))
 	}
 	return i, nil
+}
+
+// origin is where the names of columns are from, for messages.
+func (c *textColumns) origin() string {
+	if c.schema {
+		return "columns are"
+	}
+	return "first line names"
 }
 
 // byNumber returns the column of a number like #2.
@@ -170,19 +181,19 @@ type columnPlaces struct {
 func (c *textColumns) find(names []string) (at columnPlaces, err error) {
 	at = columnPlaces{label: -1, labels: -1, chosen: c.texts != nil}
 	for _, t := range c.targets {
-		i, err := givenColumn(names, t)
+		i, err := c.givenColumn(names, t)
 		if err != nil {
 			return at, err
 		}
 		at.targets = append(at.targets, i)
 	}
 	if c.labels != "" {
-		if at.labels, err = givenColumn(names, c.labels); err != nil {
+		if at.labels, err = c.givenColumn(names, c.labels); err != nil {
 			return at, err
 		}
 	}
 	for _, t := range c.texts {
-		i, err := givenColumn(names, t)
+		i, err := c.givenColumn(names, t)
 		if err != nil {
 			return at, err
 		}
@@ -197,7 +208,7 @@ func (c *textColumns) find(names []string) (at columnPlaces, err error) {
 		}
 	}
 	if at.texts == nil {
-		i, err := columnOf(names, "text", "", textWords, at.label)
+		i, err := c.columnOf(names, "text", "", textWords, at.label)
 		if err != nil {
 			return at, err
 		}
@@ -212,7 +223,7 @@ func (c *textColumns) findLabel(names []string, at *columnPlaces) (int, error) {
 	if len(at.texts) == 1 {
 		other = at.texts[0]
 	}
-	i, err := columnOf(names, "label", c.label, labelWords, other)
+	i, err := c.columnOf(names, "label", c.label, labelWords, other)
 	if err == nil && c.label == "" && len(at.texts) == 2 && strings.EqualFold(names[i], scoreWord) {
 		at.targets = []int{i}
 		return -1, nil

@@ -26,7 +26,7 @@ func (c *corpus) readFile(path string, columns textColumns, cut bool) error {
 		return err
 	}
 	defer r.Close()
-	if strings.EqualFold(filepath.Ext(strings.TrimSuffix(path, ".gz")), ".csv") {
+	if columns.csv || strings.EqualFold(filepath.Ext(strings.TrimSuffix(path, ".gz")), ".csv") {
 		err = c.parseCSV(r, columns, cut)
 	} else {
 		err = c.parse(r, columns, cut)

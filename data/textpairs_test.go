@@ -153,3 +153,20 @@ func TestPairTokens(t *testing.T) {
 		t.Errorf("the second texts are not in the fingerprint, %v", err)
 	}
 }
+
+// Tables and JSON lines of texts are the same by their own names.
+func TestTextNames(t *testing.T) {
+	dir := t.TempDir()
+	table := textFile(t, dir, "a.data", lined("what,kind", 30, func(i int) string { return fmt.Sprintf("\"text, %d\",%d", i, i%2) }))
+	objects := textFile(t, dir, "a.jsonl", lined(`{"what": "x", "kind": 1}`, 30, func(i int) string { return fmt.Sprintf(`{"what": "text, %d", "kind": %d}`, i, i%2) }))
+	a, b := mustOpen(t, "csv:"+table+"?text=what&label=kind", Options{Size: Square(7)}), mustOpen(t, "jsonl:"+objects+"?text=what&label=kind", Options{})
+	if x, y := told(t, a), told(t, b); !slices.Equal(x[:5], y[1:6]) {
+		t.Errorf("%q and %q", x[:5], y[:6])
+	}
+	if f, ok := FormatOf("csv:" + table + "?text=what&label=kind"); !ok || !f.Sized || f.Name != "csv" {
+		t.Errorf("%+v", f)
+	}
+	if _, err := Open("csv:"+table+"?label=kind", Options{}); err == nil || !strings.Contains(err.Error(), "texts are of a column that ?text=NAME names") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,119 @@
+package parquet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// files are those that data's tests hold against what others say of them.
+func files(t testing.TB) (list [][]byte) {
+	t.Helper()
+	names, err := filepath.Glob("../../testdata/parquet/*.parquet")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("%d files, %v", len(names), err)
+	}
+	for _, name := range append(names, "../../testdata/parquet/pairs/test-00000-of-00001.parquet") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// readAll reads all columns that can be read, and returns how many rows they have together.
+func readAll(b []byte, most int) (n int, err error) {
+	f, err := Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range f.Columns {
+		if c.Kind == Other {
+			continue
+		}
+		rows := f.Read(c)
+		for ; n < most; n++ {
+			if _, err := rows.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// What is damaged anywhere is an error or other values, and takes no more memory than the file
+// gives reason for.
+func TestDamaged(t *testing.T) {
+	const step = 5
+	for k, b := range files(t) {
+		rows, err := readAll(b, 1<<20)
+		if err != nil || rows == 0 {
+			t.Fatalf("file %d: %d rows, %v", k, rows, err)
+		}
+		for i := 0; i < len(b); i += step {
+			for _, v := range []byte{0, 0xff, b[i] ^ 1} {
+				bad := bytes.Clone(b)
+				bad[i] = v
+				readAll(bad, 1<<12)
+			}
+		}
+		for i := 0; i < len(b); i += step {
+			if _, err := readAll(b[:i], 1<<20); err == nil {
+				t.Errorf("file %d: no error of its first %d bytes", k, i)
+			}
+		}
+	}
+}
+
+// A run of many values is counted, not written out.
+func TestLongRuns(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := runs{b: append(binary.AppendUvarint(nil, 1<<62), 1), width: 1}
+	for range 1000 {
+		if v, err := r.next(); v != 1 || err != nil {
+			t.Fatal(v, err)
+		}
+	}
+	list := thriftReader{b: append([]byte{0xf0 | thriftStruct}, binary.AppendUvarint(nil, 1<<40)...)}
+	if _, err := list.elements(0); err != errShort {
+		t.Errorf("error %v", err)
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("%d bytes", after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
+func TestBits(t *testing.T) {
+	// the specification's own example: the numbers 0 to 7 in three bits each
+	r := runs{b: []byte{3, 0x88, 0xc6, 0xfa}, width: 3}
+	for want := range uint32(8) {
+		if v, err := r.next(); v != want || err != nil {
+			t.Errorf("%d, %v, want %d", v, err, want)
+		}
+	}
+	if _, err := r.next(); err != errDamaged {
+		t.Errorf("error %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, b := range files(f) {
+		if len(b) < 3000 {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 1<<16 {
+			readAll(b, 1<<14)
+		}
+	})
+}
