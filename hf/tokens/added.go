@@ -7,9 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxAdded bounds the bytes of an added token, each of which is looked for at each place of a text.
-const maxAdded = 1024
-
 // An addedToken stands in a text as it is, and is not made of others.
 type addedToken struct {
 	Content    string `json:"content"`
@@ -27,9 +24,6 @@ type addedToken struct {
 func (t *Tokenizer) add(added map[int32]addedToken, tokens []addedToken) error {
 	next := t.vocab.size
 	for _, a := range tokens {
-		if len(a.Content) > maxAdded {
-			return fmt.Errorf("added token %.80q has %d bytes; at most %d are taken", a.Content, len(a.Content), maxAdded)
-		}
 		if a.Content == "" {
 			continue
 		}

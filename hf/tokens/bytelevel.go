@@ -77,7 +77,9 @@ func spaced(p part, word func(part) error) error {
 
 // bytewise puts the characters of its bytes in the place of a word.
 func bytewise(p part, word func(part) error) error {
-	p.text = asBytes(p.text)
+	if p.text = asBytes(p.text); len(p.text) > maxNormal {
+		return errLong
+	}
 	return word(p)
 }
 

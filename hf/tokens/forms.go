@@ -19,26 +19,29 @@ func (c *characters) form(f norm.Form, text string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(text) + len(text)/4)
-	from, marks, many := 0, 0, false
+	from, marks := 0, 0
+	high, careful := false, false // the last letter is beyond U+FFFF; Go's own forms are wrong of the text
 	for i, r := range text {
 		switch k := c.of(r); {
 		case k&isLate != 0:
-			b.WriteString(formOf(f, text[from:i], many))
+			b.WriteString(formOf(f, text[from:i], careful))
 			b.WriteRune(r)
-			from, marks, many = i+utf8.RuneLen(r), 0, false
-		case k&isMark != 0:
+			from, marks, high, careful = i+utf8.RuneLen(r), 0, false, false
+		case k&isMark != 0 || r >= 0x1161 && r <= 0x11c2: // or a letter that joins the one before
 			marks++
-			many = many || marks == manyMarks
+			careful = careful || marks == manyMarks || high
+			high = high || r > 0xffff
 		default:
-			marks = 0
+			marks, high = 0, r > 0xffff
 		}
 	}
-	b.WriteString(formOf(f, text[from:], many))
+	b.WriteString(formOf(f, text[from:], careful))
 	return b.String()
 }
 
-func formOf(f norm.Form, text string, many bool) string {
-	if !many {
+// formOf returns a text in a form. Go's own takes letters beyond U+FFFF for others as it puts marks to them.
+func formOf(f norm.Form, text string, careful bool) string {
+	if !careful {
 		return f.String(text)
 	}
 	composed := f == norm.NFC || f == norm.NFKC
@@ -77,8 +80,8 @@ func compose(rs []rune) []rune {
 	for _, r := range rs {
 		class := combining(r)
 		if starter >= 0 && (starter == len(out)-1 || last < class) {
-			if both := []rune(norm.NFC.String(string([]rune{out[starter], r}))); len(both) == 1 {
-				out[starter] = both[0]
+			if both, ok := join(string([]rune{out[starter], r})); ok {
+				out[starter] = both
 				continue
 			}
 		}
@@ -89,6 +92,13 @@ func compose(rs []rune) []rune {
 		out = append(out, r)
 	}
 	return out
+}
+
+// join returns the character that a letter and a mark are.
+func join(two string) (rune, bool) {
+	one := norm.NFC.String(two)
+	r, n := utf8.DecodeRuneInString(one)
+	return r, n == len(one) && norm.NFD.String(one) == norm.NFD.String(two)
 }
 
 func isASCII(text string) bool {

@@ -73,3 +73,76 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// A partGolden is a normalizer or a pre-tokenizer, and checksums of what the library's makes of every
+// character, in blocks.
+type partGolden struct {
+	Part       json.RawMessage
+	Normalizer bool
+	Sums       []uint32
+}
+
+// function returns what a part makes of a text, words with a line between.
+func (g partGolden) function(t *testing.T) func(text string) string {
+	if g.Normalizer {
+		n, err := parseNormalizer(g.Part, "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(text string) string {
+			p, _ := n(part{text, true})
+			return p.text
+		}
+	}
+	steps, bytes, err := parseSplitters(g.Part, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes {
+		steps = append(steps, bytewise)
+	}
+	split := oneByOne(steps)
+	return func(text string) string {
+		var words []string
+		split(part{text, true}, func(p part) error {
+			if p.text != "" {
+				words = append(words, p.text)
+			}
+			return nil
+		})
+		return strings.Join(words, "|")
+	}
+}
+
+// TestCharacters holds normalizers and pre-tokenizers against the library's, on every character.
+func TestCharacters(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a second and a half for each part")
+	}
+	var all []partGolden
+	readTestdata(t, "characters.json", &all)
+	if len(all) < 18 {
+		t.Fatalf("%d parts", len(all))
+	}
+	const block = 0x4000
+	for _, g := range all {
+		t.Run(fmt.Sprintf("%.40s", g.Part), func(t *testing.T) {
+			t.Parallel()
+			function := g.function(t)
+			for i, want := range g.Sums {
+				sum := uint32(0)
+				for c := rune(i * block); c < rune(i+1)*block; c++ {
+					if c >= 0xd800 && c < 0xe000 {
+						continue
+					}
+					for _, around := range [][2]string{{"a", "\u0301b"}, {"1", ""}, {"\u1100\u0345", "\u0323"}} {
+						sum = crc32.Update(sum, crc32.IEEETable, []byte(function(around[0]+string(c)+around[1])+"\n"))
+					}
+				}
+				if sum != want {
+					t.Errorf("characters %#x to %#x differ", i*block, (i+1)*block-1)
+				}
+			}
+		})
+	}
+}

@@ -12,8 +12,11 @@ import (
 	"github.com/monge-ml/monge/internal/words"
 )
 
-// maxNested bounds sequences within sequences.
-const maxNested = 8
+// What sequences have at most: others within them, and parts.
+const (
+	maxNested = 3
+	maxParts  = 32
+)
 
 // An object is settings of a part.
 type object map[string]json.RawMessage
@@ -117,7 +120,11 @@ func (p partOf) list(key string, nested int) (list []json.RawMessage, err error)
 	if nested == maxNested {
 		return nil, fmt.Errorf("%s%s: sequences lie within each other; up to %d are taken", p.where, key, maxNested)
 	}
-	return list, p.read(key, &list)
+	err = p.read(key, &list)
+	if len(list) > maxParts {
+		err = fmt.Errorf("%s%s has %d parts; up to %d are taken", p.where, key, len(list), maxParts)
+	}
+	return list, err
 }
 
 // parseAdded reads added tokens. Their numbers are the vocabulary's.

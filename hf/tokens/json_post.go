@@ -80,6 +80,9 @@ func (p partOf) template() (t template, err error) {
 		}
 	}
 	slots := func(key string, parts []templatePart, texts int) (slots []slot, err error) {
+		if len(parts) > maxParts {
+			return nil, fmt.Errorf("%s%s has %d parts; up to %d are taken", p.where, key, len(parts), maxParts)
+		}
 		for i, part := range parts {
 			where := fmt.Sprintf("%s%s[%d]", p.where, key, i)
 			switch {

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +14,11 @@ type part struct {
 	start bool
 }
 
+// maxNormal bounds the bytes of a text that is normalized.
+const maxNormal = 16 << 20
+
+var errLong = fmt.Errorf("a normalizer makes more than %d MiB of a text", maxNormal>>20)
+
 // A normalizer changes a text.
 type normalizer func(part) (part, error)
 
@@ -22,10 +28,13 @@ func inSequence(steps []normalizer) normalizer {
 	return func(p part) (q part, err error) {
 		for _, step := range steps {
 			if p, err = step(p); err != nil {
-				break
+				return p, err
+			}
+			if len(p.text) > maxNormal {
+				return p, errLong
 			}
 		}
-		return p, err
+		return p, nil
 	}
 }
 

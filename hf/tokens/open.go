@@ -21,6 +21,9 @@ import (
 // maxFile bounds the bytes of a file. The largest vocabularies that are published take half of it.
 const maxFile = 64 << 20
 
+// maxSpecial bounds the special tokens around a text.
+const maxSpecial = 1024
+
 // The files of a directory. Where the first is there the next three are not read.
 const (
 	jsonFile     = "tokenizer.json"
@@ -123,6 +126,12 @@ func fromJSON(s *settings, data []byte, _ string) (*Tokenizer, error) {
 // check holds what is made of texts against what tokenizer_config.json says: transformers follows the one
 // or the other.
 func (t *Tokenizer) check(s *settings) error {
+	if n := t.Added(true); n > maxSpecial {
+		return fmt.Errorf("post_processor puts %d tokens around a pair; up to %d are taken", n, maxSpecial)
+	}
+	if t.Pad >= t.Size() {
+		return fmt.Errorf("padding.pad_id is %d; there are %d tokens", t.Pad, t.Size())
+	}
 	for _, p := range t.post {
 		if id := p.largest(); id >= t.Size() {
 			return fmt.Errorf("post_processor has token %d; there are %d", id, t.Size())

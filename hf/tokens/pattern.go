@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxSteps bounds the work of an expression on a part of a text.
-const maxSteps = 1 << 26
+// mostSteps bounds the work of an expression on a part of a text.
+func mostSteps(text string) int { return 4096 + 1024*len(text) }
 
 // A pattern finds an expression as Oniguruma does, by trying and going back. Go's parser reads it, once
 // classes are written out as the library knows them; what it doesn't know is an error. (?!\S) becomes \B,
@@ -150,7 +150,7 @@ type thread struct {
 type search struct {
 	*pattern
 	text  string
-	steps int
+	steps int // that are left
 	stack []thread
 }
 
@@ -171,7 +171,7 @@ func (s *search) match(at int) int {
 
 // run follows a thread to its end, and leaves the others that it meets on the stack.
 func (s *search) run(t thread) int {
-	for s.steps++; s.steps <= maxSteps; s.steps++ {
+	for s.steps--; s.steps >= 0; s.steps-- {
 		switch in := &s.prog.Inst[t.pc]; in.Op {
 		case syntax.InstMatch:
 			return t.at
@@ -217,11 +217,11 @@ func (s *search) holds(op syntax.EmptyOp, at int) bool {
 
 // each hands on the matches of a text. A match may be empty, but not at the end of the one before.
 func (p *pattern) each(text string, found func(from, to int) error) error {
-	s := search{pattern: p, text: text}
+	s := search{pattern: p, text: text, steps: mostSteps(text)}
 	last := -1
 	for at := 0; at <= len(text); {
 		end := s.match(at)
-		if s.steps > maxSteps {
+		if s.steps < 0 {
 			return errSteps
 		}
 		_, n := utf8.DecodeRuneInString(text[at:])
@@ -272,6 +272,9 @@ func replaced(find finder, with string) normalizer {
 				b.WriteString(p.text[from:end])
 			}
 			from = end
+			if b.Len() > maxNormal {
+				return errLong
+			}
 			return nil
 		})
 		return part{b.String(), start}, err

@@ -45,6 +45,9 @@ func (m *charsMap) normalize(p part) (part, error) {
 		n := m.cluster(text)
 		cluster := text[:n]
 		text = text[n:]
+		if b.Len() > maxNormal {
+			return p, errLong
+		}
 		if len(cluster) < maxCluster {
 			if to, ok := m.lookUp(cluster); ok {
 				b.WriteString(to)
@@ -83,7 +86,7 @@ func (m *charsMap) cluster(text string) int {
 // lookUp returns what the shortest text of the table that text begins with becomes.
 func (m *charsMap) lookUp(text string) (string, bool) {
 	unit := func(at uint32) uint32 {
-		if int(at) >= len(m.units) {
+		if at >= uint32(len(m.units)) {
 			return 1 << 31 // no byte's
 		}
 		return m.units[at]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -167,13 +168,13 @@ func (s *settings) readAdded(data []byte) error {
 	if err := words.Unmarshal(foreign.Text(data), &ids); err != nil {
 		return err
 	}
+	special := map[string]bool{}
+	for _, t := range slices.Concat(s.extra, slices.Collect(maps.Values(s.named))) {
+		special[t.Content] = true
+	}
 	byID := map[int]addedToken{}
 	for content, id := range ids {
-		special := slices.ContainsFunc(s.extra, func(t addedToken) bool { return t.Content == content })
-		for _, t := range s.named {
-			special = special || t.Content == content
-		}
-		byID[id] = addedToken{Content: content, Normalized: !special, Special: special}
+		byID[id] = addedToken{Content: content, Normalized: !special[content], Special: special[content]}
 	}
 	s.take(byID)
 	return nil
@@ -188,22 +189,20 @@ func (s *settings) take(byID map[int]addedToken) {
 
 // tokens returns the tokens that are added to a vocabulary, of which some may be added already.
 func (s *settings) tokens(already []addedToken) []addedToken {
-	all := slices.Clone(already)
-	has := func(content string) bool {
-		return slices.ContainsFunc(all, func(t addedToken) bool { return t.Content == content })
-	}
-	for _, t := range s.added {
-		if !has(t.Content) {
-			all = append(all, t)
-		}
-	}
+	more := slices.Clone(s.added)
 	for _, key := range namedTokens {
-		if t, ok := s.named[key]; ok && !has(t.Content) {
-			all = append(all, t)
+		if t, ok := s.named[key]; ok {
+			more = append(more, t)
 		}
 	}
-	for _, t := range s.extra {
-		if !has(t.Content) {
+	all := slices.Clone(already)
+	has := map[string]bool{}
+	for _, t := range already {
+		has[t.Content] = true
+	}
+	for _, t := range append(more, s.extra...) {
+		if !has[t.Content] {
+			has[t.Content] = true
 			all = append(all, t)
 		}
 	}

@@ -5,20 +5,28 @@ import (
 	"maps"
 )
 
-// maxID bounds the numbers of tokens.
-const maxID = 1 << 20
+// maxID bounds the numbers of tokens, the others their bytes, each and together.
+const (
+	maxID     = 1 << 20
+	maxToken  = 1024
+	maxTokens = 8 << 20
+)
 
 // A vocabulary has tokens by their numbers, of which some may be missing.
 type vocabulary struct {
 	ids   map[string]int32
 	names []string // "" of a number that is missing
 	size  int      // tokens of the model; others were added
+	bytes int      // of all tokens
 }
 
 // set gives a token a number.
 func (v *vocabulary) set(token string, id int) error {
 	if id < 0 || id >= maxID {
 		return fmt.Errorf("token %.80q has number %d; numbers up to %d are taken", token, id, maxID-1)
+	}
+	if v.bytes += len(token); len(token) > maxToken || v.bytes > maxTokens {
+		return fmt.Errorf("token %.80q has %d bytes; up to %d are taken, and %d MiB of all together", token, len(token), maxToken, maxTokens>>20)
 	}
 	if more := id + 1 - len(v.names); more > 0 {
 		v.names = append(v.names, make([]string, more)...)
