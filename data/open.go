@@ -33,9 +33,12 @@ type Options struct {
 	// no validation split of its own: a share below 1 or a number of examples, by class
 	// alike; 0 is none. Subset and TestSubset keep so many examples of the training and
 	// test splits, by class alike; 0 keeps all.
-	Val                float64
+	Val float64
+	// Fold, where it is given, is the part of the training examples that validates in place of Val and of a validation split
+	// that there is, by class alike.
+	Fold               Fold
 	Subset, TestSubset int
-	Seed               uint64 // of what is drawn: Val, Subset, TestSubset
+	Seed               uint64 // of what is drawn: Val, Fold, Subset, TestSubset
 	CacheBytes         int64  // of decoded images to keep in memory; 0 is DefaultCacheBytes, below 0 none
 	// SkipDamaged reads every example once and leaves out those that can't be read, before
 	// anything is drawn: what is left is the same once their files are deleted. Progress, which may
@@ -157,7 +160,11 @@ func (s *Splits) choose(o *Options) error {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
-	if o.Val != 0 && s.Val == nil && s.Train != nil {
+	if o.Fold != (Fold{}) {
+		if err := s.fold(o.Fold, o.Seed); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	} else if o.Val != 0 && s.Val == nil && s.Train != nil {
 		if err := s.holdOut(o.Val, o.Seed); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}

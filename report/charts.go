@@ -108,9 +108,9 @@ func (v *view) measureOver(over []*method) []figure {
 	if len(sorted(values)) == 0 {
 		return nil
 	}
-	note := "Mean over the seeds; bands are ± one standard error of it. "
+	note := "Mean over the " + v.in.one() + "s; bands are ± one standard error of it. "
 	if v.Plan.Seeds < 2 {
-		note = "One seed: no error bars. "
+		note = "One " + v.in.one() + ": no error bars. "
 	}
 	kind, _ := over[0].kind()
 	note += "A cross marks a " + kind + " at which at least one run broke."
@@ -392,7 +392,7 @@ func (v *view) scatter() (f figure, ok bool) {
 	p.Slope = true
 	p.Alt = fmt.Sprintf("Actual against predicted ascent. Scatter chart of %d points, logarithmic both ways, with the diagonal.", len(xs))
 	f = newFigure("Actual ascent against predicted ascent", &p,
-		fmt.Sprintf("Each point is a mean over the seeds and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", share(bins)), v.climbing()...)
+		fmt.Sprintf("Each point is a mean over the %ss and a %s of training; all radii. On the diagonal the linear prediction holds; above it the loss rose by more.", v.in.one(), share(bins)), v.climbing()...)
 	if left > 0 {
 		f.Note += fmt.Sprintf(" %s without a rise of the loss left out.", plural(left, "point"))
 	}

@@ -175,12 +175,13 @@ type measureWords struct {
 	Name, Upper string // "accuracy", "Accuracy"
 	Near        string // how far from its best a method is near it
 	Unit        string // of differences
+	Repeat      string // what runs repeat a setting over
 	Lost        string // how runs end that are called lost, "" if none are
 	Counted     string // how those count that met a NaN or an infinity
 }
 
 func (v *view) measureWords() measureWords {
-	w := measureWords{Name: v.in.name(), Upper: upper(v.in.name()), Near: v.in.near(), Counted: v.sayCounted()}
+	w := measureWords{Name: v.in.name(), Upper: upper(v.in.name()), Near: v.in.near(), Repeat: v.in.one(), Counted: v.sayCounted()}
 	if v.in.Share {
 		w.Unit = " in percentage points"
 	}
@@ -249,7 +250,7 @@ func (v *view) lede() string {
 	}
 	return fmt.Sprintf("%s of %s (%d training, %d validation and %d test examples%s): %s, %s, %s.",
 		plural(len(v.Rows), "run"), subject, d.Train, d.Val, d.Test, of,
-		plural(v.Plan.Seeds, "seed"), plural(b.Epochs, "epoch"), v.duration())
+		v.in.repeats(v.Plan.Seeds), plural(b.Epochs, "epoch"), v.duration())
 }
 
 // trained names what is trained: "model mlp", or a task that has no choice of models.
@@ -370,7 +371,7 @@ func (v *view) failures() (list []string) {
 			case len(list) == most:
 				more++
 			default:
-				list = append(list, fmt.Sprintf("%s, %s, seed %d: %s", m.name, m.where(r.X()), r.Seed, r.Failure))
+				list = append(list, fmt.Sprintf("%s, %s, seed %d%s: %s", m.name, m.where(r.X()), r.Seed, inFold(&r), r.Failure))
 			}
 		}
 	}
@@ -380,15 +381,26 @@ func (v *view) failures() (list []string) {
 	return list
 }
 
+// inFold names a run's fold, if it has one.
+func inFold(r *study.Row) string {
+	if r.Fold == "" {
+		return ""
+	}
+	return ", fold " + r.Fold
+}
+
 // settings lists everything that decides the runs, under the names of their config files.
 func (v *view) settings() []setting {
 	list := []setting{
 		{"methods", strings.Join(v.Plan.Methods, ", ")},
 		{"rho", numbers(v.Plan.Rhos)},
 		{"ascent_budget", numbers(v.Plan.Budgets)},
-		{"seed", fmt.Sprintf("1 to %d", v.Plan.Seeds)},
+		{"seed", fmt.Sprintf("1 to %d", v.Plan.Seeds/max(v.Study.Folds, 1))},
 	}
 	varied := []string{"method", "rho", "ascent_budget", "seed"}
+	if v.Study.Folds > 0 {
+		list, varied = append(list, setting{"fold", fmt.Sprintf("each of %d", v.Study.Folds)}), append(varied, "fold")
+	}
 	for _, s := range fields(v.Plan.Base) {
 		if !slices.Contains(varied, s.Name) {
 			list = append(list, s)

@@ -82,7 +82,7 @@ func RunsPage(runs []*train.SavedRun) ([]byte, error) {
 		Differ:  v.differTable(),
 	}
 	for _, m := range v.tested {
-		p.Measures = append(p.Measures, scale{m}.name())
+		p.Measures = append(p.Measures, scale{Measure: m}.name())
 	}
 	for _, g := range v.groups {
 		if len(v.groups) > 1 {
@@ -144,7 +144,7 @@ func newRunsView(runs []*train.SavedRun) *runsView {
 		k := but(v.settings[r], "seed")
 		g := byKey[k]
 		if g == nil || g.hasSeed(r.Config.Seed) {
-			g = &group{in: scale{measures(r).First()}, look: chart.LookAt(len(v.groups))}
+			g = &group{in: scale{Measure: measures(r).First()}, look: chart.LookAt(len(v.groups))}
 			byKey[k] = g
 			v.groups = append(v.groups, g)
 		}
@@ -217,7 +217,7 @@ func (v *runsView) in() scale {
 	if len(v.first) == 0 {
 		return scale{}
 	}
-	return scale{v.first[0]}
+	return scale{Measure: v.first[0]}
 }
 
 // of is what is known of the runs' task, nothing if they have several.
@@ -448,7 +448,7 @@ func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 		row.Weights = short(res.WeightsSHA256)
 	}
 	for _, m := range v.tested {
-		row.Tests = append(row.Tests, scale{m}.value(testOf(m.Name)(r)))
+		row.Tests = append(row.Tests, scale{Measure: m}.value(testOf(m.Name)(r)))
 	}
 	if b := r.Best(); b != nil {
 		row.Best, row.BestAt = v.named(b.Val.First()), fmt.Sprintf("step %d", b.Step)
@@ -466,12 +466,12 @@ func (v *runsView) row(g *group, r *train.SavedRun) runRow {
 }
 
 // written writes a measure's value.
-func written(m train.Measure) string { return scale{m}.value(float64(m.Value)) }
+func written(m train.Measure) string { return scale{Measure: m}.value(float64(m.Value)) }
 
 // named is a measure's value, with its name where runs are measured by several.
 func (v *runsView) named(m train.Measure) string {
 	if len(v.first) > 1 {
-		return scale{m}.name() + " " + written(m)
+		return scale{Measure: m}.name() + " " + written(m)
 	}
 	return written(m)
 }
@@ -484,7 +484,7 @@ func (v *runsView) meansRow(g *group) runRow {
 		Best: g.in.meanText(over, bestVal), StepTime: "–", Speed: "–",
 	}
 	for _, m := range v.tested {
-		row.Tests = append(row.Tests, scale{m}.meanText(over, testOf(m.Name)))
+		row.Tests = append(row.Tests, scale{Measure: m}.meanText(over, testOf(m.Name)))
 	}
 	if t := g.in.meanText(over, bestTest); t != "–" {
 		row.BestAt = "test " + t

@@ -29,7 +29,7 @@ type curve struct {
 // curves are those of what the runs measure, and of their steps.
 func (v *runsView) curves() (list []curve) {
 	for i, m := range v.measured() {
-		in := scale{m}
+		in := scale{Measure: m}
 		c := curve{title: "Validation " + in.name(), value: valOf(m.Name), axis: in.axis, told: m.Better == ""}
 		switch {
 		case m.Name == "loss" && v.of().loss != "":

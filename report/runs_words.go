@@ -60,13 +60,13 @@ func reached(r *train.SavedRun) string {
 	switch res := r.Result; {
 	case res.Test != nil:
 		first := res.Test.First()
-		s := fmt.Sprintf("Test %s %s", scale{first}.name(), written(first))
+		s := fmt.Sprintf("Test %s %s", scale{Measure: first}.name(), written(first))
 		if loss := float64(res.Test.Get("loss")); first.Name != "loss" && !math.IsNaN(loss) {
 			s += fmt.Sprintf(" (loss %s)", dashed(loss))
 		}
 		return s
 	case res.Val != nil:
-		return fmt.Sprintf("Validation %s %s, without a test split,", scale{res.Val.First()}.name(), written(res.Val.First()))
+		return fmt.Sprintf("Validation %s %s, without a test split,", scale{Measure: res.Val.First()}.name(), written(res.Val.First()))
 	}
 	return fmt.Sprintf("Training loss %s, without a test or validation split,", dashed(r.Result.TrainLoss))
 }
@@ -103,7 +103,7 @@ func saidOfEnd(r *train.SavedRun) string {
 	case "patience":
 		return fmt.Sprintf("It was stopped by patience: %s in a row no better on validation.", plural(c.Patience, "evaluation"))
 	case "until-accuracy":
-		return fmt.Sprintf("It was stopped by until-accuracy: training accuracy reached %s.", scale{train.Measure{Share: true}}.value(c.UntilAccuracy))
+		return fmt.Sprintf("It was stopped by until-accuracy: training accuracy reached %s.", scale{Measure: train.Measure{Share: true}}.value(c.UntilAccuracy))
 	case "deadline":
 		return fmt.Sprintf("It was stopped by its deadline, %v.", time.Duration(c.Deadline))
 	}
@@ -155,7 +155,7 @@ func (v *runsView) ranking() (head string, summary []string) {
 	if len(v.first) > 1 {
 		var names []string
 		for _, m := range v.first {
-			names = append(names, scale{m}.name())
+			names = append(names, scale{Measure: m}.name())
 		}
 		return fmt.Sprintf("The runs are of several tasks, measured by %s, so they are not ranked.", join(names)), nil
 	}

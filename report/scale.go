@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -12,7 +13,16 @@ import (
 
 // A scale writes values of a measure, and differences of them, for people: shares as percent
 // and points.
-type scale struct{ train.Measure }
+type scale struct {
+	train.Measure
+	repeat string // what runs repeat a setting over, "" for seeds
+}
+
+// repeats says how many there are, as "3 seeds".
+func (s scale) repeats(n int) string { return plural(n, s.one()) }
+
+// one is what runs repeat a setting over.
+func (s scale) one() string { return cmp.Or(s.repeat, "seed") }
 
 // name is the measure's in sentences.
 func (s scale) name() string {

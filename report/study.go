@@ -45,6 +45,9 @@ func (v *view) caveats() (said []string) {
 		return nil
 	}
 	switch {
+	case v.Study.Folds > 0:
+		said = append(said, fmt.Sprintf("Cross-validation: each run validates on one of %d parts of the training examples, and trains on the others; test %s here is that on this part, "+
+			"of the weights at the end. It also chose the radii, which flatters.", v.Study.Folds, v.in.name()))
 	case v.Data.Val == 0 && v.Data.Test == 0:
 		said = append(said, "There is neither a validation nor a test split: nothing here was measured on unseen examples.")
 	case v.Data.Test == 0:

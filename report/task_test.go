@@ -238,8 +238,8 @@ func TestPageWithoutMeasures(t *testing.T) {
 
 // The closer look at a comparison's better end, and its axis, follow the direction.
 func TestCloseUp(t *testing.T) {
-	share := scale{train.Measure{Name: "accuracy", Better: train.Higher, Share: true}}
-	rmse := scale{train.Measure{Name: "rmse", Better: train.Lower}}
+	share := scale{Measure: train.Measure{Name: "accuracy", Better: train.Higher, Share: true}}
+	rmse := scale{Measure: train.Measure{Name: "rmse", Better: train.Lower}}
 	if a, ok := share.closeUp([]float64{.1, .95}, nil, .9); !ok || a.Max != .965 || math.Abs(a.Min-.87) > 1e-9 {
 		t.Errorf("%+v, %v", a, ok)
 	}

@@ -33,11 +33,22 @@ type view struct {
 }
 
 func newView(c *study.Comparison) *view {
-	v := &view{Analysis: analysis.Of(c), in: scale{c.Measure}, of: subjects[c.Measure.Name]}
+	v := &view{Analysis: analysis.Of(c), in: scale{c.Measure, repeatOf(c.Study)}, of: subjects[c.Measure.Name]}
 	for i, l := range looksOf(v.Methods) {
 		v.methods = append(v.methods, &method{v.Methods[i], v.Methods[i].Label, l, v.in})
 	}
 	return v
+}
+
+// repeatOf is what a study's runs repeat a setting over.
+func repeatOf(s *study.Study) string {
+	switch {
+	case s.Folds == 0:
+		return "seed"
+	case s.Seeds > 1:
+		return "run" // of a seed and a fold
+	}
+	return "fold"
 }
 
 // find returns the method of a name and no budget, or nil. Of several variants it is the

@@ -80,8 +80,8 @@ func (v *view) notice() string {
 	if len(said) > 0 {
 		why = " (" + join(said) + ")"
 	}
-	return fmt.Sprintf("%d of %s are over%s. Everything below is about those alone; means of different radii may be over different seeds.",
-		len(v.Rows), plural(v.Planned, "planned run"), why)
+	return fmt.Sprintf("%d of %s are over%s. Everything below is about those alone; means of different radii may be over different %ss.",
+		len(v.Rows), plural(v.Planned, "planned run"), why, v.in.one())
 }
 
 // contrast is a difference of two methods, or of runs, in the scale that it was measured in.
@@ -93,11 +93,11 @@ type contrast struct {
 func (c contrast) String() string {
 	switch c.N {
 	case 0:
-		return "no seed in common"
+		return "no " + c.in.one() + " in common"
 	case 1:
-		return c.in.diff(c.Mean) + c.in.unit() + ", one seed"
+		return c.in.diff(c.Mean) + c.in.unit() + ", one " + c.in.one()
 	}
-	return fmt.Sprintf("%s%s over %d seeds", c.in.diffs(c.Mean, c.Stderr), c.in.unit(), c.N)
+	return fmt.Sprintf("%s%s over %s", c.in.diffs(c.Mean, c.Stderr), c.in.unit(), c.in.repeats(c.N))
 }
 
 // say puts a contrast of m and r in words.
@@ -110,14 +110,14 @@ func (c contrast) say(m, r *method) string {
 	case analysis.Tie:
 		return fmt.Sprintf("%s is within noise of %s in %s (%s)", m.name, r.name, c.in.name(), c)
 	}
-	return fmt.Sprintf("%s and %s can't be told apart in %s with so few seeds (%s)", m.name, r.name, c.in.name(), c)
+	return fmt.Sprintf("%s and %s can't be told apart in %s with so few %ss (%s)", m.name, r.name, c.in.name(), c.in.one(), c)
 }
 
 // beside is a contrast with a rival in few words. It says the number of seeds where that is
 // not the one expected.
 func (c contrast) beside(rival string, seeds int) string {
 	if c.N == 0 {
-		return "no seed in common with " + rival
+		return "no " + c.in.one() + " in common with " + rival
 	}
 	s := c.in.diff(c.Mean)
 	if c.N > 1 {
@@ -426,12 +426,12 @@ func (v *view) sayPairs(ranked []*method) (text []string) {
 	if len(text) == 0 {
 		return nil
 	}
-	rule := "± is one standard error. Differences are paired by seed, and count only beyond the 95% limit of Student's t"
+	rule := "± is one standard error. Differences are paired by " + v.in.one() + ", and count only beyond the 95% limit of Student's t"
 	if n := v.Plan.Seeds; n >= analysis.FewSeeds {
 		t := analysis.StudentsT(n)
-		rule += fmt.Sprintf(" (%.1f standard errors with %d seeds)", t, n)
+		rule += fmt.Sprintf(" (%.1f standard errors with %s)", t, v.in.repeats(n))
 	}
-	return append(text, fmt.Sprintf("%s; with fewer than %d seeds none does.", rule, analysis.FewSeeds))
+	return append(text, fmt.Sprintf("%s; with fewer than %d %ss none does.", rule, analysis.FewSeeds, v.in.one()))
 }
 
 // edges warn of a best radius that is the first or last tried, or where runs broke.
@@ -658,7 +658,7 @@ func (v *view) sayDifference() (text []string) {
 		text = append(text, m.sayRatio(top, best, from))
 	}
 	if len(text) > 0 {
-		text = append(text, "M-SAM divides SAM's perturbation by sqrt(1 + (alpha·|g|)²): it differs only where |g| is not small beside 1/alpha. |g| here is the mean over an epoch and the seeds, of runs that did not break.")
+		text = append(text, "M-SAM divides SAM's perturbation by sqrt(1 + (alpha·|g|)²): it differs only where |g| is not small beside 1/alpha. |g| here is the mean over an epoch and the "+v.in.one()+"s, of runs that did not break.")
 	}
 	return text
 }
@@ -753,8 +753,11 @@ func (v *view) sayLimits() []string {
 	if len(v.methods) == 0 {
 		return v.Study.Notes
 	}
-	first := fmt.Sprintf("One data set, one network, %s: other settings may turn the order round.", plural(v.Plan.Seeds, "seed"))
-	if v.Plan.Seeds > 1 && v.Data.Test > 0 {
+	first := fmt.Sprintf("One data set, one network, %s: other settings may turn the order round.", v.in.repeats(v.Plan.Seeds))
+	switch {
+	case v.Study.Folds > 0:
+		first += " Runs on different folds share most of their training examples, so that their spread says too little of how far other data would differ (Bengio and Grandvalet 2004)."
+	case v.Plan.Seeds > 1 && v.Data.Test > 0:
 		first += fmt.Sprintf(" All runs are tested on the same %d examples, whose own chance is not in the error bars.", v.Data.Test)
 	}
 	return append([]string{first,

@@ -242,7 +242,7 @@ func TestDescribeAlpha(t *testing.T) {
 }
 
 func TestWordsHelpers(t *testing.T) {
-	share, rmse := scale{train.Measure{Share: true}}, scale{train.Measure{Name: "rmse", Better: train.Lower}}
+	share, rmse := scale{Measure: train.Measure{Share: true}}, scale{Measure: train.Measure{Name: "rmse", Better: train.Lower}}
 	for _, tt := range []struct{ got, want string }{
 		{share.diff(.0123), "+1.2"}, {share.diff(-.0123), "−1.2"}, {share.diff(-.0001), "+0.0"},
 		{rmse.diff(.0123), "+0.0123"}, {rmse.diff(-12.3), "−12.3"}, {rmse.diffs(-.0123, .00456), "−0.0123 ± 0.0046"}, {rmse.mean(12.3456, .12), "12.35 ± 0.12"},

@@ -22,6 +22,7 @@ type Study struct {
 	Notes  []string     `json:"notes,omitempty"`  // how far it goes, a sentence or a few each
 	Beside string       `json:"beside,omitempty"` // a published table to show beside it: [Table3], or ""
 	Seeds  int          `json:"seeds"`
+	Folds  int          `json:"folds,omitempty"` // of the training examples, which validate in turns; 0 is one run for each seed
 	Base   train.Config `json:"base"`
 	Stages []Cell       `json:"stages,omitempty"` // runs before the cells, one after the other
 	Cells  []Cell       `json:"cells"`            // by seed
@@ -127,6 +128,12 @@ func (s *Study) addGrid(grid map[string]any, seeds bool) error {
 	}
 	if _, given := grid["seed"]; !given && seeds {
 		names, lists = append(names, "seed"), append(lists, upTo(s.Seeds))
+	}
+	if s.Folds > 0 {
+		if _, given := grid[foldSetting]; given {
+			return errors.New("it has a fold and the study has folds; give one of the two")
+		}
+		names, lists = append(names, foldSetting), append(lists, foldsOf(s.Folds))
 	}
 	all := 1
 	for _, l := range lists {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -35,6 +36,7 @@ type file struct {
 	Beside string   `toml:"beside,omitempty"`
 	Preset string   `toml:"preset,omitempty"`
 	Seeds  int      `toml:"seeds,omitzero"`
+	Folds  int      `toml:"folds,omitzero"`
 	// Program is set where a program has made the runs by an Opener of its own, or of a task that
 	// is none of the registered kinds: such a study is read here, but not run. Own are then the
 	// settings of the task, if its kind is not known.
@@ -55,7 +57,8 @@ func Presets() (names []string) {
 }
 
 // Open returns a study by the name of a preset or by its TOML file. What the overrides
-// set, like "epochs=2", changes its base settings; "seeds=1" changes its number of seeds.
+// set, like "epochs=2", changes its base settings; "seeds=1" changes its number of seeds, and
+// "folds=5" that of folds.
 func Open(name string, overrides ...string) (*Study, error) {
 	f, err := open(name)
 	if err != nil {
@@ -159,6 +162,9 @@ func parse(b []byte) (*file, error) {
 	if m.IsDefined("seeds") && f.Seeds < 1 {
 		return nil, fmt.Errorf("seeds is %d; it must be at least 1", f.Seeds)
 	}
+	if m.IsDefined("folds") && f.Folds < 2 {
+		return nil, fmt.Errorf("folds is %d; it must be at least 2", f.Folds)
+	}
 	if f.Beside != "" && f.Beside != Table3 {
 		return nil, fmt.Errorf("beside is %q; the only table to show beside a study is %s", f.Beside, Table3)
 	}
@@ -188,6 +194,9 @@ func (f *file) onto(p *file) *file {
 	}
 	if f.Seeds == 0 {
 		whole.Seeds = p.Seeds
+	}
+	if f.Folds == 0 {
+		whole.Folds = p.Folds
 	}
 	if f.Stage == nil {
 		whole.Stage = p.Stage
@@ -253,19 +262,26 @@ func (t table) normalize(own []string) error {
 	return nil
 }
 
-// set changes a base setting, or the number of seeds.
+// set changes a base setting, or the number of seeds or of folds.
 func (f *file) set(override string) error {
 	key, text, ok := strings.Cut(override, "=")
 	if !ok {
 		return errors.New("write it as NAME=VALUE")
 	}
 	key = strings.ReplaceAll(strings.TrimSpace(key), "_", "-")
-	if key == "seeds" {
-		var n int
-		if _, err := fmt.Sscanf(text, "%d", &n); err != nil || n < 1 {
-			return fmt.Errorf("%q is no number of seeds", text)
+	for _, count := range []struct {
+		key   string
+		to    *int
+		least int
+	}{{"seeds", &f.Seeds, 1}, {"folds", &f.Folds, 2}} {
+		if key != count.key {
+			continue
 		}
-		f.Seeds = n
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < count.least {
+			return fmt.Errorf("%q is no number of %s", text, key)
+		}
+		*count.to = n
 		return nil
 	}
 	if err := (table{"--set", map[string]any{key: text}, false}).normalize(f.own()); err != nil {
@@ -321,7 +337,7 @@ func (f *file) base() map[string]any {
 
 // over makes the runs of a file whose settings are over these, so many at most.
 func (f *file) over(base train.Config, most int) (*Study, error) {
-	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Base: base, open: byKind, readOnly: f.Program, most: most, file: f, known: map[string]bool{}}
+	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Folds: f.Folds, Base: base, open: byKind, readOnly: f.Program, most: most, file: f, known: map[string]bool{}}
 	if s.Name == "" {
 		s.Name = "study"
 	}
@@ -334,6 +350,9 @@ func (f *file) over(base train.Config, most int) (*Study, error) {
 	}
 	if _, given := f.Base["seed"]; given && f.Seeds > 0 {
 		return nil, errors.New("[base] has a seed and the study has seeds; give one of the two")
+	}
+	if _, given := f.Base[foldSetting]; given && f.Folds > 0 {
+		return nil, errors.New("[base] has a fold and the study has folds; give one of the two")
 	}
 	if err := s.addStages(f.Stage); err != nil {
 		return nil, err

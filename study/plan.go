@@ -20,6 +20,7 @@ type Settings struct {
 	Notes []string     // how far it goes, for its page: a sentence or a few each
 	Base  train.Config // the settings that all runs share
 	Seeds int          // seeds 1, 2, ... of each; 0 is the base's alone
+	Folds int          // k-fold cross-validation by the task's setting fold: each run validates on its part of the training examples; 0 is none
 	// Grid says what varies, by the names of settings: the runs are, for each map, the product
 	// of its lists. Values are strings, bools, numbers, or slices of them; a key is a setting's
 	// name with hyphens, one of Base.Own among them.
@@ -34,7 +35,7 @@ func New(set Settings) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds, Grid: grid}
+	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds, Folds: set.Folds, Grid: grid}
 	var own []string
 	for _, s := range ownSettings(&set.Base) {
 		own = append(own, s.Name)

@@ -21,9 +21,10 @@ type Row struct {
 	Rho          train.Real `json:"rho"` // 0 for the base optimizer alone
 	Alpha        *float64   `json:"alpha,omitempty"`
 	Seed         uint64     `json:"seed"`
-	Test         float64    `json:"-"`          // the measure that decides, on the test split; NaN if it is not known
-	Val          float64    `json:"-"`          // likewise
-	TrainLoss    *float64   `json:"train_loss"` // null if not finite
+	Fold         string     `json:"fold,omitempty"` // of a study of folds
+	Test         float64    `json:"-"`              // the measure that decides, on the test split, or its fold; NaN if it is not known
+	Val          float64    `json:"-"`              // likewise
+	TrainLoss    *float64   `json:"train_loss"`     // null if not finite
 	// Diverged is set when the run met a NaN or an infinity, or came to nothing, as its task
 	// judges. Collapsed is the case where it ended at guessing.
 	Diverged  bool    `json:"diverged"`
@@ -144,8 +145,8 @@ func (s *Study) plan() Plan {
 			name = budgeted(name)
 		}
 		p.Methods = appendNew(p.Methods, name)
-		seeds[withoutSeed(cell)]++
-		p.Seeds = max(p.Seeds, seeds[withoutSeed(cell)])
+		seeds[s.group(cell)]++
+		p.Seeds = max(p.Seeds, seeds[s.group(cell)])
 		if r.sweep() == "" && r.Rho > 0 {
 			p.Rhos = appendNew(p.Rhos, float64(r.Rho))
 		}
@@ -165,9 +166,13 @@ func appendNew[T comparable](list []T, v T) []T {
 	return append(list, v)
 }
 
-// withoutSeed is a cell's name but for its seed: that of its group.
-func withoutSeed(c Cell) string {
-	return strings.TrimSuffix(c.Name, fmt.Sprintf("_seed-%d", c.Config.Seed))
+// group is a cell's name but for its seed and its fold: that of its group.
+func (s *Study) group(c Cell) string {
+	name := strings.TrimSuffix(c.Name, fmt.Sprintf("_seed-%d", c.Config.Seed))
+	if f := s.fold(&c.Config); f != "" {
+		name = strings.Replace(name+"_", "_"+foldSetting+"-"+spell(f)+"_", "_", 1)
+	}
+	return name
 }
 
 // relative is where a cell's run is in the study's directory.
@@ -177,7 +182,7 @@ func relative(c Cell) string { return filepath.ToSlash(c.Dir("")) }
 func (s *Study) row(c Cell, st State) Row {
 	r := Row{
 		Cell: c.Name, Method: c.Config.Method, Variant: s.variant(&c.Config), AscentBudget: c.Config.AscentBudget,
-		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed, Test: math.NaN(), Val: math.NaN(), Config: c.Config,
+		Rho: c.Config.Rho, Alpha: c.Config.Alpha, Seed: c.Config.Seed, Fold: s.fold(&c.Config), Test: math.NaN(), Val: math.NaN(), Config: c.Config,
 	}
 	if alone(&c.Config) {
 		r.Method = Unperturbed
@@ -197,6 +202,9 @@ func (s *Study) row(c Cell, st State) Row {
 	res := st.Run.Result
 	r.Result, r.TrainLoss = res, &res.TrainLoss
 	r.Test, r.Val = orOther(res.Test, res.Val), orOther(res.Val, res.Test)
+	if r.Fold != "" { // on which it was not trained, nor any choice made but that of radii
+		r.Test = r.Val
+	}
 	if k, ok := c.Config.Kind(); ok && k.Lost != nil {
 		r.Collapsed, r.Diverged = k.Lost(&c.Config, res)
 	}
@@ -262,7 +270,7 @@ func (s *Study) findVarying() {
 		idle := s.idle(&cell.Config)
 		for _, set := range train.Settings(&cell.Config) {
 			switch {
-			case slices.Contains([]string{"method", "rho", "ascent-budget", "seed"}, set.Name):
+			case slices.Contains(s.compared(), set.Name):
 				continue
 			case idle(set.Name):
 				continue
@@ -276,10 +284,19 @@ func (s *Study) findVarying() {
 	}
 }
 
-// A Group is the runs of a comparison that differ in their seed alone.
+// compared are the settings in which runs of a comparison differ, whatever else varies.
+func (s *Study) compared() []string {
+	names := []string{"method", "rho", "ascent-budget", "seed"}
+	if s.Folds > 0 {
+		names = append(names, foldSetting)
+	}
+	return names
+}
+
+// A Group is the runs of a comparison that differ in their seed, or their fold, alone.
 type Group struct {
 	Config train.Config // of the first
-	Rows   []*Row       // by seed
+	Rows   []*Row       // by seed and fold
 }
 
 // Groups returns the groups in the order of their cells.
@@ -294,7 +311,7 @@ func (c *Comparison) Groups() (groups []Group) {
 		if r == nil {
 			continue
 		}
-		name := withoutSeed(cell)
+		name := c.Study.group(cell)
 		i, known := at[name]
 		if !known {
 			i, at[name] = len(groups), len(groups)

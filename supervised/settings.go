@@ -33,6 +33,7 @@ type Settings struct {
 	Crop         bool      `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing" is:"examples"`
 	Classes      []string  `json:"classes,omitempty" help:"keep these classes alone" is:"examples"`
 	Val          float64   `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split" is:"examples"`
+	Fold         data.Fold `json:"fold,omitzero" help:"validate on this part of the training examples in place of --val, by class alike: 2of5 is the second of five (a study's folds are all of them)" is:"examples"`
 	Subset       int       `json:"subset,omitempty" help:"train on so many examples, by class alike (default all)" is:"examples"`
 	TestSubset   int       `json:"test_subset,omitempty" help:"test on so many examples, by class alike (default all)" is:"examples"`
 	DataSeed     uint64    `json:"data_seed,omitempty" help:"seed of what --val and the subsets draw" is:"examples,free"`
@@ -172,7 +173,7 @@ const defaultModel = "mlp"
 func (s *Settings) options() data.Options {
 	return data.Options{
 		Size: s.Size, Crop: s.Crop, Classes: s.Classes,
-		Val: s.Val, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed, SkipDamaged: s.SkipDamaged,
+		Val: s.Val, Fold: s.Fold, Subset: s.Subset, TestSubset: s.TestSubset, Seed: s.DataSeed, SkipDamaged: s.SkipDamaged,
 	}
 }
 

@@ -53,6 +53,9 @@ func WriteResults(w io.Writer, c *study.Comparison, dir string) error {
 	out := csv.NewWriter(w)
 	byCell := ByCell(c)
 	head := slices.Concat(firstColumns, columns(c), lastColumns)
+	if c.Study.Folds > 0 {
+		head = append(head, "fold")
+	}
 	out.Write(head)
 	for i, s := range c.States {
 		cell := c.Study.Cells[i]
@@ -66,6 +69,7 @@ func WriteResults(w io.Writer, c *study.Comparison, dir string) error {
 		}
 		if r := byCell[cell.Name]; r != nil {
 			addMeasured(line, r)
+			line["fold"] = r.Fold
 		}
 		record := make([]string, len(head))
 		for i, name := range head {

@@ -67,12 +67,12 @@ func StudentsT(n int) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile(.975)
 }
 
-// Paired compares runs with others of the same seeds, on the test split.
+// Paired compares runs with others of the same seeds and folds, on the test split or the fold.
 func Paired(runs, others []study.Row, better train.Direction) Difference {
 	var d []float64
 	for _, a := range runs {
 		for _, b := range others {
-			if x := a.Test - b.Test; a.Seed == b.Seed && finite(x) {
+			if x := a.Test - b.Test; a.Seed == b.Seed && a.Fold == b.Fold && finite(x) {
 				d = append(d, x)
 			}
 		}
