@@ -23,6 +23,12 @@ func OwnTokens(model string) bool {
 	return e.Pairs != nil || e.Tokenizer != nil
 }
 
+// TakesPairs reports whether the network takes pairs of texts.
+func (c *Classifier) TakesPairs() bool {
+	e, _ := models.Find(c.Model)
+	return e.Pairs != nil
+}
+
 // Tokens returns a text as the network takes it.
 func (c *Classifier) Tokens(text string) ([]float32, error) { return c.tokens(text, "", false) }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -46,7 +47,26 @@ type dataInfo struct {
 	Split       string      `json:"split"` // that mean and std are of
 	Mean        []float64   `json:"mean"`  // by channel, of pixels in [0, 1]; null for texts
 	Std         []float64   `json:"std"`
+	Words       *wordInfo   `json:"words,omitempty"` // of texts
 	Out         string      `json:"out,omitempty"`
+}
+
+// wordInfo is how many words texts have; a network's own tokens are more.
+type wordInfo struct {
+	Mean   float64 `json:"mean"`
+	Median int     `json:"median"`
+	Most95 int     `json:"most_of_95_percent"` // 95% have no more
+	Most   int     `json:"most"`
+}
+
+// wordsOf describes the lengths of some texts.
+func wordsOf(counts []int) *wordInfo {
+	slices.Sort(counts)
+	n, sum := len(counts), 0
+	for _, c := range counts {
+		sum += c
+	}
+	return &wordInfo{float64(sum) / float64(n), counts[n/2], counts[(95*n+99)/100-1], counts[n-1]}
 }
 
 func newDataInfo() *cobra.Command {
@@ -92,7 +112,11 @@ columns of numbers to predict.`,
 				}
 				return err
 			}
-			if s, err = s.Tokenized(nil, 0); err != nil {
+			bind := func() (*data.Splits, error) { return s.Tokenized(nil, 0) }
+			if slices.ContainsFunc(s.Parts(), func(p data.Part) bool { return p.Pairs() }) {
+				bind = func() (*data.Splits, error) { return s.Packed(data.HashedPairs, 0) }
+			}
+			if s, err = bind(); err != nil {
 				return err
 			}
 			for _, note := range s.Notes {
@@ -160,6 +184,7 @@ func describe(cmd *cobra.Command, s *data.Splits, part data.Part, quiet bool) (*
 		info.Splits = append(info.Splits, splitInfo{p.Name, p.Len(), p.Shape, p.Counts(len(s.Classes))})
 	}
 	if part.Texts() {
+		info.Words = wordsOf(part.Words())
 		return info, nil
 	}
 	bar := newBar(cmd.ErrOrStderr(), "examples", part.Len(), quiet)
@@ -200,8 +225,9 @@ func printData(w io.Writer, info *dataInfo) {
 	if info.Out != "" {
 		fmt.Fprintf(w, "wrote %s\n", info.Out)
 	}
-	if info.Mean == nil {
-		return // of texts
+	if words := info.Words; words != nil {
+		fmt.Fprintf(w, "%s: words of a text: mean %.1f, median %d, 95%% have at most %d, the longest %d\n", info.Split, words.Mean, words.Median, words.Most95, words.Most)
+		return
 	}
 	const most = 8 // channels to print; a table's rows can have many
 	n := min(len(info.Mean), most)

@@ -81,3 +81,19 @@ func TestDataInfoTargets(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 }
+
+func TestDataInfoTexts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pairs.csv")
+	if err := os.WriteFile(path, []byte("a,b,label\none two,three,yes\n\"four, five\",six seven eight,no\n,,no\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"data", "info", "csv:" + path + "?text=a,b"}
+	if out := mustCall(t, args...); !strings.Contains(out, "words of a text: mean") {
+		t.Errorf("%s", out)
+	}
+	var info dataInfo
+	decode(t, mustCall(t, append(args, "--json")...), &info)
+	if w := info.Words; w == nil || w.Most != 5 || w.Median < 3 || w.Most95 != 5 {
+		t.Errorf("%+v", w)
+	}
+}

@@ -82,7 +82,7 @@ be read does not stop the others; the exit code is 1 then. For a network of text
 	}
 	w.add(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&texts, "text", nil, "text to classify")
+	f.StringArrayVar(&texts, "text", nil, "text to classify; for networks of pairs, two with a tab between")
 	f.IntVar(&p.top, "top", 3, "classes to print")
 	addThreshold(cmd, &p.threshold)
 	f.StringVar(&classes, "classes", "", "names of the classes, a,b,c or a file with a line each or a JSON array (default what the weights say)")
@@ -209,6 +209,9 @@ func (p *prediction) run(cmd *cobra.Command, inputs []string, asJSON bool) error
 // read returns an input as the network takes it. Errors name the file.
 func (p *prediction) read(input string) ([]float32, error) {
 	if p.texts {
+		if first, second, pair := strings.Cut(input, "\t"); pair && p.c.TakesPairs() {
+			return p.c.PairTokens(first, second)
+		}
 		return p.c.Tokens(input)
 	}
 	pix, _, err := p.fit.Read(input)

@@ -13,6 +13,26 @@ const (
 // numbers are no padding. It may be called concurrently.
 type PairTokenizer func(dst []float32, first, second string, pair bool) (n int)
 
+// HashedPairs is a [PairTokenizer] of hashed words, see [Vocabulary], for networks that bring no
+// tokens of their own: each text begins with the token that stands for it.
+func HashedPairs(dst []float32, first, second string, pair bool) (n int) {
+	put := func(text string, segment int) {
+		if n == len(dst) {
+			return
+		}
+		for _, id := range appendTokens(nil, text, len(dst)-n) {
+			dst[n] = PackToken(int(id), segment)
+			n++
+		}
+	}
+	clear(dst)
+	put(first, 0)
+	if pair {
+		put(second, 1)
+	}
+	return n
+}
+
 // PackToken returns the number of a token: id is below [PackedIDs], segment below [PackedTypes].
 func PackToken(id, segment int) float32 { return float32(1 + id + segment*PackedIDs) }
 

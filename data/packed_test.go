@@ -2,6 +2,7 @@ package data
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -18,5 +19,17 @@ func TestPackToken(t *testing.T) {
 		if _, _, ok := UnpackToken(v); ok {
 			t.Errorf("%g is a token", v)
 		}
+	}
+}
+
+func TestHashedPairs(t *testing.T) {
+	row := []float32{9, 9, 9, 9, 9, 9}
+	n := HashedPairs(row, "one two", "three", true)
+	want := []float32{PackToken(1, 0), PackToken(int(idOf("one")), 0), PackToken(int(idOf("two")), 0), PackToken(1, 1), PackToken(int(idOf("three")), 1), 0}
+	if n != 5 || !slices.Equal(row, want) {
+		t.Errorf("%d numbers: %v, want %v", n, row, want)
+	}
+	if n := HashedPairs(row[:3], "one two three", "four", true); n != 3 || row[2] != want[2] {
+		t.Errorf("%d numbers: %v", n, row[:3])
 	}
 }

@@ -32,7 +32,7 @@ func openParquet(place string, o *Options) (*Splits, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	spec.schema = true
-	spec.fit = picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: spec.fit.Grey || o.Grey}
+	spec.fit = picture.Fit{Height: o.Size.Height, Width: o.Size.Width, Crop: o.Crop, Grey: spec.fit.Grey || o.Grey, As: o.As}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

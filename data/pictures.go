@@ -108,7 +108,7 @@ func (p *pictures) scan(h hash.Hash, i int) error {
 		}
 		p.keep(i, pix)
 	}
-	io.WriteString(h, p.at(i))
+	p.identify(h, i)
 	return nil
 }
 
@@ -118,5 +118,5 @@ func (p *pictures) item(i int) string { return fmt.Sprintf("%s image %d", p.part
 // identify writes an image's bytes, and what becomes of its shape.
 func (p *pictures) identify(w io.Writer, i int) {
 	io.WriteString(w, p.at(i))
-	fmt.Fprintf(w, "\x00%t\x00", p.fit.Crop)
+	fmt.Fprintf(w, "\x00%t%v\x00", p.fit.Crop, p.fit.As)
 }

@@ -186,6 +186,15 @@ func NewTexts(list []string) (*Set, error) {
 // Texts reports whether the examples are texts: rows of token ids, or without tokens yet.
 func (s *Set) Texts() bool { return s != nil && s.text }
 
+// Pairs reports whether the examples are pairs of texts.
+func (s *Set) Pairs() bool {
+	if !s.Texts() {
+		return false
+	}
+	x, err := s.texts()
+	return err == nil && x.pairs
+}
+
 // Tokenized returns the data set with its texts as rows of tokens: so many, or with 0 as many
 // as Options.Size said, or else 64. A nil tokenizer is [HashedWords]. A data set without texts
 // is returned as it is; one that has tokens gets these instead.
@@ -247,6 +256,29 @@ func (s *Set) texts() (*texts, error) {
 		return source.texts, nil
 	}
 	return nil, errors.New("the texts were copied or changed: make their tokens before that")
+}
+
+// Words returns how many words each example has, of a pair both texts together; nil of examples that
+// are no texts.
+func (s *Set) Words() []int {
+	if !s.Texts() {
+		return nil
+	}
+	x, err := s.texts()
+	if err != nil {
+		return nil
+	}
+	counts := make([]int, s.Len())
+	for i := range counts {
+		first, second := x.pair(s.Number(i))
+		for _, text := range []string{first, second} {
+			w := words{rest: text}
+			for _, ok := w.next(); ok; _, ok = w.next() {
+				counts[i]++
+			}
+		}
+	}
+	return counts
 }
 
 // wordless counts the texts without a word.
