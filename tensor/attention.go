@@ -23,7 +23,8 @@ type AttentionOptions struct {
 	// positions. Nil means none.
 	Bias *Tensor
 	// Mask, [M, 1 or Heads, 1 or T, T'], is added as well, to sequence i what it has at i modulo M,
-	// of which N must be a multiple. Nil means none. It gets no gradient.
+	// of which N must be a multiple. A row of queries to which it is -Inf everywhere is 0. Nil means
+	// none. It gets no gradient.
 	Mask *Tensor
 }
 

@@ -207,18 +207,26 @@ func TestAttentionIsDeterministic(t *testing.T) {
 }
 
 // Where a mask hides all that a row could see, with numbers beside which scores are nothing, its weights
-// are equal, forward and backward.
+// are equal, forward and backward; and 0 where these are infinite.
 func TestAttentionToNothing(t *testing.T) {
 	everyLevel(t, func(t *testing.T) {
 		c := attentionCase{n: 1, rows: 3, keys: 5, width: 2, o: tensor.AttentionOptions{Heads: 1}}
-		got := attended(t, tensor.Train, c.shapes(), func(t tape, x []result) result {
-			o, mask := c.o, make([]float32, 3*5)
-			for i := range mask[:5] {
-				mask[i] = -math.MaxFloat32
+		pass := func(hidden float32) [][]float32 {
+			return attended(t, tensor.Train, c.shapes(), func(t tape, x []result) result {
+				o, mask := c.o, make([]float32, 3*5)
+				for i := range mask[:5] {
+					mask[i] = hidden
+				}
+				o.Mask = t.Input(mask, 1, 1, 3, 5)
+				return t.Slice(t.Attention(x[0], x[1], x[2], o), 1, 0, 1)
+			})
+		}
+		for i, x := range pass(float32(math.Inf(-1))) {
+			if k := slices.IndexFunc(x, func(v float32) bool { return v != 0 }); k >= 0 {
+				t.Errorf("of nothing: element %d of value %d is %g", k, i, x[k])
 			}
-			o.Mask = t.Input(mask, 1, 1, 3, 5)
-			return t.Slice(t.Attention(x[0], x[1], x[2], o), 1, 0, 1)
-		})
+		}
+		got := pass(-math.MaxFloat32)
 		v, dy := numbers(10, 3), numbers(2, 9)
 		for i := range 2 {
 			mean := (v[i] + v[2+i] + v[4+i] + v[6+i] + v[8+i]) / 5

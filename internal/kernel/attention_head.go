@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // queryBlock is how many rows of queries are done at one time, at most. Their scores are what
 // attention has to keep of its Len x Keys matrix; backward makes them again. A block with
 // as many keys of 64 numbers is a product that one thread does.
@@ -153,15 +155,25 @@ func (h *head) forward(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		row := h.scores[(r-lo)*keys : (r-lo+1)*keys]
 		sees := row[:h.sees(r)]
-		top := maxOf(sees)
-		expShift(sees, sees, top)
+		h.softmax[2*r], h.softmax[2*r+1] = softmaxOf(sees)
 		clear(row[len(sees):])
-		sum, _ := rowPairs(nil, nil, sees)
-		h.softmax[2*r], h.softmax[2*r+1] = top, float32(1/sum)
-		scale(sees, h.softmax[2*r+1], sees)
 		h.drop(sees, r)
 	}
 	h.Precision.Gemm(false, false, hi-lo, h.width, keys, h.scores[:(hi-lo)*keys], keys, h.v[h.fromKeys:], h.Width, h.tail(h.out, lo), h.Width, false)
+}
+
+// softmaxOf makes scores weights, and returns the largest score and one over the sum. Where nothing is seen,
+// all being -Inf, weights are 0.
+func softmaxOf(row []float32) (top, factor float32) {
+	if top = maxOf(row); math.IsInf(float64(top), -1) {
+		clear(row)
+		return 0, 0
+	}
+	expShift(row, row, top)
+	sum, _ := rowPairs(nil, nil, row)
+	factor = float32(1 / sum)
+	scale(row, factor, row)
+	return top, factor
 }
 
 func (h *head) backward(lo, hi int) {

@@ -301,7 +301,7 @@ func TestFusedGradients(t *testing.T) {
 	swap, keys := onnx.IntsAttr("perm", 0, 2, 1, 3), onnx.IntsAttr("perm", 0, 2, 3, 1)
 	heads := []*onnx.Node{op("Transpose", "qt", []string{"a"}, swap), op("Transpose", "kt", []string{"b"}, keys), op("Transpose", "vt", []string{"c"}, swap)}
 	number := func(name string, v float32) *onnx.Tensor { return onnx.NewFloats(name, []float32{v}) }
-	last := onnx.IntAttr("axis", -1)
+	last, inf := onnx.IntAttr("axis", -1), float32(math.Inf(-1))
 	for name, c := range map[string]struct {
 		shapes  [][]int
 		tensors []*onnx.Tensor
@@ -311,6 +311,30 @@ func TestFusedGradients(t *testing.T) {
 			op("MatMul", "s", []string{"qt", "kt"}), op("Div", "scaled", []string{"s", "n"}), op("Softmax", "p", []string{"scaled"}, last), op("MatMul", "y", []string{"p", "vt"}))},
 		"attention to others": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4)), []*onnx.Tensor{number("n", 2)}, append(heads,
 			op("MatMul", "s", []string{"qt", "kt"}), op("Mul", "scaled", []string{"s", "n"}), op("Softmax", "p", []string{"scaled"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention with a bias": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4), d(2, 3, 5)), []*onnx.Tensor{number("n", 2), onnx.NewFloats("mask", []float32{0, -2, 0, -100, .5}, 1, 1, 1, 5)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Div", "scaled", []string{"s", "n"}), op("Add", "biased", []string{"d", "scaled"}), op("Add", "masked", []string{"biased", "mask"}),
+			op("Softmax", "p", []string{"masked"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention with two biases": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4), d(2, 3, 5), d(1, 5)), nil, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Add", "biased", []string{"s", "d"}), op("Add", "again", []string{"biased", "e"}),
+			op("Softmax", "p", []string{"again"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention that is scaled with its bias": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4), d(2, 3, 5)), []*onnx.Tensor{number("n", 2)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Add", "biased", []string{"s", "d"}), op("Mul", "scaled", []string{"biased", "n"}),
+			op("Softmax", "p", []string{"scaled"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention to nothing": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4)), []*onnx.Tensor{number("zero", 0), onnx.NewFloats("mask", slices.Concat(slices.Repeat([]float32{inf}, 5), make([]float32, 9), []float32{inf}), 3, 5)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Add", "masked", []string{"s", "mask"}), op("Softmax", "p", []string{"masked"}, last), op("IsNaN", "is", []string{"p"}),
+			op("Where", "w", []string{"is", "zero", "p"}), op("Cast", "f", []string{"w"}, onnx.IntAttr("to", int(onnx.Float))), op("MatMul", "y", []string{"f", "vt"}))},
+		"attention of matrices to few": {shapes(d(3, 4), d(4, 5), d(5, 2)), []*onnx.Tensor{number("zero", 0), onnx.NewFloats("mask", slices.Concat(slices.Repeat([]float32{inf}, 4), make([]float32, 11)), 3, 5)}, []*onnx.Node{
+			op("MatMul", "s", []string{"a", "b"}), op("Add", "masked", []string{"s", "mask"}), op("Softmax", "p", []string{"masked"}, last), op("IsNaN", "is", []string{"p"}),
+			op("Where", "w", []string{"is", "zero", "p"}), op("MatMul", "y", []string{"w", "c"})}},
+		"attention with a bias that repeats": {shapes(d(2, 3, 2, 4), d(2, 5, 2, 4), d(2, 5, 2, 4), d(1, 2, 3, 5)), []*onnx.Tensor{onnx.NewInts("all", []int64{2, 1, 1, 1}, 4)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Expand", "e", []string{"d", "all"}), op("Add", "biased", []string{"s", "e"}),
+			op("Softmax", "p", []string{"biased"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention with a bias that repeats and turns": {shapes(d(2, 3, 2, 4), d(2, 3, 2, 4), d(2, 3, 2, 4), d(1, 2, 3, 3)), []*onnx.Tensor{onnx.NewInts("all", []int64{2, 1, 1, 1}, 4)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Expand", "e", []string{"d", "all"}), op("Transpose", "turned", []string{"e"}, onnx.IntsAttr("perm", 0, 1, 3, 2)),
+			op("Add", "biased", []string{"s", "turned"}), op("Softmax", "p", []string{"biased"}, last), op("MatMul", "y", []string{"p", "vt"}))},
+		"attention whose bias repeats it": {shapes(d(1, 3, 2, 4), d(1, 5, 2, 4), d(1, 5, 2, 4), d(1, 2, 3, 5)), []*onnx.Tensor{onnx.NewInts("all", []int64{2, 1, 1, 1}, 4)}, append(heads,
+			op("MatMul", "s", []string{"qt", "kt"}), op("Expand", "e", []string{"d", "all"}), op("Add", "biased", []string{"s", "e"}),
+			op("Softmax", "p", []string{"biased"}, last), op("MatMul", "y", []string{"p", "vt"}))},
 		"attention of matrices": {shapes(d(3, 4), d(4, 5), d(5, 2)), nil, []*onnx.Node{
 			op("MatMul", "s", []string{"a", "b"}), op("Softmax", "p", []string{"s"}, last), op("MatMul", "y", []string{"p", "c"})}},
 		"silu": {shapes(d(3, 5)), nil, []*onnx.Node{op("Sigmoid", "s", []string{"a"}), op("Mul", "y", []string{"a", "s"})}},

@@ -372,7 +372,11 @@ func (b *builder) expandTo(x *value, shape []int) (*value, error) {
 		return nil, err
 	}
 	dims, from := (&value{shape: shape, order: x.order}).memory(), x.slot
-	return b.tensor(shape, x.order, []*value{x}, func(m *machine) *tensor.Tensor { return m.tape.Expand(m.x[from], dims...) })
+	out, err := b.tensor(shape, x.order, []*value{x}, func(m *machine) *tensor.Tensor { return m.tape.Expand(m.x[from], dims...) })
+	if err == nil {
+		out.repeats = x
+	}
+	return out, err
 }
 
 func pad(b *builder, n *node, x *value) (*value, error) {

@@ -59,9 +59,12 @@ func fused(g *onnx.Graph, tensors map[string]*onnx.Tensor, own *owned, output st
 
 // by returns the node of an operator whose first result is a name that one node alone reads. It
 // has an input.
-func (p *patterns) by(name, op string) *onnx.Node {
+func (p *patterns) by(name, op string) *onnx.Node { return p.byFor(name, op, 1) }
+
+// byFor is by for a name that is read so many times.
+func (p *patterns) byFor(name, op string, readers int) *onnx.Node {
 	n := p.makers[name]
-	if n == nil || n.Op != op || n.Domain != "" || p.readers[name] != 1 || p.gone[n] || n.Outputs[0] != name || len(n.Inputs) == 0 {
+	if n == nil || n.Op != op || n.Domain != "" || p.readers[name] != readers || p.gone[n] || n.Outputs[0] != name || len(n.Inputs) == 0 {
 		return nil
 	}
 	return n
@@ -368,38 +371,81 @@ func (p *patterns) overLast(n *onnx.Node) bool {
 	return len(axes) == 1 && axes[0] == -1 && n.Int("keepdims", 1) != 0
 }
 
-// attention is softmax(scale Q K) V over the last dimension.
+// attention is softmax(scale Q K + what is added) V over the last dimension.
 func (p *patterns) attention(n *onnx.Node) {
 	if len(n.Inputs) != 2 {
 		return
 	}
-	s := p.by(n.Inputs[0], "Softmax")
+	s, filled, nodes := p.weights(n.Inputs[0])
 	if s == nil {
 		return
 	}
 	if a := s.Attr("axis"); a == nil || a.Int != -1 && a.Int != 3 { // of earlier versions, axis 1 is another operator
 		return
 	}
-	gone, name, scale := []*onnx.Node{s}, s.Inputs[0], 1.
+	c, ok := p.scores(s.Inputs[0])
+	if !ok {
+		return
+	}
+	attrs := []*onnx.Attr{onnx.FloatAttr("scale", float32(c.scale)), onnx.IntAttr(attrFilled, filled)}
+	p.become(n, opAttention, attrs, append([]string{c.q, c.k, n.Inputs[1]}, c.added...), append(append(c.nodes, nodes...), s)...)
+}
+
+// weights returns the softmax of a name, and the nodes between: filled is 1 if they make NaNs 0, as PyTorch
+// does where a mask hides all.
+func (p *patterns) weights(name string) (s *onnx.Node, filled int, nodes []*onnx.Node) {
+	for c := p.by(name, "Cast"); c != nil && onnx.DType(c.Int("to", 0)) == onnx.Float; c = p.by(name, "Cast") {
+		nodes, name = append(nodes, c), c.Inputs[0]
+	}
+	w := p.by(name, "Where")
+	if w == nil || len(w.Inputs) != 3 || !p.isZero(w.Inputs[1]) {
+		return p.by(name, "Softmax"), 0, nodes
+	}
+	if is := p.by(w.Inputs[0], "IsNaN"); is != nil && is.Inputs[0] == w.Inputs[2] {
+		return p.byFor(w.Inputs[2], "Softmax", 2), 1, append(nodes, is, w)
+	}
+	return nil, 0, nil
+}
+
+// scores are scale Q K + all that is added.
+type scores struct {
+	q, k  string
+	scale float64
+	added []string
+	nodes []*onnx.Node
+}
+
+// scores finds those of a name.
+func (p *patterns) scores(name string) (c scores, ok bool) {
+	if m := p.by(name, "MatMul"); m != nil && len(m.Inputs) == 2 {
+		return scores{q: m.Inputs[0], k: m.Inputs[1], scale: 1, nodes: []*onnx.Node{m}}, true
+	}
+	if a := p.by(name, "Add"); a != nil && len(a.Inputs) == 2 {
+		for i, in := range a.Inputs {
+			if c, ok = p.scores(in); ok {
+				c.added, c.nodes = append(c.added, a.Inputs[1-i]), append(c.nodes, a)
+				return c, true
+			}
+		}
+		return c, false
+	}
 	for _, op := range []string{"Mul", "Div"} {
 		by := p.by(name, op)
 		if by == nil || len(by.Inputs) != 2 {
 			continue
 		}
-		if v, ok := p.number(by.Inputs[1]); ok && v > 0 {
-			if scale = v; op == "Div" {
-				scale = 1 / v
-			}
-			gone, name = append(gone, by), by.Inputs[0]
-			break
+		v, known := p.number(by.Inputs[1])
+		if !known || !(v > 0) {
+			continue
 		}
+		if op == "Div" {
+			v = 1 / v
+		}
+		c, ok = p.scores(by.Inputs[0])
+		c.scale, c.nodes = v, append(c.nodes, by)
+		return c, ok && len(c.nodes) == 2 // what is added before is not scaled here
 	}
-	scores := p.by(name, "MatMul")
-	if scores == nil || len(scores.Inputs) != 2 {
-		return
-	}
-	attrs := []*onnx.Attr{onnx.FloatAttr("scale", float32(scale))}
-	p.become(n, opAttention, attrs, []string{scores.Inputs[0], scores.Inputs[1], n.Inputs[1]}, append(gone, scores)...)
+	return c, false
 }
 
 // normReLU is ReLU behind batch normalisation, with another tensor added between or not.

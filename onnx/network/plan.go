@@ -63,9 +63,10 @@ type value struct {
 	dtype onnx.DType
 	shape []int // the graph's
 
-	live  bool
-	slot  int // of the tensor, or of an array that steps compute
-	order []int
+	live    bool
+	slot    int // of the tensor, or of an array that steps compute
+	order   []int
+	repeats *value // what a live one repeats along dimensions of 1, nil if nothing
 
 	known *array.Array
 	host  bool // steps compute it
@@ -416,6 +417,7 @@ func (v *value) regrouped(shape []int, groups []group) []int {
 // transposed changes the order alone.
 func transposed(v *value, perm []int) *value {
 	out := *v
+	out.repeats = nil
 	out.shape, out.order = make([]int, len(perm)), make([]int, len(perm))
 	for i, d := range perm {
 		out.shape[i] = v.shape[d]
