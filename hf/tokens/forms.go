@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// manyMarks in a row are what Go's normal forms would break up, at 30 of them and those of the letter.
-const manyMarks = 20
+// manyMarks in a row are what Go's normal forms would break up, at 30 of those that they and the letter become.
+const manyMarks = 8
 
 // form returns a text in one of Unicode's normal forms, as of the version that the library has: later
 // characters stay what they are, and nothing moves across them.

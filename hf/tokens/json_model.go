@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/foreign"
@@ -139,11 +140,13 @@ type scored struct {
 }
 
 func (s *scored) UnmarshalJSON(b []byte) error {
-	pair := []any{&s.token, &s.score}
+	var score json.Number
+	pair := []any{&s.token, &score}
 	if err := json.Unmarshal(b, &pair); err != nil {
 		return err
 	}
-	if len(pair) != 2 {
+	s.score = scoreOf(score)
+	if len(pair) != 2 || score == "" || math.IsInf(s.score, 0) {
 		return errors.New("a token should be a list of its text and its score")
 	}
 	return nil

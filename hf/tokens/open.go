@@ -78,6 +78,8 @@ func Open(dir string) (*Tokenizer, error) {
 
 // open reads what lies beside the vocabulary.
 func (s *settings) open(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, jsonFile))
+	s.json = err == nil
 	for _, f := range []struct {
 		name string
 		read func([]byte) error

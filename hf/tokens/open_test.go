@@ -2,9 +2,13 @@ package tokens
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -97,6 +101,7 @@ func TestOpenErrors(t *testing.T) {
 		{map[string]string{vocabText: "a\n", settingsFile: `{"do_lower_case":1}`}, "do_lower_case is 1"},
 		{map[string]string{vocabText: "a\n", settingsFile: `{"padding_side":"left"}`}, `padding_side is "left"`},
 		{map[string]string{vocabText: "a\n", settingsFile: `{"model_max_length":-4}`}, "model_max_length is -4"},
+		{map[string]string{vocabText: "a\n", settingsFile: `{"add_bos_token":true}`}, "add_bos_token is true: this setting is not known here"},
 		{map[string]string{vocabText: "a\n", settingsFile: `{"mask_token":7}`}, "mask_token is 7"},
 		{map[string]string{vocabText: "a\n", settingsFile: `{"added_tokens_decoder":{"x":{"content":"b"}}}`}, `added_tokens_decoder has "x"`},
 		{map[string]string{vocabText: "a\n", specialFile: `{"colour":7}`}, "special_tokens_map.json: colour is 7"},
@@ -112,6 +117,43 @@ func TestOpenErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.200q: %v, want %s", c.files, err, c.want)
 		}
+	}
+}
+
+// TestSettings has what published directories say beside tokenizer.json.
+func TestSettings(t *testing.T) {
+	files := file(`"padding":{"pad_id":1},"truncation":{"direction":"Left"}`)
+	files[settingsFile] = "\ufeff" + `{"add_bos_token":true,"vocab_type":"spm","max_len":512,"pad_token":"a","mask_token":{"content":"[M]","lstrip":true},"additional_special_tokens":["[X]"]}`
+	files[specialFile] = `{"pad_token":"u"}`
+	tok := open(t, directory(t, files))
+	if tok.Pad != 0 || tok.Max != 512 || !tok.left || tok.Size() != 4 {
+		t.Errorf("padding %d, at most %d, left %v, %d tokens", tok.Pad, tok.Max, tok.left, tok.Size())
+	}
+	if got := encode(t, tok, Options{}, "a  [M][X]"); fmt.Sprint(got.IDs) != "[1 2 3]" {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestConcurrent encodes beside others.
+func TestConcurrent(t *testing.T) {
+	texts := readTexts(t)
+	for _, dir := range kinds(t, false) {
+		tok := open(t, dir)
+		want := make([]Encoding, len(texts))
+		for i, text := range texts {
+			want[i] = encode(t, tok, Options{}, text)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for i, text := range texts {
+					if got, err := tok.Encode(Options{}, text, nil); err != nil || !slices.Equal(got.IDs, want[i].IDs) {
+						t.Errorf("%s: %q: %v, %v, want %v", dir, text, got, err, want[i])
+					}
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
 
@@ -291,4 +333,18 @@ func FuzzPattern(f *testing.F) {
 			return nil
 		})
 	})
+}
+
+// TestScores has numbers as the library says that it has read them.
+func TestScores(t *testing.T) {
+	for text, want := range map[string]string{
+		"0": "0", "-1.5": "-1.5", "1e3": "1000", "1E-3": "0.001", "-12.25e+1": "-122.5", "0.1": "0.1", "5e-324": "5e-324", "1e-400": "0",
+		"-7.123456789012345678": "-7.123456789012346", "-7.1234567890123456": "-7.123456789012345", "-12.345678901234567": "-12.345678901234567",
+		"-3.3219280948873626": "-3.321928094887362", "123456789012345678901234567890": "1.2345678901234568e+29",
+		"0.184467440737095516159": "0.1844674407370955", "-9.87654321098765432109876e2": "-987.6543210987655",
+	} {
+		if got := strconv.FormatFloat(scoreOf(json.Number(text)), 'g', -1, 64); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }

@@ -75,12 +75,17 @@ func (m *charsMap) cluster(text string) int {
 	for n < len(text) {
 		last, _ := utf8.DecodeLastRuneInString(text[:n])
 		next, size := utf8.DecodeRuneInString(text[n:])
-		if m.chars.of(next)&isJoined == 0 || unicode.Is(unicode.C, last) && last != '\u200c' && last != '\u200d' {
+		if m.chars.of(next)&isJoined == 0 || standsAlone(last) {
 			break
 		}
 		n += size
 	}
 	return n
+}
+
+// standsAlone tells the characters that no mark joins.
+func standsAlone(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !unicode.In(r, unicode.Join_Control, unicode.Prepended_Concatenation_Mark)
 }
 
 // lookUp returns what the shortest text of the table that text begins with becomes.

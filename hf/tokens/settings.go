@@ -24,10 +24,11 @@ var specialKeys = foreign.IdleKeys(namedTokens...).With(foreign.Keys{"additional
 // max_input_chars_per_word are of tokenizers that transformers has no longer.
 var settingsKeys = specialKeys.With(foreign.IdleKeys("name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "merges_file",
 	"processor_class", "auto_map", "errors", "clean_up_tokenization_spaces", "model_input_names", "chat_template", "backend", "is_local",
-	"local_files_only", "transformers_version", "use_fast", "legacy", "trust_remote_code", "max_length", "max_len", "pad_to_multiple_of", "pad_token_type_id",
+	"local_files_only", "transformers_version", "use_fast", "legacy", "trust_remote_code", "max_length", "pad_to_multiple_of", "pad_token_type_id",
 	"stride", "truncation_strategy", "return_token_type_ids", "return_attention_mask", "padding", "truncation", "return_tensors", "add_special_tokens",
 	"trim_offsets", "full_tokenizer_file", "sp_model_kwargs",
 )).With(foreign.Keys{
+	"max_len": foreign.Read, "wordpieces_prefix": foreign.Only("##"),
 	"tokenizer_class": foreign.Read, "added_tokens_decoder": foreign.Read, "model_max_length": foreign.Read, "do_lower_case": foreign.Read,
 	"strip_accents": foreign.Read, "tokenize_chinese_chars": foreign.Read, "add_prefix_space": foreign.Read,
 	"do_basic_tokenize": foreign.Only(true), "never_split": foreign.Only([]any{}), "max_input_chars_per_word": foreign.Only(100.),
@@ -35,8 +36,13 @@ var settingsKeys = specialKeys.With(foreign.IdleKeys("name_or_path", "special_to
 	"init_inputs": foreign.Only([]any{}), "padding_side": foreign.Only("right"), "truncation_side": foreign.Only("right", "left"),
 })
 
+// keysBesideJSON are of tokenizers whose tokenizer.json says it all.
+var keysBesideJSON = foreign.IdleKeys("add_bos_token", "add_eos_token", "fuse_unk", "keep_accents", "remove_space", "split_by_punct", "sp_model_file",
+	"unk_id", "use_default_system_prompt", "vocab_size", "vocab_type")
+
 // settings are what the files beside the vocabulary say.
 type settings struct {
+	json  bool   // tokenizer.json is there
 	class string // of the tokenizer in transformers, without "Fast"
 	max   int
 	left  *bool // texts are cut at the beginning
@@ -55,7 +61,11 @@ func (s *settings) readSettings(data []byte) error {
 	if err := words.Unmarshal(foreign.Text(data), &all); err != nil {
 		return err
 	}
-	if err := settingsKeys.Check("", all); err != nil {
+	keys := settingsKeys
+	if s.json {
+		keys = keys.With(keysBesideJSON)
+	}
+	if err := keys.Check("", all); err != nil {
 		return err
 	}
 	p := partOf{object: all}
@@ -63,7 +73,7 @@ func (s *settings) readSettings(data []byte) error {
 	var most float64 // 1e30 stands for none
 	if err := first(p.readIf("tokenizer_class", &s.class), p.readIf("do_lower_case", &s.lower), p.readIf("strip_accents", &s.strip),
 		p.readIf("tokenize_chinese_chars", &s.chinese), p.readIf("add_prefix_space", &s.prefix), p.readIf("truncation_side", &side),
-		p.readIf("model_max_length", &most)); err != nil {
+		p.readIf("max_len", &most), p.readIf("model_max_length", &most)); err != nil {
 		return err
 	}
 	s.class = strings.TrimSuffix(s.class, "Fast")
