@@ -10,7 +10,7 @@ import (
 )
 
 // mostSteps bounds the work of an expression on a part of a text.
-func mostSteps(text string) int { return 4096 + 1024*len(text) }
+func mostSteps(text string) int { return 4096 + 256*len(text) }
 
 // A pattern finds an expression as Oniguruma does, by trying and going back. Go's parser reads it, once
 // classes are written out as the library knows them; what it doesn't know is an error. (?!\S) becomes \B,
