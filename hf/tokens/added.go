@@ -5,6 +5,8 @@ import (
 	"iter"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // An addedToken stands in a text as it is, and is not made of others.
@@ -67,14 +69,14 @@ type matcher struct {
 	tokens *trie // nil if there are none
 	begins [256]bool
 	added  map[int32]addedToken
-	chars  *characters
+	chars  *letters.Table
 }
 
 func newMatcher(texts map[string]int32, added map[int32]addedToken) matcher {
 	if len(texts) == 0 {
 		return matcher{}
 	}
-	m := matcher{tokens: newTrie(texts), added: added, chars: chars()}
+	m := matcher{tokens: newTrie(texts), added: added, chars: letters.Load()}
 	for text := range texts {
 		m.begins[text[0]] = true
 	}
@@ -124,14 +126,14 @@ func (m *matcher) split(p part) iter.Seq2[part, int32] {
 	}
 }
 
-func (m *matcher) space(r rune) bool { return m.chars.of(r)&isSpace != 0 }
+func (m *matcher) space(r rune) bool { return m.chars.Of(r)&letters.Space != 0 }
 
 func (m *matcher) wordBefore(text string) bool {
 	r, _ := utf8.DecodeLastRuneInString(text)
-	return text != "" && m.chars.of(r)&isWord != 0
+	return text != "" && m.chars.Of(r)&letters.Word != 0
 }
 
 func (m *matcher) wordAfter(text string) bool {
 	r, _ := utf8.DecodeRuneInString(text)
-	return text != "" && m.chars.of(r)&isWord != 0
+	return text != "" && m.chars.Of(r)&letters.Word != 0
 }

@@ -1,6 +1,10 @@
 package tokens
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/monge-ml/monge/internal/letters"
+)
 
 // contractions are words of their own, whatever follows.
 var contractions = [...]string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
@@ -9,10 +13,10 @@ var contractions = [...]string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 func gptWords() splitter {
-	c := chars()
+	c := letters.Load()
 	return func(p part, word func(part) error) error {
 		for i := 0; i < len(p.text); {
-			n := c.gptWord(p.text[i:])
+			n := gptWord(c, p.text[i:])
 			if err := word(part{p.text[i : i+n], p.start && i == 0}); err != nil {
 				return err
 			}
@@ -23,7 +27,7 @@ func gptWords() splitter {
 }
 
 // gptWord returns the bytes of the first word.
-func (c *characters) gptWord(text string) int {
+func gptWord(c *letters.Table, text string) int {
 	if text[0] == '\'' {
 		for _, s := range contractions {
 			if strings.HasPrefix(text, s) {
@@ -31,17 +35,17 @@ func (c *characters) gptWord(text string) int {
 			}
 		}
 	}
-	const kinds = isSpace | isLetter | isNumber
+	const kinds = letters.Space | letters.Letter | letters.Number
 	from := 0
 	if text[0] == ' ' {
 		from = 1
 	}
 	kind := kinds // of a word's characters
 	for i, r := range text[from:] {
-		k := c.of(r) & kinds
+		k := c.Of(r) & kinds
 		switch {
-		case i == 0 && k == isSpace:
-			return c.spaces(text)
+		case i == 0 && k == letters.Space:
+			return spaces(c, text)
 		case i == 0:
 			kind = k
 		case k != kind:
@@ -53,10 +57,10 @@ func (c *characters) gptWord(text string) int {
 
 // spaces returns the bytes of the spaces that a text begins with, but for the last one before something
 // else if there are several.
-func (c *characters) spaces(text string) int {
+func spaces(c *letters.Table, text string) int {
 	last := 0
 	for i, r := range text {
-		if c.of(r)&isSpace == 0 {
+		if c.Of(r)&letters.Space == 0 {
 			if last > 0 {
 				return last
 			}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/monge-ml/monge/internal/foreign"
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 var normalizerKeys = map[string]foreign.Keys{
@@ -25,7 +26,7 @@ var simpleNormalizers = map[string]func() normalizer{
 	"NFD":          func() normalizer { return toForm(norm.NFD) },
 	"NFKC":         func() normalizer { return toForm(norm.NFKC) },
 	"NFKD":         func() normalizer { return toForm(norm.NFKD) },
-	"StripAccents": func() normalizer { return without(ofClass(isMark)) },
+	"StripAccents": func() normalizer { return without(ofClass(letters.Mark)) },
 	"Nmt":          nmt,
 	"ByteLevel":    func() normalizer { return func(p part) (part, error) { return part{asBytes(p.text), p.start}, nil } },
 }

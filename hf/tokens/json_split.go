@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/monge-ml/monge/internal/foreign"
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 var splitterKeys = map[string]foreign.Keys{
@@ -24,7 +25,7 @@ var splitterKeys = map[string]foreign.Keys{
 var simpleSplitters = map[string]func() splitter{
 	"BertPreTokenizer": bertWords,
 	"Whitespace":       onlyWords,
-	"WhitespaceSplit":  func() splitter { return removed.by(charactersThat(ofClass(isSpace))) },
+	"WhitespaceSplit":  func() splitter { return removed.by(charactersThat(ofClass(letters.Space))) },
 }
 
 // parseSplitter reads the pre-tokenizer. If its last step makes bytes of words, the model does.
@@ -102,7 +103,7 @@ func (p partOf) splitter() (splitter, error) {
 		return p.metaspace()
 	case "Punctuation":
 		b, err := p.behavior(p.readIf)
-		return b.by(charactersThat(ofClass(isPunctuation))), err
+		return b.by(charactersThat(ofClass(letters.Punctuation))), err
 	case "Digits":
 		var single bool
 		err := p.read("individual_digits", &single)
@@ -110,7 +111,7 @@ func (p partOf) splitter() (splitter, error) {
 		if single {
 			b = isolated
 		}
-		return b.by(charactersThat(ofClass(isNumeric))), err
+		return b.by(charactersThat(ofClass(letters.Numeric))), err
 	case "Split":
 		var invert bool
 		b, err := p.behavior(p.read)

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // A part is a piece of a text. It is the start if it begins where the text does.
@@ -39,8 +41,8 @@ func inSequence(steps []normalizer) normalizer {
 }
 
 func toForm(f norm.Form) normalizer {
-	c := chars()
-	return func(p part) (part, error) { return part{c.form(f, p.text), p.start}, nil }
+	c := letters.Load()
+	return func(p part) (part, error) { return part{c.Form(f, p.text), p.start}, nil }
 }
 
 // without leaves characters out.
@@ -68,20 +70,20 @@ func mapping(to func(rune) rune) normalizer {
 }
 
 func lowercase() normalizer {
-	c := chars()
+	c := letters.Load()
 	return func(p part) (part, error) {
-		return part{strings.Map(c.toLower, strings.ReplaceAll(p.text, "İ", "i\u0307")), p.start}, nil
+		return part{c.Lower(p.text), p.start}, nil
 	}
 }
 
-func ofClass(k class) func(rune) bool {
-	c := chars()
-	return func(r rune) bool { return c.of(r)&k != 0 }
+func ofClass(k letters.Class) func(rune) bool {
+	c := letters.Load()
+	return func(r rune) bool { return c.Of(r)&k != 0 }
 }
 
 // stripped takes spaces off the ends.
 func stripped(left, right bool) normalizer {
-	space := ofClass(isSpace)
+	space := ofClass(letters.Space)
 	return func(p part) (part, error) {
 		text := p.text
 		if left {
@@ -123,14 +125,14 @@ func nmt() normalizer {
 type bert struct{ clean, chinese, strip, lower bool }
 
 func (o bert) normalizer() normalizer {
-	c := chars()
+	c := letters.Load()
 	clean := without(func(r rune) bool {
-		return r == 0 || r == utf8.RuneError || r != '\t' && r != '\n' && r != '\r' && c.of(r)&isControl != 0
+		return r == 0 || r == utf8.RuneError || r != '\t' && r != '\n' && r != '\r' && c.Of(r)&letters.Control != 0
 	})
 	var steps []normalizer
 	if o.clean {
 		steps = append(steps, clean, mapping(func(r rune) rune {
-			if c.of(r)&isSpace != 0 {
+			if c.Of(r)&letters.Space != 0 {
 				return ' '
 			}
 			return r
@@ -140,7 +142,7 @@ func (o bert) normalizer() normalizer {
 		steps = append(steps, func(p part) (part, error) { return part{apart(c, p.text), p.start}, nil })
 	}
 	if o.strip {
-		steps = append(steps, toForm(norm.NFD), without(ofClass(isNonspacing)))
+		steps = append(steps, toForm(norm.NFD), without(ofClass(letters.Nonspacing)))
 	}
 	if o.lower {
 		steps = append(steps, lowercase())
@@ -184,8 +186,8 @@ func (o bert) ascii(text string) (string, bool) {
 }
 
 // apart puts spaces around Chinese characters.
-func apart(c *characters, text string) string {
-	i := strings.IndexFunc(text, func(r rune) bool { return c.of(r)&isChinese != 0 })
+func apart(c *letters.Table, text string) string {
+	i := strings.IndexFunc(text, func(r rune) bool { return c.Of(r)&letters.Chinese != 0 })
 	if i < 0 {
 		return text
 	}
@@ -193,7 +195,7 @@ func apart(c *characters, text string) string {
 	b.Grow(2 * len(text))
 	b.WriteString(text[:i])
 	for _, r := range text[i:] {
-		if c.of(r)&isChinese == 0 {
+		if c.Of(r)&letters.Chinese == 0 {
 			b.WriteRune(r)
 			continue
 		}

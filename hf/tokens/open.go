@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/monge-ml/monge/internal/foreign"
+	"github.com/monge-ml/monge/internal/letters"
 	"github.com/monge-ml/monge/internal/words"
 )
 
@@ -201,7 +202,7 @@ func (s *settings) mpnet() {
 // the second number does.
 func parseVocabText(text string) (v vocabulary, err error) {
 	v.ids = map[string]int32{}
-	space := ofClass(isSpace)
+	space := ofClass(letters.Space)
 	id := 0
 	for line := range strings.Lines(text) {
 		if !utf8.ValidString(line) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // mostSteps bounds the work of an expression on a part of a text.
@@ -17,13 +19,13 @@ func mostSteps(text string) int { return 4096 + 256*len(text) }
 // which stands for that here.
 type pattern struct {
 	prog  *syntax.Prog
-	chars *characters
+	chars *letters.Table
 }
 
 const notBeforeText = syntax.EmptyNoWordBoundary
 
 func newPattern(expr string) (*pattern, error) {
-	text, err := translate(chars(), expr)
+	text, err := translate(letters.Load(), expr)
 	if err != nil {
 		return nil, fmt.Errorf("expression %.80q: %w", expr, err)
 	}
@@ -36,7 +38,7 @@ func newPattern(expr string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression %.80q: %w", expr, err)
 	}
-	return &pattern{prog, chars()}, nil
+	return &pattern{prog, letters.Load()}, nil
 }
 
 // groups that mean the same in both, and those that are translated.
@@ -45,7 +47,7 @@ var groups = []string{"(?:", "(?i:", "(?i)"}
 const lookahead = `(?!\S)`
 
 // translate writes an expression for Go's parser.
-func translate(c *characters, expr string) (string, error) {
+func translate(c *letters.Table, expr string) (string, error) {
 	var b strings.Builder
 	within := false // brackets
 	for i := 0; i < len(expr); {
@@ -53,7 +55,7 @@ func translate(c *characters, expr string) (string, error) {
 		n := 1
 		switch {
 		case rest[0] == '\\':
-			text, size, err := c.escape(rest, within)
+			text, size, err := escape(c, rest, within)
 			if err != nil {
 				return "", err
 			}
@@ -96,17 +98,17 @@ func groupSize(rest string) int {
 }
 
 // escape returns an escape that rest begins with as Go's parser is to have it, and its bytes.
-func (c *characters) escape(rest string, within bool) (text string, size int, err error) {
+func escape(c *letters.Table, rest string, within bool) (text string, size int, err error) {
 	for _, known := range []struct {
 		text string
-		is   class
+		is   letters.Class
 		not  bool
 	}{
-		{`\s`, isSpace, false}, {`\S`, isSpace, true}, {`\d`, isDigit, false}, {`\D`, isDigit, true}, {`\w`, isWordlike, false}, {`\W`, isWordlike, true},
-		{`\p{L}`, isLetter, false}, {`\P{L}`, isLetter, true}, {`\p{N}`, isNumber, false}, {`\P{N}`, isNumber, true},
+		{`\s`, letters.Space, false}, {`\S`, letters.Space, true}, {`\d`, letters.Digit, false}, {`\D`, letters.Digit, true}, {`\w`, letters.Wordlike, false}, {`\W`, letters.Wordlike, true},
+		{`\p{L}`, letters.Letter, false}, {`\P{L}`, letters.Letter, true}, {`\p{N}`, letters.Number, false}, {`\P{N}`, letters.Number, true},
 	} {
 		if strings.HasPrefix(rest, known.text) {
-			text = c.ranges(known.is, known.not)
+			text = ranges(c, known.is, known.not)
 			if !within {
 				text = "[" + text + "]"
 			}
@@ -124,11 +126,11 @@ func (c *characters) escape(rest string, within bool) (text string, size int, er
 }
 
 // ranges writes the characters of a class, or all others.
-func (c *characters) ranges(is class, not bool) string {
+func ranges(c *letters.Table, is letters.Class, not bool) string {
 	var b strings.Builder
 	from := rune(-1)
 	for r := rune(0); r <= unicode.MaxRune+1; r++ {
-		in := r <= unicode.MaxRune && (c.of(r)&is != 0) != not
+		in := r <= unicode.MaxRune && (c.Of(r)&is != 0) != not
 		switch {
 		case in && from < 0:
 			from = r
@@ -205,7 +207,7 @@ func (s *search) run(t thread) int {
 func (s *search) holds(op syntax.EmptyOp, at int) bool {
 	if op&notBeforeText != 0 {
 		r, _ := utf8.DecodeRuneInString(s.text[at:])
-		if at < len(s.text) && s.chars.of(r)&isSpace == 0 {
+		if at < len(s.text) && s.chars.Of(r)&letters.Space == 0 {
 			return false
 		}
 	}

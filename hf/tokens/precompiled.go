@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // A charsMap is SentencePiece's table of texts and what they become: a trie in an array, and the results,
@@ -15,7 +17,7 @@ import (
 type charsMap struct {
 	units   []uint32
 	results string
-	chars   *characters
+	chars   *letters.Table
 }
 
 func newCharsMap(data []byte) (normalizer, error) {
@@ -28,7 +30,7 @@ func newCharsMap(data []byte) (normalizer, error) {
 	if size < 4 || size > len(data) || !utf8.Valid(data[size:]) {
 		return nil, wrong
 	}
-	m := &charsMap{results: string(data[size:]), chars: chars()}
+	m := &charsMap{results: string(data[size:]), chars: letters.Load()}
 	for i := 0; i < size; i += 4 {
 		m.units = append(m.units, binary.LittleEndian.Uint32(data[i:]))
 	}
@@ -75,7 +77,7 @@ func (m *charsMap) cluster(text string) int {
 	for n < len(text) {
 		last, _ := utf8.DecodeLastRuneInString(text[:n])
 		next, size := utf8.DecodeRuneInString(text[n:])
-		if m.chars.of(next)&isJoined == 0 || standsAlone(last) {
+		if m.chars.Of(next)&letters.Joined == 0 || standsAlone(last) {
 			break
 		}
 		n += size

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // A splitter hands the words of a part on, until there is an error.
@@ -163,14 +165,14 @@ func inverted(find finder) finder {
 
 // bertWords splits at spaces, and each sign of punctuation is a word.
 func bertWords() splitter {
-	c := chars()
+	c := letters.Load()
 	const space, sign, other = 1, 2, 3
 	var ascii [utf8.RuneSelf]byte
 	kind := func(r rune) byte {
-		switch k := c.of(r); {
-		case k&isSpace != 0:
+		switch k := c.Of(r); {
+		case k&letters.Space != 0:
 			return space
-		case k&isPunctuation != 0:
+		case k&letters.Punctuation != 0:
 			return sign
 		}
 		return other
@@ -218,12 +220,12 @@ func bertWords() splitter {
 
 // onlyWords is the pre-tokenizer Whitespace, \w+|[^\w\s]+ without what is between.
 func onlyWords() splitter {
-	c := chars()
+	c := letters.Load()
 	return removed.by(inverted(runsOf(func(r rune) int {
-		switch k := c.of(r); {
-		case k&isWord != 0:
+		switch k := c.Of(r); {
+		case k&letters.Word != 0:
 			return 1
-		case k&isSpace != 0:
+		case k&letters.Space != 0:
 			return 0
 		}
 		return 2

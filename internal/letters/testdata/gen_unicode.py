@@ -39,7 +39,7 @@ def acts(c):
 
 
 # its table makes X of x and U+0301, which are 3 bytes; one more of 3 is too much, if it belongs to them
-XLMR = Tokenizer.from_file(os.path.join(os.path.dirname(os.path.abspath(__file__)), "xlmr", "tokenizer.json")).normalizer
+XLMR = Tokenizer.from_file(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../hf/tokens/testdata/xlmr/tokenizer.json")).normalizer
 
 
 def joined(c):

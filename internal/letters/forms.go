@@ -1,4 +1,4 @@
-package tokens
+package letters
 
 import (
 	"slices"
@@ -11,9 +11,9 @@ import (
 // manyMarks in a row are what Go's normal forms would break up, at 30 of those that they and the letter become.
 const manyMarks = 8
 
-// form returns a text in one of Unicode's normal forms, as of the version that the library has: later
+// Form returns a text in one of Unicode's normal forms, as of the version that the library has: later
 // characters stay what they are, and nothing moves across them.
-func (c *characters) form(f norm.Form, text string) string {
+func (c *Table) Form(f norm.Form, text string) string {
 	if isASCII(text) {
 		return text
 	}
@@ -22,12 +22,12 @@ func (c *characters) form(f norm.Form, text string) string {
 	from, marks := 0, 0
 	high, careful := false, false // the last letter is beyond U+FFFF; Go's own forms are wrong of the text
 	for i, r := range text {
-		switch k := c.of(r); {
-		case k&isLate != 0:
+		switch k := c.Of(r); {
+		case k&late != 0:
 			b.WriteString(formOf(f, text[from:i], careful))
 			b.WriteRune(r)
 			from, marks, high, careful = i+utf8.RuneLen(r), 0, false, false
-		case k&isMark != 0 || r >= 0x1161 && r <= 0x11c2: // or a letter that joins the one before
+		case k&Mark != 0 || r >= 0x1161 && r <= 0x11c2: // or a letter that joins the one before
 			marks++
 			careful = careful || marks == manyMarks || high
 			high = high || r > 0xffff
