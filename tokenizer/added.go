@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
 // An added token stands in a caption as it is, and is not made of others.
@@ -112,9 +114,7 @@ func beginsWithWord(text string) bool {
 }
 
 // isWord tells what \w is in Rust's expressions.
-func isWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control)
-}
+func isWord(r rune) bool { return isOf(r, letters.Word) }
 
 // addTokens gives the vocabulary added tokens, whose numbers follow its own or are of it, and finds
 // the start and the end of texts among them.

@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/monge-ml/monge/internal/letters"
 )
 
-// normalize returns text in composed form and lower case. Rust's lower case of U+0130 is two
-// characters, Go's is one.
+// normalize returns text in composed form and lower case.
 func normalize(text string) string {
-	text = norm.NFC.String(strings.ToValidUTF8(text, string(utf8.RuneError)))
-	return strings.ToLower(strings.ReplaceAll(text, "\u0130", "i\u0307"))
+	c := letters.Load()
+	return c.Lower(c.Form(norm.NFC, strings.ToValidUTF8(text, string(utf8.RuneError))))
 }
 
 // contractions are words of their own, whatever follows.
@@ -31,10 +32,10 @@ func cutWord(text string) (word, rest string) {
 	}
 	r, n := utf8.DecodeRuneInString(text)
 	switch {
-	case unicode.IsLetter(r):
-		n = length(text, unicode.IsLetter)
-	case !unicode.IsNumber(r):
-		n = length(text, isOther)
+	case isOf(r, letters.Letter):
+		n = length(text, func(r rune) bool { return isOf(r, letters.Letter) })
+	case !isOf(r, letters.Number):
+		n = length(text, func(r rune) bool { return !isOf(r, letters.Letter|letters.Number|letters.Space) })
 	}
 	return text[:n], text[n:]
 }
@@ -49,6 +50,4 @@ func length(text string, kind func(rune) bool) int {
 	return len(text)
 }
 
-func isOther(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r)
-}
+func isOf(r rune, kinds letters.Class) bool { return letters.Load().Of(r)&kinds != 0 }

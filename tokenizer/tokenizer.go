@@ -93,10 +93,6 @@ func (t *Tokenizer) Most(length int) int {
 // <|startoftext|> and <|endoftext|> within a caption are the tokens of these names, in any case
 // unless the files say that they are not normalized, and so are added tokens.
 //
-// Two things are known to be divided differently than by Hugging Face's code: letters newer
-// than Go's tables (Unicode 15), and more than 30 combining marks in a row, which Go's NFC
-// breaks up.
-//
 // It is an error if length is less than 2 or the caption has more than 1 MiB.
 func (t *Tokenizer) Encode(text string, length int) (Tokens, error) {
 	if length < 2 {
