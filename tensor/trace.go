@@ -15,7 +15,7 @@ type Traced struct {
 	Layer string    // as [Tape.Scope] named it
 	Op    string    // its name, as in [OpTime]; activations, sums and means, and a user's have their own
 	Own   bool      // it is a user's own, see [Tape.Apply]
-	In    []*Tensor // in the order of the method's arguments, nil where one was not given
+	In    []*Tensor // in the order of the method's arguments and options, nil where one was not given
 	Out   *Tensor
 
 	// Of convolutions, poolings and subsamplings: down and across; above, left, below, right.
