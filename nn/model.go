@@ -86,8 +86,9 @@ func (m *Model) forward(x []float32, n int) *tensor.Tensor {
 	var shape [tensor.MaxRank]int
 	shape[0] = n
 	rank := 1 + copy(shape[1:], m.input)
-	if m.Tokens() {
-		shape[1] = len(x) / n // shorter rows, of which less is padding
+	if row := len(x) / n; m.Tokens() && row < m.input[0] { // of which less is padding
+		shape[1] = row
+		m.tape.SetMixed(true)
 	}
 	return m.net.Forward(m.tape, m.tape.Input(x, shape[:rank]...))
 }

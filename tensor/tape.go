@@ -110,6 +110,11 @@ func (t *Tape) Mode() Mode { return t.mode }
 // outlives Reset.
 func (t *Tape) SetDirect(on bool) { t.direct = on }
 
+// SetMixed says whether passes of different sizes follow each other, as of texts that are as long as
+// they are: memory of one then serves another, so that all take little more than the largest. At
+// first they don't. It outlives Reset.
+func (t *Tape) SetMixed(on bool) { t.arena.mixed = on }
+
 // SetPrecision says how the products, convolutions and attention that follow take their operands,
 // forward and backward. At first that is Float32. It outlives Reset.
 func (t *Tape) SetPrecision(p Precision) { t.precision = p }
