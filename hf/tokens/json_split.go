@@ -38,6 +38,9 @@ func (t *Tokenizer) parseSplitter(b json.RawMessage) error {
 		t.model = byteModel{t.model}
 	}
 	t.split = oneByOne(steps)
+	if p, err := parsePart(b, "pre_tokenizer", splitterKeys); err == nil && p.typ == "ByteLevel" {
+		p.readIf("add_prefix_space", &t.prefix) // it has been read
+	}
 	return nil
 }
 

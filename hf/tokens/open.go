@@ -126,6 +126,12 @@ func fromJSON(s *settings, data []byte, _ string) (*Tokenizer, error) {
 	return t, t.check(s)
 }
 
+// An agreement is of what is said of a part and what it is, if either is known.
+type agreement struct {
+	part, name string
+	said, is   *bool
+}
+
 // check holds what is made of texts against what tokenizer_config.json says: transformers follows the one
 // or the other.
 func (t *Tokenizer) check(s *settings) error {
@@ -140,19 +146,14 @@ func (t *Tokenizer) check(s *settings) error {
 			return fmt.Errorf("post_processor has token %d; there are %d", id, t.Size())
 		}
 	}
-	if t.bert == nil {
-		return nil
+	checks := []agreement{{"pre_tokenizer", "add_prefix_space", s.prefix, t.prefix}}
+	if b := t.bert; b != nil {
+		checks = append(checks, agreement{"normalizer", "do_lower_case", s.lower, &b.lower}, agreement{"normalizer", "strip_accents", s.strip, &b.strip},
+			agreement{"normalizer", "tokenize_chinese_chars", s.chinese, &b.chinese})
 	}
-	lower := or(s.lower, t.bert.lower)
-	for _, c := range []struct {
-		name            string
-		said, otherwise bool
-	}{
-		{"do_lower_case", lower, t.bert.lower}, {"strip_accents", or(s.strip, t.bert.strip), t.bert.strip},
-		{"tokenize_chinese_chars", or(s.chinese, t.bert.chinese), t.bert.chinese},
-	} {
-		if c.said != c.otherwise {
-			return fmt.Errorf("normalizer is as of %s %v, and %s says %v; delete the wrong one", c.name, c.otherwise, settingsFile, c.said)
+	for _, c := range checks {
+		if c.said != nil && c.is != nil && *c.said != *c.is {
+			return fmt.Errorf("%s is as of %s %v, and %s says %v; delete the wrong one", c.part, c.name, *c.is, settingsFile, *c.said)
 		}
 	}
 	return nil

@@ -112,6 +112,8 @@ func TestOpenErrors(t *testing.T) {
 		{map[string]string{vocabJSON: `{"a":0}`, mergesText: "", settingsFile: `{"tokenizer_class":"GPT2Tokenizer"}`}, `tokenizer_class is "GPT2Tokenizer"`},
 		{map[string]string{jsonFile: file(`"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"lowercase":true}`)[jsonFile], settingsFile: `{"do_lower_case":false}`},
 			"normalizer is as of do_lower_case true, and tokenizer_config.json says false; delete the wrong one"},
+		{map[string]string{jsonFile: file(`"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false}`)[jsonFile], settingsFile: `{"add_prefix_space":true}`},
+			"pre_tokenizer is as of add_prefix_space false, and tokenizer_config.json says true"},
 	} {
 		_, err := Open(directory(t, c.files))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

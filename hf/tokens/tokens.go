@@ -5,6 +5,9 @@
 // A text goes through five stages: added tokens are found in it, what is between them is normalized and
 // split into words, a model makes tokens of each word, and special tokens are put around them all.
 //
+// Tokenizers of some classes in transformers are made anew of the vocabulary in tokenizer.json, by what
+// tokenizer_config.json says. Where that is not what tokenizer.json says it is an error here.
+//
 // What is known to differ: of the pre-tokenizers UnicodeScripts, of expressions what Go's parser doesn't
 // read, and dropout are errors. Letters that Indic conjuncts join are looked up apart in SentencePiece's
 // table. Expressions know \p{...} of other names than L and N as of Go's version of Unicode. Version 0.23.2
@@ -39,6 +42,7 @@ type Tokenizer struct {
 	model     model
 	post      []processor
 	bert      *bert // the normalizer, if it is BERT's
+	prefix    *bool // the pre-tokenizer, if it is of bytes, puts a space before a text
 	left      bool  // texts are cut at the beginning
 
 	workers sync.Pool

@@ -75,6 +75,9 @@ var Load = sync.OnceValue(func() *Table {
 		if chinese(rune(r)) {
 			all[r] |= Chinese
 		}
+		if r < 0x800 && unicode.IsMark(rune(r)) { // the table has those of three bytes and more
+			all[r] |= Joined
+		}
 	}
 	// what Go's normal forms change lies in the first two planes, and is old beyond
 	for r := rune(0x80); r < 0x20000; r++ {
