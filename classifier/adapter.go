@@ -38,7 +38,7 @@ type adapterConfig struct {
 	Frozen   bool     `json:"inference_mode"`
 }
 
-// SaveAdapter writes what adaptation has trained into a directory that PEFT opens: the adapters, and the head. Base is the path or
+// SaveAdapter writes what adaptation has trained into a directory that PEFT opens: the adapters, and layers that are trained as a whole, as the head. Base is the path or
 // name of the network that it was begun with. Networks without adapters are an error.
 func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
 	l := m.Adaptation()
@@ -46,11 +46,16 @@ func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
 		return errors.New("the network has no adapters")
 	}
 	tensors, layers := m.Adapters(theta)
-	for i := range tensors {
-		tensors[i].Name = adapterPrefix + tensors[i].Name
+	var saved []string
+	for i, t := range tensors {
+		layer := t.Name[:max(0, strings.LastIndexByte(t.Name, '.'))]
+		if !strings.Contains(t.Name, ".lora_") && !slices.Contains(saved, layer) {
+			saved = append(saved, layer)
+		}
+		tensors[i].Name = adapterPrefix + t.Name
 	}
 	config, err := json.MarshalIndent(adapterConfig{
-		Type: "LORA", Base: base, Rank: l.Rank, Alpha: l.Alpha, Layers: layers, Saved: scopesOf(headNames(m)), Bias: "none", Frozen: true,
+		Type: "LORA", Base: base, Rank: l.Rank, Alpha: l.Alpha, Layers: layers, Saved: saved, Bias: "none", Frozen: true,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -68,14 +73,4 @@ func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
 		_, err := w.Write(append(config, '\n'))
 		return err
 	})
-}
-
-// scopesOf are the layers of parameters, each once.
-func scopesOf(names []string) (layers []string) {
-	for _, name := range names {
-		if l := name[:max(0, strings.LastIndexByte(name, '.'))]; !slices.Contains(layers, l) {
-			layers = append(layers, l)
-		}
-	}
-	return layers
 }

@@ -63,7 +63,7 @@ func SaveDirectory(path string, c *Classifier, extra map[string]string) error {
 	for k, v := range extra {
 		metadata[k] = v
 	}
-	s := hf.Saved{Tensors: c.Net.StateDict(c.Theta), Labels: c.outputs(), Problem: c.problem(), Metadata: metadata}
+	s := hf.Saved{Tensors: c.Net.Merged(c.Theta), Labels: c.outputs(), Problem: c.problem(), Metadata: metadata}
 	return d.Save(filepath.Clean(path), s)
 }
 

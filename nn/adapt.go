@@ -11,9 +11,9 @@ import (
 )
 
 // Adapt gives linear layers of a network that is at theta adapters, see [Builder.Adapt], and freezes all else but the
-// head, which keeps none. It returns the vector of what is left to train: the adapters begin by the seed and change nothing
-// at the start. Parameters of the network's own that were frozen stay so.
-func (m *Model) Adapt(theta []float32, l LoRA, seed uint64) ([]float32, error) {
+// head and fresh parameters, by name, which get none. It returns the vector of what is left to train: the adapters begin by the
+// seed and change nothing at the start. Parameters of the network's own that were frozen stay so.
+func (m *Model) Adapt(theta []float32, l LoRA, seed uint64, fresh ...string) ([]float32, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
@@ -25,32 +25,33 @@ func (m *Model) Adapt(theta []float32, l LoRA, seed uint64) ([]float32, error) {
 	case m.Head() == nil:
 		return nil, errors.New("lora: no layer of the network makes its outputs alone, which would be trained beside the adapters")
 	}
-	whole, first := l.whole(), len(m.Params)
-	if err := m.addAdapters(whole); err != nil {
+	whole, top := l.whole(), m.top(fresh)
+	if err := m.addAdapters(whole, top); err != nil {
 		return nil, err
 	}
 	m.lora = whole
-	return m.keepOnly(theta, func(p *Param) bool { return slices.Contains(m.Head(), p) || slices.Contains(m.Params[first:], p) }, seed)
+	return m.keepOnly(theta, func(name string) bool { return isAdapter(name) || top(name) }, seed)
 }
 
-// FreezeTrunk freezes all of a network but its head, as [Network.Freeze] does.
-func (m *Model) FreezeTrunk() error {
-	var head []string
-	for _, p := range m.Head() {
-		head = append(head, p.Name)
-	}
-	if head == nil {
+// FreezeTrunk freezes all of a network but its head and fresh parameters, by name, as [Network.Freeze] does.
+func (m *Model) FreezeTrunk(fresh ...string) error {
+	if m.Head() == nil {
 		return errors.New("freeze trunk: no layer of the network makes its outputs alone, to be trained")
 	}
-	return m.freezeAllBut(func(name string) bool { return slices.Contains(head, name) })
+	return m.freezeAllBut(m.top(fresh))
+}
+
+// top tells which names are of the head, with the layers that it is made of, or fresh.
+func (m *Model) top(fresh []string) func(name string) bool {
+	head := m.inHead(m.blocks())
+	return func(name string) bool { return head(name) || slices.Contains(fresh, name) }
 }
 
 // addAdapters adds those that fit, as parameters behind all others.
-func (m *Model) addAdapters(l *LoRA) error {
+func (m *Model) addAdapters(l *LoRA, top func(name string) bool) error {
 	b := NewBuilder()
-	head := m.Head()
 	for _, layer := range m.linears {
-		if slices.Contains(head, layer.weight) || !l.fits(layer.name) {
+		if top(layer.weight.Name) || !l.fits(layer.name) {
 			continue
 		}
 		layer.adapter = l.adapter(b.In(layer.name), layer.weight.Shape[1], layer.weight.Shape[0])
@@ -61,12 +62,14 @@ func (m *Model) addAdapters(l *LoRA) error {
 	if len(b.set.params) == 0 {
 		var names []string
 		for _, layer := range m.linears {
-			names = append(names, layer.name)
+			if !top(layer.weight.Name) {
+				names = append(names, layer.name)
+			}
 		}
 		if names == nil {
-			return errors.New("lora: the network has no linear layers that could get adapters")
+			return errors.New("lora: the network has no linear layers beside its head that could get adapters")
 		}
-		return fmt.Errorf("lora: no layer got an adapter: lora-on is %s, the linear layers are %s, of which the head gets none", strings.Join(l.On, ","), someOf(names))
+		return fmt.Errorf("lora: no layer got an adapter: lora-on is %s, the linear layers beside the head are %s", strings.Join(l.On, ","), someOf(names))
 	}
 	m.Params = append(m.Params, b.set.params...)
 	return nil
@@ -83,7 +86,7 @@ func someOf(names []string) string {
 
 // keepOnly freezes all parameters but some at their values in theta, and returns the vector of these. Adapters
 // begin by the seed.
-func (m *Model) keepOnly(theta []float32, keep func(p *Param) bool, seed uint64) ([]float32, error) {
+func (m *Model) keepOnly(theta []float32, keep func(name string) bool, seed uint64) ([]float32, error) {
 	values, frozen := make([][]float32, len(m.Params)), make([]bool, len(m.Params))
 	left := 0
 	for i, p := range m.Params {
@@ -93,7 +96,7 @@ func (m *Model) keepOnly(theta []float32, keep func(p *Param) bool, seed uint64)
 		} else {
 			copy(values[i], p.values(theta))
 		}
-		if frozen[i] = p.Frozen() || !keep(p); !frozen[i] {
+		if frozen[i] = p.Frozen() || !keep(p.Name); !frozen[i] {
 			left++
 		}
 	}
@@ -108,15 +111,14 @@ func (m *Model) keepOnly(theta []float32, keep func(p *Param) bool, seed uint64)
 	return kept, nil
 }
 
-// Adapters returns what adaptation has trained, in PyTorch's shapes: the adapters and the head; and the adapted layers' names.
-// Both are nil of a network without.
+// Adapters returns what adaptation has trained, in PyTorch's shapes: the adapters, and what is trained as a whole; and the
+// adapted layers' names. Both are nil of a network without.
 func (m *Model) Adapters(theta []float32) (tensors []weights.Tensor, layers []string) {
 	if m.lora == nil {
 		return nil, nil
 	}
-	head := m.Head()
 	for _, p := range m.Params {
-		if !isAdapter(p.Name) && !slices.Contains(head, p) {
+		if p.Frozen() {
 			continue
 		}
 		tensors = append(tensors, weights.Tensor{Name: p.Name, Shape: p.TorchShape(), Data: p.Export(theta)})

@@ -48,8 +48,8 @@ func (m *Model) adapted(adapter string) int {
 	return slices.IndexFunc(m.Params, func(p *Param) bool { return p.Name == weight })
 }
 
-// inHead tells which names are of the head: of its layer, or of what that is a part of, as head of head.fc, if
-// this has no blocks.
+// inHead tells which names are of the head: of its layer, of what that is a part of, as head of head.fc, if
+// this has no blocks, or of a layer that is called like it, as pre_classifier beside classifier.
 func (m *Model) inHead(blocks []string) func(name string) bool {
 	var names []string
 	for _, p := range m.Head() {
@@ -62,6 +62,11 @@ func (m *Model) inHead(blocks []string) func(name string) bool {
 	for i, p := range m.Params {
 		if part != "" && strings.HasPrefix(p.Name, part) && blocks[i] != "" && !slices.Contains(names, p.Name) {
 			part = ""
+		}
+	}
+	for i, p := range m.Params {
+		if blocks[i] == "" && !isAdapter(p.Name) && slices.ContainsFunc(names, func(head string) bool { return strings.HasSuffix(p.Name, "_"+head) }) {
+			names = append(names, p.Name)
 		}
 	}
 	return func(name string) bool {

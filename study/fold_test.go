@@ -95,7 +95,7 @@ func TestFoldsOfStudy(t *testing.T) {
 func TestFoldsThatAreNone(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Replace(foldStudy, "folds = 3", "folds = 1", 1):                  "folds is 1; it must be at least 2",
-		strings.Replace(foldStudy, "epochs = 12", "fold = '1of2'", 1):             "[base] has a fold and the study has folds",
+		strings.Replace(foldStudy, "epochs = 12", "fold = '1of2'", 1):            "[base] has a fold and the study has folds",
 		strings.Replace(foldStudy, "rho = 0.1", "fold = ['1of2']\nrho = 0.1", 1): "it has a fold and the study has folds",
 		strings.Replace(foldStudy, `data = "digits"`, `data = "pairs:a.tsv"`, 1): "fold is for data with classes or targets",
 	} {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/weights"
 )
 
@@ -21,7 +22,7 @@ func (t *Task) freeze() error {
 				return fmt.Errorf("freeze trunk: it means all but the head, and a part of the network is called so too (%s): name its parameters otherwise, as trunk.*", p.Name)
 			}
 		}
-		if err := t.Net.FreezeTrunk(); err != nil {
+		if err := t.Net.FreezeTrunk(t.fresh()...); err != nil {
 			return err
 		}
 		patterns = slices.DeleteFunc(patterns, func(p string) bool { return p == trunk })
@@ -44,8 +45,20 @@ func (t *Task) adapt(start *classifier.File, seed uint64) (err error) {
 	if start == nil {
 		t.decided = append(t.decided, "lora adapts a network of random weights, as no file is given to start from: --init")
 	}
-	t.theta, err = t.Net.Adapt(t.theta, l, seed)
+	t.theta, err = t.Net.Adapt(t.theta, l, seed, t.fresh()...)
 	return err
+}
+
+// fresh are the parameters that the network to start from is published without.
+func (t *Task) fresh() []string {
+	if t.graph == "" {
+		return nil
+	}
+	e, err := models.Find(t.graph)
+	if err != nil || e.File == nil {
+		return nil // building it is an error
+	}
+	return e.File.New
 }
 
 // Directories that a run with adapters leaves: as Hugging Face's PEFT has them.

@@ -139,7 +139,7 @@ func TestFreezeTrunk(t *testing.T) {
 func TestAdaptersOfNoUse(t *testing.T) {
 	for want, l := range map[string]nn.LoRA{
 		"lora is -1": {Rank: -1}, "lora-on has no use without lora": {On: []string{"a"}}, "lora-alpha has no use without lora": {Alpha: 1}, "lora-alpha is -1": {Rank: 1, Alpha: -1},
-		`pattern "["`: {Rank: 1, On: []string{"["}}, "lora-on is layers.2, the linear layers are layers.0, layers.1, layers.2, of which the head gets none": {Rank: 1, On: []string{"layers.2"}},
+		`pattern "["`: {Rank: 1, On: []string{"["}}, "lora-on is layers.2, the linear layers beside the head are layers.0, layers.1": {Rank: 1, On: []string{"layers.2"}},
 	} {
 		c := uneven(t)
 		supervised.Change(&c, func(s *supervised.Settings) { s.LoRA = l })

@@ -337,6 +337,9 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	}
 	c := &classifier.Classifier{Net: t.Net, Theta: theta, Info: t.info()}
 	extra := map[string]string{"sha256": train.Digest(theta)}
+	if err := t.saveAdapter(dir, best, theta); err != nil {
+		return err
+	}
 	switch {
 	case hf.IsDirectory(t.graph):
 		return t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra)
@@ -344,9 +347,6 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
 	if err := classifier.Save(filepath.Join(dir, name), c, extra); err != nil {
-		return err
-	}
-	if err := t.saveAdapter(dir, best, theta); err != nil {
 		return err
 	}
 	return t.saveONNX(filepath.Join(dir, graph), c, extra)
