@@ -74,7 +74,7 @@ func TestDepthsByNames(t *testing.T) {
 		"its RoBERTa": {"classifier.out_proj", []string{"roberta.embeddings.LayerNorm.weight", "roberta.encoder.layer.0.output.dense.weight",
 			"classifier.dense.weight", "classifier.out_proj.weight"}, []int{0, 1, 2, 2}},
 		"its DistilBERT": {"classifier", []string{"distilbert.embeddings.LayerNorm.weight", "distilbert.transformer.layer.0.ffn.lin1.weight",
-			"pre_classifier.weight", "pre_classifier.bias", "classifier.weight"}, []int{0, 1, 2, 2, 2}},
+			"pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"}, []int{0, 1, 2, 2, 2, 2}},
 		"its ConvNeXt": {"classifier", []string{"convnext.embeddings.patch_embeddings.weight", "convnext.encoder.stages.0.layers.0.dwconv.weight",
 			"convnext.encoder.stages.1.downsampling_layer.1.weight", "convnext.encoder.stages.1.layers.0.dwconv.weight", "convnext.encoder.stages.1.layers.1.dwconv.weight",
 			"convnext.layernorm.weight", "classifier.weight"}, []int{0, 1, 2, 2, 3, 3, 4}},
