@@ -83,6 +83,8 @@ func TestOpenErrors(t *testing.T) {
 		{file(`"pre_tokenizer":{"type":"Metaspace","replacement":"__"}`), "it should be one character"},
 		{file(`"pre_tokenizer":{"type":"Metaspace","replacement":"_","add_prefix_space":false}`), "then prepend_scheme should be never"},
 		{file(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a"},"behavior":"Isolated","invert":false}`), `expression "[a" is not understood: missing closing ]`},
+		{file(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"` + strings.Repeat(`\\W`, 2000) + `["},"behavior":"Isolated","invert":false}`), "is not understood: missing closing ]"},
+		{file(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"` + strings.Repeat(`\\s`, 2100) + `"},"behavior":"Isolated","invert":false}`), "has 4200 bytes; up to 4096 are taken"},
 		{file(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a++"},"behavior":"Isolated","invert":false}`), "is not understood: invalid nested repetition operator"},
 		{file(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\bA"},"behavior":"Isolated","invert":false}`), `is not known here`},
 		{file(`"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways","invert":false}`), `behavior is "Sideways"`},

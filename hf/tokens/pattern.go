@@ -14,6 +14,9 @@ import (
 // mostSteps bounds the work of an expression on a part of a text.
 func mostSteps(text string) int { return 4096 + 256*len(text) }
 
+// maxExpression bounds the bytes of an expression.
+const maxExpression = 4096
+
 // A pattern finds an expression as Oniguruma does, by trying and going back. Go's parser reads it, once
 // classes are written out as the library knows them; what it doesn't know is an error. (?!\S) becomes \B,
 // which stands for that here.
@@ -25,14 +28,19 @@ type pattern struct {
 const notBeforeText = syntax.EmptyNoWordBoundary
 
 func newPattern(expr string) (*pattern, error) {
-	text, err := translate(letters.Load(), expr)
+	if len(expr) > maxExpression {
+		return nil, fmt.Errorf("expression %.80q has %d bytes; up to %d are taken", expr, len(expr), maxExpression)
+	}
+	text, err := translate(translator{}, expr)
 	if err != nil {
 		return nil, fmt.Errorf("expression %.80q: %w", expr, err)
 	}
 	// without OneLine, ^ and $ are of lines, as in Ruby
 	re, err := syntax.Parse(text, syntax.Perl&^syntax.OneLine)
 	if err != nil {
-		return nil, fmt.Errorf("expression %.80q is not understood: %s", expr, err.(*syntax.Error).Code)
+		why := &syntax.Error{} // its text is long
+		errors.As(err, &why)
+		return nil, fmt.Errorf("expression %.80q is not understood: %s", expr, why.Code)
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
@@ -47,7 +55,7 @@ var groups = []string{"(?:", "(?i:", "(?i)"}
 const lookahead = `(?!\S)`
 
 // translate writes an expression for Go's parser.
-func translate(c *letters.Table, expr string) (string, error) {
+func translate(c translator, expr string) (string, error) {
 	var b strings.Builder
 	within := false // brackets
 	for i := 0; i < len(expr); {
@@ -55,7 +63,7 @@ func translate(c *letters.Table, expr string) (string, error) {
 		n := 1
 		switch {
 		case rest[0] == '\\':
-			text, size, err := escape(c, rest, within)
+			text, size, err := c.escape(rest, within)
 			if err != nil {
 				return "", err
 			}
@@ -97,8 +105,11 @@ func groupSize(rest string) int {
 	return 0
 }
 
+// A translator keeps the classes that it has written.
+type translator map[letters.Class]string
+
 // escape returns an escape that rest begins with as Go's parser is to have it, and its bytes.
-func escape(c *letters.Table, rest string, within bool) (text string, size int, err error) {
+func (c translator) escape(rest string, within bool) (text string, size int, err error) {
 	for _, known := range []struct {
 		text string
 		is   letters.Class
@@ -108,7 +119,7 @@ func escape(c *letters.Table, rest string, within bool) (text string, size int, 
 		{`\p{L}`, letters.Letter, false}, {`\P{L}`, letters.Letter, true}, {`\p{N}`, letters.Number, false}, {`\P{N}`, letters.Number, true},
 	} {
 		if strings.HasPrefix(rest, known.text) {
-			text = ranges(c, known.is, known.not)
+			text = c.class(known.is, known.not)
 			if !within {
 				text = "[" + text + "]"
 			}
@@ -125,7 +136,18 @@ func escape(c *letters.Table, rest string, within bool) (text string, size int, 
 	return "", 0, fmt.Errorf("%q is not known here", rest[:1+n])
 }
 
-// ranges writes the characters of a class, or all others.
+// class writes the characters of a class, or all others.
+func (c translator) class(is letters.Class, not bool) string {
+	key := is
+	if not {
+		key = ^is
+	}
+	if c[key] == "" {
+		c[key] = ranges(letters.Load(), is, not)
+	}
+	return c[key]
+}
+
 func ranges(c *letters.Table, is letters.Class, not bool) string {
 	var b strings.Builder
 	from := rune(-1)
