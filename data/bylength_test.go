@@ -96,33 +96,42 @@ func TestPackedRows(t *testing.T) {
 
 // Minibatches are cut to their longest, whatever the order.
 func TestCutMinibatches(t *testing.T) {
-	set := ofLengths(t, 333, 12).Train
+	set := ofLengths(t, 333, 64).Train
 	for _, s := range []LoaderSettings{{Batch: 32}, {Batch: 32, Shuffle: true}, {Batch: 32, Window: 4}, {Batch: 32, Shuffle: true, Window: 3, Ahead: 2}, {Batch: 400, Shuffle: true, Window: 3}, {Batch: 32, Shuffle: true, Window: 3, DropLast: true}} {
 		l := newLoader(t, set, s)
-		var seen []int
-		for _, b := range rest(t, l) {
-			row := b.Shape[0]
-			longest := 0
-			for k, i := range b.Places {
-				whole := example(t, set, i)
-				longest = max(longest, set.Lengths()[i])
-				if !slices.Equal(b.X[k*row:(k+1)*row], whole[:row]) || b.Labels[k] != i {
-					t.Fatalf("%+v: example %d is %v, want %v", s, i, b.X[k*row:(k+1)*row], whole)
-				}
+		for epoch := range 5 {
+			l.Start(epoch+1, 0)
+			checkCut(t, set, s, rest(t, l))
+		}
+	}
+}
+
+// checkCut checks an epoch's minibatches.
+func checkCut(t *testing.T, set *Set, s LoaderSettings, epoch []Batch) {
+	t.Helper()
+	var seen []int
+	for _, b := range epoch {
+		row := b.Shape[0]
+		longest := 0
+		for k, i := range b.Places {
+			whole := example(t, set, i)
+			longest = max(longest, set.Lengths()[i])
+			if !slices.Equal(b.X[k*row:(k+1)*row], whole[:row]) || b.Labels[k] != i {
+				t.Fatalf("%+v: example %d is %v, want %v", s, i, b.X[k*row:(k+1)*row], whole)
 			}
-			if len(b.X) != row*len(b.Places) || row != longest {
-				t.Fatalf("%+v: rows of %d, the longest is %d", s, row, longest)
-			}
-			seen = append(seen, b.Places...)
 		}
-		slices.Sort(seen)
-		want := 333
-		if s.DropLast {
-			want = 320
+		if len(b.X) != row*len(b.Places) || row != longest {
+			t.Fatalf("%+v: rows of %d, the longest is %d", s, row, longest)
 		}
-		if len(slices.Compact(seen)) != want {
-			t.Errorf("%+v: %d examples of %d", s, len(seen), want)
-		}
+		seen = append(seen, b.Places...)
+	}
+	slices.Sort(seen)
+	want := 333
+	if s.DropLast {
+		want = 320
+	}
+	if len(slices.Compact(seen)) != want {
+		t.Errorf("%+v: %d examples of %d", s, len(seen), want)
 	}
 }
 

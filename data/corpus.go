@@ -58,7 +58,10 @@ func (c *corpus) addEntry(e entry, test bool) (err error) {
 		return fmt.Errorf("more than %d texts: split the file", c.most)
 	}
 	if c.all.Len() > maxMemory {
-		return fmt.Errorf("more than %d bytes of examples: split the file", maxMemory)
+		if c.pictures {
+			return fmt.Errorf("more than %d bytes of images, which are held in memory: unpack them to a folder for each class, which imagefolder:DIR reads", maxMemory)
+		}
+		return fmt.Errorf("more than %d bytes of texts: split the file", maxMemory)
 	}
 	label := -1
 	switch {

@@ -2,12 +2,17 @@ package parquet
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 )
 
 // files are those that data's tests hold against what others say of them.
@@ -87,6 +92,9 @@ func TestLongRuns(t *testing.T) {
 	if _, err := list.elements(0); err != errShort {
 		t.Errorf("error %v", err)
 	}
+	if _, err := (&pages{codec: codecSnappy}).unpack(append(binary.AppendUvarint(nil, 1<<28), 1, 2, 3), 1<<28); err == nil {
+		t.Error("a page of 2^28 bytes out of some")
+	}
 	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
 		t.Errorf("%d bytes", after.TotalAlloc-before.TotalAlloc)
 	}
@@ -116,4 +124,31 @@ func FuzzRead(f *testing.F) {
 			readAll(b, 1<<14)
 		}
 	})
+}
+
+// A page is unpacked to the size that its header says, and no further.
+func TestUnpack(t *testing.T) {
+	zeros := make([]byte, 1<<20)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(zeros)
+	z.Close()
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for codec, packed := range map[int64][]byte{codecNone: zeros, codecGzip: zipped.Bytes(), codecZstd: e.EncodeAll(zeros, nil), codecSnappy: snappy.Encode(nil, zeros)} {
+		p := &pages{codec: codec}
+		if b, err := p.unpack(packed, len(zeros)); err != nil || !bytes.Equal(b, zeros) {
+			t.Errorf("codec %d: %d bytes, %v", codec, len(b), err)
+		}
+		for _, size := range []int{1, len(zeros) - 1, len(zeros) + 1, maxPage} {
+			if b, err := p.unpack(packed, size); err == nil || cap(b) > 2*len(zeros) {
+				t.Errorf("codec %d: %d bytes where there should be %d, %v", codec, len(b), size, err)
+			}
+		}
+	}
+	if _, err := (&pages{codec: 3}).unpack(zeros, 1); err == nil || !strings.Contains(err.Error(), "write it anew") {
+		t.Errorf("error %v", err)
+	}
 }
