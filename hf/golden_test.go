@@ -79,15 +79,19 @@ func labels(classes, step int) []int {
 // open builds a directory's network.
 func open(t *testing.T, dir string, g *golden) (*nn.Model, []float32) {
 	t.Helper()
-	input := []int{g.Side, g.Side, 3}
-	if g.Rows != nil {
-		input = []int{len(g.Rows[0])}
-	}
-	m, err := models.Build(dir, models.Options{Input: input, Classes: g.Classes})
+	m, err := models.Build(dir, models.Options{Input: g.input(), Classes: g.Classes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m, m.NewTheta(1)
+}
+
+// input is the shape of an input.
+func (g *golden) input() []int {
+	if g.Rows != nil {
+		return []int{len(g.Rows[0])}
+	}
+	return []int{g.Side, g.Side, 3}
 }
 
 func (g *golden) batch(step int) []float32 {

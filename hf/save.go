@@ -46,7 +46,7 @@ func (n *Network) Save(dir string, s Saved) error {
 	if err := n.saveConfig(dir, s); err != nil {
 		return err
 	}
-	list := n.design.join(s.Tensors)
+	list := n.design.join(append(slices.Clone(s.Tensors), n.asleep(s.Tensors)...))
 	if n.design.modules != nil {
 		var err error
 		if list, err = n.saveModules(dir, list); err != nil {
@@ -56,6 +56,18 @@ func (n *Network) Save(dir string, s Saved) error {
 	metadata := maps.Clone(s.Metadata)
 	metadata["format"] = "pt" // without which transformers refuses it
 	return writeTensors(filepath.Join(dir, WeightsFile), list, metadata)
+}
+
+// asleep are the trunk's tensors that the network has no use for, and others have.
+func (n *Network) asleep(used []weights.Tensor) (list []weights.Tensor) {
+	for _, t := range n.tensors {
+		is := func(u weights.Tensor) bool { return u.Name == t.Name }
+		if n.design.prefix != "" && strings.HasPrefix(t.Name, n.design.prefix) && t.Data != nil && !slices.ContainsFunc(used, is) {
+			t.DType = ""
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 func writeTensors(path string, list []weights.Tensor, metadata map[string]string) error {
