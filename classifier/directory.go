@@ -42,10 +42,14 @@ func Prepared(model string, shape []int) picture.Resize {
 		return picture.Resize{}
 	}
 	d, err := hf.Find(model)
-	if err != nil || d.Preprocessor == nil || len(shape) != 3 || shape[0] != d.Preprocessor.Side() || shape[1] != shape[0] || shape[2] != 3 {
+	if err != nil {
 		return picture.Resize{}
 	}
-	return d.Preprocessor.Resize()
+	r, ok := d.Prepared()
+	if !ok || len(shape) != 3 || shape[0] != d.Preprocessor.Side() || shape[1] != shape[0] || shape[2] != 3 {
+		return picture.Resize{}
+	}
+	return r
 }
 
 // SaveDirectory writes the network of a directory as one that transformers opens, and this program.

@@ -1,6 +1,8 @@
 package hf
 
 import (
+	"strings"
+
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/tensor"
 )
@@ -8,6 +10,7 @@ import (
 // blockNames are what an architecture calls the parts of a transformer's layer.
 type blockNames struct {
 	query, key, value, out string // of attention
+	fused                  string // in place of the first three, one layer of all; "weight" and "bias" follow
 	norm1                  string // of attention's input, or of what it is added to
 	up, down               string // the perceptron
 	norm2                  string
@@ -38,6 +41,7 @@ type sequences struct {
 type blockLayer struct {
 	block
 	q, k, v, o   nn.Layer
+	qkv          nn.Layer // in place of the first three
 	norm1, norm2 nn.Layer
 	mlp          nn.Sequential
 	of           *sequences
@@ -49,7 +53,14 @@ func newBlock(b nn.Builder, s block, of *sequences) *blockLayer {
 		linear = b.Projection
 	}
 	l := &blockLayer{block: s, of: of}
-	l.q, l.k, l.v = linear(s.names.query, s.width, s.width), linear(s.names.key, s.width, s.width), linear(s.names.value, s.width, s.width)
+	switch name, own := strings.CutSuffix(s.names.fused, "."); {
+	case s.names.fused == "":
+		l.q, l.k, l.v = linear(s.names.query, s.width, s.width), linear(s.names.key, s.width, s.width), linear(s.names.value, s.width, s.width)
+	case own:
+		l.qkv = linear(name, s.width, 3*s.width)
+	default:
+		l.qkv = newInProjection(b, s.names.fused, s.width)
+	}
 	l.o = b.Linear(s.names.out, s.width, s.width)
 	l.norm1, l.norm2 = b.LayerNormWith(s.names.norm1, s.width, s.epsilon), b.LayerNormWith(s.names.norm2, s.width, s.epsilon)
 	l.mlp = nn.Sequential{b.Linear(s.names.up, s.width, s.hidden), activations[s.activation], b.Linear(s.names.down, s.hidden, s.width)}
@@ -70,7 +81,7 @@ func (l *blockLayer) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 }
 
 func (l *blockLayer) attend(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
-	q, k, v := l.q.Forward(t, x), l.k.Forward(t, x), l.v.Forward(t, x)
+	q, k, v := l.projections(t, x)
 	y := t.Attention(q, k, v, tensor.AttentionOptions{Heads: l.heads, Tokens: l.of.tokens, Dropout: l.attentionDropout, Bias: l.of.bias})
 	for _, used := range []*tensor.Tensor{q, k, v} {
 		t.Release(used)
@@ -78,6 +89,28 @@ func (l *blockLayer) attend(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	out := l.o.Forward(t, y)
 	t.Release(y)
 	return t.Dropout(out, l.outDropout)
+}
+
+// projections are the queries, keys and values of rows.
+func (l *blockLayer) projections(t *tensor.Tape, x *tensor.Tensor) (q, k, v *tensor.Tensor) {
+	if l.qkv == nil {
+		return l.q.Forward(t, x), l.k.Forward(t, x), l.v.Forward(t, x)
+	}
+	all := l.qkv.Forward(t, x)
+	q, k, v = t.Slice(all, 2, 0, l.width), t.Slice(all, 2, l.width, 2*l.width), t.Slice(all, 2, 2*l.width, 3*l.width)
+	t.Release(all)
+	return q, k, v
+}
+
+// inProjection is that of PyTorch's MultiheadAttention, whose parameters are its own.
+type inProjection struct{ weight, bias *nn.Param }
+
+func newInProjection(b nn.Builder, name string, width int) nn.Layer {
+	return inProjection{b.Param(name+"weight", nn.Normal(.02), 3*width, width), b.Param(name+"bias", nn.Constant(0), 3*width)}
+}
+
+func (p inProjection) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	return t.Linear(x, p.weight.Tensor(), p.bias.Tensor())
 }
 
 func (l *blockLayer) perceive(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {

@@ -47,6 +47,9 @@ func parseConfig(b []byte) (c config, err error) {
 
 // design returns the network that the settings describe.
 func (c *config) design(dir string) (*design, error) {
+	if c.kind == "" && c.all["architecture"] != nil {
+		return c.timm()
+	}
 	k, ok := kinds[c.kind]
 	if !ok {
 		what := fmt.Sprintf("model_type %.60q", c.kind)
@@ -112,6 +115,9 @@ func (c *config) labels() (l labels, err error) {
 	}
 	if err := foreign.Decode(c.all, &said); err != nil {
 		return l, err
+	}
+	if c.kind == "" { // as timm has it
+		return c.timmLabels()
 	}
 	if l.n = len(said.Names); said.N != nil {
 		if l.n != 0 && l.n != *said.N || *said.N < 1 || *said.N > maxLabels {

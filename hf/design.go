@@ -25,9 +25,6 @@ type design struct {
 	unused []string
 	// tied are other names, at the top, of the word embeddings, for checkpoints that have them there alone.
 	tied []string
-	// joined are tensors of checkpoints that are several parameters here.
-	joined []joined
-
 	// layers makes the network; the last is the linear layer of the outputs, named head.
 	layers func(b nn.Builder, input []int, outputs int) nn.Layer
 	// preprocessor makes inputs of images, where the settings say how; nil if another file does.
@@ -37,12 +34,6 @@ type design struct {
 	// modules are the parts of a directory of sentence-transformers, nil for others.
 	modules *modules
 	notes   []string
-}
-
-// A joined tensor is several parameters one after the other, by rows.
-type joined struct {
-	name  string
-	parts []string
 }
 
 // initial is how parameters start that no checkpoint gives, as in transformers.

@@ -46,7 +46,7 @@ func (n *Network) Save(dir string, s Saved) error {
 	if err := n.saveConfig(dir, s); err != nil {
 		return err
 	}
-	list := n.design.join(append(slices.Clone(s.Tensors), n.asleep(s.Tensors)...))
+	list := append(slices.Clone(s.Tensors), n.asleep(s.Tensors)...)
 	if n.design.modules != nil {
 		var err error
 		if list, err = n.saveModules(dir, list); err != nil {
@@ -135,31 +135,6 @@ func writeJSON(path string, v any) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
-}
-
-// join puts together what [design.split] has taken apart.
-func (d *design) join(list []weights.Tensor) []weights.Tensor {
-	at := map[string]int{}
-	for i, t := range list {
-		at[t.Name] = i
-	}
-	gone := map[string]bool{}
-	var joined []weights.Tensor
-	for _, j := range d.joined {
-		one := weights.Tensor{Name: j.name}
-		for k, name := range j.parts {
-			t := list[at[name]]
-			if gone[name] = true; k == 0 {
-				one.Shape = slices.Clone(t.Shape)
-				one.Shape[0] = 0
-			}
-			one.Shape[0] += t.Shape[0]
-			one.Data = append(one.Data, t.Data...)
-		}
-		joined = append(joined, one)
-	}
-	list = slices.DeleteFunc(slices.Clone(list), func(t weights.Tensor) bool { return gone[t.Name] })
-	return append(list, joined...)
 }
 
 // saveModules writes what sentence-transformers does behind the transformer, the head as its last module, and

@@ -126,6 +126,10 @@ func (a tower) design(c *config, _ string) (*design, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.designOf(s)
+}
+
+func (a tower) designOf(s *towerConfig) (*design, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -196,10 +200,7 @@ func (s *towerConfig) check() error {
 func (s *towerConfig) rows() int { return (s.Size / s.Patch) * (s.Size / s.Patch) }
 
 func (a *tower) build(b nn.Builder, s *towerConfig, outputs int) nn.Layer {
-	trunk := b
-	if a.prefix != "" {
-		trunk = b.In(a.prefix[:len(a.prefix)-1])
-	}
+	trunk := under(b, a.prefix)
 	net := nn.Sequential{a.embeddings(trunk, s), nn.Dropout(s.HiddenDropout)}
 	if a.before != "" {
 		net = append(net, trunk.LayerNormWith(a.before, s.Width, s.Epsilon))

@@ -59,9 +59,6 @@ func (d *design) named(list []weights.Tensor) ([]weights.Tensor, error) {
 	if d.modules != nil {
 		list = append(list, d.modules.tensors...)
 	}
-	if list, err = d.split(list); err != nil {
-		return nil, err
-	}
 	return list, nil
 }
 
@@ -127,28 +124,6 @@ func (d *design) untied(list []weights.Tensor) []weights.Tensor {
 		}
 	}
 	return list
-}
-
-// split takes tensors apart that are several parameters.
-func (d *design) split(list []weights.Tensor) (out []weights.Tensor, err error) {
-	for _, t := range list {
-		i := slices.IndexFunc(d.joined, func(j joined) bool { return j.name == t.Name })
-		if i < 0 {
-			out = append(out, t)
-			continue
-		}
-		parts := d.joined[i].parts
-		if len(t.Shape) == 0 || t.Shape[0]%len(parts) != 0 || len(t.Data)%len(parts) != 0 {
-			return nil, fmt.Errorf("%.99s has the shape %v, and should be %d in one", t.Name, t.Shape, len(parts))
-		}
-		each := len(t.Data) / len(parts)
-		for k, name := range parts {
-			p := weights.Tensor{Name: name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: t.Data[k*each : (k+1)*each]}
-			p.Shape[0] /= len(parts)
-			out = append(out, p)
-		}
-	}
-	return out, nil
 }
 
 // find returns a tensor, nil if it is not there.

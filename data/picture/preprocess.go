@@ -29,10 +29,14 @@ type Preprocessor struct {
 type Resize struct {
 	Size, Crop       int
 	Squeeze, Bicubic bool
+	// Even brings the middle to the nearest pixel, halves to even, as torchvision and timm do.
+	Even bool
 }
 
 // Resize returns it.
-func (p Preprocessor) Resize() Resize { return Resize{p.Size, p.Crop, p.Squeeze, p.Bicubic} }
+func (p Preprocessor) Resize() Resize {
+	return Resize{Size: p.Size, Crop: p.Crop, Squeeze: p.Squeeze, Bicubic: p.Bicubic}
+}
 
 // maxConfig bounds the bytes of a preprocessor_config.json.
 const maxConfig = 1 << 20
@@ -436,6 +440,9 @@ func (r Resize) fit(picture bitmap) (bitmap, error) {
 	picture, err := picture.scale(r.Size, r.Size, r.Crop > 0 && !r.Squeeze, f)
 	if err != nil || r.Crop == 0 {
 		return picture, err
+	}
+	if r.Even {
+		return picture.cut(middle(picture.w, r.Crop), middle(picture.h, r.Crop), r.Crop, r.Crop), nil
 	}
 	return picture.cut((picture.w-r.Crop)/2, (picture.h-r.Crop)/2, r.Crop, r.Crop), nil
 }

@@ -214,7 +214,27 @@ def convolutions():
         hidden_sizes=[8, 16], depths=[1, 2], num_stages=2, image_size=32, num_labels=3), pixels(32))
 
 
-parts = {"encoders": encoders, "towers": towers, "convolutions": convolutions}
+def timm_networks():
+    import timm
+    from timm.models._hub import save_for_hf
+
+    def make(name, arch, side, **args):
+        net = timm.create_model(arch, num_classes=3, **args)
+        fill(net, 1)
+        write(name, net, pixels(side), by_state, 3, lambda d: save_for_hf(
+            net, d, model_config={"num_classes": 3, "label_names": ["x", "y", "z"]}, model_args=args, safe_serialization=True))
+        config = os.path.join(here, name, "config.json")
+        c = json.load(open(config))
+        c["pretrained_cfg"]["input_size"] = [3, side, side]
+        json.dump(c, open(config, "w"), indent=2)
+
+    make("timm-vit", "vit_tiny_patch16_224", 16, img_size=16, patch_size=8, embed_dim=16, depth=2, num_heads=2)
+    make("timm-resnet", "resnet18", 64, layers=[1, 1, 1, 1], channels=[4, 4, 8, 8])
+    make("timm-bottleneck", "resnet50", 64, layers=[1, 1, 1, 1], channels=[2, 2, 4, 4])
+    make("timm-convnext", "convnext_tiny", 32, depths=[1, 1, 1, 1], dims=[4, 4, 8, 8])
+
+
+parts = {"timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or parts:
