@@ -214,7 +214,7 @@ func (n *Network) give(net *nn.Network, newHead bool) error {
 	fresh := n.fresh(net, newHead)
 	var want []weights.Spec
 	for _, p := range net.Params {
-		if !slices.Contains(fresh, p.Name) && !adapts(p.Name) {
+		if !slices.Contains(fresh, p.Name) {
 			want = append(want, weights.Spec{Name: p.Name, Shape: p.TorchShape()})
 		}
 	}
@@ -238,7 +238,7 @@ func (n *Network) give(net *nn.Network, newHead bool) error {
 	for _, p := range net.Params {
 		if t := from[p.Name]; t != nil {
 			p.Init = copied(p, t.Data)
-		} else if !adapts(p.Name) {
+		} else {
 			initial(p)
 		}
 	}
@@ -262,9 +262,6 @@ func copied(p *nn.Param, values []float32) func(*rand.Rand, []float32) {
 		}
 	}
 }
-
-// adapts reports whether a parameter is of an adapter, which no checkpoint has.
-func adapts(name string) bool { return strings.Contains(name, ".lora_") }
 
 // fresh are the parameters that begin anew: those of the head that the weights lack, and the last layer if
 // it is to.

@@ -342,7 +342,10 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 	}
 	switch {
 	case hf.IsDirectory(t.graph):
-		return t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra)
+		if err := t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra); err != nil {
+			return err
+		}
+		return t.saveAdapter(dir, best, theta)
 	case t.graph != "":
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
