@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/monge-ml/monge/data/picture"
 )
@@ -47,9 +48,14 @@ var checkpoints = []published{
 	{"resnet50", "19c8e357", torchvision},
 	{"resnet50", "0676ba61", torchvision},
 	{"resnet50", "11ad3fa6", torchvision},
+	{"vit-b16", "c867db91", torchvision},
+	{"vit-b32", "d86f8d99", torchvision},
 }
 
-var hubName = regexp.MustCompile(`^(resnet[0-9]+)-([0-9a-f]{8})\b`)
+var hubName = regexp.MustCompile(`^(resnet[0-9]+|vit_b_[0-9]+)-([0-9a-f]{8})\b`)
+
+// vitName brings a name of torchvision's to ours.
+var vitName = strings.NewReplacer("vit_b_", "vit-b")
 
 // known returns what is known of a published checkpoint, by the SHA-256 of its content
 // in hexadecimal, or by its file's name.
@@ -59,7 +65,7 @@ func known(path, sha256 string) (i Info, source string, ok bool) {
 	if k < 0 {
 		name := hubName.FindStringSubmatch(filepath.Base(path))
 		how = "the file's name"
-		k = slices.IndexFunc(checkpoints, func(p published) bool { return name != nil && p.name == name[1] && p.hash == name[2] })
+		k = slices.IndexFunc(checkpoints, func(p published) bool { return name != nil && p.name == vitName.Replace(name[1]) && p.hash == name[2] })
 	}
 	if k < 0 {
 		return Info{}, "", false

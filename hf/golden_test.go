@@ -103,7 +103,7 @@ func (g *golden) batch(step int) []float32 {
 
 // directories are the networks of testdata.
 func directories(t *testing.T) []string {
-	list, err := filepath.Glob("testdata/*/golden.json")
+	list, err := filepath.Glob("testdata/*/config.json")
 	if err != nil || len(list) == 0 {
 		t.Fatal("no networks in testdata", err)
 	}

