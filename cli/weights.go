@@ -15,6 +15,7 @@ import (
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/clip"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/internal/atomicfile"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx/network"
@@ -84,10 +85,10 @@ operators, what is trained, which layer makes the outputs, and what can't be run
 		Example: "  monge weights show resnet20.th\n  monge weights show mobilenet.onnx",
 		Args:    files(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch isGraph := models.IsFile(args[0]); {
-			case isGraph && key != "":
+			switch graph := isGraph(args[0]); {
+			case graph && key != "":
 				return usage("--weights-key is not for ONNX files: %s holds one network", filepath.Base(args[0]))
-			case isGraph:
+			case graph:
 				return showGraph(cmd, args[0], output, asJSON)
 			case output != "":
 				return usage("--output is for ONNX files")
@@ -264,9 +265,12 @@ func convertWeights(cmd *cobra.Command, in, out, dtype, key string) error {
 	return tellLeftOut(cmd.ErrOrStderr(), in)
 }
 
+// isGraph reports whether a path is of an ONNX file.
+func isGraph(path string) bool { return models.IsFile(path) && !hf.IsDirectory(path) }
+
 // tellLeftOut says what of an ONNX file is in no state dict.
 func tellLeftOut(stderr io.Writer, in string) error {
-	if !models.IsFile(in) {
+	if !isGraph(in) {
 		return nil
 	}
 	n, err := network.Find(in)
@@ -284,7 +288,7 @@ func tellLeftOut(stderr io.Writer, in string) error {
 // readWeights reads a file of weights, or what is trained of an ONNX file's network with its running
 // statistics.
 func readWeights(path, key string) (*weights.File, error) {
-	if !models.IsFile(path) {
+	if !isGraph(path) {
 		return weights.ReadWith(path, weights.Options{Key: key})
 	}
 	n, err := network.Find(path)
@@ -341,7 +345,7 @@ func (x *toONNX) convert(cmd *cobra.Command, in, out string) error {
 	if err := graph.Check(&c.Info); err != nil {
 		return usage("--onnx: %v", err)
 	}
-	if f.Network() != "" {
+	if isGraph(f.Network()) {
 		return convertNetwork(cmd, c, out, graph)
 	}
 	m, err := c.ONNX(nil, graph, nil)

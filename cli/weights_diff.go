@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/weights"
 )
@@ -63,7 +62,7 @@ func readStates(stderr io.Writer, files []string, key string) (states [2][]weigh
 			tellNetworks(stderr, path, f)
 			continue
 		}
-		if models.IsFile(files[0]) && models.IsFile(path) { // their names are their graphs'
+		if isGraph(files[0]) && isGraph(path) { // their names are their graphs'
 			continue
 		}
 		fitted, err := f.Fit(specs(states[0]))
@@ -86,9 +85,9 @@ func printRest(cmd *cobra.Command, files []string) (lines int, err error) {
 	var graphs [2]string
 	for i, path := range files {
 		switch {
-		case !models.IsFile(path):
+		case !isGraph(path):
 			continue
-		case !models.IsFile(files[1-i]):
+		case !isGraph(files[1-i]):
 			tellNotes(cmd.ErrOrStderr(), path, []string{"its graph and constants are not compared, as " + files[1-i] + " has none"})
 			return 0, nil
 		}

@@ -223,7 +223,6 @@ type patchEmbeddings struct {
 	tokens    []*nn.Param
 	positions *nn.Param
 	width     int
-	ones      []float32
 }
 
 func (a *tower) embeddings(b nn.Builder, s *towerConfig) nn.Layer {
@@ -243,17 +242,25 @@ func (e *patchEmbeddings) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tens
 	if t.Err() != nil {
 		return nil
 	}
-	n := p.Dim(0)
-	rows := []*tensor.Tensor{}
+	rows := t.Reshape(p, p.Dim(0), -1, e.width)
+	place := t.Reshape(e.positions.Tensor(), -1, e.width)
+	if n := len(e.tokens); n > 0 { // what stands in front are rows of zeros, to which each adds its own
+		rows = t.Pad(rows, [2]int{}, [2]int{n, 0}, [2]int{})
+		place = t.Add(place, t.Pad(e.front(t), [2]int{0, place.Dim(0) - n}, [2]int{}))
+	}
+	return t.Add(rows, place)
+}
+
+// front are the rows in front, one of each parameter.
+func (e *patchEmbeddings) front(t *tensor.Tape) *tensor.Tensor {
+	var list []*tensor.Tensor
 	for _, token := range e.tokens {
-		rows = append(rows, t.Expand(t.Reshape(token.Tensor(), 1, 1, e.width), n, 1, e.width))
+		list = append(list, t.Reshape(token.Tensor(), 1, e.width))
 	}
-	rows = append(rows, t.Reshape(p, n, -1, e.width))
-	all := rows[0]
-	if len(rows) > 1 {
-		all = t.Concat(1, rows...)
+	if len(list) == 1 {
+		return list[0]
 	}
-	return t.Add(all, t.Reshape(e.positions.Tensor(), -1, e.width))
+	return t.Concat(0, list...)
 }
 
 // headLayer makes outputs of the rows.

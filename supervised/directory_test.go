@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,7 +144,11 @@ func openedAgain(t *testing.T, run string, input []int) *classifier.Classifier {
 	t.Helper()
 	var outputs [][]float32
 	var c *classifier.Classifier
-	for _, name := range []string{supervised.WeightsFile, supervised.Directory} {
+	names := []string{supervised.WeightsFile, supervised.Directory}
+	if len(input) == 3 {
+		names = append(names, supervised.NetworkFile)
+	}
+	for _, name := range names {
 		var err error
 		if c, err = classifier.Load(filepath.Join(run, name), classifier.Options{}); err != nil {
 			t.Fatal(err)
@@ -163,6 +168,13 @@ func openedAgain(t *testing.T, run string, input []int) *classifier.Classifier {
 	}
 	if !slices.Equal(outputs[0], outputs[1]) {
 		t.Errorf("the weights say %v, the directory %v", outputs[0], outputs[1])
+	}
+	if len(input) == 3 {
+		for i, v := range outputs[2] {
+			if math.Abs(float64(v-outputs[0][i])) > 1e-4 {
+				t.Errorf("the weights say %v, the ONNX model %v", outputs[0], outputs[2])
+			}
+		}
 	}
 	return c
 }

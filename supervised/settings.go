@@ -12,6 +12,7 @@ import (
 
 	"github.com/monge-ml/monge/classifier"
 	"github.com/monge-ml/monge/data"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/train"
@@ -149,7 +150,7 @@ func (s *Settings) checkFor(graph string) error {
 		return fmt.Errorf("model is %s, and init a file that holds its own network: leave model off", s.Model)
 	case s.Norm != "":
 		return errors.New("norm chooses the normalisation of networks of the list; that of a file has its own")
-	case slices.Equal(s.Onnx, []string{"none"}):
+	case slices.Equal(s.Onnx, []string{"none"}) && !hf.IsDirectory(graph):
 		return errors.New("onnx none is for networks of the list; the weights of a file's need its graph beside them")
 	}
 	return nil

@@ -345,7 +345,10 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 		if err := t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra); err != nil {
 			return err
 		}
-		return t.saveAdapter(dir, best, theta)
+		if err := t.saveAdapter(dir, best, theta); err != nil || len(c.Input) != 3 {
+			return err
+		}
+		return t.saveONNX(filepath.Join(dir, graph), c, extra)
 	case t.graph != "":
 		return t.saveNetwork(dir, name, graph, c, extra)
 	}
@@ -378,6 +381,9 @@ func (t *Task) Copies() int {
 	files := 1
 	if _, write, _ := t.settings.inGraph(); t.graph != "" || write && t.exportable() == nil {
 		files = 2
+	}
+	if _, write, _ := t.settings.inGraph(); hf.IsDirectory(t.graph) && len(t.Data.Train.Shape) == 3 && write && t.exportable() == nil {
+		files++
 	}
 	return files * t.fullSizes()
 }
