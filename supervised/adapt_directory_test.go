@@ -130,6 +130,34 @@ func holdAgainstPEFT(t *testing.T, init, dir string, k *classifier.Classifier) {
 	}
 }
 
+// Published networks are fine-tuned as is usual, unless the settings say otherwise.
+func TestUsualRecipe(t *testing.T) {
+	c := textConfig(t)
+	supervised.Change(&c, func(s *supervised.Settings) {
+		s.Model, s.Init, s.Head, s.Size = "mlp", published(t, "bert"), "new", data.Square(12)
+	})
+	c.WeightDecay = .01
+	decided := func(c train.Config) (schedule, on string) {
+		r, err := train.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Config.LRSchedule, r.Config.DecayOn
+	}
+	if s, on := decided(c); s != "linear,warmup=10%" || on != "weights" {
+		t.Errorf("schedule %s, weight decay on %s", s, on)
+	}
+	c.LRSchedule, c.DecayOn = "constant", "all"
+	if s, on := decided(c); s != "constant" || on != "all" {
+		t.Errorf("schedule %s, weight decay on %s", s, on)
+	}
+	plain := textConfig(t)
+	plain.WeightDecay = .01
+	if s, on := decided(plain); s != "" || on != "" {
+		t.Errorf("of a network of the list: schedule %s, weight decay on %s", s, on)
+	}
+}
+
 // The trunk of a published network is all that came with it: layers that it was published without are trained.
 func TestFreezeTrunkOfDirectory(t *testing.T) {
 	init := published(t, "electra")

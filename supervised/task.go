@@ -77,6 +77,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err := t.choose(&s, start); err != nil {
 		return nil, err
 	}
+	t.decideRecipe(c)
 	if t.Data, err = src.splits.WithNoise(data.Noise{Labels: s.LabelNoise, Pixels: s.PixelDropout, Copies: s.Copies}, c.Seed); err != nil {
 		return nil, err
 	}

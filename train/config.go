@@ -58,12 +58,12 @@ type MethodConfig struct {
 type BaseConfig struct {
 	Base        string   `json:"base" help:"base optimizer"`
 	LR          float64  `json:"lr" help:"learning rate" is:"free"`
-	LRSchedule  string   `json:"lr_schedule,omitempty" help:"schedule of the learning rate: constant, linear, cosine, step, one-cycle, with settings like 'cosine,warmup=5%,end=0.01'" is:"free"`
+	LRSchedule  string   `json:"lr_schedule,omitempty" help:"schedule of the learning rate: constant, linear, cosine, step, one-cycle, with settings like 'cosine,warmup=5%,end=0.01' (default constant; of a published network's directory linear with warm-up)" is:"free,decided"`
 	Momentum    *float64 `json:"momentum,omitempty" help:"momentum" is:"free,decided"`
 	Dampening   float64  `json:"dampening,omitempty" help:"dampening of the momentum" is:"free"`
 	Nesterov    bool     `json:"nesterov,omitempty" help:"Nesterov momentum" is:"free"`
 	WeightDecay float64  `json:"weight_decay" help:"weight decay" is:"free"`
-	DecayOn     string   `json:"weight_decay_on,omitempty" help:"parameters that weight decay is on: all (default), or weights, which leaves out biases and what norms have" is:"free"`
+	DecayOn     string   `json:"weight_decay_on,omitempty" help:"parameters that weight decay is on: all (default), or weights (default of a published network's directory), which leaves out biases and what norms have" is:"free,decided"`
 	LayerDecay  float64  `json:"layer_decay,omitempty" help:"learning rate of a layer as a share of that of the layer above, which for the last is --lr; the perturbation is as without" is:"free"`
 	Beta1       *float64 `json:"beta1,omitempty" help:"decay of the first moment" is:"free"`
 	Beta2       *float64 `json:"beta2,omitempty" help:"decay of the second moment" is:"free"`
