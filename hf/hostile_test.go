@@ -165,3 +165,65 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// moduled writes the parts of sentence-transformers beside a network.
+func moduled(t testing.TB, modules, pooling, dense string) string {
+	t.Helper()
+	dir := copyOf(t, "testdata/bert", map[string]any{"architectures": []string{"BertModel"}})
+	for name, content := range map[string]string{"modules.json": modules, "1_Pooling/config.json": pooling, "2_Dense/config.json": dense} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const (
+	twoModules = `[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+		{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]`
+	threeModules = `[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+		{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+		{"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}]`
+	meanPooling = `{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true}`
+)
+
+// Every way of pooling is there, and what can't be read says so.
+func TestModules(t *testing.T) {
+	for _, mode := range []string{"cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens"} {
+		if err := try(moduled(t, twoModules, strings.Replace(meanPooling, "mean_tokens", mode, 1), "")); err != nil {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	for _, c := range []struct{ modules, pooling, dense, want string }{
+		{"{}", meanPooling, "", "not a list of modules"},
+		{"[]", meanPooling, "", "no module Pooling"},
+		{strings.Replace(twoModules, "1_Pooling", "../1_Pooling", 1), meanPooling, "", `its path is "../1_Pooling"`},
+		{strings.Replace(twoModules, "models.Pooling", "models.WordEmbeddings", 1), meanPooling, "", "WordEmbeddings"},
+		{twoModules, `{"word_embedding_dimension": 17, "pooling_mode_mean_tokens": true}`, "", "it pools rows of 17 numbers"},
+		{twoModules, `{"word_embedding_dimension": 16}`, "", "it pools by 0 ways"},
+		{twoModules, `{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true, "pooling_mode_lasttoken": true}`, "", "pooling_mode_lasttoken is true"},
+		{threeModules, meanPooling, `{"in_features": 16, "out_features": 1099511627776}`, "a layer from 16 to 1099511627776"},
+		{threeModules, meanPooling, `{"in_features": 16, "out_features": 4, "activation_function": "torch.nn.Softplus"}`, "Softplus"},
+		{threeModules, meanPooling, `{"in_features": 16, "out_features": 4}`, "no weights there"},
+	} {
+		dir := moduled(t, c.modules, c.pooling, c.dense)
+		if err := try(dir); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("error %v, want one with %q and the directory", err, c.want)
+		}
+	}
+}
+
+// Whatever the modules say, it ends in a network or in an error.
+func FuzzModules(f *testing.F) {
+	f.Add(twoModules, meanPooling, "")
+	f.Add(threeModules, meanPooling, `{"in_features": 16, "out_features": 4, "bias": false}`)
+	f.Fuzz(func(t *testing.T, modules, pooling, dense string) {
+		if err := try(moduled(t, modules, pooling, dense)); err != nil && err.Error() == "" {
+			t.Error("an error that says nothing")
+		}
+	})
+}

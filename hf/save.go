@@ -53,8 +53,8 @@ func (n *Network) Save(dir string, s Saved) error {
 			return err
 		}
 	}
-	metadata := maps.Clone(s.Metadata)
-	metadata["format"] = "pt" // without which transformers refuses it
+	metadata := map[string]string{"format": "pt"} // without which transformers refuses it
+	maps.Copy(metadata, s.Metadata)
 	return writeTensors(filepath.Join(dir, WeightsFile), list, metadata)
 }
 

@@ -26,12 +26,35 @@ func (n *Network) readWeights() error {
 	}
 	n.properties = f.Metadata
 	if n.tensors, err = n.design.named(f.StateDict()); err == nil {
+		n.noteLeftOut()
 		err = n.checkHead()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// noteLeftOut says which parameters of a checkpoint the network has no use for.
+func (n *Network) noteLeftOut() {
+	const most = 3
+	var names []string
+	for _, t := range n.tensors {
+		if t.Data != nil && (n.design.passes(t.Name) || n.design.outside(t.Name)) {
+			names = append(names, fmt.Sprintf("%.99s", t.Name))
+		}
+	}
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	if len(names) > 0 {
+		n.notes = append(n.notes, "left out, of no use to the network: "+strings.Join(names, ", "))
+	}
+}
+
+// outside reports whether a name is neither of the trunk nor of the head.
+func (d *design) outside(name string) bool {
+	return d.prefix != "" && !strings.HasPrefix(name, d.prefix) && !d.headed(name)
 }
 
 // named brings the tensors of a checkpoint to the design's names, without what it has no use for.
@@ -285,7 +308,7 @@ func (n *Network) outside() (patterns []string) {
 	d := n.design
 	patterns = append(slices.Clone(d.unused), "*.num_batches_tracked")
 	for _, t := range n.tensors {
-		if d.prefix != "" && !strings.HasPrefix(t.Name, d.prefix) && !d.headed(t.Name) {
+		if d.outside(t.Name) {
 			patterns = append(patterns, exactly(t.Name))
 		}
 	}
