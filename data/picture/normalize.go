@@ -27,9 +27,6 @@ var presets = []Normalization{
 	{"fashion-mnist", []float32{.2860}, []float32{.3530}},
 }
 
-// imageNet is the preset of that name.
-var imageNet = presets[2]
-
 // NormalizationNames are the names that [ParseNormalization] knows.
 var NormalizationNames = func() []string {
 	names := []string{"none"}

@@ -154,12 +154,12 @@ func defaults(kind string) (c preprocessorConfig, err error) {
 	case "DeiT":
 		resample = 3
 		c.Size, c.Crop, c.CropSize = &side{n: 256}, true, &side{n: 224}
-		c.Mean, c.Std = perColour(imageNet.Mean), perColour(imageNet.Std)
+		c.Mean, c.Std = perColour{.5, .5, .5}, perColour{.5, .5, .5}
 	case "ConvNext":
 		resample = 3
 		share := 224. / 256
 		c.Size, c.CropShare = &side{n: 384}, &share
-		c.Mean, c.Std = perColour(imageNet.Mean), perColour(imageNet.Std)
+		c.Mean, c.Std = perColour{.5, .5, .5}, perColour{.5, .5, .5}
 	default:
 		return c, fmt.Errorf("image_processor_type is %.80q; those of CLIP, SigLIP, ViT, DeiT and ConvNeXt can be read here", kind)
 	}

@@ -62,10 +62,10 @@ func TestReadPreprocessor(t *testing.T) {
 		{"a pair, and one number for all colours", `{"size": [224, 224], "image_mean": 0.5, "image_std": [0.5, 0.5, 0.5]}`, Preprocessor{224, 0, false, true, half}},
 		{"a cut that cuts nothing", `{"size": {"height": 224, "width": 224}, "crop_size": {"height": 224, "width": 224}, "do_center_crop": true}`, Preprocessor{224, 0, false, true, clipNormalization}},
 		{"both sides, and a square of them", `{"size": {"height": 256, "width": 256}, "crop_size": 224}`, Preprocessor{256, 224, true, true, clipNormalization}},
-		{"DeiT's defaults", `{"image_processor_type": "DeiTImageProcessorFast"}`, Preprocessor{256, 224, true, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
+		{"DeiT's defaults", `{"image_processor_type": "DeiTImageProcessorFast"}`, Preprocessor{256, 224, true, true, half}},
 		{"SigLIP's defaults", `{"image_processor_type": "SiglipImageProcessor"}`, Preprocessor{224, 0, false, true, half}},
-		{"ConvNeXt's below 384", `{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224}`, Preprocessor{256, 224, false, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
-		{"ConvNeXt's from 384", `{"image_processor_type": "ConvNextImageProcessor", "do_center_crop": null}`, Preprocessor{384, 0, false, true, Normalization{Mean: presets[2].Mean, Std: presets[2].Std}}},
+		{"ConvNeXt's below 384", `{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224}`, Preprocessor{256, 224, false, true, half}},
+		{"ConvNeXt's from 384", `{"image_processor_type": "ConvNextImageProcessor", "do_center_crop": null}`, Preprocessor{384, 0, false, true, half}},
 		{"ViT's defaults", `{"feature_extractor_type": "ViTFeatureExtractor"}`, Preprocessor{224, 0, false, false, half}},
 		{"number for both sides", `{"image_processor_type": "ViTImageProcessorFast", "size": 96, "resample": 3, "do_normalize": false}`, Preprocessor{Size: 96, Bicubic: true}},
 	} {
