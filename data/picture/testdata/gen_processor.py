@@ -1,4 +1,4 @@
-"""Writes processor.json: what CLIPImageProcessor and ViTImageProcessor of Hugging Face's transformers (5.24, by Pillow) make of one image with one
+"""Writes processor.json: what image processors of Hugging Face's transformers (5.24, by Pillow) make of one image with one
 preprocessor_config.json after another, for the tests of package picture.
 
     python3 gen_processor.py > processor.json
@@ -11,8 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 from PIL import Image
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+import transformers
 
 W, H = 14, 10
 SMALL = {"size": {"shortest_edge": 6}, "crop_size": {"height": 4, "width": 4}}
@@ -30,12 +29,17 @@ CONFIGS = [
     {**SMALL, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.3, 0.2, 0.1], "rescale_factor": 0.00392156862745098, "do_rescale": True},
     {"image_processor_type": "ViTImageProcessor", "size": 5},
     {"image_processor_type": "ViTImageProcessorFast", "size": {"height": 4, "width": 4}, "resample": 3},
+    {"image_processor_type": "DeiTImageProcessor", "size": {"height": 7, "width": 7}, "crop_size": {"height": 4, "width": 4}},
+    {"image_processor_type": "SiglipImageProcessor", "size": {"height": 5, "width": 5}},
+    {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 5}, "crop_pct": 0.7},
+    {"image_processor_type": "ConvNextFeatureExtractor", "size": 6},
 ]
 
 image = Image.fromarray(((np.arange(H * W * 3) * 7919) % 256).astype(np.uint8).reshape(H, W, 3))
 out = []
 for config in CONFIGS:
-    kind = ViTImageProcessorPil if config.get("image_processor_type", "").startswith("ViT") else CLIPImageProcessorPil
+    name = config.get("image_processor_type", "CLIP").replace("FeatureExtractor", "").replace("ImageProcessor", "").replace("Fast", "")
+    kind = getattr(transformers, name + "ImageProcessorPil")
     with tempfile.TemporaryDirectory() as d:
         json.dump(config, open(os.path.join(d, "preprocessor_config.json"), "w"))
         x = kind.from_pretrained(d)(image, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0)
