@@ -15,6 +15,10 @@ type design struct {
 	more       []string // others that do, whose outputs are averaged with it
 	heads      []string // what the names of the head's parameters begin with
 
+	// whole is the model_type that the class of transformers with a head wants, with these settings as its
+	// vision_config; "" if it takes them as they are.
+	whole string
+
 	vocabulary int   // of a network of texts
 	padding    int   // the token that stands for no text
 	positions  int   // tokens of a text, at most

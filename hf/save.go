@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/atomicfile"
@@ -92,7 +93,15 @@ func copyFile(to, from string) error {
 
 // saveConfig writes config.json as it was, but for what the head is.
 func (n *Network) saveConfig(dir string, s Saved) error {
-	all := maps.Clone(n.config.all)
+	all := n.config.all
+	if n.design.whole != "" {
+		inner, err := json.Marshal(all)
+		if err != nil {
+			return err
+		}
+		all = map[string]json.RawMessage{"model_type": json.RawMessage(strconv.Quote(n.design.whole)), "vision_config": inner}
+	}
+	all = maps.Clone(all)
 	set := func(key string, v any) {
 		b, err := json.Marshal(v)
 		if err != nil {

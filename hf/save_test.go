@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/weights"
 )
 
 // saved trains nothing, but moves all parameters, begins the head anew for two classes, and saves.
@@ -49,7 +51,8 @@ type question struct {
 func TestSave(t *testing.T) {
 	var questions []question
 	var wants [][]float32
-	for _, dir := range directories(t) {
+	list := append(directories(t), towerAlone(t, "clip"), towerAlone(t, "siglip"))
+	for _, dir := range list {
 		g := readGolden(t, dir)
 		to, m, theta := saved(t, dir, &g)
 		x := g.batch(0)
@@ -74,6 +77,44 @@ func TestSave(t *testing.T) {
 	for i, logits := range ask(t, questions) {
 		near(t, "logits of "+questions[i].Dir, wants[i], logits, 1e-4)
 	}
+}
+
+// towerAlone is the image tower of a model as a directory of its own, with the golden file of the model.
+func towerAlone(t *testing.T, kind string) string {
+	t.Helper()
+	from := filepath.Join("testdata", kind)
+	b, err := os.ReadFile(filepath.Join(from, "config.json"))
+	var both struct {
+		Vision map[string]any `json:"vision_config"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &both)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.Vision["architectures"] = []string{"VisionModel"}
+	both.Vision["text_config"], both.Vision["vision_config"] = nil, nil
+	for _, key := range []string{"projection_dim", "logit_scale_init_value", "id2label", "label2id"} {
+		if both.Vision[key] == nil {
+			both.Vision[key] = nil // of both, not of one
+		}
+	}
+	both.Vision["initializer_factor"], both.Vision["attention_dropout"] = nil, nil // whole numbers by now
+	dir := copyOf(t, from, both.Vision)
+	f, err := weights.Read(filepath.Join(from, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeTensors(t, filepath.Join(dir, "model.safetensors"), renamed(f.Tensors, func(s string) string { return strings.TrimPrefix(dropHead(s), "vision_model.") }))
+	golden, err := os.ReadFile(filepath.Join(from, "golden.json"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "golden.json"), golden, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // ask returns Hugging Face's logits.

@@ -48,6 +48,7 @@ type tower struct {
 	keys             foreign.Keys
 	unused           []string
 	part             string // the key of the settings, where those of several parts are together
+	whole            string // the model_type of those, if these are of one part
 }
 
 var imageKeys = foreign.Transformers.With(foreign.Keys{
@@ -101,7 +102,7 @@ func init() {
 	for kind, t := range map[string]tower{"clip": clip, "siglip": siglip} {
 		kinds[kind] = t.design
 		alone := t
-		alone.part, alone.keys = "", t.keys.With(foreign.IdleKeys("vision_use_head"))
+		alone.part, alone.whole = "", kind
 		kinds[kind+"_vision_model"] = alone.design
 	}
 }
@@ -140,7 +141,7 @@ func (a tower) designOf(s *towerConfig) (*design, error) {
 	for _, h := range a.heads {
 		d.heads = append(d.heads, h+".")
 	}
-	d.more = a.heads[1:]
+	d.more, d.whole = a.heads[1:], a.whole
 	d.layers = func(b nn.Builder, _ []int, outputs int) nn.Layer { return a.build(b, s, outputs) }
 	return d, nil
 }
