@@ -182,7 +182,8 @@ func TestGemmLarge(t *testing.T) {
 		for _, s := range gemmShapes {
 			for i, p := range variants(s[0], s[1], s[2]) {
 				useApart(t, i%2 == 0)
-				if i%4 == 3 || i < 3 || !testing.Short() && Active() != Portable {
+				// the others at one level each: the assembly's have the same bits, see TestGemmSameBits
+				if i%4 == 3 || i < 3 || !testing.Short() && int(Active()) == 1+i%max(1, int(Best())) {
 					testProduct(t, p)
 				}
 			}
@@ -244,7 +245,7 @@ func TestGemmSameBits(t *testing.T) {
 
 func TestGemmBatch(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, batch := range []int{0, 1, 2, 7, 36} {
+		for _, batch := range []int{0, 1, 2, 11} {
 			for _, s := range [][3]int{{5, 7, 3}, {40, 64, 64}, {130, 33, 70}} {
 				for _, p := range variants(s[0], s[1], s[2]) {
 					testBatch(t, batch, p, false, false)
