@@ -133,6 +133,12 @@ func compareLogits(t *testing.T, g *golden, m *nn.Model, theta []float32) {
 		t.Fatal(err)
 	}
 	near(t, "logits", got, g.Logits, 1e-4)
+	for i, row := range g.Rows { // by themselves some have one segment, and positions that count on
+		if got, err = m.Logits(theta, row); err != nil {
+			t.Fatal(err)
+		}
+		near(t, "logits of one text", got, g.Logits[i*g.Classes:(i+1)*g.Classes], 1e-4)
+	}
 }
 
 // near holds numbers together, relative to the largest.
