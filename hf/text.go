@@ -76,6 +76,7 @@ func sentenceLength(dir string) (int, error) {
 func (t *text) pack(dst []float32, first, second string, pair bool) (n int) {
 	clear(dst)
 	o := tokens.Options{Max: len(dst), Special: true}
+	second = cut(second)
 	other := &second
 	if !pair {
 		other = nil
