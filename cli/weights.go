@@ -81,11 +81,16 @@ func newWeightsShow() *cobra.Command {
 		Long: `List the tensors of a file, of a network in it with --weights-key. Of a PyTorch checkpoint also
 say which of its networks the commands take, and which Python objects were passed over: they are
 never made, and nothing of the file is run. Of an ONNX file say what it takes and gives, its
-operators, what is trained, which layer makes the outputs, and what can't be run here.`,
-		Example: "  monge weights show resnet20.th\n  monge weights show mobilenet.onnx",
+operators, what is trained, which layer makes the outputs, and what can't be run here; of a directory
+as Hugging Face publishes it which network it holds, and its parameters.`,
+		Example: "  monge weights show resnet20.th\n  monge weights show mobilenet.onnx\n  monge weights show all-MiniLM-L6-v2",
 		Args:    files(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch graph := isGraph(args[0]); {
+			case isDirectory(args[0]) && (key != "" || output != ""):
+				return usage("--weights-key and --output are not for directories: %s holds one network", filepath.Base(args[0]))
+			case isDirectory(args[0]):
+				return showDirectory(cmd, args[0], asJSON)
 			case graph && key != "":
 				return usage("--weights-key is not for ONNX files: %s holds one network", filepath.Base(args[0]))
 			case graph:
