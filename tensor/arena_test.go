@@ -16,13 +16,15 @@ type perceptron struct {
 	x      []float32
 }
 
+const width = 16
+
 func newPerceptron(t *testing.T, rows int) *perceptron {
-	p := &perceptron{tape: tensor.NewTape(), x: make([]float32, rows*64)}
+	p := &perceptron{tape: tensor.NewTape(), x: make([]float32, rows*width)}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range p.x {
 		p.x[i] = rng.Float32()
 	}
-	for _, shape := range [][]int{{256, 64}, {64, 256}} {
+	for _, shape := range [][]int{{4 * width, width}, {width, 4 * width}} {
 		w, err := tensor.Parameter(shape...)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +46,7 @@ func (p *perceptron) step(t *testing.T, rows int) [][]float32 {
 	for i, w := range p.params {
 		w.Bind(w.Data, p.grads[i], false)
 	}
-	x := p.tape.Input(p.x[:64*rows], rows, 64)
+	x := p.tape.Input(p.x[:width*rows], rows, width)
 	for range 3 {
 		x = p.tape.Add(x, p.tape.Linear(p.tape.GELU(p.tape.Linear(x, p.params[0], nil)), p.params[1], nil))
 	}
