@@ -112,11 +112,7 @@ columns of numbers to predict.`,
 				}
 				return err
 			}
-			bind := func() (*data.Splits, error) { return s.Tokenized(nil, 0) }
-			if slices.ContainsFunc(s.Parts(), func(p data.Part) bool { return p.Pairs() }) {
-				bind = func() (*data.Splits, error) { return s.Packed(data.HashedPairs, 0) }
-			}
-			if s, err = bind(); err != nil {
+			if s, err = hashed(s); err != nil {
 				return err
 			}
 			for _, note := range s.Notes {
@@ -153,6 +149,14 @@ columns of numbers to predict.`,
 	f.BoolVar(&asJSON, "json", false, "print one JSON document and nothing else")
 	complete(cmd, "split", "train", "val", "test")
 	return cmd
+}
+
+// hashed returns a data set with its texts, or pairs of them, as hashed words.
+func hashed(s *data.Splits) (*data.Splits, error) {
+	if slices.ContainsFunc(s.Parts(), func(p data.Part) bool { return p.Pairs() }) {
+		return s.Packed(data.HashedPairs, 0)
+	}
+	return s.Tokenized(nil, 0)
 }
 
 // sizeFlag is a size as a flag's value.

@@ -24,16 +24,7 @@ func TestMiniLM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theta := m.NewTheta(1)
-	for _, p := range m.Head() { // gives on what it gets
-		identity := make([]float32, p.Len())
-		for i := 0; i < len(identity) && len(p.Shape) == 2; i += width + 1 {
-			identity[i] = 1
-		}
-		if err := p.Import(theta, identity); err != nil {
-			t.Fatal(err)
-		}
-	}
+	theta := passing(t, m)
 	x := make([]float32, 64)
 	if n := e.Pairs(x[:32], "A static binary fine-tunes a published network.", "", false); n != 12 {
 		t.Errorf("%d tokens, want 12", n)

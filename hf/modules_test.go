@@ -8,8 +8,25 @@ import (
 	"testing"
 
 	"github.com/monge-ml/monge/hf"
+	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
 )
+
+// passing are parameters with which a head of as many outputs as inputs gives on what it gets.
+func passing(t *testing.T, m *nn.Model) []float32 {
+	t.Helper()
+	theta := m.NewTheta(1)
+	for _, p := range m.Head() {
+		identity := make([]float32, p.Len())
+		for i := 0; i < len(identity) && len(p.Shape) == 2; i += p.Shape[0] + 1 {
+			identity[i] = 1
+		}
+		if err := p.Import(theta, identity); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return theta
+}
 
 // pooled are the rows that a way of pooling makes of the golden texts.
 func pooled(t *testing.T, mode string, g *golden) []float32 {
@@ -20,16 +37,7 @@ func pooled(t *testing.T, mode string, g *golden) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theta := m.NewTheta(1)
-	for _, p := range m.Head() { // gives on what it gets
-		identity := make([]float32, p.Len())
-		for i := 0; i < len(identity) && len(p.Shape) == 2; i += width + 1 {
-			identity[i] = 1
-		}
-		if err := p.Import(theta, identity); err != nil {
-			t.Fatal(err)
-		}
-	}
+	theta := passing(t, m)
 	y, err := m.Logits(theta, g.batch(0))
 	if err != nil {
 		t.Fatal(err)

@@ -174,9 +174,9 @@ func (j *winogradData) unit(s *winogradScratch, lo, hi int) {
 			s.multiply(v[k*sizeV:], tiles, c, j.kernels[k*sizeU+j0*c:], width, m[k*sizeM+j0*tiles:], false)
 		}
 	}
-	for strip := lo; strip < hi; strip++ {
-		s.fromTiles(m, j.winogradWidth(), (strip-lo)*j.tilesX, tiles, 0, o, j.dst.image(strip/j.tilesY), strip%j.tilesY*4, j.tilesX, j.add)
-		if j.moments != nil {
+	j.outputs(s, lo, hi, m, 0, o)
+	if j.moments != nil {
+		for strip := lo; strip < hi; strip++ {
 			j.moments.add(lo/j.perUnit, j.rows(strip))
 		}
 	}
