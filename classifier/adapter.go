@@ -1,7 +1,6 @@
 package classifier
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -38,8 +37,8 @@ type adapterConfig struct {
 	Frozen   bool     `json:"inference_mode"`
 }
 
-// SaveAdapter writes what adaptation has trained into a directory that PEFT opens: the adapters, and layers that are trained as a whole, as the head. Base is the path or
-// name of the network that it was begun with. Networks without adapters are an error.
+// SaveAdapter writes what adaptation has trained into a directory that PEFT opens: the adapters, and layers that
+// are trained as a whole, as the head. Base is the path or name of the network that it was begun with. Networks without adapters are an error.
 func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
 	l := m.Adaptation()
 	if l == nil {
@@ -54,23 +53,16 @@ func SaveAdapter(dir string, m *nn.Model, theta []float32, base string) error {
 		}
 		tensors[i].Name = adapterPrefix + t.Name
 	}
-	config, err := json.MarshalIndent(adapterConfig{
-		Type: "LORA", Base: base, Rank: l.Rank, Alpha: l.Alpha, Layers: layers, Saved: saved, Bias: "none", Frozen: true,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	err = atomicfile.Write(filepath.Join(dir, adapterWeightsFile), func(w io.Writer) error {
+	err := atomicfile.Write(filepath.Join(dir, adapterWeightsFile), func(w io.Writer) error {
 		return weights.WriteSafetensors(w, tensors, map[string]string{"format": "pt"})
 	})
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, adapterConfigFile), func(w io.Writer) error {
-		_, err := w.Write(append(config, '\n'))
-		return err
+	return atomicfile.WriteJSON(filepath.Join(dir, adapterConfigFile), adapterConfig{
+		Type: "LORA", Base: base, Rank: l.Rank, Alpha: l.Alpha, Layers: layers, Saved: saved, Bias: "none", Frozen: true,
 	})
 }

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -240,8 +239,8 @@ func (p *Pretrained) Save(dir string) error {
 	config.Text.TextConfig = p.Config.Text
 	config.Text.End, config.Text.Start, config.Text.Pad = p.Tokenizer.End, p.Tokenizer.Start, p.Tokenizer.Pad
 	return errors.Join(
-		writeJSON(filepath.Join(dir, ConfigFile), config),
-		writeJSON(filepath.Join(dir, PreprocessorFile), p.Preprocessor),
+		atomicfile.WriteJSON(filepath.Join(dir, ConfigFile), config),
+		atomicfile.WriteJSON(filepath.Join(dir, PreprocessorFile), p.Preprocessor),
 		p.Tokenizer.Save(dir),
 		atomicfile.Write(filepath.Join(dir, WeightsFile), func(w io.Writer) error {
 			return weights.WriteSafetensors(w, p.Merged(p.Theta), map[string]string{"format": "pt"})
@@ -259,17 +258,6 @@ type savedConfig struct {
 		Start int `json:"bos_token_id"`
 		Pad   int `json:"pad_token_id"`
 	} `json:"text_config"`
-}
-
-func writeJSON(path string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
 }
 
 // Tokens returns a caption's tokens as [Batch] takes them, cut to what the model takes.

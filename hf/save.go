@@ -122,7 +122,7 @@ func (n *Network) saveConfig(dir string, s Saved) error {
 		set("label2id", numbers)
 		set("problem_type", s.Problem)
 	}
-	return writeJSON(filepath.Join(dir, ConfigFile), all)
+	return atomicfile.WriteJSON(filepath.Join(dir, ConfigFile), all)
 }
 
 // describe says in a config.json which class of transformers has the head.
@@ -133,17 +133,6 @@ func (d *design) describe(set func(key string, v any), s Saved) {
 	case d.modules == nil:
 		set("architectures", []string{d.classifier})
 	}
-}
-
-func writeJSON(path string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
 }
 
 // saveModules writes what sentence-transformers does behind the transformer, the head as its last module, and
@@ -178,7 +167,7 @@ func (n *Network) saveModules(dir string, list []weights.Tensor) ([]weights.Tens
 	for i := range list {
 		list[i].Name = strings.TrimPrefix(list[i].Name, n.design.prefix)
 	}
-	return list, writeJSON(filepath.Join(dir, ModulesFile), parts)
+	return list, atomicfile.WriteJSON(filepath.Join(dir, ModulesFile), parts)
 }
 
 func newModule(i int, path, kind string) module {
@@ -191,7 +180,7 @@ func saveModule(dir, path string, config map[string]any, list []weights.Tensor) 
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, ConfigFile), config); err != nil || list == nil {
+	if err := atomicfile.WriteJSON(filepath.Join(dir, ConfigFile), config); err != nil || list == nil {
 		return err
 	}
 	return writeTensors(filepath.Join(dir, WeightsFile), list, map[string]string{"format": "pt"})

@@ -445,17 +445,8 @@ func (d *Dir) rewind(c *checkpoint) error {
 func (d *Dir) status(s Status) error { return d.write(StatusFile, s) }
 
 // write writes a value as a JSON file of the run.
-func (d *Dir) write(name string, v any) error { return writeJSON(filepath.Join(d.path, name), v) }
-
-func writeJSON(path string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(append(b, '\n'))
-		return err
-	})
+func (d *Dir) write(name string, v any) error {
+	return atomicfile.WriteJSON(filepath.Join(d.path, name), v)
 }
 
 // Close closes the run's files and unlocks it.
@@ -537,7 +528,7 @@ func (r *Run) Finished(path string) (*Result, error) {
 // writeConfig writes a run's config with the directory that its paths are of.
 func writeConfig(path string, c Config) error {
 	c.Directory = workingDirectory()
-	return writeJSON(filepath.Join(path, ConfigFile), c)
+	return atomicfile.WriteJSON(filepath.Join(path, ConfigFile), c)
 }
 
 func (r *Run) finished(path string) (*Result, error) {

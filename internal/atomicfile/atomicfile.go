@@ -3,6 +3,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,18 @@ func Write(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("%s: %w", path, inFile.Err)
 	}
 	return err
+}
+
+// WriteJSON writes a value as indented JSON, with a line's end.
+func WriteJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
 }
 
 func writeAndRename(path string, write func(io.Writer) error) (err error) {
