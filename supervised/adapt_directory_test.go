@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,22 +104,7 @@ func holdAgainstPEFT(t *testing.T, init, dir string, k *classifier.Classifier) {
 		}
 		rows, want = append(rows, row), append(want, y...)
 	}
-	b, _ := json.Marshal(rows)
-	tokens := filepath.Join(t.TempDir(), "tokens.json")
-	if err := os.WriteFile(tokens, b, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var stderr strings.Builder
-	cmd := exec.Command(python, "testdata/peft_directory.py", init, filepath.Join(dir, supervised.AdapterDir), filepath.Join(dir, supervised.Directory), "2", tokens)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
-	}
-	var got map[string][][]float64
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	got := peftLogits(t, python, rows, "testdata/peft_directory.py", init, filepath.Join(dir, supervised.AdapterDir), filepath.Join(dir, supervised.Directory), "2")
 	for _, how := range []string{"adapted", "merged", "saved"} {
 		for i, v := range want {
 			if y := got[how][i/2][i%2]; !(math.Abs(y-float64(v)) < 1e-4) {

@@ -40,22 +40,7 @@ func TestPEFTOpensAdapter(t *testing.T) {
 		}
 		rows, x = append(rows, row), append(x, row...)
 	}
-	b, _ := json.Marshal(rows)
-	tokens := filepath.Join(t.TempDir(), "tokens.json")
-	if err := os.WriteFile(tokens, b, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var stderr strings.Builder
-	cmd := exec.Command(python, "testdata/peft_logits.py", init, filepath.Join(dir, supervised.AdapterDir), tokens)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
-	}
-	var got map[string][][]float64
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	got := peftLogits(t, python, rows, "testdata/peft_logits.py", init, filepath.Join(dir, supervised.AdapterDir))
 	want, err := k.Outputs(x)
 	if err != nil {
 		t.Fatal(err)
@@ -70,4 +55,28 @@ func TestPEFTOpensAdapter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// peftLogits are what a script makes of rows of tokens, in a file behind its other arguments.
+func peftLogits(t *testing.T, python string, rows any, script ...string) (got map[string][][]float64) {
+	t.Helper()
+	b, err := json.Marshal(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := filepath.Join(t.TempDir(), "tokens.json")
+	if err := os.WriteFile(tokens, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd := exec.Command(python, append(script, tokens)...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return got
 }
