@@ -184,9 +184,7 @@ func build(w Workload) (m *nn.Model, vocabulary int, err error) {
 		o.Input, vocabulary = e.Input, e.Vocabulary
 	}
 	if err == nil && e.File != nil {
-		if side := cmp.Or(w.Size, usualSide); o.Input == nil || w.Size > 0 {
-			o.Input = []int{side, side, 3}
-		}
+		o.Input = inputOf(e, w.Size)
 		o.Classes = cmp.Or(e.File.Outputs, 2)
 		m, err = models.Build(name, o)
 		return m, vocabulary, err
@@ -200,6 +198,24 @@ func build(w Workload) (m *nn.Model, vocabulary int, err error) {
 	m, err = models.Build(name, o)
 	return m, vocabulary, err
 }
+
+// inputOf is the shape of an input of a file's network: of a size, or of what the file says where that is 0.
+func inputOf(e models.Entry, size int) []int {
+	switch {
+	case e.Vocabulary > 0:
+		return []int{cmp.Or(size, slices.Max(append([]int{0}, e.Input...)), usualTokens)}
+	case e.Input != nil && size == 0:
+		return e.Input
+	}
+	side, channels := cmp.Or(size, usualSide), 3
+	if len(e.Input) == 3 {
+		channels = e.Input[2]
+	}
+	return []int{side, side, channels}
+}
+
+// usualTokens are those of a text where a file leaves them open.
+const usualTokens = 128
 
 // usualSide is that of the images of networks whose files leave it open.
 const usualSide = 224

@@ -16,7 +16,8 @@ type Workload struct {
 	Method     string `json:"method"`
 	Microbatch int    `json:"microbatch,omitempty"`  // pairs at a time, of a CLIP model; 0 means all
 	Direct     bool   `json:"direct_conv,omitempty"` // convolutions without Winograd's algorithm
-	// Size is the side of the images of a file's network whose size is open; 0 means 224.
+	// Size is the side of the images of a file's or a directory's network, or the tokens of its texts; 0 means what
+	// that says, or if it leaves it open 224, or 128.
 	Size int `json:"size,omitempty"`
 	// Product is what is multiplied where the method is that.
 	Product GemmShape `json:"product,omitzero"`

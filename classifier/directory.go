@@ -36,7 +36,7 @@ func (f *File) checkWhole() error {
 }
 
 // Prepared says how a model, one of models.Names or the path of what holds one, expects images of a shape: zero
-// if it does not say, or if they are to have another.
+// if it does not say, or if they are not square.
 func Prepared(model string, shape []int) picture.Resize {
 	if !hf.IsDirectory(model) {
 		return picture.Resize{}
@@ -45,10 +45,10 @@ func Prepared(model string, shape []int) picture.Resize {
 	if err != nil {
 		return picture.Resize{}
 	}
-	r, ok := d.Prepared()
-	if !ok || len(shape) != 3 || shape[0] != d.Preprocessor.Side() || shape[1] != shape[0] || shape[2] != 3 {
+	if len(shape) != 3 || shape[0] < 1 || shape[1] != shape[0] || shape[2] != 3 {
 		return picture.Resize{}
 	}
+	r, _ := d.Prepared(shape[0])
 	return r
 }
 
@@ -67,7 +67,7 @@ func SaveDirectory(path string, c *Classifier, extra map[string]string) error {
 	for k, v := range extra {
 		metadata[k] = v
 	}
-	s := hf.Saved{Tensors: c.Net.Merged(c.Theta), Labels: c.outputs(), Problem: c.problem(), Metadata: metadata}
+	s := hf.Saved{Input: c.Input, Tensors: c.Net.Merged(c.Theta), Labels: c.outputs(), Problem: c.problem(), Metadata: metadata}
 	return d.Save(filepath.Clean(path), s)
 }
 

@@ -127,8 +127,8 @@ func printConv(w io.Writer, all []bench.ConvRate) {
 // addWorkload adds the flags of what a step is taken on.
 func addWorkload(cmd *cobra.Command, w *bench.Workload) {
 	f := cmd.Flags()
-	f.StringVar(&w.Model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(bench.ModelNames(), ", "))
-	f.IntVar(&w.Size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
+	f.StringVar(&w.Model, "model", "resnet20", "model, or what holds a network: an ONNX file, or a directory as Hugging Face publishes it: "+strings.Join(bench.ModelNames(), ", "))
+	f.IntVar(&w.Size, "size", 0, "of what holds a network: side of its images, or tokens of its texts (default what it says)")
 	f.IntVar(&w.Batch, "batch", 128, "minibatch size; pairs of an image and a text for CLIP models")
 	f.IntVar(&w.Microbatch, "microbatch", 0, "pairs that a CLIP model's gradient takes at a time (default all)")
 	completeOrFile(cmd, "model", bench.ModelNames()...)
@@ -231,8 +231,8 @@ func newBenchEval() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(models.Names(), ", "))
-	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
+	f.StringVar(&model, "model", "resnet20", "model, or what holds a network: an ONNX file, or a directory as Hugging Face publishes it: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&size, "size", 0, "of what holds a network: side of its images, or tokens of its texts (default what it says)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
 	completeOrFile(cmd, "model", models.Names()...)
@@ -326,8 +326,8 @@ beside it where PyTorch is there.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "resnet20", "model, or a file that holds a network (.onnx): "+strings.Join(models.Names(), ", "))
-	f.IntVar(&size, "size", 0, "side of the images of a file's network (default what the file says, or 224)")
+	f.StringVar(&model, "model", "resnet20", "model, or what holds a network: an ONNX file, or a directory as Hugging Face publishes it: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&size, "size", 0, "of what holds a network: side of its images, or tokens of its texts (default what it says)")
 	f.IntVar(&batch, "batch", 128, "minibatch size")
 	b.add(cmd, 5)
 	b.addPrecision(cmd)

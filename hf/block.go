@@ -35,6 +35,8 @@ type block struct {
 type sequences struct {
 	tokens *tensor.Tensor // [N, T], 0 where there is padding; nil of images
 	bias   *tensor.Tensor // [heads, T, T] of the scores, nil for none
+	// apart are the inputs of [textNet.ForwardTexts], nil in the usual form.
+	apart []*tensor.Tensor
 }
 
 // blockLayer is a layer of a transformer.

@@ -19,11 +19,12 @@ type design struct {
 	// vision_config; "" if it takes them as they are.
 	whole string
 
-	vocabulary int   // of a network of texts
-	padding    int   // the token that stands for no text
-	positions  int   // tokens of a text, at most
-	input      []int // shape of an image, or nil for a network of texts
-	anySize    bool  // images may have another
+	vocabulary int    // of a network of texts
+	padding    int    // the token that stands for no text
+	positions  int    // tokens of a text, at most
+	input      []int  // shape of an image, or nil for a network of texts
+	anySize    bool   // images may have another
+	sized      *sized // what changes with it, nil for nothing, or if they may not
 
 	// unused are patterns of tensors that checkpoints have beside and the network has no use for.
 	unused []string

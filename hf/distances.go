@@ -11,10 +11,11 @@ import (
 // head and each of some classes of distances, near ones by themselves and far ones by their logarithm
 // (Raffel et al. 2020, arXiv 1910.10683).
 type distances struct {
-	weight *nn.Param
-	of     *sequences
-	heads  int
-	bucket []int // of each pair of rows
+	weight  *nn.Param
+	of      *sequences
+	heads   int
+	longest int   // rows, at most
+	bucket  []int // of each pair of rows
 }
 
 // Those of all published models; transformers knows no others.
@@ -23,9 +24,9 @@ const (
 	maxDistance = 128
 )
 
-func newDistances(b nn.Builder, heads int, of *sequences) nn.Layer {
+func newDistances(b nn.Builder, heads, longest int, of *sequences) nn.Layer {
 	p := b.In("encoder.relative_attention_bias")
-	return &distances{weight: p.Param("weight", nn.Normal(.02), buckets, heads), of: of, heads: heads}
+	return &distances{weight: p.Param("weight", nn.Normal(.02), buckets, heads), of: of, heads: heads, longest: longest}
 }
 
 // Forward sets the bias for the layers behind, and returns x.
@@ -33,7 +34,16 @@ func (d *distances) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	if t.Err() != nil {
 		return nil
 	}
-	rows := x.Dim(1)
+	if rows := x.Dim(1); d.of.apart != nil {
+		d.of.bias = d.apart(t, rows)
+	} else {
+		d.of.bias = d.biasOf(t, rows)
+	}
+	return x
+}
+
+// biasOf is that of so many rows: [heads, rows, rows].
+func (d *distances) biasOf(t *tensor.Tape, rows int) *tensor.Tensor {
 	d.bucket = d.bucket[:0]
 	for i := range rows {
 		for k := range rows {
@@ -41,8 +51,7 @@ func (d *distances) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 		}
 	}
 	bias := t.Embedding(d.weight.Tensor(), d.bucket) // [T*T, heads]
-	d.of.bias = t.Permute(t.Reshape(bias, rows, rows, d.heads), 2, 0, 1)
-	return x
+	return t.Permute(t.Reshape(bias, rows, rows, d.heads), 2, 0, 1)
 }
 
 // bucketOf returns the class of a distance.

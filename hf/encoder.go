@@ -173,7 +173,11 @@ func (e encoder) design(c *config, dir string) (*design, error) {
 			return nil, err
 		}
 	}
-	d.layers = func(b nn.Builder, input []int, outputs int) nn.Layer { return e.build(b, &s, d.modules, outputs) }
+	d.layers = func(b nn.Builder, input []int, outputs int) nn.Layer {
+		of := &sequences{}
+		longest := min(d.positions, slices.Max(append([]int{usualLength}, input...)))
+		return &textNet{e.build(b, &s, d.modules, of, longest, outputs), of, s.Types > 1, longest}
+	}
 	if d.modules != nil {
 		d.modules.become(d)
 	} else if !e.pooler {
@@ -215,8 +219,8 @@ func (s *encoderConfig) check() error {
 	return checkEpsilon("layer_norm_eps", s.Epsilon)
 }
 
-func (e *encoder) build(b nn.Builder, s *encoderConfig, m *modules, outputs int) nn.Layer {
-	trunk, of := b.In(e.prefix[:len(e.prefix)-1]), &sequences{}
+func (e *encoder) build(b nn.Builder, s *encoderConfig, m *modules, of *sequences, longest, outputs int) nn.Sequential {
+	trunk := b.In(e.prefix[:len(e.prefix)-1])
 	net := nn.Sequential{e.embeddings(trunk, s, of)}
 	l := block{names: e.names, width: s.Width, hidden: s.Hidden, heads: s.Heads, activation: s.Activation, epsilon: s.Epsilon,
 		attentionDropout: s.AttentionDropout, mlpDropout: s.HiddenDropout}
@@ -224,7 +228,7 @@ func (e *encoder) build(b nn.Builder, s *encoderConfig, m *modules, outputs int)
 		l.outDropout = s.HiddenDropout
 	}
 	if e.relative {
-		net = append(net, newDistances(trunk, s.Heads, of))
+		net = append(net, newDistances(trunk, s.Heads, longest, of))
 	}
 	for i := range s.Layers {
 		net = append(net, newBlock(trunk.In(fmt.Sprintf(e.layer, i)), l, of))
@@ -266,6 +270,7 @@ type embeddings struct {
 	first                   int       // position of a text's first token
 	of                      *sequences
 	text                    unpacked
+	pad                     [1]float32 // the token that is padding
 }
 
 func (e *encoder) embeddings(trunk nn.Builder, s *encoderConfig, of *sequences) nn.Layer {
@@ -293,6 +298,10 @@ func (e *embeddings) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 		return nil
 	}
 	length := x.Dim(1)
+	if in := e.of.apart; in != nil {
+		e.of.tokens = in[1]
+		return e.finish(t, e.apart(t, in))
+	}
 	if e.first+length > e.Positions {
 		return t.Fail(e.name, "texts of %d tokens; there are positions for %d", length, e.Positions-e.first)
 	}
@@ -309,6 +318,11 @@ func (e *embeddings) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 			sum = t.Add(sum, t.Reshape(t.Embedding(e.types.Tensor(), e.text.types), -1, length, e.Embedding))
 		}
 	}
+	return e.finish(t, sum)
+}
+
+// finish makes rows of the sum.
+func (e *embeddings) finish(t *tensor.Tape, sum *tensor.Tensor) *tensor.Tensor {
 	rows := t.Dropout(normed(t, e.norm, sum), e.HiddenDropout)
 	if e.project != nil {
 		rows = e.project.Forward(t, rows)

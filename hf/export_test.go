@@ -5,6 +5,9 @@ import (
 	"github.com/monge-ml/monge/nn/models"
 )
 
+// Interpolated is a table of positions at another size.
+var Interpolated = interpolated
+
 // SmallTorchvisionViT is torchvision's vision transformer of two layers.
 func SmallTorchvisionViT(classes int) (*nn.Model, error) {
 	b := nn.NewBuilder()

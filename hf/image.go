@@ -52,12 +52,12 @@ func (n *Network) checkSide(file string) error {
 	return nil
 }
 
-// Prepared says how images are brought to the network's size, if the directory says so.
-func (n *Network) Prepared() (r picture.Resize, ok bool) {
+// Prepared says how images are brought to a side, if the directory says so.
+func (n *Network) Prepared(side int) (r picture.Resize, ok bool) {
 	if n.Preprocessor == nil {
 		return r, false
 	}
-	r = n.Preprocessor.Resize()
+	r = preprocessorAt(*n.Preprocessor, side).Resize()
 	r.Even = n.design.timm != nil
 	return r, true
 }

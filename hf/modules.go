@@ -253,11 +253,15 @@ func (p *pooled) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 		return nil
 	}
 	n, rows, width := x.Dim(0), x.Dim(1), x.Dim(2)
-	switch p.mode {
-	case "cls":
+	switch {
+	case p.mode == "cls":
 		return firstRow(width).Forward(t, x)
+	case p.of.apart != nil:
+		return p.apart(t, x)
+	}
+	switch p.mode {
 	case "max":
-		p.fill(func(float64) float32 { return 0 }, -1e9)
+		p.fill(func(float64) float32 { return 0 }, unseen)
 		return t.Max(t.Add(x, t.Input(p.mask, n, rows, 1)), 1)
 	case "mean_sqrt_len":
 		p.fill(func(length float64) float32 { return float32(1 / math.Sqrt(length)) }, 0)
@@ -266,6 +270,9 @@ func (p *pooled) Forward(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
 	}
 	return t.Reshape(t.MatMul(t.Input(p.mask, n, 1, rows), x, false, false), n, width)
 }
+
+// unseen is what is added to padding, which is then no maximum.
+const unseen = -1e9
 
 // fill makes the mask: of a text's tokens by its length, and of padding.
 func (p *pooled) fill(of func(length float64) float32, padding float32) {

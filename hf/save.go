@@ -23,15 +23,15 @@ const WeightsFile = "model.safetensors"
 // Saved is what is written of a network that was trained.
 type Saved struct {
 	Tensors  []weights.Tensor // its state dict
+	Input    []int            // shape of an input, nil for the directory's own
 	Labels   []string         // of the outputs
 	Problem  string           // what they are: transformers' problem_type
 	Metadata map[string]string
 }
 
-// beside are the files that go from a directory into another as they are: how texts become tokens, and
-// how images are prepared.
+// beside are the files that go from a directory into another as they are: how texts become tokens.
 var beside = []string{"tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
-	"sentencepiece.bpe.model", sentenceFile, "config_sentence_transformers.json", PreprocessorFile, ProcessorFile}
+	"sentencepiece.bpe.model", sentenceFile, "config_sentence_transformers.json"}
 
 // Save writes a directory that transformers opens as the same network, and [Open]. Each file is whole or not
 // there, the weights last.
@@ -43,6 +43,9 @@ func (n *Network) Save(dir string, s Saved) error {
 		if err := copyFile(filepath.Join(dir, name), filepath.Join(n.Dir, name)); err != nil {
 			return err
 		}
+	}
+	if err := n.savePreprocessor(dir, s.Input); err != nil {
+		return err
 	}
 	if err := n.saveConfig(dir, s); err != nil {
 		return err
@@ -71,6 +74,25 @@ func (n *Network) asleep(used []weights.Tensor) (list []weights.Tensor) {
 	return list
 }
 
+// savePreprocessor says how images of a shape are prepared: as before, or in the same way for their size. Of images
+// that are not square nothing says so.
+func (n *Network) savePreprocessor(dir string, input []int) error {
+	p := n.Preprocessor
+	same := p != nil && (input == nil || input[0] == p.Side() && input[1] == p.Side())
+	if n.text != nil || p == nil || n.design.preprocessor != nil || !same && input[0] != input[1] {
+		return nil
+	}
+	if !same {
+		return atomicfile.WriteJSON(filepath.Join(dir, PreprocessorFile), preprocessorAt(*p, input[0]))
+	}
+	for _, name := range []string{PreprocessorFile, ProcessorFile} {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(n.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func writeTensors(path string, list []weights.Tensor, metadata map[string]string) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return weights.WriteSafetensors(w, list, metadata) })
 }
@@ -93,7 +115,10 @@ func copyFile(to, from string) error {
 
 // saveConfig writes config.json as it was, but for what the head is.
 func (n *Network) saveConfig(dir string, s Saved) error {
-	all := n.config.all
+	all, err := n.resized(n.config.all, s.Input)
+	if err != nil {
+		return err
+	}
 	if n.design.whole != "" {
 		inner, err := json.Marshal(all)
 		if err != nil {
@@ -115,7 +140,7 @@ func (n *Network) saveConfig(dir string, s Saved) error {
 	}
 	delete(all, "torch_dtype")
 	delete(all, "num_labels") // which transformers makes of id2label
-	n.design.describe(set, s)
+	n.design.describe(set, s, all)
 	if n.design.timm == nil {
 		set("dtype", "float32")
 		set("id2label", names)
@@ -126,10 +151,14 @@ func (n *Network) saveConfig(dir string, s Saved) error {
 }
 
 // describe says in a config.json which class of transformers has the head.
-func (d *design) describe(set func(key string, v any), s Saved) {
+func (d *design) describe(set func(key string, v any), s Saved, all map[string]json.RawMessage) {
 	switch {
 	case d.timm != nil:
-		d.timm.describe(set, s)
+		var args map[string]json.RawMessage
+		if json.Unmarshal(all["model_args"], &args) != nil { // there are none
+			args = nil
+		}
+		d.timm.describe(set, s, args)
 	case d.modules == nil:
 		set("architectures", []string{d.classifier})
 	}

@@ -32,7 +32,7 @@ func saved(t *testing.T, dir string, g *golden) (to string, m *nn.Model, theta [
 		theta[i] += v / 50
 	}
 	to = filepath.Join(t.TempDir(), "saved")
-	s := hf.Saved{Tensors: m.StateDict(theta), Labels: []string{"no", "yes"}, Problem: "single_label_classification", Metadata: map[string]string{"sha256": "x"}}
+	s := hf.Saved{Input: g.input(), Tensors: m.StateDict(theta), Labels: []string{"no", "yes"}, Problem: "single_label_classification", Metadata: map[string]string{"sha256": "x"}}
 	if err := n.Save(to, s); err != nil {
 		t.Fatal(err)
 	}

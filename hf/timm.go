@@ -182,7 +182,11 @@ func timmViT(t *timm, parts []string) (*design, error) {
 	}
 	s := &towerConfig{Width: a.Width, Layers: a.Depth, Heads: a.Heads, Hidden: int(float64(a.Width) * a.Wider), Activation: "gelu", Epsilon: 1e-6,
 		Size: a.Size, Patch: a.Patch, Channels: a.In, Bias: a.Bias}
-	return timmViTNames.designOf(s)
+	d, err := timmViTNames.designOf(s)
+	if err == nil {
+		d.sized.part, d.sized.keys = "model_args", []string{"img_size"}
+	}
+	return d, err
 }
 
 // preprocessor is how images are prepared. Without pretrained_cfg nothing says so.
@@ -225,12 +229,15 @@ func (t *timm) preprocessor(d *design) (*picture.Preprocessor, error) {
 }
 
 // describe says in a config.json for how many classes the head is.
-func (t *timm) describe(set func(key string, v any), s Saved) {
+func (t *timm) describe(set func(key string, v any), s Saved, args map[string]json.RawMessage) {
 	set("num_classes", len(s.Labels))
 	set("label_names", s.Labels)
-	for key, part := range map[string]map[string]json.RawMessage{"pretrained_cfg": t.Pretrained, "model_args": t.Args} {
+	for key, part := range map[string]map[string]json.RawMessage{"pretrained_cfg": t.Pretrained, "model_args": args} {
 		if len(part) > 0 {
 			part = maps.Clone(part)
+			if key == "pretrained_cfg" && len(s.Input) == 3 {
+				part["input_size"] = json.RawMessage(fmt.Sprintf("[%d, %d, %d]", s.Input[2], s.Input[0], s.Input[1]))
+			}
 			part["num_classes"] = json.RawMessage(fmt.Sprint(len(s.Labels)))
 			set(key, part)
 		}

@@ -142,7 +142,12 @@ func (a tower) designOf(s *towerConfig) (*design, error) {
 		d.heads = append(d.heads, h+".")
 	}
 	d.more, d.whole = a.heads[1:], a.whole
-	d.layers = func(b nn.Builder, _ []int, outputs int) nn.Layer { return a.build(b, s, outputs) }
+	d.sized = &sized{side: s.Size, patch: s.Patch, table: a.positions, front: len(a.tokens), part: a.part, keys: []string{"image_size"}}
+	d.layers = func(b nn.Builder, input []int, outputs int) nn.Layer {
+		at := *s
+		at.Size = input[0]
+		return a.build(b, &at, outputs)
+	}
 	return d, nil
 }
 

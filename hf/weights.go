@@ -195,7 +195,7 @@ func (n *Network) build(b nn.Builder, o models.Options) nn.Layer {
 		return net // building it says so
 	}
 	b.SetHead(d.last(parts.Params)...)
-	if err := n.give(&parts, o.NewHead); err != nil {
+	if err := n.give(&parts, o); err != nil {
 		b.Fail("%v", err)
 	}
 	return net
@@ -223,8 +223,9 @@ func (n *Network) checkOptions(o models.Options) error {
 		return fmt.Errorf("texts of %d tokens; the network has positions for %d", o.Input[0], d.positions)
 	case d.vocabulary == 0 && o.Input[2] != d.input[2]:
 		return fmt.Errorf("images of %d channels; the network takes %d", o.Input[2], d.input[2])
-	case d.vocabulary == 0 && !d.anySize && !slices.Equal(o.Input, d.input):
-		return fmt.Errorf("images of %dx%d; the network is for %dx%d, as its positions are", o.Input[0], o.Input[1], d.input[0], d.input[1])
+	case d.vocabulary == 0 && !d.takes(o.Input):
+		return fmt.Errorf("images of %dx%d; the network is for %dx%d, as its positions are, or another square of at least %d, for which they are interpolated",
+			o.Input[0], o.Input[1], d.input[0], d.input[1], d.sized.patch)
 	case n.outputs != 0 && o.Classes != n.outputs && !o.NewHead:
 		return fmt.Errorf("the weights have %d outputs, not %d; 'head new' begins the last layer anew in training", n.outputs, o.Classes)
 	}
@@ -233,8 +234,12 @@ func (n *Network) checkOptions(o models.Options) error {
 
 // give lets parameters and running statistics start with the weights. What the weights lack is an error, but
 // for the head, and so is what they have in the trunk beside.
-func (n *Network) give(net *nn.Network, newHead bool) error {
-	fresh := n.fresh(net, newHead)
+func (n *Network) give(net *nn.Network, o models.Options) error {
+	fresh := n.fresh(net, o.NewHead)
+	tensors, err := n.tensorsAt(o.Input)
+	if err != nil {
+		return err
+	}
 	var want []weights.Spec
 	for _, p := range net.Params {
 		if !slices.Contains(fresh, p.Name) {
@@ -246,13 +251,13 @@ func (n *Network) give(net *nn.Network, newHead bool) error {
 			want = append(want, weights.Spec{Name: b.Name, Shape: []int{len(b.Data)}})
 		}
 	}
-	plan, err := weights.Match(want, n.tensors, weights.MatchOptions{Unexpected: append(n.outside(), fresh...)})
+	plan, err := weights.Match(want, tensors, weights.MatchOptions{Unexpected: append(n.outside(), fresh...)})
 	if err != nil {
 		return err
 	}
 	from := map[string]*weights.Tensor{}
 	for i, w := range want {
-		t := &n.tensors[plan.From[i]]
+		t := &tensors[plan.From[i]]
 		if err := weights.CheckFinite([]weights.Tensor{*t}); err != nil {
 			return err
 		}

@@ -144,11 +144,7 @@ func openedAgain(t *testing.T, run string, input []int) *classifier.Classifier {
 	t.Helper()
 	var outputs [][]float32
 	var c *classifier.Classifier
-	names := []string{supervised.WeightsFile, supervised.Directory}
-	if len(input) == 3 {
-		names = append(names, supervised.NetworkFile)
-	}
-	for _, name := range names {
+	for _, name := range []string{supervised.WeightsFile, supervised.Directory, supervised.NetworkFile} {
 		var err error
 		if c, err = classifier.Load(filepath.Join(run, name), classifier.Options{}); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/classifier"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx/network"
 	"github.com/monge-ml/monge/train"
@@ -61,6 +62,9 @@ func (t *Task) begin(start *classifier.File, o models.Options) (err error) {
 		return err
 	}
 	t.fitted = slices.Concat(t.fitted, start.Notes(), t.closingNotes(), t.restoredNotes())
+	if d, err := hf.Find(t.graph); hf.IsDirectory(t.graph) && err == nil {
+		t.fitted = append(t.fitted, d.NotesAt(o.Input)...)
+	}
 	if e, _ := models.Find(t.graph); e.File != nil {
 		t.fitted = append(t.fitted, e.File.Notes...)
 		if len(t.kept) == 0 {

@@ -242,7 +242,7 @@ func (t *Task) Notes() (notes []string) {
 	if t.dropLast {
 		notes = append(notes, fmt.Sprintf("the last minibatch of each epoch, of %d, is left out: %v", t.Data.Train.Len()%t.batch, t.why))
 	}
-	if _, write, _ := t.settings.inGraph(); t.graph == "" && write && t.exportable() != nil {
+	if _, write, _ := t.settings.inGraph(); (t.graph == "" || hf.IsDirectory(t.graph)) && write && t.exportable() != nil {
 		notes = append(notes, fmt.Sprintf("no %s is written: %v", NetworkFile, t.foreign))
 	}
 	if t.settings.Init == "" {
@@ -346,9 +346,6 @@ func (t *Task) Save(dir string, best bool, theta []float32) error {
 		if err := t.saveDirectory(dir, name, map[bool]string{false: Directory, true: BestDirectory}[best], c, extra); err != nil {
 			return err
 		}
-		if err := t.saveAdapter(dir, best, theta); err != nil || len(c.Input) != 3 {
-			return err
-		}
 		return t.saveONNX(filepath.Join(dir, graph), c, extra)
 	case t.graph != "":
 		return t.saveNetwork(dir, name, graph, c, extra)
@@ -383,7 +380,7 @@ func (t *Task) Copies() int {
 	if _, write, _ := t.settings.inGraph(); t.graph != "" || write && t.exportable() == nil {
 		files = 2
 	}
-	if _, write, _ := t.settings.inGraph(); hf.IsDirectory(t.graph) && len(t.Data.Train.Shape) == 3 && write && t.exportable() == nil {
+	if _, write, _ := t.settings.inGraph(); hf.IsDirectory(t.graph) && write && t.exportable() == nil {
 		files++
 	}
 	return files * t.fullSizes()

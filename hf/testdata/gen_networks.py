@@ -247,7 +247,24 @@ def torchvision_networks():
     write("torchvision", net, pixels(16), by_state, 3, save)
 
 
-parts = {"torchvision": torchvision_networks, "timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
+def positions():
+    """What transformers says of images of another size, and what PyTorch makes of a table of positions."""
+    out = {"logits": {}, "tables": []}
+    for name, cls in {"vit": hf.ViTForImageClassification, "deit": hf.DeiTForImageClassification}.items():
+        net = cls.from_pretrained(os.path.join(here, name)).double().eval()
+        for side in 8, 24, 40:
+            y = net(images(side)[0], interpolate_pos_encoding=True).logits
+            out["logits"][f"{name} {side}"] = y.reshape(-1).tolist()
+    for a, b in (14, 6), (5, 8), (4, 1), (2, 3):
+        x = torch.tensor(numbers(a * a * 3, a)).reshape(1, a, a, 3).permute(0, 3, 1, 2)
+        y = F.interpolate(x, size=(b, b), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+        out["tables"].append({"from": a, "to": b, "values": y.reshape(-1).tolist()})
+    with open(os.path.join(here, "positions.json"), "w") as f:
+        json.dump(out, f)
+        f.write("\n")
+
+
+parts = {"positions": positions, "torchvision": torchvision_networks, "timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or parts:

@@ -24,8 +24,8 @@ func (g *graph) attention(o *operation) {
 		return
 	}
 	dims, seen := g.dims(o.in[queries]), g.dims(o.in[keys])[1]
-	if dims[1].each || seen.each || dims[2].open() || dims[1].long && o.in[tokens] >= 0 {
-		g.fail("sequences %v whose length or width follows the minibatch, or with Tokens the input", dims)
+	if dims[1].each || seen.each || dims[2].open() {
+		g.fail("sequences %v whose length or width follows the minibatch", dims)
 		return
 	}
 	each := dims[2].n / o.Heads
@@ -46,7 +46,7 @@ func (g *graph) attention(o *operation) {
 	}
 	there := ""
 	if o.in[tokens] >= 0 {
-		p := g.padding(o.in[tokens], dims[1].n)
+		p := g.padding(o.in[tokens], seen)
 		scores, there = g.node("Add", []string{scores, p.unseen}), p.there
 	}
 	weights := g.node("Softmax", []string{scores}, onnx.IntAttr("axis", -1))
@@ -114,17 +114,23 @@ type padded struct {
 	there  string // 1 for rows that are none, [N, rows, 1]
 }
 
-// padding is that of tokens of 0 at the end of a sequence; the first token never is.
-func (g *graph) padding(tokens, rows int) padded {
+// padding is that of so many rows, of tokens of 0 at the end of a sequence; the first token never is.
+func (g *graph) padding(tokens int, rows dim) padded {
 	if p, ok := g.padded[tokens]; ok {
 		return p
 	}
-	ids := g.integers(tokens)
-	places := make([]int64, rows)
+	ids, n := g.integers(tokens), rows.n
+	if rows.long {
+		n = g.part.Shape[0]
+	}
+	places := make([]int64, n)
 	for i := range places {
 		places[i] = int64(i)
 	}
-	at := g.numbers(fmt.Sprintf("places(%d)", rows), places)
+	at := g.numbers(fmt.Sprintf("places(%d)", n), places)
+	if rows.long {
+		at = g.node("Slice", []string{at, g.ints("from", 0), g.length(), g.ints("axes", 0)})
+	}
 	set := g.node("Cast", []string{g.node("Cast", []string{ids}, onnx.IntAttr("to", int(onnx.Bool)))}, onnx.IntAttr("to", int(onnx.Int64)))
 	last := g.node("ReduceMax", []string{g.node("Mul", []string{set, at})}, onnx.IntsAttr("axes", 1))
 	after := g.node("Greater", []string{at, last})

@@ -87,7 +87,9 @@ func (p *Program) build(params func(*nn.Param) []float32, o Options) (*onnx.Mode
 		Graph: &onnx.Graph{Name: o.Name}, program: p, params: params, names: map[string]bool{}, at: &tensor.Traced{},
 	}
 	for i := range p.parts {
-		g.names[p.parts[i].Input] = true
+		for _, name := range p.parts[i].names() {
+			g.names[name] = true
+		}
 	}
 	for _, param := range p.net.Params {
 		g.names[param.Name] = true
@@ -165,20 +167,29 @@ func (p *Program) parameters(theta []float32) func(*nn.Param) []float32 {
 	return func(p *nn.Param) []float32 { return merged[p.Name] }
 }
 
-// start makes the input: images with their channels first, rows of a table as a matrix, tokens as
-// whole numbers, all else as it is on the tape.
+// start makes the inputs.
 func (g *graph) start(o *Options) error {
-	id := g.part.input
+	for i, name := range g.part.names() {
+		if err := g.startInput(o, name, g.part.inputs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startInput makes an input: images with their channels first, rows of a table as a matrix, tokens and what
+// is beside them as whole numbers, all else as it is on the tape.
+func (g *graph) startInput(o *Options, name string, id int) error {
 	dims := g.dims(id)
 	if dims[0] != (dim{n: 1, each: true}) {
 		return errors.New("the first dimension of the input is not the size of the minibatch")
 	}
-	if g.part.takesTokens() {
+	if len(g.part.More) > 0 || g.part.takesTokens() {
 		if o.Mean != nil {
 			return errors.New("tokens have no mean and deviation")
 		}
-		g.Inputs = append(g.Inputs, g.part.batchOf(g.part.Input, onnx.Int64, dims))
-		g.values[id].whole = g.part.Input
+		g.Inputs = append(g.Inputs, g.part.batchOf(name, onnx.Int64, dims))
+		g.values[id].whole = name
 		return nil
 	}
 	if len(dims) == 4 && dims[1].n == 1 && dims[2].n == 1 {
@@ -204,9 +215,12 @@ func (g *graph) start(o *Options) error {
 // takesTokens reports whether the input is taken for numbers of tokens.
 func (p *part) takesTokens() bool {
 	return slices.ContainsFunc(p.ops, func(o operation) bool {
-		return o.Op == "embedding" && o.in[1] == p.input || o.Op == "attention" && o.in[tokens] == p.input
+		return o.Op == "embedding" && o.in[1] == p.inputs[0] || o.Op == "attention" && o.in[tokens] == p.inputs[0]
 	})
 }
+
+// names are those of the inputs.
+func (p *Part) names() []string { return append([]string{p.Input}, p.More...) }
 
 // batchOf describes an input or output of minibatches.
 func (p *Part) batchOf(name string, of onnx.DType, dims []dim) *onnx.Value {

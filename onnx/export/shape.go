@@ -38,13 +38,13 @@ func (g *graph) permute(o *operation) {
 func (g *graph) slice(o *operation) {
 	x := g.native(o.in[0])
 	var from, to, axes []int
-	long := -1 // what is cut to the length of the input
+	var long []int // axes that are cut to the length of the input
 	for i, d := range x.order {
 		whole, part := g.dims(o.in[0])[d], g.dims(o.out)[d]
 		switch at := o.Dims[d]; {
 		case whole == part:
 		case part.long && at == 0 && !whole.open():
-			long = i
+			long = append(long, i)
 		case part.open():
 			g.fail("a slice whose length follows the input")
 			return
@@ -56,8 +56,8 @@ func (g *graph) slice(o *operation) {
 	if axes != nil {
 		y = g.node("Slice", []string{y, g.ints("from", from...), g.ints("to", to...), g.ints("axes", axes...)})
 	}
-	if long >= 0 {
-		y = g.node("Slice", []string{y, g.ints("from", 0), g.length(), g.ints("axes", long)})
+	for _, axis := range long {
+		y = g.node("Slice", []string{y, g.ints("from", 0), g.length(), g.ints("axes", axis)})
 	}
 	g.add(o.out, y, x.order)
 }

@@ -20,8 +20,11 @@ type Program struct {
 // graph with an input, an output and a size of minibatches for each.
 type Part struct {
 	Input, Output string // their names in the graph
-	Batch         string // name of the size of minibatches
-	Shape         []int  // of an input
+	// More are the names of inputs beside, of the same shape: Forward gives all of them the same numbers, to
+	// [tensor.Tape.Input], in their order.
+	More  []string
+	Batch string // name of the size of minibatches
+	Shape []int  // of an input
 	// Length is the name of the size of inputs that are lists, of at most Shape[0] numbers each, "" if
 	// all have that many.
 	Length string
@@ -35,7 +38,7 @@ type part struct {
 	Part
 	ops    []operation
 	vars   []variable
-	input  int // the variable that is the minibatch
+	inputs []int // the variables that are the minibatch: that of Input, and those of More
 	output int
 }
 
@@ -81,13 +84,46 @@ func unsupported(o *tensor.Traced, format string, args ...any) error {
 	return &UnsupportedError{Layer: o.Layer, Op: o.Op, Problem: fmt.Sprintf(format, args...)}
 }
 
+// A TextLayer is a model's layer that has another form beside, of texts of any length which come as several
+// matrices of whole numbers [N, T]. Its graph takes those: what the rows of a minibatch are packed from.
+type TextLayer interface {
+	nn.Layer
+	Inputs() []string // names of the matrices; the first is the numbers of tokens
+	Longest() int     // T, at most
+	ForwardTexts(t *tensor.Tape, in []*tensor.Tensor) *tensor.Tensor
+}
+
 // Trace runs a network on two minibatches of different sizes and content, at different parameters,
 // and returns what it did with both. Numbers that follow the size of the minibatch are known by
 // their differences; others that differ are an [UnsupportedError].
 func Trace(m *nn.Model) (*Program, error) {
+	if l, ok := m.Layer().(TextLayer); ok {
+		return traceTexts(m, l)
+	}
 	return TraceParts(&m.Network, m.Tape(), Part{
 		Input: Input, Batch: "batch", Shape: []int{m.InputLen()}, Width: m.Classes(),
 		Forward: func(theta, x []float32, _ int) ([]float32, error) { return m.Logits(theta, x) },
+	})
+}
+
+// traceTexts is [Trace] of a network by its other form.
+func traceTexts(m *nn.Model, l TextLayer) (*Program, error) {
+	names, t := l.Inputs(), m.Tape()
+	return TraceParts(&m.Network, t, Part{
+		Input: names[0], More: names[1:], Batch: "batch_size", Shape: []int{l.Longest()}, Length: "sequence_length", Width: m.Classes(),
+		Forward: func(theta, x []float32, n int) ([]float32, error) {
+			t.Reset(tensor.Eval)
+			m.Bind(theta, nil, false)
+			var in []*tensor.Tensor
+			for range names {
+				in = append(in, t.Input(x, n, len(x)/n))
+			}
+			y := l.ForwardTexts(t, in)
+			if err := t.Err(); err != nil {
+				return nil, err
+			}
+			return y.Data, nil
+		},
 	})
 }
 
@@ -133,7 +169,7 @@ func (p *Part) lengths() [2]int {
 type recording struct {
 	ops     []operation
 	vars    []recorded
-	input   int
+	inputs  []int
 	output  int
 	numbers map[*tensor.Tensor]int // of variables
 	params  map[*tensor.Tensor]*nn.Param
@@ -148,7 +184,7 @@ type recorded struct {
 
 // record runs the part on one of the two minibatches.
 func (p *Part) record(net *nn.Network, tape *tensor.Tape, theta []float32, which int) (*recording, error) {
-	r := &recording{input: -1, numbers: map[*tensor.Tensor]int{}, params: map[*tensor.Tensor]*nn.Param{}, written: map[*float32]int{}}
+	r := &recording{numbers: map[*tensor.Tensor]int{}, params: map[*tensor.Tensor]*nn.Param{}, written: map[*float32]int{}}
 	for _, p := range net.Params {
 		r.params[p.Tensor()] = p
 	}
@@ -164,26 +200,26 @@ func (p *Part) record(net *nn.Network, tape *tensor.Tape, theta []float32, which
 	for i := range x {
 		x[i] = float32((i*i/3 + i + n) % 2) // whole numbers, as tokens are
 	}
-	tape.Trace(r.add)
+	tape.Trace(func(o tensor.Traced) { r.add(o, 1+len(p.More)) })
 	defer tape.Trace(nil)
 	y, err := p.Forward(theta, x, n)
 	if err != nil {
 		return nil, err
 	}
 	output, ok := r.written[&y[0]]
-	if !ok || r.input < 0 {
+	if !ok || len(r.inputs) <= len(p.More) {
 		return nil, errors.New("the network returns what no operation of its tape has made")
 	}
 	r.output = output
 	return r, nil
 }
 
-// add notes an operation.
-func (r *recording) add(o tensor.Traced) {
+// add notes an operation. The first so many inputs of the tape are what the model was given.
+func (r *recording) add(o tensor.Traced, inputs int) {
 	if o.Op == tensor.InputOp {
 		number := r.variable(o.Out, nil)
-		if r.input < 0 {
-			r.input = number // what the model was given
+		if len(r.inputs) < inputs {
+			r.inputs = append(r.inputs, number)
 		} else {
 			r.vars[number].constant = slices.Clone(o.Out.Data)
 		}
@@ -233,7 +269,7 @@ func (p *Part) merge(a, b *recording) (m part, err error) {
 	if len(a.ops) != len(b.ops) || len(a.vars) != len(b.vars) || a.output != b.output {
 		return m, errors.New("what the network does depends on the minibatch: it does more with another one")
 	}
-	m = part{Part: *p, ops: a.ops, input: a.input, output: a.output}
+	m = part{Part: *p, ops: a.ops, inputs: a.inputs, output: a.output}
 	for i := range a.vars {
 		v, err := mergeVariable(&a.vars[i], &b.vars[i], p.lengths())
 		if err != nil {
