@@ -17,11 +17,16 @@ func entry(dir string) (models.Entry, error) {
 	if err != nil {
 		return models.Entry{}, err
 	}
+	n.once.Do(func() { n.entry, n.err = n.describeEntry(dir) })
+	return n.entry, n.err
+}
+
+func (n *Network) describeEntry(dir string) (e models.Entry, err error) {
 	info := &models.FileInfo{Outputs: n.outputs, Notes: append(slices.Clone(n.design.notes), n.notes...), New: n.missingHead()}
 	if info.Properties, err = n.describe(); err != nil {
-		return models.Entry{}, err
+		return e, err
 	}
-	e := models.Entry{Name: dir, Info: n.design.name + " as Hugging Face publishes it", Input: n.design.input, Vocabulary: n.design.vocabulary, File: info, Build: n.build}
+	e = models.Entry{Name: dir, Info: n.design.name + " as Hugging Face publishes it", Input: n.design.input, Vocabulary: n.design.vocabulary, File: info, Build: n.build}
 	if n.text != nil {
 		e.Input = []int{n.text.length}
 		if n.text.tokenizer != nil {

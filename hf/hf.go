@@ -37,6 +37,11 @@ type Network struct {
 	outputs      int // of the head that the weights have, 0 if they have none
 	properties   map[string]string
 	text         *text // nil for a network of images
+
+	// what it is as one of the list, which takes building it
+	once  sync.Once
+	entry models.Entry
+	err   error
 }
 
 // IsDirectory reports whether a path is a directory with a config.json that names an architecture. A

@@ -193,6 +193,18 @@ func TestForms(t *testing.T) {
 	m, theta := open(t, dir, &g)
 	compareLogits(t, &g, m, theta)
 
+	if err := os.Remove(filepath.Join(dir, "model.safetensors.index.json")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = os.ReadFile("testdata/pytorch_model.bin"); err == nil {
+		err = os.WriteFile(filepath.Join(dir, "pytorch_model.bin"), b, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, theta = open(t, dir, &g)
+	compareLogits(t, &g, m, theta)
+
 	for kind, tolerance := range map[weights.DType]float64{weights.F16: 2e-3, weights.BF16: 2e-2} {
 		half := slices.Clone(list)
 		for i := range half {

@@ -264,7 +264,12 @@ def positions():
         f.write("\n")
 
 
-parts = {"positions": positions, "torchvision": torchvision_networks, "timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
+def pickled():
+    """Weights as older directories have them."""
+    torch.save(load_file(os.path.join(here, "bert", "model.safetensors")), os.path.join(here, "pytorch_model.bin"))
+
+
+parts = {"pickled": pickled, "positions": positions, "torchvision": torchvision_networks, "timm": timm_networks, "encoders": encoders, "towers": towers, "convolutions": convolutions}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or parts:
