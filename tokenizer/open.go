@@ -198,15 +198,7 @@ func writeFile(dir, name string, data []byte) error {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s: it has more than %d MiB; CLIP's has 1", path, maxFile>>20)
-	}
+	data, err := foreign.ReadUpTo(path, maxFile)
 	return foreign.Text(data), err
 }
 

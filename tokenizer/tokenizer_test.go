@@ -286,7 +286,7 @@ func TestOpenErrors(t *testing.T) {
 		{"unknown token", vocab, "i n\ni 猫\n", "", "merges.txt: line 2: token \"猫\" is not in vocab.json; the two files should be of one model"},
 		{"unknown product", vocab, "q q\n", "", "merges.txt: line 1: token \"qq\" is not in vocab.json"},
 		{"repeated", vocab, "i n\nt h\ni n\n", "", "merges.txt: line 3: \"i n\" stands there for the second time"},
-		{"large", vocab, strings.Repeat("i n\n", 1<<21+1), "", "merges.txt: it has more than 8 MiB; CLIP's has 1"},
+		{"large", vocab, strings.Repeat("i n\n", 1<<21+1), "", "merges.txt: it has more than 8388608 bytes"},
 		{"config", vocab, merges, "{", "special_tokens_map.json: line 1: unexpected end"},
 		{"padding's kind", vocab, merges, `{"pad_token": 3}`, "special_tokens_map.json: pad_token is 3; it should be a token, or an object whose content is one"},
 		{"padding without content", vocab, merges, `{"pad_token": {}}`, "special_tokens_map.json: pad_token is {}; it should be"},

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/monge-ml/monge/internal/foreign"
@@ -84,15 +81,7 @@ func ReadProcessor(path string) (p Preprocessor, there bool, err error) {
 }
 
 func readConfig(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(b) > maxConfig {
-		err = fmt.Errorf("%s: it has more than %d bytes; a %s has some hundred", path, maxConfig, filepath.Base(path))
-	}
+	b, err := foreign.ReadUpTo(path, maxConfig)
 	return foreign.Text(b), err
 }
 

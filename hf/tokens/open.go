@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -61,7 +60,7 @@ func Open(dir string) (*Tokenizer, error) {
 		make func(s *settings, data []byte, dir string) (*Tokenizer, error)
 	}{{jsonFile, fromJSON}, {vocabText, fromVocabText}, {vocabJSON, fromVocabJSON}} {
 		path := filepath.Join(dir, way.name)
-		data, err := readFile(path)
+		data, err := foreign.ReadUpTo(path, maxFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -87,7 +86,7 @@ func (s *settings) open(dir string) error {
 	}{{settingsFile, s.readSettings}, {specialFile, s.readSpecial}, {addedFile, s.readAdded}, {modelFile, s.readModelType}} {
 		older := f.name == specialFile || f.name == addedFile
 		path := filepath.Join(dir, f.name)
-		data, err := readFile(path)
+		data, err := foreign.ReadUpTo(path, maxFile)
 		if errors.Is(err, fs.ErrNotExist) || older && s.decoder {
 			continue
 		}
@@ -245,7 +244,7 @@ func fromVocabJSON(s *settings, data []byte, dir string) (*Tokenizer, error) {
 
 // open reads merges.txt.
 func (m *pairs) open(path string) error {
-	data, err := readFile(path)
+	data, err := foreign.ReadUpTo(path, maxFile)
 	if err != nil {
 		return err
 	}
@@ -298,16 +297,3 @@ func (t *Tokenizer) addAll(s *settings, already []addedToken) error {
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s has more than %d MiB", path, maxFile>>20)
-	}
-	return data, err
-}

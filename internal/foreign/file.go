@@ -3,6 +3,7 @@ package foreign
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,20 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(path)
 	return Text(b), err
+}
+
+// ReadUpTo reads a file of at most so many bytes, as it is.
+func ReadUpTo(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%s: it has more than %d bytes, which is not read", path, most)
+	}
+	return b, err
 }
 
 // Has reports whether a directory has one of some files.
