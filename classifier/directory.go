@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -38,8 +39,11 @@ func (f *File) checkWhole() error {
 // Prepared says how a model, one of models.Names or the path of what holds one, expects images of a shape: zero
 // if it does not say, or if they are not square.
 func Prepared(model string, shape []int) picture.Resize {
-	if !hf.IsDirectory(model) {
+	if !models.IsFile(model) {
 		return picture.Resize{}
+	}
+	if !hf.IsDirectory(model) {
+		return preparedAs(model, shape)
 	}
 	d, err := hf.Find(model)
 	if err != nil {
@@ -49,6 +53,19 @@ func Prepared(model string, shape []int) picture.Resize {
 		return picture.Resize{}
 	}
 	r, _ := d.Prepared(shape[0])
+	return r
+}
+
+// preparedAs is [Prepared] of the network of a file that was a directory's.
+func preparedAs(model string, shape []int) (r picture.Resize) {
+	e, err := models.Find(model)
+	if err != nil || len(shape) != 3 || shape[0] != shape[1] || shape[2] != 3 {
+		return r
+	}
+	said := e.File.Properties[keyResize]
+	if json.Unmarshal([]byte(said), &r) != nil || r.Check() != nil || r.Side() != shape[0] {
+		return picture.Resize{}
+	}
 	return r
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/monge-ml/monge/data/picture"
+	"github.com/monge-ml/monge/hf"
 	"github.com/monge-ml/monge/nn/models"
 	"github.com/monge-ml/monge/onnx"
 	"github.com/monge-ml/monge/onnx/export"
@@ -56,6 +57,7 @@ func (in InGraph) Wrapping(n picture.Normalization) network.Wrapping {
 const (
 	keyInGraph   = "normalize_in_graph" // that of the pixels that the graph begins with
 	keyTokenizer = "tokenizer"          // how texts become tokens
+	keyResize    = "resize"             // how images are brought to their size, a [picture.Resize]
 	keyMean      = "mean"               // numbers by channel of what normalize names
 	keyStd       = "std"
 )
@@ -132,7 +134,7 @@ func (i *Info) onnxMetadata(in InGraph) (map[string]string, error) {
 		delete(m, keyModel)
 		delete(m, keyNorm)
 		delete(m, keyChannels)
-		return m, nil
+		return m, i.addPreparation(m)
 	}
 	if e, _ := models.Find(i.Model); e.Vocabulary != 0 {
 		m[keyTokenizer] = hashedWords
@@ -142,6 +144,27 @@ func (i *Info) onnxMetadata(in InGraph) (map[string]string, error) {
 	}
 	return m, nil
 }
+
+// addPreparation says what the directory of a network says of its inputs, of which the graph has nothing.
+func (i *Info) addPreparation(m map[string]string) error {
+	if !hf.IsDirectory(i.Model) {
+		return nil
+	}
+	if len(i.Input) == 1 {
+		m[keyTokenizer] = directoryTokenizer
+		return nil
+	}
+	r := Prepared(i.Model, i.Input)
+	if r == (picture.Resize{}) {
+		return nil
+	}
+	b, err := json.Marshal(r)
+	m[keyResize] = string(b)
+	return err
+}
+
+// directoryTokenizer is whose tokens those of a directory's network are.
+const directoryTokenizer = "the tokenizer of the directory that it was trained from"
 
 // outputName names what the graph computes.
 func (i *Info) outputName(in InGraph) string {

@@ -135,6 +135,8 @@ func openNetwork(path string, o weights.Options) (*File, error) {
 	case e.Vocabulary == 0 || e.Tokenizer != nil || e.Pairs != nil:
 	case f.directory() != nil:
 		return nil, fmt.Errorf("%s: %w", path, errNoTokenizer)
+	case metadata[keyTokenizer] != "" && metadata[keyTokenizer] != hashedWords:
+		return nil, fmt.Errorf("%s: its texts are cut into tokens by %.99s, which is not in the file: give the directory or the weights that lie beside it", path, metadata[keyTokenizer])
 	case f.Source != sourceOwn:
 		return nil, fmt.Errorf("%s: %w", path, errWords)
 	}
@@ -370,6 +372,9 @@ func (f *File) set(m *nn.Model, theta []float32, newHead bool) (kept []string, e
 		fitted.Tensors = slices.DeleteFunc(slices.Clone(fitted.Tensors), func(t weights.Tensor) bool { return slices.Contains(head, t.Name) })
 	}
 	kept, err = m.LoadStateDictWith(theta, fitted.Tensors, nn.LoadOptions{NewHead: newHead})
+	if d := f.directory(); err != nil && d != nil && len(d.NotesAt(f.Info.Input)) > 0 {
+		err = fmt.Errorf("%w; for images of another size give the directory, %s", err, f.Network())
+	}
 	if err != nil && !newHead && f.otherHead(m) {
 		err = fmt.Errorf("%w; only the last layer differs, which 'head new' begins anew in training", err)
 	}

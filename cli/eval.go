@@ -28,8 +28,8 @@ type weightsFlags struct {
 }
 
 func (w *weightsFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&w.path, "weights", "", "file of weights: a PyTorch checkpoint, safetensors, or a network with its weights (ONNX)")
-	cmd.Flags().Var(sizeFlag{&w.size}, "size", "height and width that the network of an ONNX file takes, as in 48x192, or one number for both (default what the file says)")
+	cmd.Flags().StringVar(&w.path, "weights", "", "weights: a PyTorch checkpoint, safetensors, a network with its weights (ONNX), or its directory as Hugging Face publishes it")
+	cmd.Flags().Var(sizeFlag{&w.size}, "size", "height and width that the network of an ONNX file or a directory takes, as in 48x192, or one number for both (default what the file says)")
 	w.addOptions(cmd)
 }
 

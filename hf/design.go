@@ -34,6 +34,7 @@ type design struct {
 	layers func(b nn.Builder, input []int, outputs int) nn.Layer
 	// preprocessor makes inputs of images, where the settings say how; nil if another file does.
 	preprocessor *picture.Preprocessor
+	share        float64 // of images that it cuts out, as timm says it; 0 if it does not
 	// timm is set for a network as timm publishes it.
 	timm *timm
 	// modules are the parts of a directory of sentence-transformers, nil for others.

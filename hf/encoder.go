@@ -175,7 +175,7 @@ func (e encoder) design(c *config, dir string) (*design, error) {
 	}
 	d.layers = func(b nn.Builder, input []int, outputs int) nn.Layer {
 		of := &sequences{}
-		longest := min(d.positions, slices.Max(append([]int{usualLength}, input...)))
+		longest := min(d.positions, slices.Max(append([]int{longestServed}, input...)))
 		return &textNet{e.build(b, &s, d.modules, of, longest, outputs), of, s.Types > 1, longest}
 	}
 	if d.modules != nil {
@@ -218,6 +218,9 @@ func (s *encoderConfig) check() error {
 	}
 	return checkEpsilon("layer_norm_eps", s.Epsilon)
 }
+
+// longestServed bounds the texts of a network's ONNX form, unless it is trained on longer ones.
+const longestServed = 1024
 
 func (e *encoder) build(b nn.Builder, s *encoderConfig, m *modules, of *sequences, longest, outputs int) nn.Sequential {
 	trunk := b.In(e.prefix[:len(e.prefix)-1])

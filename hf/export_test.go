@@ -6,7 +6,12 @@ import (
 )
 
 // Interpolated is a table of positions at another size.
-var Interpolated = interpolated
+func Interpolated(table []float32, front, width, from, to int, smooth bool) []float32 {
+	if smooth {
+		return interpolated(table, front, width, from, to, smoothTapsOf)
+	}
+	return interpolated(table, front, width, from, to, tapsOf)
+}
 
 // SmallTorchvisionViT is torchvision's vision transformer of two layers.
 func SmallTorchvisionViT(classes int) (*nn.Model, error) {

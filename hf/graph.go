@@ -6,7 +6,7 @@ import (
 )
 
 // textNet is a network of texts, whose minibatches are rows of packed tokens. It is an [export.TextLayer]: its
-// graph takes what transformers' models take, with padding at the end.
+// graph takes what transformers' models take.
 type textNet struct {
 	nn.Sequential
 	of       *sequences

@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +29,7 @@ func (n *Network) readPreprocessor() error {
 		p, err = picture.ReadPreprocessor(filepath.Join(n.Dir, name))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		n.takeOwnSize()
 		return nil
 	}
 	if err != nil {
@@ -35,6 +37,17 @@ func (n *Network) readPreprocessor() error {
 	}
 	n.Preprocessor = &p
 	return n.checkSide(name)
+}
+
+// takeOwnSize takes the size of images that a run has left in the weights, where no other file says it.
+func (n *Network) takeOwnSize() {
+	var in []int
+	if !n.design.anySize || json.Unmarshal([]byte(n.properties["input"]), &in) != nil {
+		return
+	}
+	if len(in) == 3 && in[2] == n.design.input[2] && min(in[0], in[1]) > 0 && max(in[0], in[1]) <= maxSide {
+		n.design.input = in
+	}
 }
 
 // checkSide holds the size of prepared images against the network's.
@@ -57,7 +70,7 @@ func (n *Network) Prepared(side int) (r picture.Resize, ok bool) {
 	if n.Preprocessor == nil {
 		return r, false
 	}
-	r = preprocessorAt(*n.Preprocessor, side).Resize()
+	r = n.preprocessorAt(side).Resize()
 	r.Even = n.design.timm != nil
 	return r, true
 }

@@ -25,7 +25,7 @@ func (d *design) takes(input []int) bool {
 	if d.anySize || slices.Equal(input, d.input) {
 		return true
 	}
-	return d.sized != nil && input[0] == input[1] && input[0] >= d.sized.patch && input[0] <= maxSide
+	return d.sized != nil && input[0] == input[1] && input[0] >= d.sized.patch && input[0] <= d.sized.most()
 }
 
 // NotesAt says what becomes of the network for images of a shape.
@@ -37,7 +37,7 @@ func (n *Network) NotesAt(input []int) []string {
 }
 
 // tensorsAt are the weights for images of a shape: the table of positions is interpolated to their size, as
-// transformers does where it is asked to (interpolate_pos_encoding).
+// transformers does where it is asked to (interpolate_pos_encoding), or of timm's networks as timm does.
 func (n *Network) tensorsAt(input []int) ([]weights.Tensor, error) {
 	s := n.design.sized
 	if s == nil || slices.Equal(input, n.design.input) {
@@ -56,7 +56,11 @@ func (n *Network) tensorsAt(input []int) ([]weights.Tensor, error) {
 		if rows := s.front + from*from; width < 1 || len(t.Data) != rows*width {
 			return nil, fmt.Errorf("%s has the shape %v; images of %dx%d have %d positions", t.Name, t.Shape, s.side, s.side, rows)
 		}
-		list[i].Data = interpolated(t.Data, s.front*width, width, from, to)
+		weigh := tapsOf
+		if n.design.timm != nil {
+			weigh = smoothTapsOf
+		}
+		list[i].Data = interpolated(t.Data, s.front*width, width, from, to, weigh)
 		list[i].Shape = slices.Clone(t.Shape)
 		list[i].Shape[len(t.Shape)-2] = s.front + to*to
 	}
@@ -64,22 +68,22 @@ func (n *Network) tensorsAt(input []int) ([]weights.Tensor, error) {
 }
 
 // interpolated is a table of from x from rows, behind some numbers that stay, at to x to places: PyTorch's bicubic
-// interpolation without aligned corners.
-func interpolated(table []float32, front, width, from, to int) []float32 {
+// interpolation without aligned corners. weigh says what a place of to is made of.
+func interpolated(table []float32, front, width, from, to int, weigh func(i, from, to int) []tap) []float32 {
 	out := make([]float32, front+to*to*width)
 	copy(out, table[:front])
-	taps := make([]taps, to)
-	for i := range taps {
-		taps[i] = tapsOf(i, from, to)
+	lines := make([][]tap, to)
+	for i := range lines {
+		lines[i] = weigh(i, from, to)
 	}
-	for y, down := range taps {
-		for x, across := range taps {
+	for y, down := range lines {
+		for x, across := range lines {
 			row := out[front+(y*to+x)*width:][:width]
 			for k := range row {
 				sum := 0.
-				for i, at := range down.at {
-					for j, beside := range across.at {
-						sum += down.weight[i] * across.weight[j] * float64(table[front+(at*from+beside)*width+k])
+				for _, a := range down {
+					for _, b := range across {
+						sum += a.weight * b.weight * float64(table[front+(a.at*from+b.at)*width+k])
 					}
 				}
 				row[k] = float32(sum)
@@ -89,27 +93,47 @@ func interpolated(table []float32, front, width, from, to int) []float32 {
 	return out
 }
 
-// taps are the places that a place is made of, and how much of each.
-type taps struct {
-	at     [4]int
-	weight [4]float64
+// A tap is a place that a place is made of, and how much of it.
+type tap struct {
+	at     int
+	weight float64
 }
 
-func tapsOf(i, from, to int) (t taps) {
-	const a = -.75 // PyTorch's
+func tapsOf(i, from, to int) (list []tap) {
 	place := (float64(i)+.5)*float64(from)/float64(to) - .5
-	first := math.Floor(place)
-	for k := range t.at {
-		d := math.Abs(place - first - float64(k-1))
-		t.at[k] = min(max(int(first)+k-1, 0), from-1)
-		switch {
-		case d <= 1:
-			t.weight[k] = ((a+2)*d-(a+3))*d*d + 1
-		case d < 2:
-			t.weight[k] = ((a*d-5*a)*d+8*a)*d - 4*a
-		}
+	first := int(math.Floor(place))
+	for k := first - 1; k <= first+2; k++ {
+		list = append(list, tap{min(max(k, 0), from-1), cubic(place-float64(k), -.75)})
 	}
-	return t
+	return list
+}
+
+// smoothTapsOf are those with antialias, whose curve is another: of a smaller table each place is made of all that
+// it covers.
+func smoothTapsOf(i, from, to int) (list []tap) {
+	scale := float64(from) / float64(to)
+	wide := max(scale, 1)
+	centre, sum := (float64(i)+.5)*scale, 0.
+	for k := max(0, int(centre-2*wide+.5)); k < min(from, int(centre+2*wide+.5)); k++ {
+		w := cubic((float64(k)-centre+.5)/wide, -.5)
+		sum += w
+		list = append(list, tap{k, w})
+	}
+	for k := range list {
+		list[k].weight /= sum
+	}
+	return list
+}
+
+// cubic is the curve of bicubic interpolation at a distance (Keys 1981).
+func cubic(d, a float64) float64 {
+	switch d = math.Abs(d); {
+	case d <= 1:
+		return ((a+2)*d-(a+3))*d*d + 1
+	case d < 2:
+		return ((a*d-5*a)*d+8*a)*d - 4*a
+	}
+	return 0
 }
 
 // resize says in settings how large the images are.
@@ -120,11 +144,14 @@ func (s *sized) resize(all map[string]json.RawMessage, side int) error {
 		}
 		return nil
 	}
-	part := map[string]json.RawMessage{}
+	var part map[string]json.RawMessage
 	if b := all[s.part]; b != nil {
 		if err := json.Unmarshal(b, &part); err != nil {
 			return fmt.Errorf("%s: %w", s.part, err)
 		}
+	}
+	if part == nil { // it is missing, or null
+		part = map[string]json.RawMessage{}
 	}
 	inner := *s
 	inner.part = ""
@@ -137,15 +164,25 @@ func (s *sized) resize(all map[string]json.RawMessage, side int) error {
 }
 
 // preprocessorAt prepares images for another size in the same way: of a larger image the same share is cut out.
-func preprocessorAt(p picture.Preprocessor, side int) picture.Preprocessor {
-	if p.Crop == 0 {
+func (n *Network) preprocessorAt(side int) picture.Preprocessor {
+	p := *n.Preprocessor
+	switch {
+	case side == p.Side():
+		return p
+	case p.Crop == 0:
 		p.Size = side
 		return p
+	case n.design.share > 0:
+		p.Size = sizeForCrop(side, n.design.share)
+	default:
+		p.Size = max(side, int(math.Round(float64(p.Size)*float64(side)/float64(p.Crop))))
 	}
-	p.Size = max(side, int(math.Round(float64(p.Size)*float64(side)/float64(p.Crop))))
 	p.Crop = side
 	return p
 }
+
+// sizeForCrop is the shorter side of images of which a share is cut out, as timm computes it.
+func sizeForCrop(side int, share float64) int { return int(math.Floor(float64(side) / share)) }
 
 // resized are settings for images of a shape.
 func (n *Network) resized(all map[string]json.RawMessage, input []int) (map[string]json.RawMessage, error) {
@@ -155,3 +192,6 @@ func (n *Network) resized(all map[string]json.RawMessage, input []int) (map[stri
 	}
 	return all, nil
 }
+
+// most is the largest side that images can have.
+func (s *sized) most() int { return min(maxSide, s.patch*int(math.Sqrt(maxPositions))) }

@@ -18,6 +18,7 @@ func readPositions(t *testing.T) (p struct {
 	Logits map[string][]float64
 	Tables []struct {
 		From, To int
+		Smooth   bool // as timm does it
 		Values   []float64
 	}
 }) {
@@ -37,7 +38,7 @@ func TestInterpolated(t *testing.T) {
 	const width, front = 3, 2
 	for _, p := range readPositions(t).Tables {
 		table := slices.Concat([]float32{7, 8}, numbers(p.From*p.From*width, p.From))
-		got := hf.Interpolated(table, front, width, p.From, p.To)
+		got := hf.Interpolated(table, front, width, p.From, p.To, p.Smooth)
 		near(t, fmt.Sprintf("%d to %d", p.From, p.To), got, slices.Concat([]float64{7, 8}, p.Values), 1e-6)
 	}
 }
@@ -108,7 +109,7 @@ func TestSaveOtherSize(t *testing.T) {
 func TestSizesRefused(t *testing.T) {
 	for _, input := range [][]int{{7, 7, 3}, {16, 24, 3}, {1 << 20, 1 << 20, 3}} {
 		_, err := models.Build("testdata/vit", models.Options{Input: input, Classes: 3})
-		if err == nil || !strings.Contains(err.Error(), "or another square of at least 8") {
+		if err == nil || !strings.Contains(err.Error(), "or another square of a side from 8 to 2048") {
 			t.Errorf("%v: %v", input, err)
 		}
 	}

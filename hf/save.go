@@ -83,7 +83,7 @@ func (n *Network) savePreprocessor(dir string, input []int) error {
 		return nil
 	}
 	if !same {
-		return atomicfile.WriteJSON(filepath.Join(dir, PreprocessorFile), preprocessorAt(*p, input[0]))
+		return atomicfile.WriteJSON(filepath.Join(dir, PreprocessorFile), n.preprocessorAt(input[0]))
 	}
 	for _, name := range []string{PreprocessorFile, ProcessorFile} {
 		if err := copyFile(filepath.Join(dir, name), filepath.Join(n.Dir, name)); err != nil {

@@ -73,7 +73,7 @@ func servedTexts(t *testing.T, m *nn.Model, theta []float32, rows [][]float32) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := onnxruntime.Once(t, path, apart(rows, graph.Inputs[len(graph.Inputs)-1].Name == "token_type_ids")...)
+		got := onnxruntime.Once(t, path, inputs(graph, rows)...)
 		onnxruntime.Near(t, got["logits"].Data, want)
 	}
 }
@@ -89,23 +89,26 @@ func shortest(rows [][]float32) [][]float32 {
 	return [][]float32{short}
 }
 
-// apart are the inputs of a graph that say what rows of packed tokens do.
-func apart(rows [][]float32, segments bool) (list []onnxruntime.Input) {
-	var ids, mask, types []float32
+// unpacked are the numbers of packed tokens, ones where there are some, and their segments.
+func unpacked(rows [][]float32) (parts [3][]float32) {
 	for _, v := range slices.Concat(rows...) {
 		id, segment, ok := data.UnpackToken(v)
 		there := float32(0)
 		if ok {
 			there = 1
 		}
-		ids, mask, types = append(ids, float32(id)), append(mask, there), append(types, float32(segment))
+		for i, x := range []float32{float32(id), there, float32(segment)} {
+			parts[i] = append(parts[i], x)
+		}
 	}
-	names := map[string][]float32{"input_ids": ids, "attention_mask": mask}
-	if segments {
-		names["token_type_ids"] = types
-	}
-	for name, x := range names {
-		list = append(list, onnxruntime.Input{Name: name, Whole: true, Batch: onnxruntime.Batch{Dims: []int{len(rows), len(rows[0])}, Data: x}})
+	return parts
+}
+
+// inputs are those of a graph that say what rows of packed tokens do.
+func inputs(graph *onnx.Graph, rows [][]float32) (list []onnxruntime.Input) {
+	parts := unpacked(rows)
+	for i, in := range graph.Inputs {
+		list = append(list, onnxruntime.Input{Name: in.Name, Whole: true, Batch: onnxruntime.Batch{Dims: []int{len(rows), len(rows[0])}, Data: parts[i]}})
 	}
 	return list
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -209,18 +208,25 @@ func (t *timm) preprocessor(d *design) (*picture.Preprocessor, error) {
 		return nil, fmt.Errorf("pretrained_cfg: %w", err)
 	}
 	switch {
-	case len(c.Input) != 3 || c.Input[1] != c.Input[2]:
-		return nil, fmt.Errorf("pretrained_cfg: input_size is %v; it must be channels, height, width of a square", c.Input)
+	case len(c.Input) != 3 || min(c.Input[1], c.Input[2]) < 1 || max(c.Input[1], c.Input[2]) > maxSide:
+		return nil, fmt.Errorf("pretrained_cfg: input_size is %v; it must be channels, height and width, of at most %d", c.Input, maxSide)
+	case c.Input[1] != c.Input[2] && !d.anySize:
+		return nil, fmt.Errorf("pretrained_cfg: input_size is %v; it must be that of a square", c.Input)
 	case c.Interpolation != "bicubic" && c.Interpolation != "bilinear":
 		return nil, fmt.Errorf("pretrained_cfg: interpolation is %.60q; there are bicubic, bilinear", c.Interpolation)
 	case c.Mode != "center" && c.Mode != "squash" || !(c.Share > .01 && c.Share <= 1):
 		return nil, fmt.Errorf("pretrained_cfg: crop_mode is %.60q and crop_pct %g; there are center and squash, of a share above .01 and at most 1", c.Mode, c.Share)
 	}
+	if c.Input[1] != c.Input[2] { // how such are cut out nothing says
+		d.input = []int{c.Input[1], c.Input[2], d.input[2]}
+		return nil, nil
+	}
+	d.share = c.Share
 	side := c.Input[1]
 	if !d.anySize {
 		side = d.input[0]
 	}
-	p := &picture.Preprocessor{Size: int(math.Floor(float64(side) / c.Share)), Crop: side, Squeeze: c.Mode == "squash", Bicubic: c.Interpolation == "bicubic",
+	p := &picture.Preprocessor{Size: sizeForCrop(side, c.Share), Crop: side, Squeeze: c.Mode == "squash", Bicubic: c.Interpolation == "bicubic",
 		Normalize: picture.Normalization{Mean: c.Mean, Std: c.Std}}
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("pretrained_cfg: %w", err)

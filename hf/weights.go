@@ -224,8 +224,8 @@ func (n *Network) checkOptions(o models.Options) error {
 	case d.vocabulary == 0 && o.Input[2] != d.input[2]:
 		return fmt.Errorf("images of %d channels; the network takes %d", o.Input[2], d.input[2])
 	case d.vocabulary == 0 && !d.takes(o.Input):
-		return fmt.Errorf("images of %dx%d; the network is for %dx%d, as its positions are, or another square of at least %d, for which they are interpolated",
-			o.Input[0], o.Input[1], d.input[0], d.input[1], d.sized.patch)
+		return fmt.Errorf("images of %dx%d; the network is for %dx%d, as its positions are, or another square of a side from %d to %d, for which they are interpolated",
+			o.Input[0], o.Input[1], d.input[0], d.input[1], d.sized.patch, d.sized.most())
 	case n.outputs != 0 && o.Classes != n.outputs && !o.NewHead:
 		return fmt.Errorf("the weights have %d outputs, not %d; 'head new' begins the last layer anew in training", n.outputs, o.Classes)
 	}

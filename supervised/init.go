@@ -62,7 +62,11 @@ func (t *Task) begin(start *classifier.File, o models.Options) (err error) {
 		return err
 	}
 	t.fitted = slices.Concat(t.fitted, start.Notes(), t.closingNotes(), t.restoredNotes())
-	if d, err := hf.Find(t.graph); hf.IsDirectory(t.graph) && err == nil {
+	if hf.IsDirectory(t.graph) {
+		d, err := hf.Find(t.graph)
+		if err != nil {
+			return err
+		}
 		t.fitted = append(t.fitted, d.NotesAt(o.Input)...)
 	}
 	if e, _ := models.Find(t.graph); e.File != nil {

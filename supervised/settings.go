@@ -52,7 +52,7 @@ type Settings struct {
 
 	Model     string   `json:"model" help:"model, see 'monge models'"`
 	Norm      string   `json:"norm,omitempty" help:"normalisation of residual networks: batch, group (default batch)"`
-	Init      string   `json:"init,omitempty" help:"file to start from: weights (safetensors or a PyTorch checkpoint), or a network with its weights (ONNX); of clip its directory" is:"free,path"`
+	Init      string   `json:"init,omitempty" help:"what to start from: weights (safetensors or a PyTorch checkpoint), a network with its weights (ONNX), or its directory as Hugging Face publishes it" is:"free,path"`
 	Head      string   `json:"head,omitempty" help:"'new' begins the last layer anew: that of an ONNX file, or a classifier layer of another class count" is:"free"`
 	Key       string   `json:"weights_key,omitempty" help:"which network of the --init file to start from, where it has several: the key that it lies under, as state_dict_ema" is:"free"`
 	BatchNorm string   `json:"batch_norm,omitempty" help:"batch normalisation in training: by the minibatch's statistics (default), 'frozen' as it is, or for an ONNX file that had it folded away 'restore'"`

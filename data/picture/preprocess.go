@@ -24,11 +24,21 @@ type Preprocessor struct {
 
 // A Resize is the part of a [Preprocessor] that makes one size of images' sizes.
 type Resize struct {
-	Size, Crop       int
-	Squeeze, Bicubic bool
+	Size    int  `json:"size"`
+	Crop    int  `json:"crop,omitempty"`
+	Squeeze bool `json:"squeeze,omitempty"`
+	Bicubic bool `json:"bicubic,omitempty"`
 	// Even brings the middle to the nearest pixel, halves to even, as torchvision and timm do.
-	Even bool
+	Even bool `json:"even,omitempty"`
 }
+
+// Check returns an error for sizes that no image can be brought to.
+func (r Resize) Check() error {
+	return Preprocessor{Size: r.Size, Crop: r.Crop}.Check()
+}
+
+// Side is the height and width that images are brought to.
+func (r Resize) Side() int { return Preprocessor{Size: r.Size, Crop: r.Crop}.Side() }
 
 // Resize returns it.
 func (p Preprocessor) Resize() Resize {

@@ -257,8 +257,9 @@ def positions():
             out["logits"][f"{name} {side}"] = y.reshape(-1).tolist()
     for a, b in (14, 6), (5, 8), (4, 1), (2, 3):
         x = torch.tensor(numbers(a * a * 3, a)).reshape(1, a, a, 3).permute(0, 3, 1, 2)
-        y = F.interpolate(x, size=(b, b), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
-        out["tables"].append({"from": a, "to": b, "values": y.reshape(-1).tolist()})
+        for smooth in False, True:
+            y = F.interpolate(x, size=(b, b), mode="bicubic", align_corners=False, antialias=smooth).permute(0, 2, 3, 1)
+            out["tables"].append({"from": a, "to": b, "smooth": smooth, "values": y.reshape(-1).tolist()})
     with open(os.path.join(here, "positions.json"), "w") as f:
         json.dump(out, f)
         f.write("\n")

@@ -86,7 +86,7 @@ func (g *graph) causal(rows, seen dim) string {
 		return ""
 	}
 	if g.causes == "" {
-		most := g.part.Shape[0]
+		most := g.part.most()
 		to := g.sizes([]dim{rows, rows})
 		g.causes = g.node("Slice", []string{g.causalMask(most, most), g.ints("from", 0, 0), to, g.ints("axes", 0, 1)})
 	}
@@ -119,9 +119,20 @@ func (g *graph) padding(tokens int, rows dim) padded {
 	if p, ok := g.padded[tokens]; ok {
 		return p
 	}
+	either := func(there string, yes, no float64, axes ...int) string {
+		return g.node("Unsqueeze", []string{g.node("Where", []string{there, g.scalar(yes), g.scalar(no)}), g.ints("axes", axes...)})
+	}
+	both := func(there string) padded {
+		p := padded{either(there, 0, unseen, 1, 2), either(there, 1, 0, 2)}
+		g.padded[tokens] = p
+		return p
+	}
 	ids, n := g.integers(tokens), rows.n
+	if len(g.part.More) > 0 { // a mask of its own says it of each token
+		return both(g.node("Cast", []string{ids}, onnx.IntAttr("to", int(onnx.Bool))))
+	}
 	if rows.long {
-		n = g.part.Shape[0]
+		n = g.part.most()
 	}
 	places := make([]int64, n)
 	for i := range places {
@@ -133,11 +144,5 @@ func (g *graph) padding(tokens int, rows dim) padded {
 	}
 	set := g.node("Cast", []string{g.node("Cast", []string{ids}, onnx.IntAttr("to", int(onnx.Bool)))}, onnx.IntAttr("to", int(onnx.Int64)))
 	last := g.node("ReduceMax", []string{g.node("Mul", []string{set, at})}, onnx.IntsAttr("axes", 1))
-	after := g.node("Greater", []string{at, last})
-	either := func(yes, no float64, axes ...int) string {
-		return g.node("Unsqueeze", []string{g.node("Where", []string{after, g.scalar(yes), g.scalar(no)}), g.ints("axes", axes...)})
-	}
-	p := padded{either(unseen, 0, 1, 2), either(0, 1, 2)}
-	g.padded[tokens] = p
-	return p
+	return both(g.node("Not", []string{g.node("Greater", []string{at, last})}))
 }

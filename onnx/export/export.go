@@ -219,6 +219,9 @@ func (p *part) takesTokens() bool {
 	})
 }
 
+// most is how many numbers an input that is a list has at most.
+func (p *Part) most() int { return cmp.Or(p.Most, p.Shape[0]) }
+
 // names are those of the inputs.
 func (p *Part) names() []string { return append([]string{p.Input}, p.More...) }
 

@@ -25,7 +25,9 @@ type Part struct {
 	More  []string
 	Batch string // name of the size of minibatches
 	Shape []int  // of an input
-	// Length is the name of the size of inputs that are lists, of at most Shape[0] numbers each, "" if
+	// Most is how many numbers an input that is a list has at most, Shape[0] unless given.
+	Most int
+	// Length is the name of the size of inputs that are lists, of at most Most numbers each, "" if
 	// all have that many.
 	Length string
 	Width  int // of a row of outputs
@@ -106,11 +108,14 @@ func Trace(m *nn.Model) (*Program, error) {
 	})
 }
 
+// traced is how long the texts are that a network is traced with.
+const traced = 8
+
 // traceTexts is [Trace] of a network by its other form.
 func traceTexts(m *nn.Model, l TextLayer) (*Program, error) {
 	names, t := l.Inputs(), m.Tape()
 	return TraceParts(&m.Network, t, Part{
-		Input: names[0], More: names[1:], Batch: "batch_size", Shape: []int{l.Longest()}, Length: "sequence_length", Width: m.Classes(),
+		Input: names[0], More: names[1:], Batch: "batch_size", Shape: []int{min(traced, l.Longest())}, Most: l.Longest(), Length: "sequence_length", Width: m.Classes(),
 		Forward: func(theta, x []float32, n int) ([]float32, error) {
 			t.Reset(tensor.Eval)
 			m.Bind(theta, nil, false)
