@@ -178,6 +178,9 @@ its classes, normalization and size as metadata. It is the model that IN says it
 --model does. Images are N x C x H x W there, in RGB, normalized as the metadata say; with --onnx
 the graph does that, or ends with a softmax.
 
+IN may be a network's directory as Hugging Face publishes it; of one of texts the inputs are
+input_ids, attention_mask and, where it has segments, token_type_ids, N x T.
+
 Of a CLIP model IN is its directory. The inputs of its ONNX model are pixel_values and input_ids,
 the outputs image_embeds, text_embeds and logits_per_image; the metadata have the normalization, the
 size of images, the most tokens of a text and the factor of similarities.`,

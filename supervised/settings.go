@@ -30,7 +30,7 @@ const (
 // Settings are the task's own.
 type Settings struct {
 	Data         string    `json:"data" help:"data set, as 'monge data info' takes it: digits, cifar10:DIR, imagefolder:DIR, ...; or pairs of images and captions: coco:DIR, ..." is:"examples,spec"`
-	Size         data.Size `json:"size,omitzero" help:"height and width that images of files are brought to, as in 48x192, or one number for both (default theirs), or tokens of a text (default 64)" is:"examples"`
+	Size         data.Size `json:"size,omitzero" help:"height and width that images of files are brought to, as in 48x192, or one number for both (default theirs), or tokens of a text (default 64, or what a published network says)" is:"examples"`
 	Crop         bool      `json:"crop,omitempty" help:"with --size: cut the centre out instead of squeezing" is:"examples"`
 	Classes      []string  `json:"classes,omitempty" help:"keep these classes alone" is:"examples"`
 	Val          float64   `json:"val,omitempty" help:"share (below 1) or number of the training examples that validate, where the data set has no validation split" is:"examples"`
