@@ -30,6 +30,10 @@
 // gives a combination a name, with the settings that it uses and numbers of its own: flags,
 // studies, toys and pages know it then.
 //
+// Other papers' methods are such combinations: LE-SAM ([PowerLength], the smaller of a radius and an ascent budget), VaSSO (a
+// running mean for the gradient), Friendly SAM (the gradient without one), GSAM and LookSAM (descents). Each takes the steps of
+// its authors' formula, see testdata/gen_family.py.
+//
 // # The radius, the loss axis, and the ascent budget
 //
 // Rho is a length in parameter space. Alpha is a scale of the loss axis: with it the
@@ -38,6 +42,10 @@
 // small beside 1/alpha M-SAM is SAM; where it is large the perturbation shrinks like
 // 1/|g| and the step tends to the base optimizer's. Settings take the budget in place
 // of alpha, and then rho may be +Inf.
+//
+// LE-SAM (arXiv 2605.10183) bounds the rise of the loss too: its length is the smaller of
+// rho and b/|g|, where M-SAM's is between 0.71 times that and all of it. What is derived
+// from the metric here is theirs with a corner in place of the bend.
 //
 // Because of that axis M-SAM, unlike SAM, is not invariant to the loss's unit:
 // return the mean over a minibatch, not the sum, and unscaled.

@@ -31,7 +31,7 @@ func Example() {
 func ExampleFamily() {
 	_, err := sam.Family[float32]("fisher", sam.Params{Rho: sam.Constant(.05), AscentBudget: sam.Constant(.1)})
 	fmt.Println(err)
-	// Output: method fisher has no ascent budget: it is for m-sam
+	// Output: method fisher has no ascent budget: it is for m-sam and le-sam
 }
 
 // The methods by name, and what each has a use for.

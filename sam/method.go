@@ -53,10 +53,10 @@ type Params struct {
 	Own          map[string]float64
 }
 
-// methods are the paper's family in its order, and after it what is registered.
+// methods are the paper's family in its order, those of other papers, and after them what is registered.
 var methods = func() *registry.List[Method] {
 	l := &registry.List[Method]{What: "method"}
-	for _, m := range []Method{none, plainSAM, mongeSAM, fisherSAM, adaptiveSAM} {
+	for _, m := range []Method{none, plainSAM, mongeSAM, fisherSAM, adaptiveSAM, lossSAM, vasso, friendlySAM, gapSAM, lookSAM} {
 		l.Register(m.Name, m)
 	}
 	return l
