@@ -39,17 +39,15 @@ func (f *File) checkWhole() error {
 // Prepared says how a model, one of models.Names or the path of what holds one, expects images of a shape: zero
 // if it does not say, or if they are not square.
 func Prepared(model string, shape []int) picture.Resize {
-	if !models.IsFile(model) {
+	square := len(shape) == 3 && shape[0] >= 1 && shape[1] == shape[0] && shape[2] == 3
+	switch {
+	case !square || !models.IsFile(model):
 		return picture.Resize{}
-	}
-	if !hf.IsDirectory(model) {
-		return preparedAs(model, shape)
+	case !hf.IsDirectory(model):
+		return preparedAs(model, shape[0])
 	}
 	d, err := hf.Find(model)
 	if err != nil {
-		return picture.Resize{}
-	}
-	if len(shape) != 3 || shape[0] < 1 || shape[1] != shape[0] || shape[2] != 3 {
 		return picture.Resize{}
 	}
 	r, _ := d.Prepared(shape[0])
@@ -57,13 +55,13 @@ func Prepared(model string, shape []int) picture.Resize {
 }
 
 // preparedAs is [Prepared] of the network of a file that was a directory's.
-func preparedAs(model string, shape []int) (r picture.Resize) {
+func preparedAs(model string, side int) (r picture.Resize) {
 	e, err := models.Find(model)
-	if err != nil || len(shape) != 3 || shape[0] != shape[1] || shape[2] != 3 {
+	if err != nil {
 		return r
 	}
 	said := e.File.Properties[keyResize]
-	if json.Unmarshal([]byte(said), &r) != nil || r.Check() != nil || r.Side() != shape[0] {
+	if json.Unmarshal([]byte(said), &r) != nil || r.Check() != nil || r.Side() != side {
 		return picture.Resize{}
 	}
 	return r

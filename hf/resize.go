@@ -13,11 +13,11 @@ import (
 
 // sized is what of a network follows the size of its images.
 type sized struct {
-	side, patch int      // as published
-	table       string   // of positions: rows in front, then one of each patch
-	front       int      // of them
-	part        string   // the key of the settings that have the size, where those of several parts are together
-	keys        []string // of the size
+	side, patch int    // as published
+	table       string // of positions: rows in front, then one of each patch
+	front       int    // of them
+	part        string // the key of the settings that have the size, where those of several parts are together
+	key         string // of the size
 }
 
 // takes reports whether images of a shape can be taken.
@@ -139,9 +139,7 @@ func cubic(d, a float64) float64 {
 // resize says in settings how large the images are.
 func (s *sized) resize(all map[string]json.RawMessage, side int) error {
 	if s.part == "" {
-		for _, key := range s.keys {
-			all[key] = json.RawMessage(fmt.Sprint(side))
-		}
+		all[s.key] = json.RawMessage(fmt.Sprint(side))
 		return nil
 	}
 	var part map[string]json.RawMessage

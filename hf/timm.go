@@ -183,7 +183,7 @@ func timmViT(t *timm, parts []string) (*design, error) {
 		Size: a.Size, Patch: a.Patch, Channels: a.In, Bias: a.Bias}
 	d, err := timmViTNames.designOf(s)
 	if err == nil {
-		d.sized.part, d.sized.keys = "model_args", []string{"img_size"}
+		d.sized.part, d.sized.key = "model_args", "img_size"
 	}
 	return d, err
 }

@@ -142,7 +142,7 @@ func (a tower) designOf(s *towerConfig) (*design, error) {
 		d.heads = append(d.heads, h+".")
 	}
 	d.more, d.whole = a.heads[1:], a.whole
-	d.sized = &sized{side: s.Size, patch: s.Patch, table: a.positions, front: len(a.tokens), part: a.part, keys: []string{"image_size"}}
+	d.sized = &sized{side: s.Size, patch: s.Patch, table: a.positions, front: len(a.tokens), part: a.part, key: "image_size"}
 	d.layers = func(b nn.Builder, input []int, outputs int) nn.Layer {
 		at := *s
 		at.Size = input[0]

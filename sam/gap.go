@@ -53,8 +53,11 @@ type reused[F vec.Float] struct {
 }
 
 func (l *reused[F]) Combine(descent, ascent []F, _ Result) error {
+	if ascent != nil || !l.begun {
+		return nil
+	}
 	n := vec.Norm(l.v)
-	if ascent != nil || !l.begun || n == 0 {
+	if n == 0 {
 		return nil
 	}
 	vec.AddScaled(descent, descent, l.a*vec.Norm(descent)/n, l.v)
