@@ -19,10 +19,27 @@ type Call struct {
 	// the loss at theta, running statistics, and what a step of its own makes of the gradient
 	// beside that at theta+delta.
 	Ascent bool
+	// Part are the parameters that an ascent is of, in order and apart; nil is all of them. The
+	// gradient outside of them is not wanted: what stands there may stay.
+	Part []Range
+	// Share, above 0 and below 1, asks for the gradient of the microbatch's first examples alone, that
+	// share of them and at least one. 0 is all, and so is an objective that does not know it.
+	Share float64
 	// Perturbed is set when theta is the perturbed point theta+delta of an earlier call
 	// on the same microbatch. Then draw the same random numbers (dropout,
 	// augmentation) again and leave running statistics (batch norm) as they are.
 	Perturbed bool
+}
+
+// A Range is parameters From to To-1 of a flat vector.
+type Range struct{ From, To int }
+
+// Examples returns how many of n examples a call is for, but not fewer than least.
+func (c Call) Examples(n, least int) int {
+	if c.Share <= 0 || c.Share >= 1 {
+		return n
+	}
+	return min(n, max(least, 1, int(c.Share*float64(n)+.5)))
 }
 
 // An Objective is a loss over minibatches, of a flat parameter vector.

@@ -69,6 +69,18 @@ func (o *Adam[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+// HasMomentum reports whether there is a momentum.
+func (o *Adam[F]) HasMomentum() bool { return o.set.Beta1 != 0 }
+
+// Momentum writes the first moment without its bias towards 0, a mean of gradients. It is 0 before the first step.
+func (o *Adam[F]) Momentum(dst []F) {
+	by := 1.
+	if o.step > 0 {
+		by = 1 / (1 - math.Pow(o.set.Beta1, float64(o.step)))
+	}
+	vec.Scale(dst, by, o.moments[0])
+}
+
 var adam = DefaultAdam(nil)
 
 var adamRule = Rule{

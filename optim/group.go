@@ -115,6 +115,36 @@ func (g *groups[F]) LR() (lr float64) {
 	return lr
 }
 
+// HasMomentum reports whether all groups have a momentum.
+func (g *groups[F]) HasMomentum() bool {
+	for _, o := range g.rules {
+		if m, ok := o.(Mover[F]); !ok || !m.HasMomentum() {
+			return false
+		}
+	}
+	return true
+}
+
+// Momentum writes that of each group.
+func (g *groups[F]) Momentum(dst []F) {
+	at := 0
+	for i, o := range g.rules {
+		o.(Mover[F]).Momentum(dst[at:g.ends[i]])
+		at = g.ends[i]
+	}
+}
+
+// Descend sets theta -= lr by v with each group's learning rate of the last step.
+func (g *groups[F]) Descend(theta, v []F, by float64) {
+	at := 0
+	for i, o := range g.rules {
+		if d, ok := o.(interface{ Descend(theta, v []F, by float64) }); ok {
+			d.Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
+		}
+		at = g.ends[i]
+	}
+}
+
 // MaxGradNorm returns the largest gradient norm that can't overflow any group's state.
 func (g *groups[F]) MaxGradNorm() float64 {
 	most := math.MaxFloat64

@@ -55,6 +55,12 @@ func (o *Lion[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+// HasMomentum reports whether there is a momentum.
+func (o *Lion[F]) HasMomentum() bool { return o.set.Beta2 != 0 }
+
+// Momentum writes the mean of gradients that the next step interpolates. It is 0 before the first step.
+func (o *Lion[F]) Momentum(dst []F) { copy(dst, o.moments[0]) }
+
 var lion = DefaultLion(nil)
 
 var lionRule = Rule{

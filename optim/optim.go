@@ -30,6 +30,14 @@ type Optimizer[F vec.Float] interface {
 	UnmarshalBinary([]byte) error
 }
 
+// A Mover is a rule that keeps a mean of gradients.
+type Mover[F vec.Float] interface {
+	// HasMomentum reports whether it does, with its settings.
+	HasMomentum() bool
+	// Momentum writes the mean to dst, in the unit of a gradient; 0 before the first step.
+	Momentum(dst []F)
+}
+
 // state is what every rule has: a step count, a learning rate, and moments of theta's
 // length.
 type state[F vec.Float] struct {
@@ -69,6 +77,11 @@ func (s *state[F]) MaxGradNorm() float64 { return s.maxNorm }
 
 // LR returns the learning rate of the next step.
 func (s *state[F]) LR() float64 { return s.lr.At(s.step) }
+
+// Descend sets theta -= lr by v, with the learning rate of the last step: what is decoupled from the rule steps so.
+func (s *state[F]) Descend(theta, v []F, by float64) {
+	vec.AddScaled(theta, theta, -s.lr.At(s.step-1)*by, v)
+}
 
 // begin checks a step's vectors and returns its learning rate.
 func (s *state[F]) begin(theta, grad []F) (lr float64, err error) {

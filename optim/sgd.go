@@ -64,6 +64,19 @@ func (o *SGD[F]) Step(theta, grad []F) error {
 	return nil
 }
 
+// HasMomentum reports whether there is a momentum.
+func (o *SGD[F]) HasMomentum() bool { return o.set.Momentum != 0 }
+
+// Momentum writes the mean of the gradients that the buffer is the sum of: the buffer times 1-momentum, over
+// 1-dampening. It is 0 before the first step.
+func (o *SGD[F]) Momentum(dst []F) {
+	by := 1 - o.set.Momentum
+	if o.set.Dampening < 1 {
+		by /= 1 - o.set.Dampening
+	}
+	vec.Scale(dst, by, o.moments[0])
+}
+
 var sgdRule = Rule{
 	Name: "sgd", Label: "SGD", Info: "stochastic gradient descent with momentum",
 	Uses:     []string{"momentum", "dampening", "nesterov"},

@@ -57,14 +57,19 @@ func (m Adaptive[F]) Precondition(_, theta, g []F) error {
 	return nil
 }
 
-var adaptiveSAM = Method{
-	Name: "asam", Label: "ASAM", Info: "adaptive SAM: a radius relative to each parameter's size (Kwon et al. 2021)",
-	Uses:  []string{"rho", "rho-schedule", "eta", "interval", "per-microbatch", "precondition-descent"},
-	Eta:   .01,
-	Look:  Look{Ink: 7, Width: 1.8, Dashes: []float64{3, 3}, Mark: "box", Radius: 3.2},
-	New32: adaptiveSettings[float32], New64: adaptiveSettings[float64],
+var adaptiveLength = Choice{
+	Name: "adaptive", Info: "a ball relative to each parameter's size",
+	Uses: []string{"eta", "precondition-descent"}, Eta: .01,
+	set32: setAdaptive[float32], set64: setAdaptive[float64],
 }
 
-func adaptiveSettings[F vec.Float](p Params) (Settings[F], error) {
-	return Settings[F]{Rho: p.Rho, Metric: Adaptive[F]{Eta: *p.Eta}}, nil
+func setAdaptive[F vec.Float](s *Settings[F], p Params) error {
+	s.Metric = Adaptive[F]{Eta: *p.Eta}
+	return nil
 }
+
+var adaptiveSAM = preset(Method{
+	Name: "asam", Label: "ASAM", Info: "adaptive SAM: a radius relative to each parameter's size (Kwon et al. 2021)",
+	Length: adaptiveLength.Name,
+	Look:   Look{Ink: 7, Width: 1.8, Dashes: []float64{3, 3}, Mark: "box", Radius: 3.2},
+})

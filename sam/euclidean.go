@@ -32,27 +32,28 @@ func noneSettings[F vec.Float](Params) (Settings[F], error) {
 	return Settings[F]{Rho: Constant(0), Metric: Euclidean[F]{}}, nil
 }
 
-// plainSAM and mongeSAM are the two with the Euclidean base metric. SAM is drawn wide and
-// M-SAM narrow above it, so that both show where they are the same.
-var plainSAM = Method{
-	Name: "sam", Label: "SAM", Info: "sharpness-aware minimization (Foret et al. 2021)",
-	Uses:  []string{"rho", "rho-schedule", "interval", "per-microbatch"},
-	Look:  Look{Ink: 1, Width: 3.2, Mark: "circle", Radius: 4.6},
-	New32: euclideanSettings[float32], New64: euclideanSettings[float64],
+var mongeLength = Choice{
+	Name: "monge", Info: "a ball in the metric of the loss surface: rho, and the ascent budget rho/alpha",
+	Uses: []string{"alpha", "ascent-budget", "budget-schedule"}, Alpha: 1,
+	set32: setMonge[float32], set64: setMonge[float64],
 }
 
-var mongeSAM = Method{
-	Name: "m-sam", Label: "M-SAM", Info: "Monge SAM: the metric of the loss surface itself (Jacobsen and Arvanitidis 2025)",
-	Uses:  []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "interval", "per-microbatch"},
-	Alpha: 1,
-	Look:  Look{Ink: 2, Width: 1.8, Dashes: []float64{6, 3}, Mark: "pyramid", Radius: 3},
-	New32: euclideanSettings[float32], New64: euclideanSettings[float64],
-}
-
-func euclideanSettings[F vec.Float](p Params) (Settings[F], error) {
-	s := Settings[F]{Rho: p.Rho, AscentBudget: p.AscentBudget, Metric: Euclidean[F]{}}
-	if p.Alpha != nil {
+func setMonge[F vec.Float](s *Settings[F], p Params) error {
+	if s.AscentBudget = p.AscentBudget; p.Alpha != nil {
 		s.Alpha = *p.Alpha
 	}
-	return s, nil
+	return nil
 }
+
+// plainSAM and mongeSAM are the two with the Euclidean base metric. SAM is drawn wide and
+// M-SAM narrow above it, so that both show where they are the same.
+var plainSAM = preset(Method{
+	Name: "sam", Label: "SAM", Info: "sharpness-aware minimization (Foret et al. 2021)",
+	Look: Look{Ink: 1, Width: 3.2, Mark: "circle", Radius: 4.6},
+})
+
+var mongeSAM = preset(Method{
+	Name: "m-sam", Label: "M-SAM", Info: "Monge SAM: the metric of the loss surface itself (Jacobsen and Arvanitidis 2025)",
+	Length: mongeLength.Name,
+	Look:   Look{Ink: 2, Width: 1.8, Dashes: []float64{6, 3}, Mark: "pyramid", Radius: 3},
+})

@@ -47,14 +47,19 @@ func (m Fisher[F]) Displace(z, theta, g []F, c float64) {
 	}
 }
 
-var fisherSAM = Method{
-	Name: "fisher", Label: "Fisher SAM", Info: "the diagonal Fisher metric (Kim et al. 2022), as the paper prints it",
-	Uses:  []string{"rho", "rho-schedule", "eta", "interval", "per-microbatch"},
-	Eta:   1,
-	Look:  Look{Ink: 6, Width: 1.8, Dashes: []float64{9, 3, 2, 3}, Mark: "diamond", Radius: 4},
-	New32: fisherSettings[float32], New64: fisherSettings[float64],
+var fisherLength = Choice{
+	Name: "fisher", Info: "a ball in the diagonal Fisher metric, as the paper prints it",
+	Uses: []string{"eta"}, Eta: 1,
+	set32: setFisher[float32], set64: setFisher[float64],
 }
 
-func fisherSettings[F vec.Float](p Params) (Settings[F], error) {
-	return Settings[F]{Rho: p.Rho, Metric: Fisher[F]{Eta: *p.Eta}}, nil
+func setFisher[F vec.Float](s *Settings[F], p Params) error {
+	s.Metric = Fisher[F]{Eta: *p.Eta}
+	return nil
 }
+
+var fisherSAM = preset(Method{
+	Name: "fisher", Label: "Fisher SAM", Info: "the diagonal Fisher metric (Kim et al. 2022), as the paper prints it",
+	Length: fisherLength.Name,
+	Look:   Look{Ink: 6, Width: 1.8, Dashes: []float64{9, 3, 2, 3}, Mark: "diamond", Radius: 4},
+})

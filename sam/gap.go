@@ -31,19 +31,23 @@ func (s surrogateGap[F]) Combine(descent, ascent []F, _ Result) error {
 	return nil
 }
 
-var gapSAM = Method{
-	Name: "gsam", Label: "GSAM", Info: "GSAM: the descent leaves out a part of the gradient across that at theta+delta (Zhuang et al. 2022, arXiv 2203.08065)",
-	Uses:    []string{"rho", "rho-schedule", "interval"},
+var gapDescent = Choice{
+	Name: "gap", Info: "the gradient at theta+delta less a part of the gradient at theta across it",
 	Numbers: []Number{{Name: "gsam-alpha", Help: "how much of the gradient across the perturbed one is taken away", Default: .4}},
-	Look:    Look{Ink: 7, Width: 1.8, Mark: "diamond", Radius: 3},
-	New32:   gapSettings[float32], New64: gapSettings[float64],
+	kind:    ascentKind, set32: setGap[float32], set64: setGap[float64],
 }
 
-func gapSettings[F vec.Float](p Params) (Settings[F], error) {
+func setGap[F vec.Float](s *Settings[F], p Params) error {
 	a := p.Own["gsam-alpha"]
-	descent := func(int) Descent[F] { return surrogateGap[F]{a} }
-	return Settings[F]{Rho: p.Rho, Metric: Euclidean[F]{}, Descent: descent}, checkFinite("gsam-alpha", a)
+	s.Descent = func(int) Descent[F] { return surrogateGap[F]{a} }
+	return checkFinite("gsam-alpha", a)
 }
+
+var gapSAM = preset(Method{
+	Name: "gsam", Label: "GSAM", Info: "GSAM: the descent leaves out a part of the gradient across that at theta+delta (Zhuang et al. 2022, arXiv 2203.08065)",
+	Descent: gapDescent.Name,
+	Look:    Look{Ink: 7, Width: 1.8, Mark: "diamond", Radius: 3},
+})
 
 // reused is LookSAM's descent. A step that perturbs keeps what the perturbation has turned, v = g' - (g·g'/|g|²) g; the plain
 // ones between add it again at their own length: g + a |g|/|v| v.
@@ -75,19 +79,24 @@ func (l *reused[F]) Keep(ascent, descent []F) {
 // usualInterval is LookSAM's.
 const usualInterval = 5
 
-var lookSAM = Method{
-	Name: "looksam", Label: "LookSAM", Info: "LookSAM: a perturbation every fifth step, whose turn of the gradient the others take again (Liu et al. 2022, arXiv 2203.02714)",
-	Uses:    []string{"rho", "rho-schedule", "interval"},
+var reusedDescent = Choice{
+	Name: "reuse", Info: "the gradient at theta+delta, and between perturbations what the last one turned",
 	Numbers: []Number{{Name: "looksam-alpha", Help: "how much of the turn the steps between take", Default: .2}},
-	Look:    Look{Ink: 1, Width: 1.8, Dashes: []float64{2, 2}, Mark: "diamond", Radius: 3},
-	New32:   lookSettings[float32], New64: lookSettings[float64],
+	kind:    ascentKind, set32: setReused[float32], set64: setReused[float64],
 }
 
-func lookSettings[F vec.Float](p Params) (Settings[F], error) {
+func setReused[F vec.Float](s *Settings[F], p Params) error {
 	a := p.Own["looksam-alpha"]
 	if !(a >= 0) {
-		return Settings[F]{}, fmt.Errorf("looksam-alpha is %g; it must be >= 0", a)
+		return fmt.Errorf("looksam-alpha is %g; it must be >= 0", a)
 	}
-	descent := func(n int) Descent[F] { return &reused[F]{kept[F]{v: make([]F, n)}, a} }
-	return Settings[F]{Rho: p.Rho, Metric: Euclidean[F]{}, Interval: usualInterval, Descent: descent}, checkFinite("looksam-alpha", a)
+	s.Interval = usualInterval
+	s.Descent = func(n int) Descent[F] { return &reused[F]{kept[F]{v: make([]F, n)}, a} }
+	return checkFinite("looksam-alpha", a)
 }
+
+var lookSAM = preset(Method{
+	Name: "looksam", Label: "LookSAM", Info: "LookSAM: a perturbation every fifth step, whose turn of the gradient the others take again (Liu et al. 2022, arXiv 2203.02714)",
+	Descent: reusedDescent.Name,
+	Look:    Look{Ink: 1, Width: 1.8, Dashes: []float64{2, 2}, Mark: "diamond", Radius: 3},
+})

@@ -34,22 +34,28 @@ func (l PowerLength) Scale(rho, budget float64, d Lengths) float64 {
 // usualBudget is LE-SAM's authors', in the unit of the loss; they warm it up over ten epochs and anneal it in the last forty.
 const usualBudget = .35
 
-// lossSAM fixes the rise of the loss in place of the radius.
-var lossSAM = Method{
-	Name: "le-sam", Label: "LE-SAM", Info: "LE-SAM: at most rho, and at most what raises the loss by the ascent budget, .35 unless given (arXiv 2605.10183); p joins the two, 2 as in M-SAM",
-	Uses:    []string{"rho", "rho-schedule", "ascent-budget", "budget-schedule", "interval", "per-microbatch"},
+var powerLength = Choice{
+	Name: "power", Info: "a radius and an ascent budget joined by a power: the smaller of both at +Inf, M-SAM's at 2",
+	Uses:    []string{"ascent-budget", "budget-schedule"},
 	Numbers: []Number{{Name: "p", Help: "power that joins radius and ascent budget, at least 1, or +Inf: the smaller of both", Default: math.Inf(1)}},
-	Look:    Look{Ink: 3, Width: 1.8, Mark: "box", Radius: 3},
-	New32:   lossSettings[float32], New64: lossSettings[float64],
+	set32:   setPower[float32], set64: setPower[float64],
 }
 
-func lossSettings[F vec.Float](p Params) (Settings[F], error) {
+func setPower[F vec.Float](s *Settings[F], p Params) error {
 	power := p.Own["p"]
 	if !(power >= 1) {
-		return Settings[F]{}, fmt.Errorf("p is %g; it must be at least 1", power)
+		return fmt.Errorf("p is %g; it must be at least 1", power)
 	}
-	if p.AscentBudget == nil {
-		p.AscentBudget = Constant(usualBudget)
+	if s.AscentBudget = p.AscentBudget; s.AscentBudget == nil {
+		s.AscentBudget = Constant(usualBudget)
 	}
-	return Settings[F]{Rho: p.Rho, AscentBudget: p.AscentBudget, Metric: Euclidean[F]{}, Length: func(int) Length { return PowerLength{power} }}, nil
+	s.Length = func(int) Length { return PowerLength{power} }
+	return nil
 }
+
+// lossSAM fixes the rise of the loss in place of the radius.
+var lossSAM = preset(Method{
+	Name: "le-sam", Label: "LE-SAM", Info: "LE-SAM: at most rho, and at most what raises the loss by the ascent budget, .35 unless given (arXiv 2605.10183); p joins the two, 2 as in M-SAM",
+	Length: powerLength.Name,
+	Look:   Look{Ink: 3, Width: 1.8, Mark: "box", Radius: 3},
+})

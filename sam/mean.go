@@ -35,9 +35,8 @@ func (k *kept[F]) UnmarshalBinary(b []byte) error {
 
 // mix sets the vector to share of itself and more of x.
 func (k *kept[F]) mix(share, more float64, x []F) {
-	for i, v := range x {
-		k.v[i] = F(share*float64(k.v[i]) + more*float64(v))
-	}
+	vec.Scale(k.v, share, k.v)
+	vec.AddScaled(k.v, k.v, more, x)
 	k.begun = true
 }
 
@@ -63,9 +62,8 @@ type runningMean[F vec.Float] struct {
 }
 
 func (m *runningMean[F]) Direct(d, _, g []F) error {
-	for i, v := range g {
-		d[i] = F((1-m.theta)*float64(m.v[i]) + m.theta*float64(v))
-	}
+	vec.Scale(d, 1-m.theta, m.v)
+	vec.AddScaled(d, d, m.theta, g)
 	return nil
 }
 
@@ -75,19 +73,23 @@ func (m *runningMean[F]) Keep(ascent, _ []F) {
 	}
 }
 
-var vasso = Method{
-	Name: "vasso", Label: "VaSSO", Info: "VaSSO: along a running mean of gradients, which noise moves less (Li and Giannakis 2023, arXiv 2309.15639)",
-	Uses:    []string{"rho", "rho-schedule", "interval"},
+var meanDirection = Choice{
+	Name: "running-mean", Info: "a running mean of gradients, from 0",
 	Numbers: []Number{{Name: "theta", Help: "share of the minibatch's gradient in the running mean", Default: .4}},
-	Look:    Look{Ink: 4, Width: 1.8, Dashes: []float64{4, 2}, Mark: "circle", Radius: 3},
-	New32:   vassoSettings[float32], New64: vassoSettings[float64],
+	kind:    keepsKind, set32: setMean[float32], set64: setMean[float64],
 }
 
-func vassoSettings[F vec.Float](p Params) (Settings[F], error) {
+func setMean[F vec.Float](s *Settings[F], p Params) error {
 	theta := p.Own["theta"]
-	direction := func(n int) Direction[F] { return &runningMean[F]{kept[F]{v: make([]F, n)}, theta} }
-	return Settings[F]{Rho: p.Rho, Metric: Euclidean[F]{}, Direction: direction}, checkShare("theta", theta)
+	s.Direction = func(n int) Direction[F] { return &runningMean[F]{kept[F]{v: make([]F, n)}, theta} }
+	return checkShare("theta", theta)
 }
+
+var vasso = preset(Method{
+	Name: "vasso", Label: "VaSSO", Info: "VaSSO: along a running mean of gradients, which noise moves less (Li and Giannakis 2023, arXiv 2309.15639)",
+	Direction: meanDirection.Name,
+	Look:      Look{Ink: 4, Width: 1.8, Dashes: []float64{4, 2}, Mark: "circle", Radius: 3},
+})
 
 // friendly is Friendly SAM's direction: d = g - sigma m, the part of the gradient that is the minibatch's own, with m the
 // running mean of the gradients before: m = lambda m + (1 - lambda) g, from the first gradient, along which the first step goes.
@@ -115,23 +117,26 @@ func (f *friendly[F]) Keep(ascent, _ []F) {
 	}
 }
 
-var friendlySAM = Method{
-	Name: "friendly-sam", Label: "Friendly SAM", Info: "Friendly SAM: along what of the gradient is the minibatch's own (Li et al. 2024, arXiv 2403.12350)",
-	Uses: []string{"rho", "rho-schedule", "interval"},
+var noiseDirection = Choice{
+	Name: "noise", Info: "the gradient less a running mean of those before",
 	Numbers: []Number{
 		{Name: "sigma", Help: "how much of the running mean is taken away", Default: 1},
 		{Name: "lambda", Help: "share of the earlier gradients in the running mean", Default: .95},
 	},
-	Look:  Look{Ink: 5, Width: 1.8, Dashes: []float64{6, 2, 2, 2}, Mark: "pyramid", Radius: 3},
-	New32: friendlySettings[float32], New64: friendlySettings[float64],
+	kind: keepsKind, set32: setNoise[float32], set64: setNoise[float64],
 }
 
-func friendlySettings[F vec.Float](p Params) (Settings[F], error) {
+func setNoise[F vec.Float](s *Settings[F], p Params) error {
 	sigma, lambda := p.Own["sigma"], p.Own["lambda"]
-	direction := func(n int) Direction[F] { return &friendly[F]{kept[F]{v: make([]F, n)}, sigma, lambda} }
-	s := Settings[F]{Rho: p.Rho, Metric: Euclidean[F]{}, Direction: direction}
+	s.Direction = func(n int) Direction[F] { return &friendly[F]{kept[F]{v: make([]F, n)}, sigma, lambda} }
 	if err := checkFinite("sigma", sigma); err != nil {
-		return s, err
+		return err
 	}
-	return s, checkShare("lambda", lambda)
+	return checkShare("lambda", lambda)
 }
+
+var friendlySAM = preset(Method{
+	Name: "friendly-sam", Label: "Friendly SAM", Info: "Friendly SAM: along what of the gradient is the minibatch's own (Li et al. 2024, arXiv 2403.12350)",
+	Direction: noiseDirection.Name,
+	Look:      Look{Ink: 5, Width: 1.8, Dashes: []float64{6, 2, 2, 2}, Mark: "pyramid", Radius: 3},
+})

@@ -19,9 +19,11 @@ type Method struct {
 	Name  string // "m-sam", in lower case with hyphens
 	Label string // for people: "M-SAM"
 	Info  string // one line
-	// Uses are the shared settings that it has a use for, by their flags' names: rho,
-	// rho-schedule, alpha, ascent-budget, budget-schedule, eta, interval, per-microbatch,
-	// precondition-descent.
+	// Direction, Length and Descent name the choices that it is made of, as those of this package are: see
+	// [Method.With]. They are "" in a method of one's own, and in one that does not perturb.
+	Direction, Length, Descent string
+	On                         string // the part of the parameters that the ascent is of, see Settings.On; "" is all
+	// Uses are the shared settings that it has a use for, by their flags' names: see [SharedSettings].
 	Uses    []string
 	Alpha   float64  // where it uses alpha and is given neither that nor an ascent budget
 	Eta     float64  // where it uses eta and is given none
@@ -56,14 +58,17 @@ type Params struct {
 // methods are the paper's family in its order, those of other papers, and after them what is registered.
 var methods = func() *registry.List[Method] {
 	l := &registry.List[Method]{What: "method"}
-	for _, m := range []Method{none, plainSAM, mongeSAM, fisherSAM, adaptiveSAM, lossSAM, vasso, friendlySAM, gapSAM, lookSAM} {
+	for _, m := range []Method{none, plainSAM, mongeSAM, fisherSAM, adaptiveSAM, lossSAM, vasso, friendlySAM, momentumSAM, normSAM, sparseSAM, eigenSAM, gapSAM, lookSAM, weightedSAM, polyakSAM, curvatureSAM} {
 		l.Register(m.Name, m)
 	}
 	return l
 }()
 
 // sharedSettings are those that a method may use.
-var sharedSettings = []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "eta", "interval", "per-microbatch", "precondition-descent"}
+var sharedSettings = []string{"rho", "rho-schedule", "alpha", "ascent-budget", "budget-schedule", "eta", "interval", "from", "ascent-batch", "ascent-on", "per-microbatch", "precondition-descent"}
+
+// SharedSettings are the names of settings that several methods may have a use for.
+func SharedSettings() []string { return slices.Clone(sharedSettings) }
 
 // otherNames are second names of methods.
 var otherNames = map[string]string{"gd": "none", "sgd": "none"}
@@ -116,11 +121,15 @@ func (m Method) Perturbs() bool { return m.Has("rho") }
 
 // Family returns the settings of a method by name.
 func Family[F vec.Float](name string, p Params) (Settings[F], error) {
-	var s Settings[F]
 	m, err := FindMethod(name)
 	if err != nil {
-		return s, err
+		return Settings[F]{}, err
 	}
+	return SettingsOf[F](m, p)
+}
+
+// SettingsOf returns the settings of a method.
+func SettingsOf[F vec.Float](m Method, p Params) (s Settings[F], err error) {
 	if p, err = m.Fill(p); err != nil {
 		return s, err
 	}

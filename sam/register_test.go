@@ -66,7 +66,7 @@ func TestRegister(t *testing.T) {
 		"method asam has no kappa: it is for power":          {"asam", sam.Params{Rho: rho, Own: map[string]float64{"kappa": 1}}},
 		"method power has no eta: it is for fisher and asam": {"power", sam.Params{Rho: rho, Eta: new(float64)}},
 		"kappa is -1; it must be >= 0":                       {"power", sam.Params{Rho: rho, Own: map[string]float64{"kappa": -1}}},
-		`unknown method "adam" (did you mean asam?); there are none, sam, m-sam, fisher, asam, le-sam, vasso, friendly-sam, gsam, looksam, power`: {"adam", sam.Params{}},
+		`unknown method "adam" (did you mean asam?); there are none, sam, m-sam, fisher, asam, le-sam, vasso, friendly-sam, momentum-sam, sam-on, sparse-sam, eigen-sam, gsam, looksam, wsam, sam-sps, cr-sam, power`: {"adam", sam.Params{}},
 	} {
 		if _, err := sam.Family[float32](c.name, c.p); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %q", err, want)

@@ -22,6 +22,17 @@ type Direction[F vec.Float] interface {
 	Direct(d, theta, g []F) error
 }
 
+// A Blind direction needs no gradient at theta: its g is nil, and the step evaluates one gradient, that
+// at theta+delta, where running statistics move as well. What a [Result] says of theta is then unknown: the
+// loss is that at theta+delta, and norms are the direction's.
+type Blind interface{ Blind() }
+
+// A Sized direction has another length than its own for what the perturbation's is to be.
+type Sized interface {
+	// Size returns it, in the unit of a gradient, of what Direct wrote last.
+	Size() float64
+}
+
 // A Length chooses how far the ascent goes. Without one it is as far as the ball of radius
 // rho reaches in the metric B + alpha² d dᵀ.
 type Length interface {
@@ -39,6 +50,21 @@ type Descent[F vec.Float] interface {
 	// [Settings.Interval]) descent is g and ascent nil. r says what the step has seen so
 	// far. Like Direct it must not change what it keeps, nor ascent.
 	Combine(descent, ascent []F, r Result) error
+}
+
+// An Alone descent does without the gradient at theta: ascent is nil in all its steps.
+type Alone interface{ Alone() }
+
+// A Decoupled descent moves theta beside the base optimizer.
+type Decoupled[F vec.Float] interface {
+	// After is called once the base optimizer has stepped. It can't fail.
+	After(theta []F)
+}
+
+// A Columned metric or length is given the gradients of the microbatches at theta, each by itself.
+type Columned[F vec.Float] interface {
+	// Column returns where that of microbatch i of n is to be written.
+	Column(i, n int) []F
 }
 
 // A Keeper is a [Direction], a [Length] or a [Descent] that keeps something from step to
@@ -60,6 +86,8 @@ type seams[F vec.Float] struct {
 	length    Length
 	descent   Descent[F] // nil: the gradient at theta+delta
 	keepers   []Keeper[F]
+	blind     bool
+	columns   Columned[F] // nil: none wants them
 }
 
 // newSeams makes the choices that settings ask for.
@@ -73,7 +101,9 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 	if set.Descent != nil {
 		s.descent = set.Descent(n)
 	}
-	for _, choice := range []any{s.direction, s.length, s.descent} {
+	_, s.blind = s.direction.(Blind)
+	s.columns, _ = set.Metric.(Columned[F])
+	for _, choice := range s.all(set.Metric) {
 		k, ok := choice.(Keeper[F])
 		// One thing may be two of the choices: it keeps once.
 		if ok && !slices.ContainsFunc(s.keepers, func(o Keeper[F]) bool { return reflect.TypeOf(o).Comparable() && o == k }) {
@@ -83,15 +113,31 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 	if s.length == nil {
 		s.length = ball{}
 	}
-	if set.PerMicrobatch && (s.direction != nil || s.wantAscent()) {
+	switch {
+	case set.PerMicrobatch && (s.direction != nil || s.descent != nil || s.wantAscent() || s.columns != nil):
 		return s, errors.New("a direction, a descent or a length that keeps something needs the gradient of the whole batch; leave PerMicrobatch out")
+	case s.blind && (s.descent != nil && needsAscent(s.descent) || set.AscentBatch > 0 || set.Part != nil):
+		return s, errors.New("the direction takes no gradient at theta, which a descent, a share of the minibatch or a part of the parameters is for")
+	case s.descent != nil && needsAscent(s.descent) && (set.AscentBatch > 0 || set.Part != nil):
+		return s, errors.New("the descent needs the whole gradient at theta, of all parameters and of all the minibatch")
 	}
 	return s, nil
 }
 
+// all are the choices that there are, and the metric.
+func (s *seams[F]) all(m Metric[F]) []any { return []any{s.direction, s.length, s.descent, m} }
+
+// needsAscent reports whether a descent looks at the gradient at theta: all do but those that say otherwise.
+func needsAscent[F vec.Float](d Descent[F]) bool {
+	_, alone := d.(Alone)
+	return !alone
+}
+
 // wantAscent reports whether the gradient at theta is wanted beside that at theta+delta,
 // which then can't take its place.
-func (s *seams[F]) wantAscent() bool { return s.descent != nil || len(s.keepers) > 0 }
+func (s *seams[F]) wantAscent() bool {
+	return !s.blind && (s.descent != nil && needsAscent(s.descent) || len(s.keepers) > 0)
+}
 
 // keep tells those that keep something of a step that has succeeded.
 func (s *seams[F]) keep(ascent, descent []F) {

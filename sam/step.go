@@ -1,10 +1,12 @@
 package sam
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/vec"
 )
 
@@ -45,14 +47,28 @@ type Settings[F vec.Float] struct {
 	AscentBudget Schedule
 	// Metric is B. Nil is Euclidean, the identity.
 	Metric Metric[F]
+	// NewMetric makes the Metric in place of that, for a stepper over n parameters, where it keeps
+	// something.
+	NewMetric func(n int) Metric[F]
 	// PreconditionDescent multiplies the descent gradient by B(theta)⁻¹ as well. The
 	// Metric must be a Preconditioner.
 	PreconditionDescent bool
 	// PerMicrobatch perturbs every microbatch by its own gradient (m-sharpness)
 	// instead of all of them by the whole batch's.
 	PerMicrobatch bool
-	// Interval k > 1 perturbs only at steps 0, k, 2k, ...; the steps between are plain.
+	// From is the first step that perturbs; those before are plain.
+	From int
+	// Interval k > 1 perturbs only at steps From, From+k, From+2k, ...; the steps between are plain.
 	Interval int
+	// AscentBatch, above 0 and below 1, takes the ascent gradient on that share of each
+	// microbatch; 0 is all of it.
+	AscentBatch float64
+	// On names the part of the parameters that the ascent is of, like "norms", which whoever knows
+	// the network resolves to Part; New refuses a name without a Part.
+	On string
+	// Part perturbs these parameters alone, by their part of the gradient; nil is all. The
+	// objective may leave out the rest of the ascent gradient.
+	Part []objective.Range
 	// ClipNorm > 0 scales a descent gradient of a larger norm down to it.
 	ClipNorm float64
 	// Direction, Length and Descent make the step's three choices, for a stepper over n
@@ -100,6 +116,7 @@ const (
 	ascentPass  = "ascent gradient at theta"
 	descentPass = "descent gradient at theta+delta"
 	plainPass   = "gradient at theta"
+	otherPass   = "gradient at another point"
 )
 
 // A Stepper takes steps over parameter vectors of one length. It owns the gradient
@@ -117,10 +134,14 @@ type Stepper[F vec.Float] struct {
 	// own is what a metric that is not in place measures, where that is not g.
 	own     []F
 	inPlace bool
+	sight   Sight[F]
 }
 
 // New returns a stepper for n parameters that hands its descent gradients to base.
 func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], error) {
+	if s.NewMetric != nil && n > 0 {
+		s.Metric = s.NewMetric(n)
+	}
 	if s.Metric == nil {
 		s.Metric = Euclidean[F]{}
 	}
@@ -139,12 +160,42 @@ func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], err
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("sam: %w", err)
 	}
+	if err := s.checkPart(n); err != nil {
+		return nil, fmt.Errorf("sam: %w", err)
+	}
 	choices, err := newSeams(n, s)
 	if err != nil {
 		return nil, fmt.Errorf("sam: %w", err)
 	}
 	_, inPlace := s.Metric.(InPlaceMetric[F])
-	return &Stepper[F]{set: s, base: base, seams: choices, g: make([]F, n), inPlace: inPlace}, nil
+	st := &Stepper[F]{set: s, base: base, seams: choices, g: make([]F, n), inPlace: inPlace}
+	st.sight.s = st
+	for _, c := range st.all(s.Metric) {
+		if a, ok := c.(Attached[F]); ok {
+			if err := a.Attach(&st.sight); err != nil {
+				return nil, fmt.Errorf("sam: %w", err)
+			}
+		}
+	}
+	return st, nil
+}
+
+// checkPart returns an error for what is no part of n parameters.
+func (s *Settings[F]) checkPart(n int) error {
+	if s.On != "" && s.Part == nil {
+		return fmt.Errorf("the ascent is on the %s alone, and it is not known which parameters these are: say so (Part)", s.On)
+	}
+	at := 0
+	for _, r := range s.Part {
+		if r.From < at || r.To <= r.From || r.To > n {
+			return fmt.Errorf("a part from %d to %d, behind %d, of %d parameters", r.From, r.To, at, n)
+		}
+		at = r.To
+	}
+	if s.Part != nil && at == 0 {
+		return fmt.Errorf("the ascent is on no parameter: there are no %s", cmp.Or(s.On, "parts"))
+	}
+	return nil
 }
 
 func (s *Settings[F]) check() error {
@@ -156,6 +207,12 @@ func (s *Settings[F]) check() error {
 	}
 	if s.Interval < 0 {
 		return fmt.Errorf("interval is %d; it must be >= 0", s.Interval)
+	}
+	if s.From < 0 {
+		return fmt.Errorf("the first step to perturb is %d; it must be >= 0", s.From)
+	}
+	if !(s.AscentBatch >= 0 && s.AscentBatch <= 1) {
+		return fmt.Errorf("the ascent's share of the minibatch is %g; it must be above 0 and at most 1, or 0 for all", s.AscentBatch)
 	}
 	if !(s.ClipNorm >= 0) {
 		return fmt.Errorf("clip norm is %g; it must be >= 0", s.ClipNorm)
@@ -229,10 +286,14 @@ func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objectiv
 	if err != nil {
 		return r, fmt.Errorf("sam: %w", err)
 	}
+	s.sight.theta, s.sight.weights, s.sight.obj = theta, weights, obj
+	defer s.sight.close()
 	var ascent []F // the gradient at theta, if it is wanted beside the descent gradient
 	switch {
-	case rho == 0 || (s.set.Interval > 1 && s.step%s.set.Interval != 0):
+	case rho == 0 || s.rests():
 		err = s.plain(&r, theta, weights, obj)
+	case s.blind:
+		err = s.unseen(&r, theta, weights, obj, rho, budget)
 	case s.set.PerMicrobatch:
 		err = s.perMicrobatch(&r, theta, weights, obj, rho, budget)
 	default:
@@ -247,6 +308,12 @@ func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objectiv
 	s.keep(ascent, s.g)
 	s.step++
 	return r, nil
+}
+
+// rests reports whether the step at hand is one that does not perturb.
+func (s *Stepper[F]) rests() bool {
+	after := s.step - s.set.From
+	return after < 0 || s.set.Interval > 1 && after%s.set.Interval != 0
 }
 
 // plain evaluates the gradient at theta alone.
@@ -264,9 +331,10 @@ func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objec
 		ascent = s.vector(&s.ascent)
 		g = ascent
 	}
-	if r.Loss, err = s.accumulate(g, theta, weights, obj, Call{Ascent: true}, ascentPass); err != nil {
+	if r.Loss, err = s.ascend(g, theta, weights, obj); err != nil {
 		return nil, err
 	}
+	s.sight.ascent = g
 	z := s.vector(&s.z)
 	if s.direction == nil {
 		err = s.perturb(r, 1, theta, g, z, r.Loss, rho, budget)
@@ -278,6 +346,68 @@ func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objec
 	}
 	r.PerturbedLoss, err = s.accumulate(s.g, z, weights, obj, Call{Perturbed: true}, descentPass)
 	return ascent, err
+}
+
+// ascend evaluates the ascent gradient of the whole batch, or of the part of it and of the parameters that it is of.
+func (s *Stepper[F]) ascend(g, theta []F, weights []float64, obj Objective[F]) (mean float64, err error) {
+	c := s.ascentCall()
+	if s.columns == nil {
+		mean, err = s.accumulate(g, theta, weights, obj, c, ascentPass)
+		s.outside(g)
+		return mean, err
+	}
+	for i, w := range weights {
+		c.Micro, c.Weight = i, 1
+		column := s.columns.Column(i, len(weights))
+		loss, err := s.eval(column, theta, obj, c, ascentPass)
+		if err != nil {
+			return mean, err
+		}
+		s.outside(column)
+		mean += w * loss
+		if i == 0 {
+			vec.Scale(g, w, column)
+		} else {
+			vec.AddScaled(g, g, w, column)
+		}
+	}
+	return mean, nil
+}
+
+// ascentCall is how the gradient for a perturbation is asked for.
+func (s *Stepper[F]) ascentCall() Call {
+	return Call{Ascent: true, Part: s.set.Part, Share: s.set.AscentBatch}
+}
+
+// outside clears what of a gradient the perturbation is not of.
+func (s *Stepper[F]) outside(g []F) {
+	if s.set.Part == nil {
+		return
+	}
+	at := 0
+	for _, r := range s.set.Part {
+		clear(g[at:r.From])
+		at = r.To
+	}
+	clear(g[at:])
+}
+
+// unseen perturbs in a direction that is known before the minibatch is looked at.
+func (s *Stepper[F]) unseen(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) error {
+	z, d := s.vector(&s.z), s.measured()
+	if err := s.direction.Direct(d, theta, nil); err != nil {
+		return fmt.Errorf("step %d: %w", s.step, err)
+	}
+	if err := s.perturb(r, 1, theta, d, z, math.NaN(), rho, budget); err != nil {
+		return err
+	}
+	loss, err := s.accumulate(s.g, z, weights, obj, Call{}, descentPass)
+	if err != nil {
+		return err
+	}
+	r.Loss, r.PerturbedLoss = loss, loss
+	r.PredictedAscent = vec.Dot(s.g, z) - vec.Dot(s.g, theta)
+	return nil
 }
 
 // perturbAlong perturbs in a direction that is not the gradient. What the result says of the
@@ -320,16 +450,18 @@ func (s *Stepper[F]) accumulate(grad, at []F, weights []float64, obj Objective[F
 func (s *Stepper[F]) perMicrobatch(r *Result, theta []F, weights []float64, obj Objective[F], rho, budget float64) error {
 	z, g := s.vector(&s.z), s.measured()
 	for i, w := range weights {
-		c := Call{Micro: i, Weight: 1, Ascent: true}
+		c := s.ascentCall()
+		c.Micro, c.Weight = i, 1
 		loss, err := s.eval(g, theta, obj, c, ascentPass)
 		if err != nil {
 			return err
 		}
+		s.outside(g)
 		r.Loss += w * loss
 		if err := s.perturb(r, w, theta, g, z, loss, rho, budget); err != nil {
 			return err
 		}
-		c.Weight, c.Add, c.Ascent, c.Perturbed = w, i > 0, false, true
+		c = Call{Micro: i, Weight: w, Add: i > 0, Perturbed: true}
 		loss, err = s.eval(s.g, z, obj, c, descentPass)
 		if err != nil {
 			return err
@@ -381,6 +513,9 @@ func (s *Stepper[F]) perturb(r *Result, w float64, theta, g, z []F, loss, rho, b
 			what = "direction"
 		}
 		return &NonFiniteError{Step: s.step, Pass: ascentPass, What: what, Loss: loss, Norm: n.Grad}
+	}
+	if d, ok := s.direction.(Sized); ok && n.Grad > 0 {
+		n.Dual *= d.Size() / n.Grad
 	}
 	c := s.length.Scale(rho, budget, n)
 	delta := c * n.Direct
@@ -436,7 +571,13 @@ func (s *Stepper[F]) descend(r *Result, theta, ascent []F) error {
 	if b, ok := s.base.(interface{ MaxGradNorm() float64 }); ok && norm > b.MaxGradNorm() {
 		return fmt.Errorf("step %d: |g'| = %g overflows the base optimizer's state, which holds up to %g: clip the gradient or lower the learning rate", s.step, norm, b.MaxGradNorm())
 	}
-	return s.base.Step(theta, s.g)
+	if err := s.base.Step(theta, s.g); err != nil {
+		return err
+	}
+	if d, ok := s.descent.(Decoupled[F]); ok {
+		d.After(theta)
+	}
+	return nil
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -1,0 +1,172 @@
+package sam
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/monge-ml/monge/internal/registry"
+	"github.com/monge-ml/monge/vec"
+)
+
+// A Choice is what may stand at one of a step's three seams, by name.
+type Choice struct {
+	Name string // "running-mean"
+	Info string // one line
+	// Uses are the shared settings that it has a use for, as a [Method] has them.
+	Uses    []string
+	Numbers []Number // settings of its own
+	Alpha   float64  // where it uses alpha and is given neither that nor an ascent budget
+	Eta     float64  // where it uses eta and is given none
+
+	kind  kind
+	set32 func(*Settings[float32], Params) error
+	set64 func(*Settings[float64], Params) error
+}
+
+// kind says with what a choice goes.
+type kind int
+
+const (
+	plainKind  kind = iota
+	keepsKind       // it keeps something, or looks at more than one gradient: none for each microbatch
+	ascentKind      // it needs the whole gradient at theta
+	blindKind       // it takes no gradient at theta
+	aloneKind       // it does without the gradient at theta, whether there is one or not
+)
+
+// The choices at each seam; the first is that of a method that does not say.
+var (
+	directionList = choices("direction", gradientDirection, meanDirection, noiseDirection, momentumDirection, sparseDirection, eigenDirection)
+	lengthList    = choices("length", rhoLength, mongeLength, powerLength, adaptiveLength, fisherLength,
+		recentLength, runningLength, runningNormLength, nearbyLength, hessianLength, microbatchLength)
+	descentList = choices("descent", perturbedDescent, gapDescent, weightedDescent, reusedDescent, polyakDescent, curvatureDescent)
+)
+
+func choices(what string, list ...Choice) *registry.List[Choice] {
+	l := &registry.List[Choice]{What: what}
+	for _, c := range list {
+		l.Register(c.Name, c)
+	}
+	return l
+}
+
+// Directions returns what the ascent may go along.
+func Directions() []Choice { return directionList.All() }
+
+// MetricLengths returns how far the ascent may go.
+func MetricLengths() []Choice { return lengthList.All() }
+
+// Descents returns what the base optimizer may step along.
+func Descents() []Choice { return descentList.All() }
+
+// everyPerturbation are the shared settings of all methods that perturb.
+var everyPerturbation = []string{"rho", "rho-schedule", "interval", "from"}
+
+// compose makes a method of the choices that it names.
+func compose(m Method) (Method, error) {
+	d, err := directionList.Find(m.Direction)
+	if err != nil {
+		return m, err
+	}
+	l, err := lengthList.Find(m.Length)
+	if err != nil {
+		return m, err
+	}
+	b, err := descentList.Find(m.Descent)
+	if err != nil {
+		return m, err
+	}
+	for _, c := range []Choice{l, b} {
+		if d.kind == blindKind && (c.kind == ascentKind || c.Name == microbatchLength.Name) {
+			return m, fmt.Errorf("%s needs the gradient at theta, which direction %s does without; choose another direction, or another of the two", c.Name, d.Name)
+		}
+	}
+	m.Uses = slices.Concat(everyPerturbation, d.Uses, l.Uses, b.Uses)
+	if b.kind != ascentKind && d.kind != ascentKind && l.kind != ascentKind && d.kind != blindKind {
+		m.Uses = append(m.Uses, "ascent-batch", "ascent-on")
+	}
+	if d.kind == plainKind && l.kind == plainKind && b.kind == plainKind {
+		m.Uses = append(m.Uses, "per-microbatch")
+	}
+	m.Numbers = slices.Concat(d.Numbers, l.Numbers, b.Numbers)
+	m.Alpha, m.Eta = l.Alpha, l.Eta
+	list := []Choice{d, l, b}
+	m.New32 = func(p Params) (Settings[float32], error) {
+		return settingsOf(m, p, list, func(c Choice) func(*Settings[float32], Params) error { return c.set32 })
+	}
+	m.New64 = func(p Params) (Settings[float64], error) {
+		return settingsOf(m, p, list, func(c Choice) func(*Settings[float64], Params) error { return c.set64 })
+	}
+	return m, nil
+}
+
+// settingsOf lets all choices make their settings.
+func settingsOf[F vec.Float](m Method, p Params, list []Choice, set func(Choice) func(*Settings[F], Params) error) (Settings[F], error) {
+	s := Settings[F]{Rho: p.Rho, Metric: Euclidean[F]{}, On: m.On}
+	for _, c := range list {
+		if f := set(c); f != nil {
+			if err := f(&s, p); err != nil {
+				return s, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// preset is compose for the methods of this package.
+func preset(m Method) Method {
+	if m.Direction == "" {
+		m.Direction = gradientDirection.Name
+	}
+	if m.Length == "" {
+		m.Length = rhoLength.Name
+	}
+	if m.Descent == "" {
+		m.Descent = perturbedDescent.Name
+	}
+	m, err := compose(m)
+	if err != nil {
+		panic("monge: method " + m.Name + ": " + err.Error())
+	}
+	return m
+}
+
+// With returns the method with other choices at its seams; "" leaves one as it is. The error says
+// which do not go together.
+func (m Method) With(direction, length, descent string) (Method, error) {
+	if direction == "" && length == "" && descent == "" {
+		return m, nil
+	}
+	if m.Direction == "" {
+		what := "it does not perturb"
+		if m.Perturbs() {
+			what = "it is one of its own"
+		}
+		return m, fmt.Errorf("method %s takes no other direction, length or descent: %s; choose another method, like sam", m.Name, what)
+	}
+	for _, c := range []struct {
+		to          *string
+		name, other string
+	}{{&m.Direction, "direction", direction}, {&m.Length, "length", length}, {&m.Descent, "descent", descent}} {
+		if c.other != "" && c.other != *c.to {
+			*c.to = c.other
+			m.Label += ", " + c.name + " " + c.other
+		}
+	}
+	return compose(m)
+}
+
+// count returns a number that must be a whole one of at least 1.
+func count(name string, v float64) (int, error) {
+	n := int(v)
+	if float64(n) != v || n < 1 {
+		return 0, fmt.Errorf("%s is %g; it must be a whole number of at least 1", name, v)
+	}
+	return n, nil
+}
+
+var (
+	gradientDirection = Choice{Name: "gradient", Info: "the gradient at theta"}
+	perturbedDescent  = Choice{Name: "perturbed", Info: "the gradient at theta+delta"}
+	rhoLength         = Choice{Name: "rho", Info: "a ball of radius rho"}
+)
