@@ -27,10 +27,11 @@ type pairs struct {
 }
 
 func (p pairs) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
+	batch := p.batch.First(c.Examples(len(p.batch.Tokens), 2))
 	if p.chunk > 0 {
-		return p.model.GradientInChunks(p.batch, p.chunk, grad, theta, c)
+		return p.model.GradientInChunks(batch, p.chunk, grad, theta, c)
 	}
-	return p.model.Gradient(p.batch, grad, theta, c)
+	return p.model.Gradient(batch, grad, theta, c)
 }
 
 // newPairs returns the loss of a CLIP model on random images and texts of full length.
@@ -58,7 +59,7 @@ func newPairs(c clip.Config, w Workload) (*minibatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &minibatch{p, m, m.Tape(), theta, w.Batch * flops}, nil
+	return &minibatch{p, m, m.Tape(), theta, w.Batch * flops, m.Norms()}, nil
 }
 
 // ids returns n random tokens of a vocabulary, without its token 0.

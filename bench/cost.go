@@ -2,9 +2,7 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
@@ -52,8 +50,11 @@ func CostMethods() []string {
 func CostRows(w Workload, only ...string) ([]Cost, error) {
 	all := CostMethods()
 	for _, m := range only {
+		if _, err := variant(m); err != nil {
+			return nil, err
+		}
 		if !slices.Contains(all, m) {
-			return nil, fmt.Errorf("no method %q to measure; there are %s", m, strings.Join(all, ", "))
+			all = append(all, m)
 		}
 	}
 	var rows []Cost
@@ -72,12 +73,14 @@ func CostRows(w Workload, only ...string) ([]Cost, error) {
 }
 
 // Costs measures the steps of rows, of which the first is SGD's: their memory each in a fresh process of this program, and
-// then their time in turn in this one, repeats times, so that all see the same machine.
+// then their time in turn in this one, repeats times, so that all see the same machine. Methods that perturb normalisation
+// layers alone are left out of networks that have none. A method that does not perturb each step is timed over one period.
 func Costs(ctx context.Context, w Workload, rows []Cost, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(c Cost) bool { return !isFor(c.Method, b.norms) })
 	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: rows, Machine: ThisMachine()}
 	// Linux counts what a process's parent had at the most as its own, so these come first.
 	for i := range rows {
@@ -110,13 +113,14 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 		return err
 	}
 	rows := table.Costs
-	steppers := make([]*stepper, len(rows))
+	steppers, periods := make([]*stepper, len(rows)), make([]int, len(rows)) // steps from one perturbation to the next
 	for i := range rows {
-		opt, err := newOptimizer(rows[i].Method, len(b.theta), base)
+		opt, err := b.newOptimizer(rows[i].Method, base)
 		if err != nil {
 			return err
 		}
 		steppers[i] = &stepper{b, base, opt}
+		periods[i] = max(1, opt.Settings().Interval)
 	}
 	seconds := make([][]float64, len(rows)) // by row and round
 	for round := range repeats + 1 {        // the first is a warm-up
@@ -125,12 +129,13 @@ func (table *CostTable) time(ctx context.Context, b *minibatch, repeats int, pro
 				return err
 			}
 			b.model.SetPrecision(rows[i].Ascent, rows[i].Descent)
-			t, err := measure(1, 0, s.step)
+			period := periods[i]
+			t, err := measure(1, 0, func() error { return s.steps(period) })
 			if err != nil {
 				return err
 			}
 			if round > 0 {
-				seconds[i] = append(seconds[i], t.MedianS)
+				seconds[i] = append(seconds[i], t.MedianS/float64(period))
 			}
 			progress(round*len(rows)+i+1, rows[i].Method)
 		}

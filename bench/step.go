@@ -10,6 +10,7 @@ import (
 	"github.com/monge-ml/monge/internal/usage"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/nn/models"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/tensor"
@@ -43,6 +44,7 @@ type minibatch struct {
 	tape  *tensor.Tape
 	theta []float32
 	flops int // of a forward pass of all inputs
+	norms []objective.Range
 }
 
 // stepper takes steps on a minibatch.
@@ -57,35 +59,37 @@ func (s *stepper) step() error {
 	return err
 }
 
+// steps takes n steps.
+func (s *stepper) steps(n int) error {
+	for range n {
+		if err := s.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // newBase makes the base optimizer of a measured step.
 func newBase(n int) (sam.Optimizer[float32], error) {
 	return optim.NewSGD[float32](n, optim.SGDSettings{LR: optim.Constant(.01), Momentum: .9})
 }
 
 // newOptimizer makes the optimizer of a measured step.
-func newOptimizer(method string, n int, base sam.Optimizer[float32]) (*sam.Stepper[float32], error) {
-	m, err := sam.FindMethod(method)
+func (b *minibatch) newOptimizer(method string, base sam.Optimizer[float32]) (*sam.Stepper[float32], error) {
+	s, err := settings(method, b.norms)
 	if err != nil {
 		return nil, err
 	}
-	p := sam.Params{}
-	if m.Perturbs() {
-		p.Rho = sam.Constant(.05)
-	}
-	settings, err := sam.Family[float32](method, p)
-	if err != nil {
-		return nil, err
-	}
-	return sam.New(n, base, settings)
+	return sam.New(len(b.theta), base, s)
 }
 
 // perturbation measures what a method adds to the base optimizer's step when the
 // gradients are free.
 func (s *stepper) perturbation(method string) (seconds float64, err error) {
-	if m, err := sam.FindMethod(method); err != nil || !m.Perturbs() {
+	if c, err := variant(method); err != nil || !c.Perturbs() {
 		return 0, err
 	}
-	sgd, err := newOptimizer("sgd", len(s.theta), s.base)
+	sgd, err := s.newOptimizer("sgd", s.base)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +119,7 @@ func newStepper(w Workload) (*stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	opt, err := newOptimizer(w.Method, len(b.theta), base)
+	opt, err := b.newOptimizer(w.Method, base)
 	return &stepper{b, base, opt}, err
 }
 
@@ -134,7 +138,7 @@ func newMinibatch(w Workload) (*minibatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &minibatch{b, b.Model, b.Model.Tape(), theta, w.Batch * b.Model.FLOPs()}, nil
+	return &minibatch{b, b.Model, b.Model.Tape(), theta, w.Batch * b.Model.FLOPs(), b.Model.Norms()}, nil
 }
 
 // newExamples returns a classifier with inputs and labels, and its initial parameters.
@@ -249,10 +253,11 @@ func Step(w Workload, repeats int) (StepResult, error) {
 	if err != nil {
 		return StepResult{}, err
 	}
-	gradients := 1.
-	if m, err := sam.FindMethod(w.Method); err == nil && m.Perturbs() {
-		gradients = 2
+	c, err := variant(w.Method)
+	if err != nil {
+		return StepResult{}, err
 	}
+	gradients := c.Gradients()
 	n := float64(repeats)
 	return StepResult{
 		Workload: w, Precision: w.Descent.String(), AscentPrecision: w.Ascent.String(), Parameters: len(s.theta), StepS: t.MedianS,

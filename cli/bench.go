@@ -276,7 +276,7 @@ with its ascent in that precision, and M-SAM and SGD wholly in it, are beside th
 		},
 	}
 	addWorkload(cmd, &w)
-	cmd.Flags().StringSliceVar(&only, "only", nil, "methods to measure beside sgd (default all): "+strings.Join(bench.CostMethods(), ", "))
+	cmd.Flags().StringSliceVar(&only, "only", nil, "methods to measure beside sgd, with settings of the step like 'm-sam ascent-on=norms ascent-batch=0.25' (default all): "+strings.Join(bench.CostMethods(), ", "))
 	complete(cmd, "only", bench.CostMethods()...)
 	b.add(cmd, 9)
 	b.addPrecisions(cmd)

@@ -138,7 +138,7 @@ func mustOwn(t *testing.T, args ...string) string {
 func TestOwnListed(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"train --help", `--task string .*: supervised, contrast, test-well\n`},
-		{"train --help", `--method string .*, looksam, test-share \(`},
+		{"train --help", `--method string .*, looksam, wsam, sam-sps, cr-sam, test-share \(`},
 		{"train --help", `--base string .*, lion, test-plain \(`},
 		{"train --help", `--well-start float +where it starts`},
 		{"train --help", `--test-part float +share of the radius, of test-share \(default 0.5\)`},

@@ -23,8 +23,11 @@ import (
 type toyFlags struct {
 	method                      string
 	rho, alpha, budget, eta, lr float64
+	momentum                    float64
 	steps, grid, uniform        int
-	start, span, out            string
+	every                       int
+	direction, length, descent  string
+	from, start, span, out      string
 	seed                        uint64
 	asJSON                      bool
 	own                         map[string]*float64 // numbers that only some methods have
@@ -82,6 +85,12 @@ not given they are the paper's: banana 1, 0.01, 200; sinc 1, 0.05, 200; quadrati
 	f.Float64Var(&t.alpha, "alpha", 1, "loss-axis scale: 0 is SAM, 1 the paper's M-SAM"+usersOf("alpha"))
 	f.Float64Var(&t.budget, "ascent-budget", 0, "ascent budget rho/alpha, in place of --alpha"+usersOf("ascent-budget"))
 	f.Float64Var(&t.eta, "eta", 0, "eta of the metric"+usersOf("eta"))
+	f.StringVar(&t.direction, "direction", "", "what the ascent goes along, in place of the method's: "+choiceNames(sam.Directions()))
+	f.StringVar(&t.length, "length", "", "how far the ascent goes, in place of the method's: "+choiceNames(sam.MetricLengths()))
+	f.StringVar(&t.descent, "descent", "", "what gradient descent steps along, in place of the method's: "+choiceNames(sam.Descents()))
+	f.IntVar(&t.every, "interval", 0, "perturb at every so manieth step only (default each, or the method's)")
+	f.StringVar(&t.from, "from", "", "perturb from this step on, or from a share of the run on, like 90%")
+	f.Float64Var(&t.momentum, "momentum", 0, "momentum of gradient descent")
 	f.Float64Var(&t.lr, "lr", 0, "learning rate (default the paper's)")
 	f.IntVar(&t.steps, "steps", 0, "steps (default the paper's)")
 	f.StringVar(&t.start, "start", "", "one start: x,y or, for the quadratic, x")
@@ -93,15 +102,16 @@ not given they are the paper's: banana 1, 0.01, 200; sinc 1, 0.05, 200; quadrati
 	f.BoolVar(&t.asJSON, "json", false, "print one JSON document and nothing else")
 	t.addOwn(f)
 	complete(cmd, "method", methods...)
+	completeChoices(cmd)
 	return cmd
 }
 
 // addOwn adds a flag for every number that only some methods have.
 func (t *toyFlags) addOwn(f *pflag.FlagSet) {
-	for _, m := range toy.Methods() {
-		for _, n := range m.Numbers {
+	for _, of := range sam.Numbers() {
+		for _, n := range of.Numbers {
 			if f.Lookup(n.Name) == nil {
-				t.own[n.Name] = f.Float64(n.Name, n.Default, m.Name+": "+n.Help)
+				t.own[n.Name] = f.Float64(n.Name, n.Default, of.Name+": "+n.Help)
 			}
 		}
 	}
@@ -123,6 +133,12 @@ type toySettings struct {
 	AscentBudget *train.Real        `json:"ascent_budget,omitempty"`
 	Eta          *float64           `json:"eta,omitempty"`
 	Own          map[string]float64 `json:"numbers,omitempty"` // of the method alone
+	Direction    string             `json:"direction,omitempty"`
+	Length       string             `json:"length,omitempty"`
+	Descent      string             `json:"descent,omitempty"`
+	Interval     int                `json:"interval,omitempty"`
+	From         int                `json:"from,omitempty"` // the first step that perturbs
+	Momentum     float64            `json:"momentum,omitempty"`
 	LR           float64            `json:"lr"`
 	Steps        int                `json:"steps"`
 	Start        []float64          `json:"start,omitempty"`
@@ -189,6 +205,12 @@ func finiteOrNil(v float64) *float64 {
 func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy.Settings, toySettings, error) {
 	f, d := cmd.Flags(), toyDefaults[name]
 	m, err := sam.FindMethod(t.method)
+	if err == nil {
+		m, err = m.With(t.direction, t.length, t.descent)
+	}
+	if err == nil && m.On != "" {
+		err = fmt.Errorf("method %s perturbs %s alone, which the toys have none of", m.Name, m.On)
+	}
 	if err != nil {
 		return toy.Settings{}, toySettings{}, err
 	}
@@ -201,7 +223,8 @@ func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy
 	if !f.Changed("steps") {
 		t.steps = d.steps
 	}
-	shown := toySettings{Loss: name, Method: m.Name, Rho: train.Real(t.rho), LR: t.lr, Steps: t.steps}
+	shown := toySettings{Loss: name, Method: m.Name, Rho: train.Real(t.rho), LR: t.lr, Steps: t.steps,
+		Direction: t.direction, Length: t.length, Descent: t.descent, Momentum: t.momentum}
 	params := sam.Params{Rho: sam.Constant(t.rho), Alpha: ifSet(f, "alpha", t.alpha), Eta: ifSet(f, "eta", t.eta), Own: map[string]float64{}}
 	for name, v := range t.own {
 		if f.Changed(name) {
@@ -216,12 +239,32 @@ func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy
 		return toy.Settings{}, shown, err
 	}
 	shown.Alpha, shown.Eta, shown.Own = params.Alpha, params.Eta, params.Own
-	method, err := sam.Family[float64](m.Name, params)
+	method, err := sam.SettingsOf[float64](m, params)
+	if err == nil {
+		err = t.when(m, &method)
+	}
 	if err != nil {
 		return toy.Settings{}, shown, err
 	}
-	set := toy.Settings{Method: method, LR: t.lr, Steps: t.steps}
+	shown.Interval, shown.From = method.Interval, method.From
+	set := toy.Settings{Method: method, LR: t.lr, Momentum: t.momentum, Steps: t.steps}
 	return set, shown, set.Check(loss)
+}
+
+// when sets at which steps the method perturbs.
+func (t *toyFlags) when(m sam.Method, s *sam.Settings[float64]) error {
+	if !m.Has("interval") && (t.every > 0 || t.from != "") {
+		return fmt.Errorf("method %s does not perturb: leave out --interval and --from", m.Name)
+	}
+	from, err := train.ParseStart(t.from)
+	if err != nil {
+		return fmt.Errorf("--from %w", err)
+	}
+	if t.every > 0 {
+		s.Interval = t.every
+	}
+	s.From = from.Step(t.steps)
+	return nil
 }
 
 // starts returns the starting points, and says in shown where they are from.
@@ -322,8 +365,22 @@ func (s toySettings) numbers() string {
 			text += fmt.Sprintf(", %s %g", v.name, *v.value)
 		}
 	}
+	for _, v := range []struct{ name, value string }{{"direction", s.Direction}, {"length", s.Length}, {"descent", s.Descent}} {
+		if v.value != "" {
+			text += fmt.Sprintf(", %s %s", v.name, v.value)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
 		text += fmt.Sprintf(", %s %g", name, s.Own[name])
+	}
+	if s.Interval > 1 {
+		text += fmt.Sprintf(", interval %d", s.Interval)
+	}
+	if s.From > 0 {
+		text += fmt.Sprintf(", from step %d", s.From)
+	}
+	if s.Momentum > 0 {
+		text += fmt.Sprintf(", momentum %g", s.Momentum)
 	}
 	return text + fmt.Sprintf(", lr %g, %d steps", s.LR, s.Steps)
 }

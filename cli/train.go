@@ -116,6 +116,8 @@ func completeSettings(cmd *cobra.Command) {
 	complete(cmd, "norm", "batch", "group")
 	complete(cmd, "head", "new")
 	complete(cmd, "method", sam.MethodNames()...)
+	complete(cmd, "ascent-on", "all", sam.OnNorms)
+	completeChoices(cmd)
 	complete(cmd, "base", optim.RuleNames()...)
 	complete(cmd, "normalize", picture.NormalizationNames...)
 	complete(cmd, "on-nan", "stop", "rollback")
@@ -128,6 +130,7 @@ func completeSettings(cmd *cobra.Command) {
 func settingFlags(f *pflag.FlagSet, defaults train.Config) {
 	help := map[string]string{
 		"task": strings.Join(train.KindNames(), ", "), "method": strings.Join(sam.MethodNames(), ", "), "base": strings.Join(optim.RuleNames(), ", "),
+		"direction": choiceNames(sam.Directions()), "length": choiceNames(sam.MetricLengths()), "descent": choiceNames(sam.Descents()),
 	}
 	tasks := tasksOf(defaults)
 	for _, s := range append(train.Settings(&defaults), train.AllSettings()...) {

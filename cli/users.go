@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/train"
@@ -64,4 +66,21 @@ func tasksOf(defaults train.Config) map[string]string {
 		}
 	}
 	return said
+}
+
+// choiceNames lists what may stand at one of a step's seams.
+func choiceNames(list []sam.Choice) string { return strings.Join(namesOf(list), ", ") }
+
+func namesOf(list []sam.Choice) (names []string) {
+	for _, c := range list {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// completeChoices gives what may stand at a step's seams to shell completion.
+func completeChoices(cmd *cobra.Command) {
+	complete(cmd, "direction", namesOf(sam.Directions())...)
+	complete(cmd, "length", namesOf(sam.MetricLengths())...)
+	complete(cmd, "descent", namesOf(sam.Descents())...)
 }

@@ -305,7 +305,7 @@ func (m *Model) Gradient(b Batch, grad, theta []float32, c objective.Call) (floa
 	}
 	defer m.precisely(c)()
 	m.tape.Reset(mode(c))
-	m.Bind(theta, grad, c.Add)
+	m.BindPart(theta, grad, c.Add, c.Part)
 	loss := m.contrast(m.images(b.Images, n), m.texts(b.Tokens))
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
 		return 0, err
@@ -404,12 +404,12 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c ob
 	each := chunk * m.Config.Projection
 	for part := range b.chunks(chunk) {
 		m.tape.Reset(mode(c))
-		m.Bind(theta, grad, true)
+		m.BindPart(theta, grad, true, c.Part)
 		here := min(each, len(dImages))
 		err := m.tape.BackwardFrom(m.images(part.Images, len(part.Tokens)), dImages[:here])
 		if err == nil {
 			m.tape.Reset(mode(c))
-			m.Bind(theta, grad, true)
+			m.BindPart(theta, grad, true, c.Part)
 			err = m.tape.BackwardFrom(m.texts(part.Tokens), dTexts[:here])
 		}
 		if err != nil {
@@ -418,6 +418,11 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c ob
 		dImages, dTexts = dImages[here:], dTexts[here:]
 	}
 	return loss, nil
+}
+
+// First returns the first pairs of a batch, n of them.
+func (b Batch) First(n int) Batch {
+	return Batch{b.Images[:len(b.Images)/len(b.Tokens)*n], b.Tokens[:n]}
 }
 
 // chunks cuts a batch.
@@ -437,7 +442,7 @@ func (b Batch) chunks(size int) iter.Seq[Batch] {
 // by the temperature to grad.
 func (m *Model) contrastGradient(images, texts, grad, theta []float32, c objective.Call) (loss float64, dImages, dTexts []float32, err error) {
 	m.tape.Reset(tensor.Train)
-	m.Bind(theta, grad, true)
+	m.BindPart(theta, grad, true, c.Part)
 	n, width := len(images)/m.Config.Projection, m.Config.Projection
 	dImages, dTexts = make([]float32, len(images)), make([]float32, len(texts))
 	bound := func(x, dx []float32) *tensor.Tensor {

@@ -128,6 +128,9 @@ func (t *Task) Parts() (parts []train.Part, layered bool) {
 	return parts, false
 }
 
+// Norms are the parameters of the model's normalisation layers.
+func (t *Task) Norms() []objective.Range { return t.Pretrained.Norms() }
+
 // set returns a split's images, nil if there are none.
 func (t *Task) set(s train.Split) *data.Set {
 	return map[train.Split]*data.Set{train.TrainSplit: t.Data.Train, train.ValSplit: t.Data.Val, train.TestSplit: t.Data.Test}[s]
@@ -241,10 +244,10 @@ func (b *minibatch) Len() int { return len(b.Examples) }
 // business.
 func (b *minibatch) Whole() bool { return true }
 
-// Gradient is that of the whole minibatch.
-func (b *minibatch) Gradient(grad, theta []float32, _, _ int, c objective.Call) (float64, error) {
+// Gradient is that of the whole minibatch, or of its first hi pairs, which are then compared with each other alone.
+func (b *minibatch) Gradient(grad, theta []float32, _, hi int, c objective.Call) (float64, error) {
 	t := b.task
-	pairs := clip.Batch{Images: b.X, Tokens: t.texts(b.Batch)}
+	pairs := clip.Batch{Images: b.X, Tokens: t.texts(b.Batch)}.First(hi)
 	if t.microbatch > 0 {
 		return t.GradientInChunks(pairs, t.microbatch, grad, theta, c)
 	}

@@ -186,7 +186,7 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	}
 	m.tape.Reset(mode)
 	m.tape.SetRandom(m.seed, m.step<<16|uint64(c.Micro&0xffff))
-	m.Bind(theta, grad, c.Add)
+	m.BindPart(theta, grad, c.Add, c.Part)
 	logits := m.forward(x, n)
 	loss := y.loss(m.tape, logits)
 	if m.correct = 0; m.tape.Err() == nil && y.Labels != nil {
@@ -221,5 +221,6 @@ var _ objective.Objective[float32] = Minibatch{}
 
 // Gradient is [Model.Gradient] on the minibatch.
 func (b Minibatch) Gradient(grad, theta []float32, c objective.Call) (float64, error) {
-	return b.Model.Gradient(grad, theta, b.X, b.Labels, c)
+	n := c.Examples(len(b.Labels), 1)
+	return b.Model.Gradient(grad, theta, b.X[:n*len(b.X)/len(b.Labels)], b.Labels[:n], c)
 }

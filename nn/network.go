@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/tensor"
 	"github.com/monge-ml/monge/weights"
 )
@@ -172,6 +173,43 @@ func (n *Network) Bind(theta, grad []float32, add bool) {
 			g = grad[p.Offset : p.Offset+p.Len()]
 		}
 		p.view.Bind(p.values(theta), g, add)
+	}
+}
+
+// Norms returns the ranges of the flat vector that are scales and shifts of normalisation layers, as far as the
+// network has been run.
+func (n *Network) Norms() (list []objective.Range) {
+	for _, p := range n.Params {
+		if p.Frozen() || !p.view.OfNorm() {
+			continue
+		}
+		if last := len(list) - 1; last >= 0 && list[last].To == p.Offset {
+			list[last].To += p.Len()
+			continue
+		}
+		list = append(list, objective.Range{From: p.Offset, To: p.Offset + p.Len()})
+	}
+	return list
+}
+
+// BindPart is [Network.Bind] for the gradient of parts of the flat vector alone: of parameters that lie in none of them no
+// gradient is computed. Nil is all.
+func (n *Network) BindPart(theta, grad []float32, add bool, part []objective.Range) {
+	n.Bind(theta, grad, add)
+	if part == nil {
+		return
+	}
+	at := 0
+	for _, p := range n.Params {
+		if p.Frozen() {
+			continue
+		}
+		for at < len(part) && part[at].To <= p.Offset {
+			at++
+		}
+		if at == len(part) || part[at].From >= p.Offset+p.Len() {
+			p.view.Bind(p.values(theta), nil, false)
+		}
 	}
 }
 

@@ -138,7 +138,9 @@ func (g *groups[F]) Momentum(dst []F) {
 func (g *groups[F]) Descend(theta, v []F, by float64) {
 	at := 0
 	for i, o := range g.rules {
-		if d, ok := o.(interface{ Descend(theta, v []F, by float64) }); ok {
+		if d, ok := o.(interface {
+			Descend(theta, v []F, by float64)
+		}); ok {
 			d.Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
 		}
 		at = g.ends[i]

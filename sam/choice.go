@@ -19,6 +19,7 @@ type Choice struct {
 	Eta     float64  // where it uses eta and is given none
 
 	kind  kind
+	more  func(own map[string]float64) float64 // gradients that a step which perturbs takes beside the usual; nil is none
 	set32 func(*Settings[float32], Params) error
 	set64 func(*Settings[float64], Params) error
 }
@@ -91,6 +92,15 @@ func compose(m Method) (Method, error) {
 	m.Numbers = slices.Concat(d.Numbers, l.Numbers, b.Numbers)
 	m.Alpha, m.Eta = l.Alpha, l.Eta
 	list := []Choice{d, l, b}
+	m.more, m.Interval = nil, 0
+	if b.Name == reusedDescent.Name {
+		m.Interval = usualInterval
+	}
+	for _, c := range list {
+		if c.more != nil {
+			m.more = append(m.more, c.more)
+		}
+	}
 	m.New32 = func(p Params) (Settings[float32], error) {
 		return settingsOf(m, p, list, func(c Choice) func(*Settings[float32], Params) error { return c.set32 })
 	}
@@ -170,3 +180,55 @@ var (
 	perturbedDescent  = Choice{Name: "perturbed", Info: "the gradient at theta+delta"}
 	rhoLength         = Choice{Name: "rho", Info: "a ball of radius rho"}
 )
+
+// A NumberOwner is a method or a choice with numbers of its own.
+type NumberOwner struct {
+	Name    string
+	Numbers []Number
+}
+
+// Numbers returns all numbers that methods and choices have, by whose they are, methods first.
+func Numbers() (list []NumberOwner) {
+	for _, m := range Methods() {
+		list = append(list, NumberOwner{m.Name, m.Numbers})
+	}
+	for _, l := range [][]Choice{Directions(), MetricLengths(), Descents()} {
+		for _, c := range l {
+			list = append(list, NumberOwner{c.Name, c.Numbers})
+		}
+	}
+	return list
+}
+
+// IsNumber reports whether a method or a choice has a number of this name.
+func IsNumber(name string) bool {
+	return slices.ContainsFunc(Numbers(), func(o NumberOwner) bool {
+		return slices.ContainsFunc(o.Numbers, func(n Number) bool { return n.Name == name })
+	})
+}
+
+// Ascends reports whether steps that perturb take a gradient at theta.
+func (m Method) Ascends() bool {
+	d, err := directionList.Find(m.Direction)
+	return m.Perturbs() && (err != nil || d.kind != blindKind)
+}
+
+// Gradients is how many gradients a step that perturbs computes, with the method's own numbers, where the ascent is
+// on a share of the minibatch, or on all of it at 0.
+func (m Method) Gradients(own map[string]float64, share float64) float64 {
+	if !m.Perturbs() {
+		return 1
+	}
+	n := 1.
+	if m.Ascends() {
+		n++
+	}
+	if share > 0 && share < 1 {
+		n -= 1 - share
+	}
+	values, _ := registry.Values(m.Numbers, own)
+	for _, more := range m.more {
+		n += more(values)
+	}
+	return n
+}

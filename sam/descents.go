@@ -149,7 +149,8 @@ var curvatureDescent = Choice{
 		{Name: "curvature", Help: "weight of the curvature along the perturbation, the paper's gamma", Default: .1},
 		{Name: "slope", Help: "weight of the slope of the gradient along the perturbation, the code's beta", Default: .01},
 	},
-	kind: ascentKind, set32: setCurvature[float32], set64: setCurvature[float64],
+	kind: ascentKind, more: func(map[string]float64) float64 { return 1 },
+	set32: setCurvature[float32], set64: setCurvature[float64],
 }
 
 func setCurvature[F vec.Float](s *Settings[F], p Params) error {

@@ -24,11 +24,15 @@ type Method struct {
 	Direction, Length, Descent string
 	On                         string // the part of the parameters that the ascent is of, see Settings.On; "" is all
 	// Uses are the shared settings that it has a use for, by their flags' names: see [SharedSettings].
-	Uses    []string
-	Alpha   float64  // where it uses alpha and is given neither that nor an ascent budget
-	Eta     float64  // where it uses eta and is given none
-	Numbers []Number // settings of its own
-	Look    Look
+	Uses  []string
+	Alpha float64 // where it uses alpha and is given neither that nor an ascent budget
+	Eta   float64 // where it uses eta and is given none
+	// Interval is what Settings.Interval is where it is not given.
+	Interval int
+	Numbers  []Number // settings of its own
+	Look     Look
+
+	more []func(own map[string]float64) float64 // see Choice
 	// New32 and New64 return the settings of a step from numbers filled in by [Method.Fill].
 	// They check the numbers that only they know. New64 is for the toys, which are in
 	// float64; nil is a method that is not for them.

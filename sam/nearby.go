@@ -89,14 +89,16 @@ func orthonormalize[F vec.Float](q []F, others [][]F) {
 var nearbyLength = Choice{
 	Name: "nearby", Info: "a ball in the metric of gradients at points drawn around theta, an evaluation each",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, spreadNumber},
-	kind: keepsKind, set32: setNearby[float32], set64: setNearby[float64],
+	kind: keepsKind, more: pointsOf, set32: setNearby[float32], set64: setNearby[float64],
 }
 
 var hessianLength = Choice{
 	Name: "hessian", Info: "nearby's to second order, by products with the Hessian, an evaluation each",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, spreadNumber},
-	kind: ascentKind, set32: setHessian[float32], set64: setHessian[float64],
+	kind: ascentKind, more: pointsOf, set32: setHessian[float32], set64: setHessian[float64],
 }
+
+func pointsOf(own map[string]float64) float64 { return own["points"] }
 
 func setNearby[F vec.Float](s *Settings[F], p Params) error { return setAround(s, p, newNearby[F]) }
 

@@ -1,6 +1,9 @@
 package supervised
 
-import "github.com/monge-ml/monge/train"
+import (
+	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/train"
+)
 
 // Parts says what the parameters are that are trained.
 func (t *Task) Parts() (parts []train.Part, layered bool) {
@@ -17,3 +20,6 @@ func (t *Task) Parts() (parts []train.Part, layered bool) {
 	}
 	return parts, most > 0
 }
+
+// Norms are the parameters of the network's normalisation layers.
+func (t *Task) Norms() []objective.Range { return t.Net.Norms() }

@@ -35,6 +35,7 @@ func (t *Tape) batchNorm(x, res, gamma, beta *Tensor, s *BatchNormState, relu bo
 	if !t.batchNormFits(x, res, gamma, beta, s) {
 		return nil
 	}
+	markNorm(gamma, beta)
 	rows, channels := x.rows()
 	fixed := s.Mean != nil && (s.Frozen || t.mode == Eval)
 	if !fixed && rows == 1 && t.mode != Eval {

@@ -23,6 +23,7 @@ func (t *Tape) rowNorm(op string, x, gamma, beta *Tensor, eps float32, rms bool)
 	if t.stop(op, x) || !t.affineFits(op, x, gamma, beta) {
 		return nil
 	}
+	markNorm(gamma, beta)
 	rows, _ := x.rows()
 	y := t.result(x.Shape()...)
 	stats := t.arena.get(3 * rows)
@@ -118,6 +119,7 @@ func (t *Tape) GroupNorm(x, gamma, beta *Tensor, groups int, eps float32) *Tenso
 	if !t.affineFits("group norm", x, gamma, beta) {
 		return nil
 	}
+	markNorm(gamma, beta)
 	y := t.result(x.Shape()...)
 	stats := t.arena.get(3 * x.dims[0] * groups)
 	g, b := t.orConstant(gamma, x, 1), t.orConstant(beta, x, 0)

@@ -26,10 +26,23 @@ type Tensor struct {
 	written bool // Grad holds a value that later contributions add to
 	own     bool // Data is a block of the arena
 	kept    bool // Backward leaves Data and Grad in place
+	ofNorm  bool // see OfNorm
 
 	base  *Tensor   // whose memory Data is; nil if x has its own
 	views int       // that share Data and were not released
 	block []float32 // Data of a released tensor that views still share
+}
+
+// OfNorm reports whether a normalisation has taken x as its scale or its shift.
+func (x *Tensor) OfNorm() bool { return x.ofNorm }
+
+// markNorm notes what a normalisation takes.
+func markNorm(affine ...*Tensor) {
+	for _, x := range affine {
+		for ; x != nil; x = x.base {
+			x.ofNorm = true
+		}
+	}
 }
 
 // Shape returns the dimensions. The caller must not change them.

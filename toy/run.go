@@ -17,7 +17,9 @@ import (
 type Settings struct {
 	Method sam.Settings[float64]
 	LR     float64 // finite, >= 0
-	Steps  int     // >= 0
+	// Momentum of gradient descent, in [0, 1).
+	Momentum float64
+	Steps    int // >= 0
 	// PathEvery k > 0 keeps every k-th point of a run, and its first and last, in
 	// Run.Path; 0 keeps none.
 	PathEvery int
@@ -64,7 +66,7 @@ func (s Settings) Check(loss Loss) error {
 }
 
 func (s Settings) stepper(loss Loss) (*sam.Stepper[float64], error) {
-	base, err := optim.NewSGD[float64](loss.Dim(), optim.SGDSettings{LR: optim.Constant(s.LR)})
+	base, err := optim.NewSGD[float64](loss.Dim(), optim.SGDSettings{LR: optim.Constant(s.LR), Momentum: s.Momentum})
 	if err != nil {
 		return nil, err
 	}

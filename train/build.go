@@ -2,12 +2,19 @@ package train
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
+
+// parts are what a stepper has to know of the parameters and of the run.
+type parts struct {
+	groups []optim.Group // nil: all are alike
+	norms  []objective.Range
+	steps  int
+}
 
 // schedules are the values of a run that may change from step to step.
 type schedules struct{ lr, rho, budget optim.Schedule }
@@ -43,48 +50,83 @@ type scaled struct {
 func (s scaled) At(step int) float64 { return s.Schedule.At(step) * *s.by }
 
 // stepper builds the optimizer for n parameters in groups, nil for none.
-func (c *Config) stepper(n int, s schedules, groups []optim.Group) (*sam.Stepper[float32], error) {
+func (c *Config) stepper(n int, s schedules, of parts) (*sam.Stepper[float32], error) {
 	own := c.numbers()
 	base, err := optim.NewGroups[float32](c.Base, n, optim.Params{
 		LR: s.lr, Momentum: c.Momentum, Dampening: c.Dampening, Nesterov: c.Nesterov, WeightDecay: c.WeightDecay,
 		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, Decay: c.Decay, Centered: c.Centered, Own: own.rule,
-	}, groups)
+	}, of.groups)
 	if err != nil {
 		return nil, err
 	}
+	settings, err := c.stepSettings(s, of)
+	if err != nil {
+		return nil, err
+	}
+	return sam.New(n, base, settings)
+}
+
+// StepSettings returns the settings of a step for a run of so many steps, without a base optimizer. Norms are the parameters of
+// normalisation layers, as [Normed] tells them; they may be nil.
+func (c *Config) StepSettings(steps int, norms []objective.Range) (sam.Settings[float32], error) {
+	s, err := c.schedules(steps, new(float64))
+	if err != nil {
+		return sam.Settings[float32]{}, err
+	}
+	return c.stepSettings(s, parts{norms: norms, steps: steps})
+}
+
+func (c *Config) stepSettings(s schedules, of parts) (settings sam.Settings[float32], err error) {
+	own := c.numbers()
 	p := sam.Params{Alpha: c.Alpha, Eta: c.Eta, Rho: s.rho, Own: own.method}
 	if s.budget != nil {
 		p.AscentBudget = s.budget
 	}
-	if err := c.checkUse(); err != nil {
-		return nil, err
-	}
-	settings, err := sam.Family[float32](c.Method, p)
+	m, err := c.StepMethod()
 	if err != nil {
-		return nil, err
+		return settings, err
+	}
+	if err := c.checkUse(m); err != nil {
+		return settings, err
+	}
+	if settings, err = sam.SettingsOf[float32](m, p); err != nil {
+		return settings, err
 	}
 	if c.Interval > 0 {
 		settings.Interval = c.Interval
+	}
+	if !c.From.IsZero() {
+		settings.From = c.From.Step(of.steps)
+	}
+	if c.AscentBatch != 0 {
+		settings.AscentBatch = c.AscentBatch
+	}
+	switch c.AscentOn {
+	case "":
+	case onAll:
+		settings.On = ""
+	default:
+		settings.On = c.AscentOn
+	}
+	if settings.On != "" {
+		settings.Part = of.norms
 	}
 	if c.ClipNorm != 0 {
 		settings.ClipNorm = c.ClipNorm
 	}
 	settings.PerMicrobatch = settings.PerMicrobatch || c.PerMicrobatch
 	settings.PreconditionDescent = settings.PreconditionDescent || c.Precondition
-	return sam.New(n, base, settings)
+	return settings, nil
 }
 
 // checkUse returns an error for a setting of the step that the method has no use for. The
 // method itself sees those that are in [sam.Params].
-func (c *Config) checkUse() error {
-	m, err := sam.FindMethod(c.Method)
-	if err != nil {
-		return err
-	}
+func (c *Config) checkUse(m sam.Method) error {
 	for _, s := range []struct {
 		name  string
 		given bool
-	}{{"interval", c.Interval > 0}, {"per-microbatch", c.PerMicrobatch}, {"precondition-descent", c.Precondition}} {
+	}{{"interval", c.Interval > 0}, {"from", c.From != (Start{})}, {"ascent-batch", c.AscentBatch != 0}, {"ascent-on", c.AscentOn != ""},
+		{"per-microbatch", c.PerMicrobatch}, {"precondition-descent", c.Precondition}} {
 		if !s.given || m.Has(s.name) {
 			continue
 		}
@@ -103,7 +145,7 @@ func (c *Config) checkUse() error {
 // that the chosen ones both lack goes to where it belongs, which says so.
 func (c *Config) numbers() (own struct{ method, rule map[string]float64 }) {
 	own.method, own.rule = map[string]float64{}, map[string]float64{}
-	method, _ := sam.FindMethod(c.Method)
+	method, _ := c.StepMethod()
 	rule, _ := optim.FindRule(c.Base)
 	for name, v := range c.Numbers {
 		switch {
@@ -114,7 +156,7 @@ func (c *Config) numbers() (own struct{ method, rule map[string]float64 }) {
 			}
 		case rule.Has(name):
 			own.rule[name] = v
-		case slices.ContainsFunc(sam.Methods(), func(m sam.Method) bool { return m.Has(name) }):
+		case sam.IsNumber(name):
 			own.method[name] = v
 		default:
 			own.rule[name] = v

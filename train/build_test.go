@@ -30,7 +30,7 @@ func TestStepperKeepsMethods(t *testing.T) {
 			c.Interval, c.ClipNorm = 5, 4
 			interval, clip = 5, 4
 		}
-		st, err := c.stepper(1, s, nil)
+		st, err := c.stepper(1, s, parts{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/monge-ml/monge/internal/kernel"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -49,6 +50,12 @@ type MethodConfig struct {
 	BudgetSchedule string   `json:"budget_schedule,omitempty" help:"schedule of the ascent budget, like --lr-schedule" is:"free"`
 	Eta            *float64 `json:"eta,omitempty" help:"eta of the metric" is:"free"`
 	Interval       int      `json:"interval,omitempty" help:"perturb at every so manieth step only (default each)" is:"free"`
+	From           Start    `json:"from,omitzero" help:"perturb from this step on, or from a share of the run on, like 90%" is:"free"`
+	AscentBatch    float64  `json:"ascent_batch,omitempty" help:"share of the minibatch that the ascent gradient is computed on, like 0.25 (default all)" is:"free"`
+	AscentOn       string   `json:"ascent_on,omitempty" help:"parameters that are perturbed: all, or norms, the scales and shifts of normalisation layers alone (default the method's)" is:"free"`
+	Direction      string   `json:"direction,omitempty" help:"what the ascent goes along, in place of the method's" is:"free"`
+	Length         string   `json:"length,omitempty" help:"how far the ascent goes, in place of the method's" is:"free"`
+	Descent        string   `json:"descent,omitempty" help:"what the base optimizer steps along, in place of the method's" is:"free"`
 	PerMicrobatch  bool     `json:"per_microbatch,omitempty" help:"perturb each microbatch by its own gradient (m-sharpness)" is:"free"`
 	Precondition   bool     `json:"precondition_descent,omitempty" help:"multiply the descent gradient by the metric's inverse as well" is:"free"`
 	ClipNorm       float64  `json:"clip_norm,omitempty" help:"scale a descent gradient of a larger norm down to it" is:"free"`
@@ -126,18 +133,40 @@ func (c *Config) momentum() float64 {
 	return rule.Momentum
 }
 
+// StepMethod returns the method of the config's name, with the direction, the length and the descent that it says.
+func (c *Config) StepMethod() (sam.Method, error) {
+	m, err := sam.FindMethod(c.Method)
+	if err != nil {
+		return m, err
+	}
+	return m.With(c.Direction, c.Length, c.Descent)
+}
+
 // Perturbs reports whether the config's method takes a perturbation.
 func (c *Config) Perturbs() bool {
 	m, err := sam.FindMethod(c.Method)
 	return err == nil && m.Perturbs()
 }
 
-// Gradients is how many gradients a step computes on average.
+// Ascends reports whether steps compute a gradient for the perturbation.
+func (c *Config) Ascends() bool {
+	m, err := c.StepMethod()
+	return err == nil && m.Ascends()
+}
+
+// Gradients is how many gradients a step computes on average, over the whole run: one on a share of a minibatch
+// counts as that share.
 func (c *Config) Gradients() float64 {
-	if !c.Perturbs() {
+	m, err := c.StepMethod()
+	if err != nil || !m.Perturbs() {
 		return 1
 	}
-	return 1 + 1/float64(max(c.Interval, 1))
+	interval := c.Interval
+	if interval == 0 {
+		interval = m.Interval
+	}
+	more := m.Gradients(c.numbers().method, c.AscentBatch) - 1
+	return 1 + (1-c.From.Share())*more/float64(max(interval, 1))
 }
 
 // Unperturbed returns the settings of the base optimizer alone: without what only methods that
@@ -162,7 +191,7 @@ func (c *Config) Check() error {
 	if err != nil {
 		return err
 	}
-	_, err = c.stepper(1, s, nil)
+	_, err = c.stepper(1, s, parts{norms: []objective.Range{{To: 1}}, steps: steps})
 	return err
 }
 
@@ -194,7 +223,7 @@ func (c *Config) check() error {
 	case c.OnNaN != "" && c.OnNaN != "stop" && c.OnNaN != rollback:
 		return fmt.Errorf("unknown on-nan %q; there are stop, rollback", c.OnNaN)
 	}
-	if err := cmp.Or(c.checkPrecisions(), c.checkGroups()); err != nil {
+	if err := cmp.Or(c.checkPrecisions(), c.checkGroups(), c.checkAscent()); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Numbers)) {
@@ -217,6 +246,9 @@ func (c *Config) checkPrecisions() error {
 	}
 	if c.AscentPrecision != "" && !c.Perturbs() {
 		return fmt.Errorf("ascent-precision is for methods that perturb; method %s has no ascent", c.Method)
+	}
+	if c.AscentPrecision != "" && !c.Ascends() {
+		return fmt.Errorf("ascent-precision has no use here: method %s perturbs without a gradient of its own", c.Method)
 	}
 	return nil
 }

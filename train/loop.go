@@ -59,6 +59,7 @@ type loop struct {
 	earlier  float64   // seconds of earlier processes
 	before   []float32 // buffers, as they were before the step at hand
 	correct  int       // examples that the step's first pass has right
+	counted  int       // that it has looked at
 	stopped  string
 	saved    int // step of the newest checkpoint
 }
@@ -151,7 +152,7 @@ func (l *loop) step(ctx context.Context) error {
 		return err
 	}
 	begin := time.Now()
-	l.correct = 0
+	l.correct, l.counted = 0, 0
 	l.before = l.buffers(l.before[:0])
 	res, err := l.stepper.StepMicrobatches(l.theta, l.weights, l)
 	if err != nil {
@@ -162,7 +163,7 @@ func (l *loop) step(ctx context.Context) error {
 	l.times = append(l.times, took)
 	l.state.Window.add(res, l.batch.Len(), took)
 	if _, counts := l.batch.(Counter); counts {
-		l.state.Window.count(l.correct, l.batch.Len())
+		l.state.Window.count(l.correct, l.counted)
 	}
 	l.state.Step++
 	if l.watch.Step != nil {
@@ -225,9 +226,12 @@ func (l *loop) Gradient(grad, theta []float32, c sam.Call) (float64, error) {
 	if c.Micro > 0 {
 		lo = l.ends[c.Micro-1]
 	}
+	hi = lo + c.Examples(hi-lo, l.leastBatch())
+	c.Share = 0
 	loss, err := l.batch.Gradient(grad, theta, lo, hi, c)
 	if counter, counts := l.batch.(Counter); counts && !c.Perturbed && err == nil {
 		l.correct += counter.Correct()
+		l.counted += hi - lo
 	}
 	return loss, err
 }

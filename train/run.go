@@ -132,11 +132,14 @@ func (r *Run) prepare() (err error) {
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return err
 	}
-	groups, err := c.groups(t)
-	if err != nil {
+	of := parts{steps: r.steps}
+	if of.groups, err = c.groups(t); err != nil {
 		return err
 	}
-	r.stepper, err = c.stepper(len(r.theta), r.rates, groups)
+	if of.norms, err = c.norms(t); err != nil {
+		return err
+	}
+	r.stepper, err = c.stepper(len(r.theta), r.rates, of)
 	return err
 }
 

@@ -53,8 +53,8 @@ func Settings(c *Config) []Setting {
 		}
 		list = append(list, s)
 	}
-	for _, m := range sam.Methods() {
-		list = appendNumbers(list, c, m.Numbers, "of "+m.Name)
+	for _, of := range sam.Numbers() {
+		list = appendNumbers(list, c, of.Numbers, "of "+of.Name)
 	}
 	list = append(list, fieldsOf(&c.BaseConfig)...)
 	for _, r := range optim.Rules() {

@@ -78,7 +78,7 @@ func TestReadConfigErrors(t *testing.T) {
 // Every setting says what it is for, and takes back what it shows.
 func TestSettings(t *testing.T) {
 	values := map[string]string{
-		"string": "x", "bool": "true", "int": "3", "uint": "4", "float": "0.5", "list": "a,b", "duration": "1m30s", "size": "48x192", "fold": "2of5",
+		"string": "x", "bool": "true", "int": "3", "uint": "4", "float": "0.5", "list": "a,b", "duration": "1m30s", "size": "48x192", "fold": "2of5", "start": "90%",
 	}
 	for data, c := range map[string]train.Config{"x": supervised.Default(), "pairs:x": contrast.Default()} {
 		own := 0

@@ -9,7 +9,7 @@ import (
 
 // A Task is what a run trains. A run asks it for nothing but this and, where a task has them,
 // for what the optional interfaces of this file say: [Buffered], [Closer], [Stateful], [Copied],
-// [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Parted], [Warner]. Schedules, accumulation, early stopping, the best
+// [Identified], [Itemized], [AtLeast], [Sampled], [Noted], [Parted], [Normed], [Warner]. Schedules, accumulation, early stopping, the best
 // weights, rolling back, resuming, records, forecasts, studies and pages follow from it.
 //
 // All of a run is a function of its settings and of the step count: Minibatch must return the
@@ -119,6 +119,10 @@ type Part struct {
 type Parted interface {
 	Parts() (parts []Part, layered bool)
 }
+
+// Normed is a task that says which parameters are scales and shifts of normalisation layers, in order, for methods
+// and the setting ascent_on that perturb them alone.
+type Normed interface{ Norms() []objective.Range }
 
 // Warner is a task that finds in a record what the user should know; "" is nothing. A run tells
 // it once.

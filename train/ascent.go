@@ -1,0 +1,100 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/monge-ml/monge/objective"
+	"github.com/monge-ml/monge/sam"
+)
+
+// onAll is the AscentOn that perturbs all parameters, whatever the method's own is.
+const onAll = "all"
+
+// A Start is where in a run something begins: at a step, or at a share of the run.
+type Start struct {
+	step  int
+	share float64
+}
+
+// ParseStart returns the start of a text like 5000 or 90%.
+func ParseStart(text string) (s Start, err error) {
+	percent, isShare := strings.CutSuffix(text, "%")
+	if isShare {
+		s.share, err = strconv.ParseFloat(percent, 64)
+		s.share /= 100
+	} else if text != "" {
+		s.step, err = strconv.Atoi(text)
+	}
+	if err != nil || !(s.share >= 0 && s.share <= 1) || s.step < 0 {
+		return Start{}, fmt.Errorf("%q is no start; give a number of steps, or a share of the run like 90%%", text)
+	}
+	return s, nil
+}
+
+// Step returns the step, counted from 0, in a run of so many.
+func (s Start) Step(steps int) int {
+	if s.share > 0 {
+		return int(math.Ceil(s.share * float64(steps)))
+	}
+	return s.step
+}
+
+// Share returns the share of the run before it, 0 for a step of a run that may be of any length.
+func (s Start) Share() float64 { return s.share }
+
+// String returns it as it is parsed, "" for the run's own start.
+func (s Start) String() string {
+	switch {
+	case s.share > 0:
+		return strconv.FormatFloat(s.share*100, 'g', -1, 64) + "%"
+	case s.step > 0:
+		return strconv.Itoa(s.step)
+	}
+	return ""
+}
+
+// MarshalText is String.
+func (s Start) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is [ParseStart].
+func (s *Start) UnmarshalText(text []byte) (err error) {
+	*s, err = ParseStart(string(text))
+	return err
+}
+
+// IsZero reports whether it is the run's own start.
+func (s Start) IsZero() bool { return s == Start{} }
+
+// checkAscent returns an error for an ascent that no run could have.
+func (c *Config) checkAscent() error {
+	switch {
+	case c.AscentOn != "" && c.AscentOn != onAll && c.AscentOn != sam.OnNorms:
+		return fmt.Errorf("unknown ascent-on %q; there are %s, %s", c.AscentOn, onAll, sam.OnNorms)
+	case !(c.AscentBatch >= 0 && c.AscentBatch <= 1):
+		return fmt.Errorf("ascent-batch is %g; it must be above 0 and at most 1", c.AscentBatch)
+	case c.From.Share() == 1:
+		return errors.New("from is 100%: no step of the run would perturb; give an earlier start, or method none")
+	}
+	return nil
+}
+
+// norms are the parameters of a task's normalisation layers, where the method's ascent is on them alone.
+func (c *Config) norms(t Task) (list []objective.Range, err error) {
+	m, err := c.StepMethod()
+	if err != nil || c.AscentOn == onAll || c.AscentOn == "" && m.On == "" {
+		return nil, err
+	}
+	n, ok := t.(Normed)
+	if !ok {
+		return nil, errors.New("ascent-on norms has no use here: the task does not say which parameters are those of normalisation layers")
+	}
+	list = n.Norms()
+	if list == nil {
+		return nil, errors.New("the ascent is on normalisation layers alone (ascent-on norms), and the network has none that are trained; choose all")
+	}
+	return list, nil
+}
