@@ -158,7 +158,7 @@ func TestCostsOfSome(t *testing.T) {
 	if err := table.time(context.Background(), b, 3, func(int, string) {}); err != nil || !(rows[1].OverSGD > 0) || rows[1].OverSAM != 0 {
 		t.Errorf("%+v, %v", rows, err)
 	}
-	if _, err := CostRows(Workload{}, "swa"); err == nil || !strings.Contains(err.Error(), `no method "swa"`) {
+	if _, err := CostRows(Workload{}, "swa"); err == nil || !strings.Contains(err.Error(), `unknown method "swa"`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -14,8 +14,8 @@ var ScheduleNames = []string{"constant", "linear", "cosine", "step", "one-cycle"
 // scheduleKeys are the settings of each schedule beside warmup, which all have.
 var scheduleKeys = map[string][]string{
 	"constant":  nil,
-	"linear":    {"start", "end"},
-	"cosine":    {"start", "end"},
+	"linear":    {"start", "end", "hold"},
+	"cosine":    {"start", "end", "hold"},
 	"step":      {"every", "factor"},
 	"one-cycle": {"rise"},
 }
@@ -25,7 +25,7 @@ var scheduleKeys = map[string][]string{
 // "cosine,warmup=5%".
 //
 //	constant               the value
-//	linear, cosine         from start (1) to end (0) times the value
+//	linear, cosine         from start (1) to end (0) times the value, after so many steps at the start (hold)
 //	step                   times factor (0.1) after every (a third of the steps) steps
 //	one-cycle              PyTorch's, rising for rise (0.3) of the steps to the value
 //	warmup                 rises to the schedule's first value over so many steps before it
@@ -75,10 +75,17 @@ type scheduleParser struct {
 
 func (p *scheduleParser) schedule(name string) Schedule {
 	switch name {
-	case "linear":
-		return Linear{From: p.value * p.number("start", 1), To: p.value * p.number("end", 0), Steps: p.steps}
-	case "cosine":
-		return Cosine{From: p.value * p.number("start", 1), To: p.value * p.number("end", 0), Steps: p.steps}
+	case "linear", "cosine":
+		hold := p.count("hold", 0)
+		from, to, steps := p.value*p.number("start", 1), p.value*p.number("end", 0), max(p.steps-hold, 0)
+		var s Schedule = Linear{From: from, To: to, Steps: steps}
+		if name == "cosine" {
+			s = Cosine{From: from, To: to, Steps: steps}
+		}
+		if hold > 0 {
+			s = Warmup{From: from, Steps: hold, Then: s}
+		}
+		return s
 	case "step":
 		return StepDecay{Start: p.value, Factor: p.number("factor", .1), Every: p.count("every", (p.steps+2)/3)}
 	case "one-cycle":

@@ -19,6 +19,8 @@ func TestParseSchedule(t *testing.T) {
 		{"linear,start=0,end=1", 2, 10, map[int]float64{0: 0, 5: 1, 10: 2}},
 		{"cosine,end=0.5", 2, 10, map[int]float64{0: 2, 5: 1.5, 10: 1}},
 		{"cosine,warmup=20%", 2, 10, map[int]float64{0: 0, 1: 1, 2: 2, 6: 1, 10: 0}},
+		{"cosine,warmup=5%,hold=75%", .35, 200, map[int]float64{0: 0, 5: .175, 10: .35, 159: .35, 160: .35, 180: .175, 200: 0}},
+		{"linear,hold=4,end=.5", 1, 8, map[int]float64{0: 1, 4: 1, 6: .75, 8: .5}},
 		{"step", 1, 30, map[int]float64{9: 1, 10: .1, 20: .01}},
 		{"step, every=50%, factor=.5", 1, 30, map[int]float64{14: 1, 15: .5}},
 		{"one-cycle,rise=.5", 25, 100, map[int]float64{0: 1, 49: 25, 99: 1e-4}},
@@ -40,7 +42,7 @@ func TestParseSchedule(t *testing.T) {
 func TestParseScheduleErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"exponential":          `unknown schedule "exponential"; there are constant, linear,`,
-		"linear,every=3":       `"every=3" is no setting of linear; it has start, end, warmup`,
+		"linear,every=3":       `"every=3" is no setting of linear; it has start, end, hold, warmup`,
 		"cosine,end":           `"end" is no setting`,
 		"cosine,end=-1":        `end is "-1"; it must be a finite number >= 0`,
 		"cosine,end=NaN":       `end is "NaN"`,

@@ -43,7 +43,7 @@ type Settings[F vec.Float] struct {
 	Alpha float64
 	// AscentBudget gives the scale as b = Rho/Alpha instead, in the unit of the loss:
 	// the perturbation never asks for more than a (linearised) rise of b, and never
-	// goes farther than Rho. Nil means Alpha counts.
+	// goes farther than Rho. It may begin or end at 0, which is a plain step. Nil means Alpha counts.
 	AscentBudget Schedule
 	// Metric is B. Nil is Euclidean, the identity.
 	Metric Metric[F]
@@ -243,7 +243,7 @@ func (s *Settings[F]) radius(step int) (rho, budget float64, err error) {
 	}
 	if s.AscentBudget != nil {
 		budget = s.AscentBudget.At(step)
-		if !(budget > 0) {
+		if !(budget >= 0) || budget == 0 && step == 0 && s.AscentBudget.At(1) == 0 {
 			return 0, 0, fmt.Errorf("ascent budget at step %d is %g; it must be > 0", step, budget)
 		}
 	} else {
@@ -290,7 +290,7 @@ func (s *Stepper[F]) StepMicrobatches(theta []F, weights []float64, obj Objectiv
 	defer s.sight.close()
 	var ascent []F // the gradient at theta, if it is wanted beside the descent gradient
 	switch {
-	case rho == 0 || s.rests():
+	case rho == 0 || budget == 0 || s.rests():
 		err = s.plain(&r, theta, weights, obj)
 	case s.blind:
 		err = s.unseen(&r, theta, weights, obj, rho, budget)
