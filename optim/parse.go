@@ -32,7 +32,7 @@ var scheduleKeys = map[string][]string{
 //
 // Numbers of steps may be shares of all steps ("5%"). An empty text is constant.
 func ParseSchedule(text string, value float64, steps int) (Schedule, error) {
-	p := scheduleParser{value: value, steps: steps, set: map[string]string{}}
+	p := scheduleParser{value: value, steps: steps, all: steps, set: map[string]string{}}
 	name, settings, _ := strings.Cut(text, ",")
 	if text == "" {
 		name = "constant"
@@ -68,7 +68,8 @@ func ParseSchedule(text string, value float64, steps int) (Schedule, error) {
 
 type scheduleParser struct {
 	value float64
-	steps int
+	steps int // behind the warm-up
+	all   int
 	set   map[string]string
 	err   error
 }
@@ -76,7 +77,10 @@ type scheduleParser struct {
 func (p *scheduleParser) schedule(name string) Schedule {
 	switch name {
 	case "linear", "cosine":
+		rest := p.steps
+		p.steps = p.all // of which shares are
 		hold := p.count("hold", 0)
+		p.steps = rest
 		from, to, steps := p.value*p.number("start", 1), p.value*p.number("end", 0), max(p.steps-hold, 0)
 		var s Schedule = Linear{From: from, To: to, Steps: steps}
 		if name == "cosine" {
