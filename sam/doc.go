@@ -30,9 +30,20 @@
 // gives a combination a name, with the settings that it uses and numbers of its own: flags,
 // studies, toys and pages know it then.
 //
-// Other papers' methods are such combinations: LE-SAM ([PowerLength], the smaller of a radius and an ascent budget), VaSSO (a
-// running mean for the gradient), Friendly SAM (the gradient without one), GSAM and LookSAM (descents). Each takes the steps of
-// its authors' formula, see testdata/gen_family.py.
+// Other papers' methods are such combinations, each of three choices by name ([Directions], [MetricLengths], [Descents]), and
+// [Method.With] makes others of them: LE-SAM ([PowerLength], the smaller of a radius and an ascent budget), VaSSO (a
+// running mean for the gradient), Friendly SAM (the gradient without one), momentum SAM (against the momentum, without a
+// gradient at theta), Sparse SAM, Eigen-SAM, GSAM, LookSAM, WSAM, SAM-SPS and CR-SAM (descents). Each takes the steps of
+// its authors' formula, see testdata/gen_family.py. A choice that has to see more than its arguments is [Attached].
+//
+// What the ascent is of is apart from all three: [Settings] have the steps that perturb (Interval, From), the share of
+// the minibatch (AscentBatch) and the part of the parameters (Part) that its gradient is taken on.
+//
+// # Metrics of several gradients
+//
+// The paper asks for a metric from more than one point. B + U Uᵀ, with gradients as columns of U, needs the solve
+// of as many equations as there are columns (Woodbury). The lengths recent, running, nearby, hessian and
+// microbatch differ in what the columns are; one column, the gradient, is M-SAM.
 //
 // # The radius, the loss axis, and the ascent budget
 //

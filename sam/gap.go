@@ -24,10 +24,8 @@ func (s surrogateGap[F]) Combine(descent, ascent []F, _ Result) error {
 		return nil
 	}
 	part := along(ascent, descent)
-	for i, g := range ascent {
-		h := float64(descent[i])
-		descent[i] = F(h - s.a*(float64(g)-part*h))
-	}
+	vec.Scale(descent, 1+s.a*part, descent)
+	vec.AddScaled(descent, descent, -s.a, ascent)
 	return nil
 }
 
