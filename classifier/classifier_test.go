@@ -207,7 +207,7 @@ func TestEvaluateBatches(t *testing.T) {
 func TestEvaluationJSON(t *testing.T) {
 	e := classifier.Evaluation{Accuracy: .5, Loss: classifier.Real(math.Inf(1)), N: 2, PerClass: []classifier.Real{1, classifier.Real(math.NaN())}, ImagesPerS: 10}
 	b, err := json.Marshal(e)
-	if want := `{"accuracy":0.5,"loss":"inf","n":2,"per_class":[1,null],"images_per_s":10,"f1_macro":0,"f1_micro":0,"mcc":0}`; err != nil || string(b) != want {
+	if want := `{"accuracy":0.5,"loss":"inf","ece":0,"n":2,"per_class":[1,null],"images_per_s":10,"f1_macro":0,"f1_micro":0,"mcc":0}`; err != nil || string(b) != want {
 		t.Errorf("%s, %v, want %s", b, err, want)
 	}
 	var got classifier.Evaluation

@@ -3,6 +3,7 @@ package classifier
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ func batchOf(numbers int) int {
 type Evaluation struct {
 	Accuracy   Real   `json:"accuracy"` // share of the examples whose largest logit is their label's
 	Loss       Real   `json:"loss"`     // mean cross-entropy in nats
+	ECE        Real   `json:"ece"`      // expected calibration error, of 15 bins of confidence
 	N          int    `json:"n"`
 	PerClass   []Real `json:"per_class"` // accuracy on the examples of each class, NaN for a class without
 	ImagesPerS Real   `json:"images_per_s"`
@@ -94,6 +96,7 @@ func eachBatch(ctx context.Context, m *nn.Model, theta []float32, set *data.Set,
 // A tally counts by class.
 type tally struct {
 	*score.Counts
+	score.Calibration
 	loss float64 // sum
 }
 
@@ -104,14 +107,17 @@ func (t *tally) add(logits []float32, labels []int) error {
 			return fmt.Errorf("label %d of example %d; the network has %d classes", label, t.N, classes)
 		}
 		row := logits[i*classes : (i+1)*classes]
-		t.loss += logSumExp(row) - float64(row[label])
-		t.Class(label, slices.Index(row, slices.Max(row))) // the first of equals, as in PyTorch; none of a NaN
+		sum, top := logSumExp(row), slices.Max(row)
+		said := slices.Index(row, top) // the first of equals, as in PyTorch; none of a NaN
+		t.loss += sum - float64(row[label])
+		t.Class(label, said)
+		t.Calibration.Add(math.Exp(float64(top)-sum), said == label)
 	}
 	return nil
 }
 
 func (t *tally) evaluation(took time.Duration) Evaluation {
-	e := Evaluation{N: t.N, Loss: Real(t.loss / float64(t.N)), ImagesPerS: Real(float64(t.N) / took.Seconds()),
+	e := Evaluation{N: t.N, Loss: Real(t.loss / float64(t.N)), ECE: Real(t.Calibration.Error()), ImagesPerS: Real(float64(t.N) / took.Seconds()),
 		Accuracy: Real(t.Accuracy()), F1Macro: Real(t.ClassF1()), F1Micro: Real(t.MicroF1()), MCC: Real(t.Matthews())}
 	for c, n := range t.All {
 		e.PerClass = append(e.PerClass, Real(float64(t.Right[c])/float64(n)))

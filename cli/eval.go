@@ -119,8 +119,9 @@ func newEvalCommand() *cobra.Command {
 		Use:   "eval",
 		Short: "Accuracy and loss of trained weights on a data set",
 		Long: `Run a trained network over a split of a data set and print its accuracy, mean
-cross-entropy in nats, F1 (the mean over classes, and of two classes that of the second),
-Matthews' correlation coefficient, and the accuracy by class; where any of several
+cross-entropy in nats, expected calibration error (how far confidence is from the share
+that is right, in 15 bins), F1 (the mean over classes, and of two classes that of the
+second), Matthews' correlation coefficient, and the accuracy by class; where any of several
 labels may apply F1, the share of examples of which all labels are right, and F1 by
 label; of a network that predicts numbers the mean squared error, its root, R2 (0 is no
 better than the mean), and Pearson's and Spearman's correlation coefficients. How pixels are normalized is what the
@@ -365,7 +366,7 @@ func (e *evaluation) matched(stderr io.Writer, f *classifier.File, c *classifier
 }
 
 func printEvaluation(w io.Writer, e classifier.Evaluation, classes []string) {
-	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\n", e.Accuracy, e.Loss)
+	fmt.Fprintf(w, "accuracy  %.4f\nloss      %.4f nats\nECE       %.4f\n", e.Accuracy, e.Loss, e.ECE)
 	if e.F1 != nil {
 		fmt.Fprintf(w, "F1        %.4f of %s\n", *e.F1, printable(classes[1]))
 	}

@@ -209,7 +209,7 @@ func TestEvalJSON(t *testing.T) {
 	decode(t, out, &got)
 	var e classifier.Evaluation
 	decode(t, out, &e)
-	if code != 0 || len(got) != 8 || e.MCC > 1 || !(e.F1Macro > .5) || e.F1 != nil || e.Accuracy != want || e.N != 497 || len(e.PerClass) != 10 || !(e.Loss > 0) || !(e.ImagesPerS > 0) {
+	if code != 0 || len(got) != 9 || e.MCC > 1 || !(e.F1Macro > .5) || e.F1 != nil || e.Accuracy != want || e.N != 497 || len(e.PerClass) != 10 || !(e.Loss > 0) || !(e.ImagesPerS > 0) {
 		t.Errorf("exit code %d, %s, want accuracy %g", code, out, want)
 	}
 	if !strings.Contains(stderr, "normalization none: ") {

@@ -14,7 +14,7 @@ import (
 
 // measureNames are the measures that a setting may choose, by problem: first the usual ones, in their order.
 var measureNames = map[string]struct{ usual, more []string }{
-	classifier.SingleLabel: {[]string{"accuracy", "loss"}, []string{"f1", "f1_macro", "f1_micro", "mcc"}},
+	classifier.SingleLabel: {[]string{"accuracy", "loss", "ece"}, []string{"f1", "f1_macro", "f1_micro", "mcc"}},
 	classifier.MultiLabel:  {[]string{"f1_micro", "f1_macro", "exact_match", "accuracy", "loss"}, nil},
 	classifier.Regression:  {[]string{"rmse", "loss", "r2"}, []string{"pearson", "spearman"}},
 }
@@ -98,6 +98,7 @@ func (t *Task) measureClasses(ctx context.Context, theta []float32, set *data.Se
 	m := train.Measures{
 		{Name: "accuracy", Value: e.Accuracy, Better: train.Higher, Share: true, Chance: 1 / classes},
 		{Name: "loss", Value: e.Loss, Better: train.Lower, Chance: math.Log(classes)},
+		{Name: "ece", Value: e.ECE, Better: train.Lower, Label: "calibration error", Share: true},
 		{Name: "f1_macro", Value: e.F1Macro, Better: train.Higher, Label: "macro F1", Share: true},
 		{Name: "f1_micro", Value: e.F1Micro, Better: train.Higher, Label: "micro F1", Share: true, Chance: 1 / classes},
 		{Name: "mcc", Value: e.MCC, Better: train.Higher, Label: "Matthews' coefficient"},

@@ -101,6 +101,7 @@ func TestProblem(t *testing.T) {
 		{query: "?label=class", problem: classifier.SingleLabel, decided: classifier.SingleLabel, first: "accuracy"},
 		{query: "?label=class", measures: "mcc,f1_macro,f1", first: "mcc"},
 		{query: "?label=class", measures: "loss", first: "loss"},
+		{query: "?label=class", measures: "ece", first: "ece"},
 		{query: threeLabels, measures: "exact_match", decided: classifier.MultiLabel, first: "exact_match"},
 		{query: "?target=a&ignore=class", measures: "spearman,pearson", first: "spearman"},
 		{query: "?label=class", problem: classifier.MultiLabel, err: "its examples have classes, no targets"},
@@ -108,7 +109,7 @@ func TestProblem(t *testing.T) {
 		{query: "?target=a&ignore=class", problem: classifier.MultiLabel, err: "not all 0 or 1"},
 		{query: threeLabels, problem: "multi", err: `unknown problem "multi"; there are single_label_classification, multi_label_classification, regression`},
 		{query: threeLabels, measures: "mcc", err: "measure mcc is of other problems"},
-		{query: threeLabels, measures: "f2", err: `unknown measure "f2"; there are accuracy, exact_match`},
+		{query: threeLabels, measures: "f2", err: `unknown measure "f2"; there are accuracy, ece, exact_match`},
 		{query: threeLabels, measures: "loss,loss", err: "listed twice"},
 		{query: "?label=right&ignore=above,far,class", measures: "f1", first: "f1"},
 	} {

@@ -1,4 +1,4 @@
-// Package score computes measures of predictions as scikit-learn and SciPy define them, ties and
+// Package score computes measures of predictions as scikit-learn, SciPy and, of calibration, Guo et al. define them, ties and
 // classes without examples included.
 package score
 

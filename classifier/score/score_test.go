@@ -114,3 +114,44 @@ func TestNothingSaid(t *testing.T) {
 		t.Errorf("%+v: accuracy %g, F1 %g and %g, micro %g", c, c.Accuracy(), c.F1(0), c.F1(1), c.MicroF1())
 	}
 }
+
+// Calibration errors are those of the definition, and of torchmetrics off the edges of bins.
+func TestCalibration(t *testing.T) {
+	b, err := os.ReadFile("testdata/calibration.json")
+	type one struct {
+		Confidences []float64
+		Right       []int
+		ECE         float64
+	}
+	var g struct{ Logits, Confidences []one }
+	if err == nil {
+		err = json.Unmarshal(b, &g)
+	}
+	if err != nil || len(g.Logits) == 0 || len(g.Confidences) == 0 {
+		t.Fatalf("%v, %d and %d cases", err, len(g.Logits), len(g.Confidences))
+	}
+	for i, want := range append(g.Logits, g.Confidences...) {
+		var c score.Calibration
+		for k, sure := range want.Confidences {
+			c.Add(sure, want.Right[k] == 1)
+		}
+		equal(t, i, "calibration error", c.Error(), want.ECE)
+	}
+}
+
+// Of nothing there is no calibration error, nor of a confidence that is none; one class is sure and right.
+func TestCalibrationEnds(t *testing.T) {
+	var none, one, broken score.Calibration
+	one.Add(1, true)
+	broken.Add(.5, true)
+	broken.Add(math.NaN(), false)
+	if e := none.Error(); !math.IsNaN(e) {
+		t.Errorf("of nothing it is %g", e)
+	}
+	if e := broken.Error(); !math.IsNaN(e) {
+		t.Errorf("with a NaN it is %g", e)
+	}
+	if e := one.Error(); e != 0 {
+		t.Errorf("of one class it is %g", e)
+	}
+}

@@ -167,7 +167,7 @@ func TestColumns(t *testing.T) {
 			r.Test = train.Measures{{Name: "accuracy", Value: .9}, {Name: "loss", Value: .3}}
 		}
 	}
-	const usual = "run,state,method,variant,rho,ascent_budget,seed,collapsed,test_accuracy,test_loss,val_accuracy,val_loss,train_loss,train_accuracy,least_train_accuracy," +
+	const usual = "run,state,method,variant,rho,ascent_budget,seed,collapsed,test_accuracy,test_loss,test_ece,val_accuracy,val_loss,val_ece,train_loss,train_accuracy,least_train_accuracy," +
 		"best_val_accuracy,best_test_accuracy,best_step,test_s_knn,best_test_s_knn,grad_norm,delta_norm,ascent,predicted_ascent,steps,step_s,seconds,weights_sha256,error"
 	lines = readCSV(t, func(b *bytes.Buffer) error { return WriteResults(b, c, "dir") })
 	if got := strings.Join(lines[0], ","); got != usual || lines[1][8] != "0.9" {

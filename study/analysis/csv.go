@@ -21,8 +21,11 @@ var (
 )
 
 // usualColumns are those of measures of classes and of pairs.
-var usualColumns = []string{"test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss", "train_accuracy", "least_train_accuracy",
+var usualColumns = []string{"test_accuracy", "test_loss", "test_ece", "val_accuracy", "val_loss", "val_ece", "train_loss", "train_accuracy", "least_train_accuracy",
 	"best_val_accuracy", "best_test_accuracy", "best_step", "test_s_knn", "best_test_s_knn"}
+
+// ofClasses are the measures of classes that runs usually have; earlier versions had no ece.
+var ofClasses = []string{"accuracy", "loss", "ece"}
 
 // columns are those of the measures of a study's runs: the usual ones, or for a task with other
 // measures its own.
@@ -35,7 +38,7 @@ func columns(c *study.Comparison) []string {
 			}
 		}
 	}
-	usual := !slices.ContainsFunc(names, func(n string) bool { return n != "accuracy" && n != "loss" })
+	usual := !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(ofClasses, n) })
 	if usual || Aligned(c) {
 		return usualColumns
 	}
