@@ -367,9 +367,17 @@ type studyReport struct {
 	Headline  string                   `json:"headline"`
 	Notes     []string                 `json:"notes"`
 	Contrasts []analysis.Contrast      `json:"contrasts"`
+	Corrected correction               `json:"corrected"`
 	Summary   []study.Summary          `json:"summary"`
 	Alignment []analysis.AlignmentCell `json:"alignment,omitempty"` // of runs on pairs
 	Rows      []study.Row              `json:"rows"`
+}
+
+// correction says how the p-values of contrasts were corrected.
+type correction struct {
+	By          string  `json:"by"`
+	Comparisons int     `json:"comparisons"` // that have seeds enough to be judged
+	Level       float64 `json:"level"`
 }
 
 func newStudyReportCommand() *cobra.Command {
@@ -415,7 +423,8 @@ func reportStudy(cmd *cobra.Command, s *study.Study, dir, out string, asJSON boo
 	}
 	words := report.Describe(c)
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, analysis.Of(c).Contrasts(), c.Summary, analysis.Alignment(c), c.Rows})
+		list := analysis.Of(c).Contrasts()
+		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, list, correction{"Holm", analysis.Judged(list), analysis.Level}, c.Summary, analysis.Alignment(c), c.Rows})
 	}
 	w := cmd.OutOrStdout()
 	if words.Notice != "" {

@@ -91,7 +91,7 @@ func TestStudyOfTheDocs(t *testing.T) {
 	}
 	var got studyReport
 	decode(t, mustCall(t, "study", "report", "runs/photos", "--json"), &got)
-	if len(got.Rows) != done.All || len(got.Contrasts) == 0 || got.Headline == "" || !strings.Contains(strings.Join(got.Notes, " "), "There is no test split") {
+	if len(got.Rows) != done.All || len(got.Contrasts) == 0 || got.Corrected.By != "Holm" || got.Headline == "" || !strings.Contains(strings.Join(got.Notes, " "), "There is no test split") {
 		t.Errorf("%d rows, headline %q, notes %q", len(got.Rows), got.Headline, got.Notes)
 	}
 	for _, file := range []string{report.StudyPage, report.StudyResults, study.FileName} {

@@ -15,6 +15,7 @@ import (
 	"github.com/monge-ml/monge/internal/chart"
 	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/study"
+	"github.com/monge-ml/monge/study/analysis"
 	"github.com/monge-ml/monge/train"
 )
 
@@ -46,6 +47,7 @@ type page struct {
 	Measured []figure
 	Tables   []table
 	Pairs    []pairRow
+	Judged   int // of them, for which their p-values are corrected
 	Training []figure
 	Gradient []figure
 	Ascent   []figure
@@ -69,7 +71,7 @@ type summaryRow struct {
 }
 
 // pairRow is the difference of two methods.
-type pairRow struct{ Method, Against, Difference, Interval, Seeds, Verdict string }
+type pairRow struct{ Method, Against, Difference, Interval, P, Corrected, Seeds, Verdict string }
 
 // table is the measure by radius, or budget, and method.
 type table struct {
@@ -126,7 +128,6 @@ func (v *view) page(o origin) (string, any, []figure, error) {
 		Summary:  v.summaryRows(),
 		Measured: v.measureFigures(),
 		Tables:   v.tables(),
-		Pairs:    v.pairRows(),
 		Training: v.trainingFigures(),
 		Gradient: v.gradientFigures(),
 		Ascent:   v.ascentFigures(),
@@ -142,6 +143,8 @@ func (v *view) page(o origin) (string, any, []figure, error) {
 		p.LossAxis = p.LossAxis || m.LossAxis()
 	}
 	p.Others = v.others()
+	contrasts := v.Contrasts()
+	p.Pairs, p.Judged = v.pairRows(contrasts), analysis.Judged(contrasts)
 	err := p.addPlan(v, o)
 	return "compare.html", p, slices.Concat(p.Measured, p.Training, p.Gradient, p.Ascent), err
 }

@@ -24,19 +24,34 @@ const (
 	StudyFigures = "figures"     // a directory of SVG and PNG files
 )
 
-func (v *view) pairRows() (rows []pairRow) {
-	for _, c := range v.Contrasts() {
-		r := pairRow{Method: c.Method, Against: c.Against, Difference: v.in.diff(float64(c.Difference)), Interval: "–", Seeds: fmt.Sprint(c.Seeds)}
+// pairRows are the rows of a table of differences.
+func (v *view) pairRows(list []analysis.Contrast) (rows []pairRow) {
+	for _, c := range list {
+		r := pairRow{Method: c.Method, Against: c.Against, Difference: v.in.diff(float64(c.Difference)), Interval: "–", Seeds: fmt.Sprint(c.Seeds),
+			P: chance(float64(c.P)), Corrected: chance(float64(c.Corrected))}
 		if c.Seeds == 0 {
 			r.Difference = "–"
 		}
 		if c.Seeds > 1 {
 			r.Interval = v.in.diff(float64(c.Low)) + " to " + v.in.diff(float64(c.High))
 		}
-		r.Verdict = v.in.verdict(c.Verdict)
+		if r.Verdict = v.in.verdict(c.Verdict); c.Counts() && !c.Stands() {
+			r.Verdict += " by itself alone"
+		}
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// chance writes a p-value.
+func chance(p float64) string {
+	switch {
+	case !finite(p):
+		return "–"
+	case p < 1e-4:
+		return "< 0.0001"
+	}
+	return fmt.Sprintf("%.2g", p)
 }
 
 // caveats say what is not as a reader of a comparison expects.

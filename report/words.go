@@ -40,7 +40,7 @@ func Describe(c *study.Comparison) Words { return sheetOf(c).words() }
 func (v *view) words() Words {
 	w := Words{Notice: v.notice()}
 	w.Headline, w.Summary = v.headline()
-	w.Summary = append(v.caveats(), w.Summary...)
+	w.Summary = slices.Concat(v.caveats(), w.Summary, v.sayCorrected())
 	for _, f := range []Finding{
 		{"Best " + v.in.name(), v.sayBest()},
 		{"How much radius each forgives", v.sayRange()},
@@ -432,6 +432,32 @@ func (v *view) sayPairs(ranked []*method) (text []string) {
 		rule += fmt.Sprintf(" (%.1f standard errors with %s)", t, v.in.repeats(n))
 	}
 	return append(text, fmt.Sprintf("%s; with fewer than %d %ss none does.", rule, analysis.FewSeeds, v.in.one()))
+}
+
+// sayCorrected says which differences count once their number is reckoned with.
+func (v *view) sayCorrected() []string {
+	list := v.Contrasts()
+	n, counts := analysis.Judged(list), 0
+	var stand []string
+	for _, k := range list {
+		if k.Counts() {
+			counts++
+		}
+		if k.Stands() {
+			stand = append(stand, fmt.Sprintf("%s beside %s (p %s)", k.Method, k.Against, chance(float64(k.Corrected))))
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	said := fmt.Sprintf("Corrected for all %d comparisons of the table of differences at once (Holm 1979)", n)
+	switch {
+	case counts == 0:
+		return []string{said + ", none counts either."}
+	case len(stand) == 0:
+		return []string{fmt.Sprintf("%s, the differences that count go from %d to none.", said, counts)}
+	}
+	return []string{fmt.Sprintf("%s, the differences that count go from %d to %d: %s.", said, counts, len(stand), join(stand))}
 }
 
 // edges warn of a best radius that is the first or last tried, or where runs broke.

@@ -135,6 +135,18 @@ func TestDescribe(t *testing.T) {
 			has:      []string{"The highest mean accuracy is that of SAM, 95.0% ± 0.6.", "SAM: +5.0 ± 0.0 points beside SGD, more accurate."},
 		},
 		{
+			name:     "several comparisons at once",
+			c:        comparison(sgd, samAt(.94, .925, .95), mAt(.95, .96, .97)),
+			headline: "M-SAM does not win here.",
+			has:      []string{"Corrected for all 3 comparisons of the table of differences at once (Holm 1979), the differences that count go from 2 to 1: M-SAM beside SGD (p < 0.0001)."},
+		},
+		{
+			name:     "several comparisons, none of which remains",
+			c:        comparison(sgd, samAt(.94, .925, .95), mAt(.925, .94, .92)),
+			headline: "M-SAM does not win here.",
+			has:      []string{"Corrected for all 3 comparisons of the table of differences at once (Holm 1979), the differences that count go from 1 to none."},
+		},
+		{
 			name:     "M-SAM alone",
 			c:        comparison(mAt(good...)),
 			headline: "There is no other method to hold M-SAM against.",

@@ -27,6 +27,7 @@ const (
 type Difference struct {
 	Mean, Stderr float64 // over the seeds; 0 without any
 	Low, High    float64 // of the 95% interval; NaN for fewer than two seeds
+	P            float64 // two-sided p-value of Student's t; NaN where there is no verdict
 	N            int     // seeds
 	Verdict      Verdict
 }
@@ -35,7 +36,7 @@ type Difference struct {
 // Student's t ("The probable error of a mean", Biometrika 1908), which asks for more than two
 // standard errors and for far more with few seeds, puts their mean beyond chance at 5%.
 func DifferenceOf(d []float64, better train.Direction) Difference {
-	c := Difference{N: len(d), Low: math.NaN(), High: math.NaN()}
+	c := Difference{N: len(d), Low: math.NaN(), High: math.NaN(), P: math.NaN()}
 	if c.N == 0 {
 		return c
 	}
@@ -46,6 +47,9 @@ func DifferenceOf(d []float64, better train.Direction) Difference {
 	}
 	limit := StudentsT(c.N) * c.Stderr
 	c.Low, c.High = c.Mean-limit, c.Mean+limit
+	if c.N >= FewSeeds {
+		c.P = chanceOf(c.Mean, c.Stderr, c.N)
+	}
 	more, less := Ahead, Behind
 	if better == train.Lower {
 		more, less = less, more
@@ -94,12 +98,14 @@ type Contrast struct {
 	Low        train.Real `json:"low"`        // of the 95% confidence interval by Student's t; null for one seed
 	High       train.Real `json:"high"`
 	Seeds      int        `json:"seeds"`
-	Verdict    Verdict    `json:"-"`
+	P          train.Real `json:"p"`      // two-sided p-value of Student's t; null for too few seeds to judge
+	Corrected  train.Real `json:"p_holm"` // p, corrected for the number of contrasts that are judged: see [Holm]
+	Verdict    Verdict    `json:"-"`      // by the interval, whatever the number of contrasts
 }
 
 // Contrasts returns the differences that a comparison is about: its subject (M-SAM, where it is
 // compared) beside every other method, every other method beside the base optimizer, and variants
-// beside the plain method.
+// beside the plain method. Their p-values are corrected for all of them.
 func (a *Analysis) Contrasts() (list []Contrast) {
 	subject := a.Subject()
 	for _, m := range a.Methods {
@@ -108,13 +114,14 @@ func (a *Analysis) Contrasts() (list []Contrast) {
 				continue
 			}
 			d := m.Against(r)
-			k := Contrast{m.Label, r.Label, train.Real(d.Mean), train.Real(d.Low), train.Real(d.High), d.N, d.Verdict}
+			k := Contrast{Method: m.Label, Against: r.Label, Difference: train.Real(d.Mean), Low: train.Real(d.Low), High: train.Real(d.High), Seeds: d.N, P: train.Real(d.P), Verdict: d.Verdict}
 			if d.N == 0 {
 				k.Difference = train.Real(math.NaN())
 			}
 			list = append(list, k)
 		}
 	}
+	correct(list)
 	return list
 }
 
