@@ -368,6 +368,7 @@ type studyReport struct {
 	Notes     []string                 `json:"notes"`
 	Contrasts []analysis.Contrast      `json:"contrasts"`
 	Corrected correction               `json:"corrected"`
+	Gains     []analysis.Gain          `json:"gains"` // over the base optimizer, and what they cost
 	Summary   []study.Summary          `json:"summary"`
 	Alignment []analysis.AlignmentCell `json:"alignment,omitempty"` // of runs on pairs
 	Rows      []study.Row              `json:"rows"`
@@ -421,10 +422,11 @@ func reportStudy(cmd *cobra.Command, s *study.Study, dir, out string, asJSON boo
 	if err != nil {
 		return err
 	}
-	words := report.Describe(c)
+	words, found := report.Describe(c), analysis.Of(c)
 	if asJSON {
-		list := analysis.Of(c).Contrasts()
-		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, list, correction{"Holm", analysis.Judged(list), analysis.Level}, c.Summary, analysis.Alignment(c), c.Rows})
+		list := found.Contrasts()
+		corrected := correction{"Holm", analysis.Judged(list), analysis.Level}
+		return printJSON(cmd.OutOrStdout(), studyReport{files[0], files, words.Headline, words.Summary, list, corrected, found.Gains(), c.Summary, analysis.Alignment(c), c.Rows})
 	}
 	w := cmd.OutOrStdout()
 	if words.Notice != "" {
@@ -434,8 +436,27 @@ func reportStudy(cmd *cobra.Command, s *study.Study, dir, out string, asJSON boo
 	for _, s := range words.Summary {
 		fmt.Fprintln(w, "- "+plain(s))
 	}
+	printGains(w, found)
 	fmt.Fprintf(w, "\nReport: %s, and %d files beside it\n", files[0], len(files)-1)
 	return nil
+}
+
+// printGains prints what methods gain over the base optimizer, and what they cost.
+func printGains(w io.Writer, a *analysis.Analysis) {
+	gains := a.Gains()
+	if len(gains) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\nmethod\tgain in %s\tgradients\ttime\tdecades\n", a.Measure.Title())
+	for _, g := range gains {
+		time := "–"
+		if x := float64(g.StepRatio); !math.IsNaN(x) {
+			time = fmt.Sprintf("%.2f", x)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", printable(g.Method), report.GainText(a.Measure, &g), g.Gradients, time, report.Decades(g.Reach))
+	}
+	t.Flush()
 }
 
 func newStudyShowCommand() *cobra.Command {

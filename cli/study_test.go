@@ -91,13 +91,16 @@ func TestStudyOfTheDocs(t *testing.T) {
 	}
 	var got studyReport
 	decode(t, mustCall(t, "study", "report", "runs/photos", "--json"), &got)
-	if len(got.Rows) != done.All || len(got.Contrasts) == 0 || got.Corrected.By != "Holm" || got.Headline == "" || !strings.Contains(strings.Join(got.Notes, " "), "There is no test split") {
+	if len(got.Rows) != done.All || len(got.Contrasts) == 0 || got.Corrected.By != "Holm" || len(got.Gains) < 3 || got.Gains[0].Gradients != 2 || got.Headline == "" || !strings.Contains(strings.Join(got.Notes, " "), "There is no test split") {
 		t.Errorf("%d rows, headline %q, notes %q", len(got.Rows), got.Headline, got.Notes)
 	}
 	for _, file := range []string{report.StudyPage, report.StudyResults, study.FileName} {
 		if info, err := os.Stat(filepath.Join("runs/photos", file)); err != nil || info.Size() == 0 {
 			t.Error(file, err)
 		}
+	}
+	if out := mustCall(t, "study", "report", "runs/photos"); !strings.Contains(out, "gain in accuracy  gradients  time") || !strings.Contains(out, "\nFisher SAM ") {
+		t.Error(out)
 	}
 	// The study's own file goes on with it: there is nothing left to do.
 	stdout := mustCall(t, "study", "run", "runs/photos/study.toml", "--out", "runs/photos")

@@ -48,6 +48,9 @@ type page struct {
 	Tables   []table
 	Pairs    []pairRow
 	Judged   int // of them, for which their p-values are corrected
+	Gains    []gainRow
+	Costs    []figure // of gains against them
+	Beside   besideTable
 	Training []figure
 	Gradient []figure
 	Ascent   []figure
@@ -128,6 +131,9 @@ func (v *view) page(o origin) (string, any, []figure, error) {
 		Summary:  v.summaryRows(),
 		Measured: v.measureFigures(),
 		Tables:   v.tables(),
+		Gains:    v.gainRows(),
+		Costs:    v.costFigures(),
+		Beside:   v.besideTable(),
 		Training: v.trainingFigures(),
 		Gradient: v.gradientFigures(),
 		Ascent:   v.ascentFigures(),
@@ -146,7 +152,7 @@ func (v *view) page(o origin) (string, any, []figure, error) {
 	contrasts := v.Contrasts()
 	p.Pairs, p.Judged = v.pairRows(contrasts), analysis.Judged(contrasts)
 	err := p.addPlan(v, o)
-	return "compare.html", p, slices.Concat(p.Measured, p.Training, p.Gradient, p.Ascent), err
+	return "compare.html", p, slices.Concat(p.Measured, p.Costs, p.Training, p.Gradient, p.Ascent), err
 }
 
 // addPlan adds what repeats the comparison, and of runs that have directories their list.

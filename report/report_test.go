@@ -101,14 +101,17 @@ func TestPage(t *testing.T) {
 		`<meta name="viewport"`, "<title>SGD, SAM and Monge SAM (M-SAM) on digits", "arXiv 2502.08448",
 		"prefers-color-scheme: dark", "monge compare --seeds 3", ">label_noise<", ">momentum<", ">avx2<",
 		"3 of 3 broke", "The upper end, enlarged", "1/alpha = 1<", "budget 0.08<", "at rho 1</h3>", "chance<",
+		"Gain in accuracy against the gradients of a step</h3>", "Gain in accuracy against the time of a step</h3>",
+		"<td>&#43;5.3 ± 0.0</td><td>&#43;5.3 to &#43;5.3</td><td>2</td><td>2.00</td><td>0.03 to 0.3</td><td>≥ 1.0</td>", // SAM
+		`<th scope="col">loss</th></tr>`, "<td>1 ± 0</td>",
 	} {
 		if !strings.Contains(page, s) {
 			t.Errorf("the page lacks %q", s)
 		}
 	}
 	charts := strings.Count(page, `class="chart" role="img" aria-label="`)
-	if charts != 3+6+2+2 {
-		t.Errorf("%d charts with a text alternative, want 13", charts)
+	if charts != 3+2+6+2+2 {
+		t.Errorf("%d charts with a text alternative, want 15", charts)
 	}
 	if n := len(page); n > 250e3 {
 		t.Errorf("the page has %d bytes", n)

@@ -24,7 +24,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// A Drawing is something to draw: a *Picture or *Tiles, which a page shows, or a *Figure,
+// A Drawing is something to draw: a *Picture, *Named or *Tiles, which a page shows, or a *Figure,
 // *Scatter or *Sheet, which are files with all that belongs to them.
 type Drawing interface {
 	size() (width, height vg.Length)

@@ -96,6 +96,7 @@ func someSheet() *Sheet {
 func everything() map[string]Drawing {
 	return map[string]Drawing{
 		"picture": somePicture(), "tiles": someTiles(), "scatter": someScatter(), "sheet": someSheet(),
+		"named":  someNamed(),
 		"figure": &Figure{Title: "title", Drawing: somePicture(), Key: []Entry{LookAt(0).Entry("first"), LookAt(1).Entry("second")}},
 	}
 }
@@ -107,6 +108,7 @@ func TestTexts(t *testing.T) {
 	const picture = `lines & "points"|x < y|0|2|4|6|8|10|0.1|0.3|1|3|10|level|upright`
 	for name, want := range map[string]string{
 		"picture": picture,
+		"named":   "names|cost|0|0.5|1|1.5|2|2.5|3|-1|-0.5|0|0.5|1|right|high|one whose name is so long that…|low",
 		"tiles":   "tiles|field|corner|a|b|c|filled|d|plain",
 		"scatter": "scatter|a|b|c|d|one|two",
 		"figure":  strings.Replace(picture, "|", "|title|", 1) + "|first|second",

@@ -62,7 +62,10 @@ func (p *Picture) size() (width, height vg.Length) { return pictureWidth, pictur
 func (p *Picture) said() string                    { return p.Alt }
 
 // draw draws the picture on a canvas.
-func (p *Picture) draw(dc draw.Canvas) {
+func (p *Picture) draw(dc draw.Canvas) { p.plot(dc) }
+
+// plot draws the picture, and returns what was drawn and the canvas that it was drawn on.
+func (p *Picture) plot(dc draw.Canvas) (*plot.Plot, draw.Canvas) {
 	pl := plot.New()
 	pl.BackgroundColor = nil
 	p.X.set(&pl.X)
@@ -92,7 +95,9 @@ func (p *Picture) draw(dc draw.Canvas) {
 		below = fontSize + 6
 		dc.FillText(words(Muted, fontSize, draw.XCenter, draw.YBottom), vg.Point{X: dc.Center().X, Y: dc.Min.Y + 4}, p.X.Label)
 	}
-	pl.Draw(draw.Crop(dc, 1, -6, below, -6))
+	on := draw.Crop(dc, 1, -6, below, -6)
+	pl.Draw(on)
+	return pl, on
 }
 
 // ends are where a rule meets the frame; false if it is outside.
