@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 
@@ -259,7 +260,19 @@ func (v *view) lede() string {
 	}
 	return fmt.Sprintf("%s of %s (%d training, %d validation and %d test examples%s): %s, %s, %s.",
 		plural(len(v.Rows), "run"), subject, d.Train, d.Val, d.Test, of,
-		v.in.repeats(v.Plan.Seeds), plural(b.Epochs, "epoch"), v.duration())
+		v.in.repeats(v.Plan.Seeds), v.length(), v.duration())
+}
+
+// length says how long the runs are.
+func (v *view) length() string {
+	epochs := plural(v.Plan.Base.Epochs, "epoch")
+	switch v.Study.Budget {
+	case study.EqualGradients:
+		return "as many gradients each as " + epochs + " of steps with two"
+	case study.EqualTime:
+		return "as much time each as " + epochs + " of steps that take two of the base optimizer's, by the study's table of costs"
+	}
+	return epochs
 }
 
 // trained names what is trained: "model mlp", or a task that has no choice of models.
@@ -409,6 +422,12 @@ func (v *view) settings() []setting {
 	varied := []string{"method", "rho", "ascent_budget", "seed"}
 	if v.Study.Folds > 0 {
 		list, varied = append(list, setting{"fold", fmt.Sprintf("each of %d", v.Study.Folds)}), append(varied, "fold")
+	}
+	if v.Study.Budget != "" {
+		list = append(list, setting{"budget", v.Study.Budget})
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Study.Cost)) {
+		list = append(list, setting{"cost of " + name, fmt.Sprintf("%g", v.Study.Cost[name])})
 	}
 	for _, s := range fields(v.Plan.Base) {
 		if !slices.Contains(varied, s.Name) {

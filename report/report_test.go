@@ -343,3 +343,16 @@ func TestInks(t *testing.T) {
 		}
 	}
 }
+
+// A page says what its runs have the same of.
+func TestPageOfABudget(t *testing.T) {
+	c := noisyDigits()
+	c.Study.Budget = study.EqualGradients
+	if page := pageOf(t, c); !strings.Contains(page, "3 seeds, as many gradients each as 30 epochs of steps with two, ") || !strings.Contains(page, "<dt>budget</dt><dd>gradients</dd>") {
+		t.Error("the page does not say that its runs have the same number of gradients")
+	}
+	c.Study.Budget, c.Study.Cost = study.EqualTime, map[string]float64{"sam": 1.9}
+	if page := pageOf(t, c); !strings.Contains(page, "as much time each as 30 epochs") || !strings.Contains(page, "<dt>cost of sam</dt><dd>1.9</dd>") {
+		t.Error("the page does not say that its runs take the same time")
+	}
+}

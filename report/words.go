@@ -444,7 +444,7 @@ func (v *view) sayCorrected() []string {
 			counts++
 		}
 		if k.Stands() {
-			stand = append(stand, fmt.Sprintf("%s beside %s (p %s)", k.Method, k.Against, chance(float64(k.Corrected))))
+			stand = append(stand, fmt.Sprintf("%s beside %s (%s%s, p %s)", k.Method, k.Against, v.in.diff(float64(k.Difference)), v.in.unit(), chance(float64(k.Corrected))))
 		}
 	}
 	if n < 2 {

@@ -138,7 +138,7 @@ func TestDescribe(t *testing.T) {
 			name:     "several comparisons at once",
 			c:        comparison(sgd, samAt(.94, .925, .95), mAt(.95, .96, .97)),
 			headline: "M-SAM does not win here.",
-			has:      []string{"Corrected for all 3 comparisons of the table of differences at once (Holm 1979), the differences that count go from 2 to 1: M-SAM beside SGD (p < 0.0001)."},
+			has:      []string{"Corrected for all 3 comparisons of the table of differences at once (Holm 1979), the differences that count go from 2 to 1: M-SAM beside SGD (+6.0 points, p < 0.0001)."},
 		},
 		{
 			name:     "several comparisons, none of which remains",

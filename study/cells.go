@@ -17,25 +17,28 @@ import (
 
 // A Study is a grid of runs. Read one with [Open].
 type Study struct {
-	Name   string       `json:"name"`
-	About  string       `json:"about,omitempty"`
-	Notes  []string     `json:"notes,omitempty"`  // how far it goes, a sentence or a few each
-	Beside string       `json:"beside,omitempty"` // a published table to show beside it: [Table3], or ""
-	Seeds  int          `json:"seeds"`
-	Folds  int          `json:"folds,omitempty"` // of the training examples, which validate in turns; 0 is one run for each seed
-	Base   train.Config `json:"base"`
-	Stages []Cell       `json:"stages,omitempty"` // runs before the cells, one after the other
-	Cells  []Cell       `json:"cells"`            // by seed
+	Name   string             `json:"name"`
+	About  string             `json:"about,omitempty"`
+	Notes  []string           `json:"notes,omitempty"`  // how far it goes, a sentence or a few each
+	Beside string             `json:"beside,omitempty"` // a published table to show beside it: [Table3], or ""
+	Seeds  int                `json:"seeds"`
+	Folds  int                `json:"folds,omitempty"`  // of the training examples, which validate in turns; 0 is one run for each seed
+	Budget string             `json:"budget,omitempty"` // what its runs have the same of: [EqualGradients], [EqualTime], or "" for the steps
+	Cost   map[string]float64 `json:"cost,omitempty"`   // time of a step of each method over one of "none", for EqualTime
+	Base   train.Config       `json:"base"`
+	Stages []Cell             `json:"stages,omitempty"` // runs before the cells, one after the other
+	Cells  []Cell             `json:"cells"`            // by seed
 
 	open      Opener
 	most      int // cells
 	file      *file
-	readOnly  bool              // a program's, read from its file
-	unsaid    error             // why it can't be written as a file
-	known     map[string]bool   // names of cells
-	varying   map[string]bool   // settings that make variants of methods
-	baseTexts map[string]string // the base's settings
-	ofMethods map[string]bool   // settings that methods have a use for
+	readOnly  bool               // a program's, read from its file
+	unsaid    error              // why it can't be written as a file
+	known     map[string]bool    // names of cells
+	varying   map[string]bool    // settings that make variants of methods
+	baseTexts map[string]string  // the base's settings
+	ofMethods map[string]bool    // settings that methods have a use for
+	gradients map[string]float64 // of a step, by method, where a table says what steps cost
 }
 
 // Table3 is the table of the M-SAM paper (arXiv 2502.08448) that a study on pairs may be shown
@@ -118,6 +121,9 @@ func (s *Study) withoutIdle(c train.Config) train.Config {
 
 // addGrid adds the product of a grid's lists, and of the seeds if they are counted.
 func (s *Study) addGrid(grid map[string]any, seeds bool) error {
+	if err := s.checkLengths(grid); err != nil {
+		return err
+	}
 	names := slices.Sorted(maps.Keys(grid))
 	lists := make([][]any, len(names))
 	for i, name := range names {
@@ -199,8 +205,11 @@ func (s *Study) add(settings map[string]any) error {
 	if !c.Perturbs() {
 		c = s.withoutIdle(c) // in a product of methods and radii it is one run
 	}
+	err := s.fit(&c)
 	cell := Cell{s.cellName(&c), c}
-	err := c.Check()
+	if err == nil {
+		err = c.Check()
+	}
 	if n := len(s.Stages); err == nil && n > 0 {
 		err = s.Stages[n-1].leadsTo(&c)
 	}

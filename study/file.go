@@ -37,14 +37,16 @@ type file struct {
 	Preset string   `toml:"preset,omitempty"`
 	Seeds  int      `toml:"seeds,omitzero"`
 	Folds  int      `toml:"folds,omitzero"`
+	Budget string   `toml:"budget,omitempty"`
 	// Program is set where a program has made the runs by an Opener of its own, or of a task that
 	// is none of the registered kinds: such a study is read here, but not run. Own are then the
 	// settings of the task, if its kind is not known.
-	Program bool             `toml:"program,omitempty"`
-	Own     []ownSetting     `toml:"own,omitempty"`
-	Base    map[string]any   `toml:"base"`
-	Stage   []map[string]any `toml:"stage,omitempty"`
-	Grid    []map[string]any `toml:"grid"`
+	Program bool               `toml:"program,omitempty"`
+	Own     []ownSetting       `toml:"own,omitempty"`
+	Cost    map[string]float64 `toml:"cost,omitempty"` // of a step, by method
+	Base    map[string]any     `toml:"base"`
+	Stage   []map[string]any   `toml:"stage,omitempty"`
+	Grid    []map[string]any   `toml:"grid"`
 }
 
 // Presets returns the names of the studies that come with the program.
@@ -198,6 +200,12 @@ func (f *file) onto(p *file) *file {
 	if f.Folds == 0 {
 		whole.Folds = p.Folds
 	}
+	if f.Budget == "" {
+		whole.Budget = p.Budget
+	}
+	if f.Cost == nil && whole.Budget == p.Budget {
+		whole.Cost = p.Cost
+	}
 	if f.Stage == nil {
 		whole.Stage = p.Stage
 	}
@@ -284,6 +292,10 @@ func (f *file) set(override string) error {
 		*count.to = n
 		return nil
 	}
+	if key == "budget" {
+		f.Budget = strings.TrimSpace(text)
+		return nil
+	}
 	if err := (table{"--set", map[string]any{key: text}, false}).normalize(f.own()); err != nil {
 		return err
 	}
@@ -337,9 +349,12 @@ func (f *file) base() map[string]any {
 
 // over makes the runs of a file whose settings are over these, so many at most.
 func (f *file) over(base train.Config, most int) (*Study, error) {
-	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Folds: f.Folds, Base: base, open: byKind, readOnly: f.Program, most: most, file: f, known: map[string]bool{}}
+	s := &Study{Name: f.Name, About: f.About, Notes: f.Notes, Beside: f.Beside, Seeds: max(f.Seeds, 1), Folds: f.Folds, Budget: f.Budget, Cost: f.Cost, Base: base, open: byKind, readOnly: f.Program, most: most, file: f, known: map[string]bool{}, gradients: map[string]float64{}}
 	if s.Name == "" {
 		s.Name = "study"
+	}
+	if err := f.checkBudget(); err != nil {
+		return nil, err
 	}
 	if err := train.ApplySettings(&s.Base, f.base()); err != nil {
 		return nil, fmt.Errorf("[base]: %w", err)

@@ -21,6 +21,11 @@ type Settings struct {
 	Base  train.Config // the settings that all runs share
 	Seeds int          // seeds 1, 2, ... of each; 0 is the base's alone
 	Folds int          // k-fold cross-validation by the task's setting fold: each run validates on its part of the training examples; 0 is none
+	// Budget is what the runs have the same of, EqualGradients or EqualTime; "" is the steps. The
+	// epochs and steps of Base are then those of runs whose steps cost 2, as SAM's do; Cost says
+	// for EqualTime what a step of each method takes, over one of "none".
+	Budget string
+	Cost   map[string]float64
 	// Grid says what varies, by the names of settings: the runs are, for each map, the product
 	// of its lists. Values are strings, bools, numbers, or slices of them; a key is a setting's
 	// name with hyphens, one of Base.Own among them.
@@ -35,7 +40,7 @@ func New(set Settings) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds, Folds: set.Folds, Grid: grid}
+	f := &file{Name: set.Name, About: set.About, Notes: set.Notes, Seeds: set.Seeds, Folds: set.Folds, Budget: set.Budget, Cost: set.Cost, Grid: grid}
 	var own []string
 	for _, s := range ownSettings(&set.Base) {
 		own = append(own, s.Name)

@@ -290,6 +290,9 @@ func (s *Study) compared() []string {
 	if s.Folds > 0 {
 		names = append(names, foldSetting)
 	}
+	if s.Budget != "" { // then they follow from what a step costs
+		names = append(names, lengths...)
+	}
 	return names
 }
 

@@ -24,8 +24,8 @@ const (
 
 // shape is what a study's file holds.
 var shape = map[string]string{
-	"name": aText, "about": aText, "beside": aText, "preset": aText, "notes": someTexts, "seeds": aNumber, "folds": aNumber, "program": aSwitch,
-	"base": oneTable, "stage": tables, "grid": tables, "own": tables,
+	"name": aText, "about": aText, "beside": aText, "preset": aText, "notes": someTexts, "seeds": aNumber, "folds": aNumber, "program": aSwitch, "budget": aText,
+	"cost": oneTable, "base": oneTable, "stage": tables, "grid": tables, "own": tables,
 }
 
 // checkShape returns an error for a file that has something else, or has it in another way.
@@ -58,7 +58,7 @@ func unknownKey(key, is string) string {
 	if slices.Contains(train.SettingNames(), strings.ReplaceAll(key, "_", "-")) {
 		return fmt.Sprintf("%s is a setting of runs: write it below [base] for all, or in a [[grid]]", key)
 	}
-	return fmt.Sprintf("unknown key %q%s; a study has name, about, notes, beside, preset, seeds, folds, and tables [base], [[stage]], [[grid]]; settings of runs belong into the tables",
+	return fmt.Sprintf("unknown key %q%s; a study has name, about, notes, beside, preset, seeds, folds, budget, and tables [base], [cost], [[stage]], [[grid]]; settings of runs belong into the tables",
 		key, words.DidYouMean(key, slices.Sorted(maps.Keys(shape))))
 }
 
