@@ -166,10 +166,12 @@ func (m *Model) Gradient(grad, theta, x []float32, labels []int, c objective.Cal
 
 // GradientOf is [Model.Gradient] for any target.
 func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call) (float64, error) {
-	n := y.Inputs
-	if n == 0 {
-		n = len(x) / m.InputLen()
-	}
+	return m.gradient(y, nil, grad, theta, x, c)
+}
+
+// gradient is GradientOf, and Gram unless k is nil.
+func (m *Model) gradient(y Target, k []float64, grad, theta, x []float32, c objective.Call) (float64, error) {
+	n := y.inputs(m, x)
 	if err := m.check(theta, x, n); err != nil {
 		return 0, err
 	}
@@ -191,6 +193,9 @@ func (m *Model) GradientOf(y Target, grad, theta, x []float32, c objective.Call)
 	loss := y.loss(m.tape, logits)
 	if m.correct = 0; m.tape.Err() == nil && y.Labels != nil {
 		m.correct = hits(logits.Data, y.Labels)
+	}
+	if k != nil {
+		m.tape.Gram(k, n)
 	}
 	if err := m.tape.Backward(loss, float32(c.Weight)); err != nil {
 		return 0, err

@@ -28,6 +28,10 @@ type Target struct {
 	// that they are a part of: so the parts' gradients add up to the minibatch's.
 	Weights                 []float32
 	MeanWeight, MixedWeight float64 // of the whole minibatch; 0 where these are all of it
+	// Shares are those of the inputs' own losses in the loss, in place of 1/n each of a mean: the loss is
+	// the sum of Shares[i] times that of input i, and so is its gradient. They may be negative. An input's
+	// own loss is n times what it adds to the mean, its class's weight included. Nil is a mean.
+	Shares []float32
 	// Inputs is how many there are, where they may be shorter rows of tokens than those that the
 	// model was built for; 0 says that they are not.
 	Inputs int
@@ -36,13 +40,17 @@ type Target struct {
 // loss is the target's cross-entropy with logits, or its mean squared error.
 func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
 	switch {
+	case t.Err() != nil:
+		return nil
+	case y.Shares != nil && len(y.Shares) != logits.Dim(0):
+		return t.Fail("loss", "%d shares of %d inputs; there must be one for each", len(y.Shares), logits.Dim(0))
 	case y.Values != nil:
 		return y.squares(t, logits)
 	case y.Binary != nil:
 		if y.hasLabels() {
 			return t.Fail("loss", "a binary target has no labels, nothing mixed, no smoothing, no weights")
 		}
-		return t.BinaryCrossEntropy(logits, y.Binary)
+		return t.BinaryCrossEntropyOf(logits, y.Binary, y.Shares)
 	case y.Mixed == nil:
 		return y.entropy(t, logits, y.Labels, y.MeanWeight)
 	}
@@ -53,9 +61,9 @@ func (y *Target) loss(t *tensor.Tape, logits *tensor.Tensor) *tensor.Tensor {
 
 // entropy is the cross-entropy with labels, of which the minibatch has this mean weight.
 func (y *Target) entropy(t *tensor.Tape, logits *tensor.Tensor, labels []int, mean float64) *tensor.Tensor {
-	o := tensor.CrossEntropyOptions{LabelSmoothing: float32(y.Smoothing), Weights: y.Weights}
+	o := tensor.CrossEntropyOptions{LabelSmoothing: float32(y.Smoothing), Weights: y.Weights, Shares: y.Shares}
 	switch {
-	case y.Weights == nil && y.Smoothing == 0:
+	case y.Weights == nil && y.Smoothing == 0 && y.Shares == nil:
 		return t.CrossEntropy(logits, labels)
 	case y.Weights == nil || mean == 0:
 		return t.CrossEntropyWith(logits, labels, o)
@@ -72,14 +80,17 @@ func (y *Target) hasLabels() bool {
 // squares is the mean squared error of a network's outputs.
 func (y *Target) squares(t *tensor.Tape, outputs *tensor.Tensor) *tensor.Tensor {
 	switch {
-	case t.Err() != nil:
-		return nil
 	case y.hasLabels() || y.Binary != nil:
 		return t.Fail("loss", "a target of values has no labels, nothing mixed, no smoothing, no weights")
 	case len(y.Values) != len(outputs.Data):
 		return t.Fail("loss", "%d values for %d outputs; there must be one for each", len(y.Values), len(outputs.Data))
 	}
-	return t.MSE(outputs, t.Input(y.Values, outputs.Dim(0), outputs.Dim(-1)), false)
+	values := t.Input(y.Values, outputs.Dim(0), outputs.Dim(-1))
+	if y.Shares == nil {
+		return t.MSE(outputs, values, false)
+	}
+	d := t.Sub(outputs, values)
+	return t.Sum(t.Mul(t.Mean(t.Mul(d, d), 1), t.Input(y.Shares, len(y.Shares))))
 }
 
 // hits counts the rows of logits whose largest is that of the label.

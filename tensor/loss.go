@@ -1,6 +1,10 @@
 package tensor
 
-import "math"
+import (
+	"math"
+
+	"github.com/monge-ml/monge/internal/kernel"
+)
 
 // CrossEntropyOptions change what [Tape.CrossEntropyWith] computes, as PyTorch's
 // cross_entropy has them.
@@ -8,6 +12,7 @@ type CrossEntropyOptions struct {
 	LabelSmoothing float32   // share of the target spread evenly over the classes, 0 to 1
 	Weights        []float32 // of the classes; nil means 1 each. The mean is a weighted one
 	Sum            bool      // the sum over rows, not the mean
+	Shares         []float32 // of the rows in the mean, in place of 1/rows each; nil for that
 }
 
 // CrossEntropyWith is [Tape.CrossEntropy] with options.
@@ -22,6 +27,8 @@ func (t *Tape) CrossEntropyWith(logits *Tensor, labels []int, o CrossEntropyOpti
 		return t.fail(op, "label smoothing %g of logits %v must be from 0 to 1", o.LabelSmoothing, logits.shape())
 	case o.Weights != nil && len(o.Weights) != classes:
 		return t.fail(op, "%d class weights do not fit logits %v", len(o.Weights), logits.shape())
+	case o.Shares != nil && len(o.Shares) != len(labels):
+		return t.fail(op, "%d shares do not fit logits %v; there must be one for each row", len(o.Shares), logits.shape())
 	}
 	y := t.result(1)
 	grad := t.arena.get(len(logits.Data)) // of the sum over rows
@@ -29,8 +36,14 @@ func (t *Tape) CrossEntropyWith(logits *Tensor, labels []int, o CrossEntropyOpti
 	for i, label := range labels {
 		g := grad[i*classes : (i+1)*classes]
 		x := logits.Data[i*classes : (i+1)*classes]
-		sum += smoothRow(g, x, label, softmaxRow(g, x, label), &o)
+		loss := smoothRow(g, x, label, softmaxRow(g, x, label), &o)
 		weight += classWeight(o.Weights, label)
+		if o.Shares != nil {
+			f := o.Shares[i] * float32(len(labels))
+			loss *= float64(f)
+			kernel.Scale(g, f, g)
+		}
+		sum += loss
 	}
 	n := node{back: crossEntropyWithBack, out: y, in: [4]*Tensor{logits}, buf: grad, f: 1}
 	if !o.Sum {
@@ -164,12 +177,23 @@ func softmaxRow(p, x []float32, label int) float64 {
 // BinaryCrossEntropy returns the mean over all elements of the cross-entropy, in nats, between
 // sigmoid(logits) and targets from 0 to 1, one for each: PyTorch's binary_cross_entropy_with_logits.
 func (t *Tape) BinaryCrossEntropy(logits *Tensor, targets []float32) *Tensor {
+	return t.BinaryCrossEntropyOf(logits, targets, nil)
+}
+
+// BinaryCrossEntropyOf is [Tape.BinaryCrossEntropy] in which each row of logits has the share of the
+// loss that shares say, in place of 1/rows: the sum over rows of a share times the row's mean.
+// With nil it is that.
+func (t *Tape) BinaryCrossEntropyOf(logits *Tensor, targets, shares []float32) *Tensor {
 	const op = "binary cross-entropy"
 	if t.stop(op, logits) {
 		return nil
 	}
-	if len(targets) != len(logits.Data) {
+	rows, cols := logits.rows()
+	switch {
+	case len(targets) != len(logits.Data):
 		return t.fail(op, "%d targets for logits %v; there must be one for each", len(targets), logits.shape())
+	case shares != nil && len(shares) != rows:
+		return t.fail(op, "%d shares do not fit logits %v; there must be one for each row", len(shares), logits.shape())
 	}
 	y := t.result(1)
 	grad := t.arena.get(len(logits.Data)) // of the sum
@@ -180,12 +204,16 @@ func (t *Tape) BinaryCrossEntropy(logits *Tensor, targets []float32) *Tensor {
 			return t.fail(op, "target %g of element %d must be from 0 to 1", target, i)
 		}
 		e := math.Exp(-math.Abs(x)) // at most 1, whatever the logit
-		sum += max(x, 0) - x*target + math.Log1p(e)
+		f := 1.
+		if shares != nil {
+			f = float64(shares[i/cols]) * float64(rows)
+		}
+		sum += f * (max(x, 0) - x*target + math.Log1p(e))
 		p := 1 / (1 + e) // of the likelier side
 		if x < 0 {
 			p = e / (1 + e)
 		}
-		grad[i] = float32(p - target)
+		grad[i] = float32(f * (p - target))
 	}
 	n := float64(len(targets))
 	y.Data[0] = float32(sum / n)

@@ -58,6 +58,7 @@ type Tape struct {
 	moments moments
 	sources []*Tensor // inputs of operations with many
 	numbers []int     // that operations read from tensors
+	gram    gram
 }
 
 // node is one operation, kept flat so that recording it allocates nothing.
@@ -81,6 +82,7 @@ type node struct {
 	op      Operation
 
 	block Block
+	layer string // as Scope named it
 }
 
 // NewTape returns an empty tape.
@@ -97,6 +99,7 @@ func (t *Tape) Reset(mode Mode) {
 	clear(t.sources)
 	t.sources = t.sources[:0]
 	t.numbers = t.numbers[:0]
+	t.gram.reset()
 	t.mode = mode
 	t.scope = ""
 	t.err = nil
@@ -251,6 +254,7 @@ func (t *Tape) record(n node) *Tensor {
 		n.out.needs = n.out.needs || x != nil && x.needs
 	}
 	if n.out.needs {
+		n.layer = t.scope
 		t.nodes = append(t.nodes, n)
 		t.profile.forward(t, &n)
 	}
@@ -264,6 +268,7 @@ func (t *Tape) Backward(loss *Tensor, seed float32) error {
 		return errors.New("backward: the loss must be a tensor of one element")
 	}
 	t.seed[0] = seed
+	t.gram.seed = float64(seed)
 	return t.BackwardFrom(loss, t.seed[:])
 }
 
@@ -280,6 +285,9 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 	case len(grad) != len(y.Data):
 		return fmt.Errorf("backward: a result of shape %v needs a gradient of %d elements, got %d", y.Shape(), len(y.Data), len(grad))
 	}
+	if err := t.gram.start(); err != nil {
+		return err
+	}
 	y.kept = true
 	g, _ := t.into(y)
 	copy(g, grad)
@@ -287,15 +295,22 @@ func (t *Tape) BackwardFrom(y *Tensor, grad []float32) error {
 		t.profile.mark = time.Now()
 	}
 	t.unwind(0)
+	t.gram.finish()
 	return t.err
 }
 
 // unwind takes the way back of all operations from start on, the last first.
 func (t *Tape) unwind(start int) {
+	if t.gram.wanted() {
+		t.markParameters(start)
+	}
 	for i := len(t.nodes) - 1; i >= start; i-- {
 		n := &t.nodes[i]
 		if n.out.Grad == nil {
 			continue // the loss does not depend on it
+		}
+		if t.gram.wanted() && !t.addGram(n) {
+			return
 		}
 		n.back(t, n)
 		t.profile.backward(i)

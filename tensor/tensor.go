@@ -31,6 +31,12 @@ type Tensor struct {
 	base  *Tensor   // whose memory Data is; nil if x has its own
 	views int       // that share Data and were not released
 	block []float32 // Data of a released tensor that views still share
+
+	// For [Tape.Gram].
+	bound  bool      // a parameter that has a gradient
+	shared bool      // the same for all examples: made of parameters alone
+	leaf   *Tensor   // the parameter whose elements these are, each of them once
+	each   []float32 // the gradient of each example, of a shared tensor that is no leaf
 }
 
 // OfNorm reports whether a normalisation has taken x as its scale or its shift.
@@ -129,7 +135,7 @@ func Parameter(shape ...int) (*Tensor, error) {
 // Bind points a parameter at its place in a parameter vector and, unless grad is nil,
 // in a gradient vector. With add the gradient adds to what stands there.
 func (x *Tensor) Bind(data, grad []float32, add bool) {
-	x.Data, x.Grad, x.needs, x.written = data, grad, grad != nil, add
+	x.Data, x.Grad, x.needs, x.written, x.bound = data, grad, grad != nil, add, grad != nil
 }
 
 // into returns where a backward step writes x's gradient, and whether it must add to
