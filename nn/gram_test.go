@@ -1,7 +1,9 @@
 package nn_test
 
 import (
+	"encoding/json"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -206,26 +208,25 @@ func partly(t testing.TB) *gramCase {
 	return c
 }
 
-func gramCases(t testing.TB) map[string]*gramCase {
-	return map[string]*gramCase{
-		"mlp":              ofImages(t, "mlp", "", 8, 1, 13),
-		"one example":      ofImages(t, "mlp", "", 8, 1, 1),
-		"convolutions":     convolutions(t),
-		"cnn, frozen":      ofImages(t, "cnn", "", 16, 3, 5).frozenBN(t),
-		"resnet20, frozen": ofImages(t, "resnet20", "", 16, 3, 6).frozenBN(t),
-		"resnet8, group":   ofImages(t, "resnet8", "group", 16, 3, 6),
-		"vit-tiny":         ofImages(t, "vit-tiny", "", 16, 3, 3),
-		"vit-tiny, part":   partly(t),
-		"bert-tiny":        texts(t),
-		"checkpoints":      encoded(t),
-		"adapters":         adapted(t),
-	}
+var gramCases = map[string]func(t testing.TB) *gramCase{
+	"mlp":              func(t testing.TB) *gramCase { return ofImages(t, "mlp", "", 8, 1, 13) },
+	"one example":      func(t testing.TB) *gramCase { return ofImages(t, "mlp", "", 8, 1, 1) },
+	"convolutions":     convolutions,
+	"cnn, frozen":      func(t testing.TB) *gramCase { return ofImages(t, "cnn", "", 16, 3, 5).frozenBN(t) },
+	"resnet20, frozen": func(t testing.TB) *gramCase { return ofImages(t, "resnet20", "", 16, 3, 6).frozenBN(t) },
+	"resnet8, group":   func(t testing.TB) *gramCase { return ofImages(t, "resnet8", "group", 16, 3, 6) },
+	"vit-tiny":         func(t testing.TB) *gramCase { return ofImages(t, "vit-tiny", "", 16, 3, 3) },
+	"vit-tiny, part":   partly,
+	"bert-tiny":        texts,
+	"checkpoints":      encoded,
+	"adapters":         adapted,
 }
 
 // The Gram matrix is that of gradients of the examples alone, whose mean comes with it.
 func TestGram(t *testing.T) {
-	for name, c := range gramCases(t) {
+	for name, start := range gramCases {
 		t.Run(name, func(t *testing.T) {
+			c := start(t)
 			losses, grads := c.each(t)
 			grad, k := make([]float32, c.model.Size()), make([]float64, c.n*c.n)
 			loss, err := c.model.Gram(c.y, k, grad, c.theta, c.x, objective.Call{Weight: 1, Perturbed: true})
@@ -239,9 +240,7 @@ func TestGram(t *testing.T) {
 			if !(math.Abs(loss-mean) < 1e-5*mean) {
 				t.Errorf("loss %g, the examples' mean is %g", loss, mean)
 			}
-			worst := apartBy(k, products(grads), c.n)
-			t.Logf("apart by %.2g", worst)
-			if !(worst < gramTolerance) {
+			if worst := apartBy(k, products(grads), c.n); !(worst < gramTolerance) {
 				t.Errorf("apart by %g", worst)
 			}
 			sum := 0.
@@ -370,7 +369,7 @@ func TestReweightedDropsTheSame(t *testing.T) {
 func TestGramSameBits(t *testing.T) {
 	defer par.SetThreads(par.Limit())
 	for _, name := range []string{"resnet20, frozen", "bert-tiny", "vit-tiny"} {
-		c := gramCases(t)[name]
+		c := gramCases[name](t)
 		var grads [][]float32
 		var ks [][]float64
 		for _, threads := range []int{1, 2, 5} {
@@ -432,7 +431,7 @@ func TestGramErrors(t *testing.T) {
 // A warm pass allocates nothing.
 func TestGramAllocatesNothing(t *testing.T) {
 	for _, name := range []string{"mlp", "resnet20, frozen", "vit-tiny", "bert-tiny"} {
-		c := gramCases(t)[name]
+		c := gramCases[name](t)
 		grad, k := make([]float32, c.model.Size()), make([]float64, c.n*c.n)
 		pass := func() {
 			if _, err := c.model.Gram(c.y, k, grad, c.theta, c.x, objective.Call{Weight: 1}); err != nil {
@@ -442,6 +441,90 @@ func TestGramAllocatesNothing(t *testing.T) {
 		pass()
 		if n := testing.AllocsPerRun(5, pass); n > 0 {
 			t.Errorf("%s: %g allocations", name, n)
+		}
+	}
+}
+
+// goldenGram is a network of testdata/gen_gram.py, with its parameters and minibatch.
+func goldenGram(t *testing.T, name string) *gramCase {
+	t.Helper()
+	const n = 7
+	b := nn.NewBuilder()
+	var net nn.Layer
+	input, torch := []int{6}, numbers(n*6, 5)
+	x := torch
+	if name == "perceptron" {
+		net = b.MLP(6, 9, 7, 4)
+	} else {
+		input = []int{6, 5, 2}
+		net = nn.Sequential{
+			b.Conv2d("0", 2, 6, 3, nn.ConvOptions{Pad: 1}), nn.ReLU,
+			b.Conv2d("2", 6, 8, 3, nn.ConvOptions{Stride: 2, Groups: 2}), b.GroupNorm("3", 2, 8), nn.ReLU,
+			b.Conv2d("5", 8, 8, 1, nn.ConvOptions{}), nn.Flatten, b.Linear("7", 8*2*2, 4),
+		}
+		torch = numbers(n*60, 5)
+		x = make([]float32, len(torch))
+		for i := range torch { // channels come first there
+			image, c, pixel := i/60, i/30%2, i%30
+			x[image*60+pixel*2+c] = torch[i]
+		}
+	}
+	m, err := nn.NewModel(b, net, input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta, salt := make([]float32, m.Size()), 1
+	for _, p := range m.Params {
+		values := numbers(p.Len(), salt)
+		salt += p.Len()
+		for i := range values {
+			values[i] /= 2
+		}
+		if err := p.Import(theta, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &gramCase{m, theta, x, n, nn.Target{Labels: labelsOf(n, 4)}}
+}
+
+// The matrix, and what a reweighted pass solves, are PyTorch's from gradients of single examples.
+func TestGramIsPyTorchs(t *testing.T) {
+	b, err := os.ReadFile("testdata/gram.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden map[string]struct{ Gram, Solved []float64 }
+	if err := json.Unmarshal(b, &golden); err != nil || len(golden) != 2 {
+		t.Fatal(len(golden), err)
+	}
+	for name, want := range golden {
+		c := goldenGram(t, name)
+		grad, k := make([]float32, c.model.Size()), make([]float64, c.n*c.n)
+		if _, err := c.model.Gram(c.y, k, grad, c.theta, c.x, objective.Call{Weight: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if d := apartBy(k, want.Gram, c.n); !(d < gramTolerance) {
+			t.Errorf("%s: apart by %g", name, d)
+		}
+		w, err := lowrank.Weights(k, c.n, 1.5*1.5/float64(c.n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := c.y
+		for _, v := range w {
+			y.Shares = append(y.Shares, float32(v))
+		}
+		if _, err := c.model.GradientOf(y, grad, c.theta, c.x, objective.Call{Weight: 1, Perturbed: true}); err != nil {
+			t.Fatal(err)
+		}
+		i, largest := 0, slices.Max(want.Solved)
+		for _, p := range c.model.Params {
+			for _, v := range p.Export(grad) {
+				if !(math.Abs(float64(v)-want.Solved[i]) < 1e-5*largest) {
+					t.Errorf("%s: element %d of the solve is %g, PyTorch %g", name, i, v, want.Solved[i])
+				}
+				i++
+			}
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/monge-ml/monge/internal/kernel"
+)
 
 // ArenaSize returns the floats that a tape has ever made.
 func ArenaSize(t *Tape) int { return t.arena.total }
@@ -21,4 +25,23 @@ func CheckArena(t *Tape) error {
 		}
 	}
 	return nil
+}
+
+// WeightGrams returns the products of the gradients of a weight of a convolution of x, b images, for dy, by both
+// ways: the gradients of each, and pairs of rows. With lines the images' pixels are rows of a linear layer.
+func WeightGrams(s kernel.Conv, b int, x, dy []float32, lines bool) (gradients, pairs []float64) {
+	g := weightGram{rows: s.OutH() * s.OutW(), d: dy, ldd: s.O, out: s.O, a: x, lda: s.C, in: s.KH * s.KW * s.C, conv: &s}
+	if lines {
+		g.conv = nil
+	}
+	for i, add := range [...]func(*Tape, *weightGram){(*Tape).addGradients, (*Tape).addPairs} {
+		t := NewTape()
+		k := [...]*[]float64{&gradients, &pairs}[i]
+		*k = make([]float64, b*b)
+		t.Gram(*k, b)
+		t.gram.scale = 1
+		add(t, &g)
+		t.gram.finish()
+	}
+	return gradients, pairs
 }

@@ -136,7 +136,7 @@ func (t *Tape) gramFail(n *node, format string, args ...any) bool {
 		case n.op != nil:
 			op = n.op.Name()
 		case op == "":
-			op = n.name()
+			op = n.traced("").Op
 		}
 		t.err = &ShapeError{Layer: n.layer, Op: op, Problem: fmt.Sprintf(format, args...)}
 	}
@@ -165,7 +165,7 @@ func (t *Tape) apart(n *node, r *gramRule) bool {
 			return false
 		}
 	}
-	return r.also == nil || r.also(n) || t.gramFail(n, "it mixes the examples of %v, so there are no gradients of each for the Gram matrix", n.inputs()[0].shape())
+	return t.gram.n == 1 || r.also == nil || r.also(n) || t.gramFail(n, "it mixes the examples of %v, so there are no gradients of each for the Gram matrix", n.inputs()[0].shape())
 }
 
 // byExample reports whether a tensor's rows are those of the examples, one after the other.

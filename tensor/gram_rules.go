@@ -8,7 +8,7 @@ import (
 
 // A gramRule is what [Tape.Gram] must know of an operation. One without a rule is an error.
 type gramRule struct {
-	name string // as errors of the operation have it
+	name string // as errors of the operation have it; "" as a [Traced] has it
 
 	// also reports, where the first dimensions do not say it all, whether examples stay apart.
 	also func(n *node) bool
@@ -51,9 +51,9 @@ func init() {
 
 	// Each row of the result follows from the same row of the input.
 	rule(reluBack, gramRule{name: "relu"})
-	rule(activateBack, gramRule{name: "activation"})
-	rule(bentBack, gramRule{name: "activation"})
-	rule(mapBack, gramRule{name: "map"})
+	rule(activateBack, gramRule{})
+	rule(bentBack, gramRule{})
+	rule(mapBack, gramRule{})
 	rule(dropoutBack, gramRule{name: "dropout"})
 	rule(softmaxBack, gramRule{name: "softmax", also: hasRows})
 	rule(unitRowsBack, gramRule{name: "unit rows", also: hasRows})
@@ -70,17 +70,17 @@ func init() {
 	rule(permuteBack, gramRule{name: "permute", same: true, also: func(n *node) bool { return n.at[0] == 0 }})
 	rule(sliceBack, gramRule{name: "slice", same: true, also: keepsRows})
 	rule(padBack, gramRule{name: "pad", also: keepsRows})
-	rule(concatBack, gramRule{name: "concat", also: func(n *node) bool { return n.kind != 0 }})
+	rule(concatBack, gramRule{name: "concat", params: "0123456789", add: addGramOfConcat, also: func(n *node) bool { return n.kind != 0 }})
 	rule(gatherBack, gramRule{name: "gather", also: func(n *node) bool { return n.kind != 0 }})
 	rule(cumSumBack, gramRule{name: "cumulative sum", also: func(n *node) bool { return n.kind != 0 }})
-	rule(totalBack, gramRule{name: "sum", also: func(n *node) bool { return n.at[0] == 0 }, end: endSum})
-	rule(extremeBack, gramRule{name: "extreme", also: func(n *node) bool { return n.at[0] == 0 }})
+	rule(totalBack, gramRule{also: func(n *node) bool { return n.at[0] == 0 }, end: endSum})
+	rule(extremeBack, gramRule{also: func(n *node) bool { return n.at[0] == 0 }})
 
 	// Elementwise on two.
 	rule(addBack, gramRule{name: "add", params: "01", add: addGramOfSum, sums: true, also: alignsRows, end: endSum})
 	rule(subBack, gramRule{name: "sub", params: "01", add: addGramOfSum, sums: true, also: alignsRows, end: endSum})
 	rule(mulBack, gramRule{name: "mul", params: "01", add: addGramOfProduct, also: alignsRows, end: endProduct})
-	rule(binaryBack, gramRule{name: "binary", also: alignsRows})
+	rule(binaryBack, gramRule{also: alignsRows})
 	rule(whereBack, gramRule{name: "where", also: alignsRows})
 	rule(expandBack, gramRule{name: "expand", params: "0", add: addGramOfSum, also: alignsRows})
 
@@ -123,9 +123,7 @@ func multipliesApart(n *node) bool {
 	switch {
 	case !within(a) || !within(b):
 		return false
-	case b.needs && b.shared:
-		return b.rank == 2 && a.rank == y.rank && (a.rank > 2 || !n.flag)
-	case b.needs:
+	case b.needs && !b.shared:
 		return b.rank > 2
 	}
 	return a.rank > 2 || !n.flag
@@ -140,6 +138,24 @@ func addGramOfSum(t *Tape, n *node) {
 		if needed(x) && x.shared {
 			t.spreadOver(n, x, n.out.Grad)
 		}
+	}
+}
+
+// addGramOfConcat is for one example: a parameter is then repeated to its shape by being what it is.
+func addGramOfConcat(t *Tape, n *node) {
+	var at [MaxRank]int
+	for _, x := range n.more {
+		if needed(x) && x.shared {
+			if t.gram.n > 1 {
+				t.gramFail(n, "the parameter %v has a row for each row of the minibatch, so it can't be in the Gram matrix", x.shape())
+				return
+			}
+			g := t.arena.get(len(x.Data))
+			t.box(g, x, n.out.Grad, n.out, x, &at, 1, false)
+			t.addEach(n, x, g)
+			t.arena.put(g)
+		}
+		at[n.kind] += x.dims[n.kind]
 	}
 }
 

@@ -44,16 +44,18 @@ func addGramOfLinear(t *Tape, n *node) {
 }
 
 func addGramOfMatMul(t *Tape, n *node) {
-	if x, w := n.in[0], n.in[1]; w.needs && w.shared {
-		rows, out := n.out.rows()
-		// x of [..., k, m] transposed has other rows
-		if n.flag {
-			t.gramFail(n, "there is no rule for a weight of the transposed %v, so it can't be in the Gram matrix; freeze it", x.shape())
-			return
-		}
-		in := x.Dim(-1)
-		t.addWeight(n, w, &weightGram{rows: rows / t.gram.n, d: n.out.Grad, ldd: out, out: out, a: x.Data, lda: in, in: in})
+	x, w := n.in[0], n.in[1]
+	switch {
+	case !w.needs || !w.shared:
+		return
+	case w.rank > 2 || x.rank != n.out.rank || n.flag:
+		t.gramFail(n, "there is no rule for a weight %v but as one matrix for all rows of %v, not transposed, so it can't be in the Gram matrix; freeze it",
+			w.shape(), x.shape())
+		return
 	}
+	rows, in := x.rows()
+	out := n.out.Dim(-1)
+	t.addWeight(n, w, &weightGram{rows: rows / t.gram.n, d: n.out.Grad, ldd: out, out: out, a: x.Data, lda: in, in: in})
 }
 
 func addGramOfConv(t *Tape, n *node) {
