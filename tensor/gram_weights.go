@@ -148,21 +148,36 @@ func (t *Tape) addPairs(g *weightGram) {
 
 func (t *Tape) addSomePairs(g *weightGram, a []float32, lda, first, n int) {
 	m, cols := n*g.rows, (first+n)*g.rows
-	ofA, ofD, sums := t.arena.get(m*cols), t.arena.get(m*cols), t.arena.get(n*cols)
+	ofA, ofD := t.arena.get(m*cols), t.arena.get(m*cols)
 	kernel.Gemm(false, true, m, cols, g.in, a[first*g.rows*lda:], lda, a, lda, ofA, cols, false)
 	kernel.Gemm(false, true, m, cols, g.out, g.d[first*g.rows*g.ldd:], g.ldd, g.d, g.ldd, ofD, cols, false)
-	kernel.SumProducts(sums, ofA, ofD, n, g.rows, cols, false)
-	for i := range n {
-		row := t.gram.k[(first+i)*t.gram.n:]
-		for j := range first + i + 1 {
-			sum := 0.
-			for _, v := range sums[i*cols+j*g.rows : i*cols+(j+1)*g.rows] {
-				sum += float64(v)
+	if g.rows == 1 { // nothing to sum
+		for i := range n {
+			row, a, d := t.gram.k[(first+i)*t.gram.n:], ofA[i*cols:], ofD[i*cols:]
+			for j := range first + i + 1 {
+				row[j] += t.gram.scale * float64(a[j]) * float64(d[j])
 			}
-			row[j] += t.gram.scale * sum
 		}
+	} else {
+		sums := t.arena.get(n * cols)
+		kernel.SumProducts(sums, ofA, ofD, n, g.rows, cols, false)
+		for i := range n {
+			t.addRuns(t.gram.k[(first+i)*t.gram.n:][:first+i+1], sums[i*cols:(i+1)*cols], g.rows)
+		}
+		t.arena.put(sums)
 	}
-	t.putAll(ofA, ofD, sums)
+	t.putAll(ofA, ofD)
+}
+
+// addRuns adds to each element of row the sum of a run of x, scaled.
+func (t *Tape) addRuns(row []float64, x []float32, run int) {
+	for j := range row {
+		sum := 0.
+		for _, v := range x[j*run : (j+1)*run] {
+			sum += float64(v)
+		}
+		row[j] += t.gram.scale * sum
+	}
 }
 
 // atOnce is how many of b examples to take at one time.
