@@ -6,6 +6,7 @@ import (
 
 	"github.com/monge-ml/monge/data"
 	"github.com/monge-ml/monge/nn"
+	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
 	"github.com/monge-ml/monge/sam"
 )
@@ -38,4 +39,28 @@ func ExampleNewModel() {
 	}
 	fmt.Println(model.Size(), "parameters, loss below 0.5:", last.Loss < .5, err)
 	// Output: 6090 parameters, loss below 0.5: true <nil>
+}
+
+// The products of the gradients of two examples, and the gradient of the first alone by its share.
+func ExampleModel_Gram() {
+	b := nn.NewBuilder()
+	model, err := nn.NewModel(b, b.MLP(2, 2), []int{2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	theta := make([]float32, model.Size()) // of both classes the probability is a half
+	x, y := []float32{1, 0, 0, 1}, nn.Target{Labels: []int{0, 1}}
+	grad, k := make([]float32, model.Size()), make([]float64, 2*2)
+	if _, err := model.Gram(y, k, grad, theta, x, objective.Call{Weight: 1}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(k)
+	y.Shares = []float32{1, 0}
+	loss, err := model.GradientOf(y, grad, theta, x, objective.Call{Weight: 1, Perturbed: true})
+	fmt.Printf("%.3f %v %v\n", loss, grad, err)
+	// Output:
+	// [1 -0.5 -0.5 1]
+	// 0.693 [-0.5 0 0.5 0 -0.5 0.5] <nil>
 }

@@ -30,7 +30,8 @@ func CheckArena(t *Tape) error {
 // WeightGrams returns the products of the gradients of a weight of a convolution of x, b images, for dy, by both
 // ways: the gradients of each, and pairs of rows. With lines the images' pixels are rows of a linear layer.
 func WeightGrams(s kernel.Conv, b int, x, dy []float32, lines bool) (gradients, pairs []float64) {
-	g := weightGram{rows: s.OutH() * s.OutW(), d: dy, ldd: s.O, out: s.O, a: x, lda: s.C, in: s.KH * s.KW * s.C, conv: &s}
+	groups := max(s.Groups, 1)
+	g := weightGram{rows: s.OutH() * s.OutW(), ldd: s.O, out: s.O / groups, a: x, lda: s.C, in: s.KH * s.KW * s.C / groups, conv: &s}
 	if lines {
 		g.conv = nil
 	}
@@ -40,7 +41,10 @@ func WeightGrams(s kernel.Conv, b int, x, dy []float32, lines bool) (gradients, 
 		*k = make([]float64, b*b)
 		t.Gram(*k, b)
 		t.gram.scale = 1
-		add(t, &g)
+		for g.group = range groups {
+			g.d = dy[g.group*g.out:]
+			add(t, &g)
+		}
 		t.gram.finish()
 	}
 	return gradients, pairs

@@ -16,6 +16,7 @@ type gram struct {
 	scale float64   // from products of gradients on the tape to those of the examples'
 	seen  []*Tensor // parameters whose gradients are in k
 	rows  []tokenRow
+	conv  kernel.Conv // the convolution at hand
 }
 
 // Gram asks the next Backward of this pass for the Gram matrix of the gradients of n examples, each

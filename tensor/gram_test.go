@@ -234,6 +234,7 @@ func TestGramWays(t *testing.T) {
 		{kernel.Conv{H: 5, W: 4, C: 6, O: 7}, true},
 		{kernel.Conv{H: 2, W: 1, C: 1100, O: 1000}, true},
 		{kernel.Conv{H: 5, W: 6, C: 6, O: 7, KH: 3, KW: 2, Pads: [4]int{1, 0, 2, 1}, Strides: [2]int{1, 2}}, false},
+		{kernel.Conv{H: 7, W: 6, C: 6, O: 9, KH: 3, KW: 3, Groups: 3, Dilations: kernel.Both(2), Pads: kernel.Around(1)}, false},
 		{kernel.Conv{H: 16, W: 16, C: 128, O: 1000, KH: 3, KW: 3, Pads: kernel.Around(1)}, false},
 	} {
 		const b = 4
@@ -241,7 +242,7 @@ func TestGramWays(t *testing.T) {
 		s.N, s.KH, s.KW = b, max(s.KH, 1), max(s.KW, 1)
 		x, dy := numbers(b*s.H*s.W*s.C, 1), numbers(b*s.OutH()*s.OutW()*s.O, 2)
 		gradients, pairs := tensor.WeightGrams(s, b, x, dy, tt.lines)
-		dw := make([]float32, b*s.KH*s.KW*s.C*s.O)
+		dw := make([]float32, b*s.KH*s.KW*s.C/max(s.Groups, 1)*s.O)
 		kernel.ConvBackwardWeightsEach(&s, dw, x, dy, b)
 		one := len(dw) / b
 		for i := range b {

@@ -24,8 +24,12 @@ type weightGram struct {
 // gramBlock is how many elements are computed at one time, to be used while a cache has them.
 const gramBlock = 1 << 20
 
-// gramMost bounds the elements of the products of all pairs of rows of an example and all others.
+// gramMost bounds the elements of the products of the rows of an example and all others, and of gradients
+// of examples that are there at one time.
 const gramMost = 1 << 22
+
+// gramImages is that for the gradients of a convolution, which its own kernels compute whole.
+const gramImages = 1 << 24
 
 func addGramOfLinear(t *Tape, n *node) {
 	x, w, b := n.in[0], n.in[1], n.in[2]
@@ -76,16 +80,18 @@ func (t *Tape) addConvWeight(n *node, w *Tensor, x, y []float32) {
 	if !needed(w) || !t.claim(n, w) {
 		return
 	}
-	s := &n.conv
-	if t.gram.n*len(w.Data) <= gramMost {
-		g := t.arena.get(t.gram.n * len(w.Data))
-		kernel.ConvBackwardWeightsEach(s, g, x, y, t.gram.n)
-		t.addRows(g)
-		t.arena.put(g)
+	s, b := &t.gram.conv, t.gram.n
+	*s = n.conv
+	s.Precision = kernel.Float32
+	groups := max(s.Groups, 1)
+	g := weightGram{rows: s.N * s.OutH() * s.OutW() / b, ldd: s.O, out: s.O / groups, a: x, in: s.KH * s.KW * s.C / groups, conv: s}
+	if b*len(w.Data) <= gramImages && !g.pairsAreCheaper(b) {
+		each := t.arena.get(b * len(w.Data))
+		kernel.ConvBackwardWeightsEach(s, each, x, y, b)
+		t.addRows(each)
+		t.arena.put(each)
 		return
 	}
-	groups := max(s.Groups, 1)
-	g := weightGram{rows: s.N * s.OutH() * s.OutW() / t.gram.n, ldd: s.O, out: s.O / groups, a: x, in: s.KH * s.KW * s.C / groups, conv: s}
 	for g.group = range groups {
 		g.d = y[g.group*g.out:]
 		t.addProductOf(&g)
@@ -98,19 +104,22 @@ func (t *Tape) addWeight(n *node, w *Tensor, g *weightGram) {
 	}
 }
 
-// addProductOf takes the cheaper way, counted in multiply-adds: the gradient of each example and their
-// products, or the products of all pairs of rows of A and of D, whose elementwise product is summed
-// (Goodfellow 2015, arXiv 1510.01799; with rows Li et al. 2022, arXiv 2110.05679).
 func (t *Tape) addProductOf(g *weightGram) {
-	b, rows := t.gram.n, g.rows
-	const pass = 16 // a pass over memory, for each of the pairs
-	gradients := float64(b*g.out*g.in) * float64(rows+b)
-	pairs := float64(b*rows) * float64(b*rows) / 2 * float64(g.in+g.out+pass)
-	if pairs < gradients && rows*rows*b <= gramMost {
+	if g.pairsAreCheaper(t.gram.n) {
 		t.addPairs(g)
 	} else {
 		t.addGradients(g)
 	}
+}
+
+// pairsAreCheaper compares, in multiply-adds, two ways for b examples: the products of all pairs of
+// rows of A and of D, whose elementwise product is summed (Goodfellow 2015, arXiv 1510.01799; with rows Li et
+// al. 2022, arXiv 2110.05679), and the gradient of each example with their products.
+func (g *weightGram) pairsAreCheaper(b int) bool {
+	const pass = 16 // over memory, for each pair
+	gradients := float64(b*g.out*g.in) * float64(g.rows+b)
+	pairs := float64(b*g.rows) * float64(b*g.rows) / 2 * float64(g.in+g.out+pass)
+	return pairs < gradients && g.rows*g.rows*b <= gramMost
 }
 
 // addGradients computes the gradients of the examples, some columns at one time.
