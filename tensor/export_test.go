@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/monge-ml/monge/internal/kernel"
 )
@@ -41,11 +42,25 @@ func WeightGrams(s kernel.Conv, b int, x, dy []float32, lines bool) (gradients, 
 		*k = make([]float64, b*b)
 		t.Gram(*k, b)
 		t.gram.scale = 1
+		add(t, &weightGram{rows: g.rows, d: dy, ldd: g.ldd, out: g.out, a: x, lda: g.lda, in: g.in, conv: g.conv}) // makes the memory
+		clear(*k)
 		for g.group = range groups {
 			g.d = dy[g.group*g.out:]
+			t.spoil()
 			add(t, &g)
 		}
 		t.gram.finish()
 	}
 	return gradients, pairs
+}
+
+// spoil fills all memory with what no result may depend on.
+func (t *Tape) spoil() {
+	for _, c := range t.arena.classes {
+		for _, b := range c.all {
+			for i := range b {
+				b[i] = float32(math.NaN())
+			}
+		}
+	}
 }
