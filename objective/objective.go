@@ -78,3 +78,14 @@ func (o *funcObjective[F]) Gradient(grad, theta []F, c Call) (float64, error) {
 	}
 	return loss, nil
 }
+
+// A Sampler is an objective that knows the gradients g_i of its single examples' own losses, of which the gradient is the
+// mean, by their inner products.
+type Sampler[F vec.Float] interface {
+	Objective[F]
+	// Gram is Gradient for the whole minibatch at once, and returns beside the loss the matrix g_i·g_j, row by row. It
+	// is valid until the next call. That the examples can't be told apart, as by batch normalisation in training, is an error.
+	Gram(grad, theta []F, c Call) (k []float64, loss float64, err error)
+	// Weighted writes the sum of w_i g_i to grad.
+	Weighted(grad, theta []F, w []float64, c Call) error
+}

@@ -28,18 +28,19 @@ type Choice struct {
 type kind int
 
 const (
-	plainKind  kind = iota
-	keepsKind       // it keeps something, or looks at more than one gradient: none for each microbatch
-	ascentKind      // it needs the whole gradient at theta
-	blindKind       // it takes no gradient at theta
-	aloneKind       // it does without the gradient at theta, whether there is one or not
+	plainKind   kind = iota
+	keepsKind        // it keeps something, or looks at more than one gradient: none for each microbatch
+	ascentKind       // it needs the whole gradient at theta
+	blindKind        // it takes no gradient at theta
+	exampleKind      // it is made of single examples' gradients: the direction must be their mean
+	aloneKind        // it does without the gradient at theta, whether there is one or not
 )
 
 // The choices at each seam; the first is that of a method that does not say.
 var (
 	directionList = choices("direction", gradientDirection, meanDirection, noiseDirection, momentumDirection, sparseDirection, eigenDirection)
 	lengthList    = choices("length", rhoLength, mongeLength, powerLength, adaptiveLength, fisherLength,
-		recentLength, runningLength, runningNormLength, nearbyLength, hessianLength, microbatchLength)
+		recentLength, runningLength, runningNormLength, nearbyLength, hessianLength, microbatchLength, exampleLength)
 	descentList = choices("descent", perturbedDescent, gapDescent, weightedDescent, reusedDescent, polyakDescent, curvatureDescent)
 )
 
@@ -82,9 +83,15 @@ func compose(m Method) (Method, error) {
 			return m, fmt.Errorf("%s needs the gradient at theta, which direction %s does without; choose another direction, or another of the two", c.Name, d.Name)
 		}
 	}
+	if l.kind == exampleKind && d.Name != gradientDirection.Name {
+		return m, fmt.Errorf("length %s measures the gradient alone, not direction %s; choose direction gradient", l.Name, d.Name)
+	}
 	m.Uses = slices.Concat(everyPerturbation, d.Uses, l.Uses, b.Uses)
 	if b.kind != ascentKind && d.kind != ascentKind && l.kind != ascentKind && d.kind != blindKind {
-		m.Uses = append(m.Uses, "ascent-batch", "ascent-on")
+		m.Uses = append(m.Uses, "ascent-batch")
+		if l.kind != exampleKind {
+			m.Uses = append(m.Uses, "ascent-on")
+		}
 	}
 	if d.kind == plainKind && l.kind == plainKind && b.kind == plainKind {
 		m.Uses = append(m.Uses, "per-microbatch")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/monge-ml/monge/internal/lowrank"
 	"github.com/monge-ml/monge/vec"
 )
 
@@ -38,7 +39,7 @@ func (m *lowRank[F]) Measure(z, theta, d []F) (Lengths, error) {
 		m.k[i*n+i]++
 	}
 	copy(m.y, m.r)
-	if !solve(m.k, m.y) {
+	if !lowrank.Solve(m.k, m.y) {
 		return Lengths{Grad: norm, Dual: math.NaN(), Direct: math.NaN()}, nil // gradients that overflow, which the step tells
 	}
 	s2 := norm * norm
@@ -58,40 +59,6 @@ func (m *lowRank[F]) Measure(z, theta, d []F) (Lengths, error) {
 
 // Displace sets z = theta + c·G⁻¹d.
 func (m *lowRank[F]) Displace(z, theta, _ []F, c float64) { vec.AddScaled(z, theta, c, z) }
-
-// solve solves k y = y for a symmetric k, of which the lower half is given and lost (Cholesky). It reports whether k is positive.
-func solve(k, y []float64) bool {
-	n := len(y)
-	for i := range n {
-		for j := range i + 1 {
-			v := k[i*n+j]
-			for p := range j {
-				v -= k[i*n+p] * k[j*n+p]
-			}
-			if i > j {
-				k[i*n+j] = v / k[j*n+j]
-				continue
-			}
-			if !(v > 0) || math.IsInf(v, 1) {
-				return false
-			}
-			k[i*n+i] = math.Sqrt(v)
-		}
-	}
-	for i := range n {
-		for p := range i {
-			y[i] -= k[i*n+p] * y[p]
-		}
-		y[i] /= k[i*n+i]
-	}
-	for i := n - 1; i >= 0; i-- {
-		for p := i + 1; p < n; p++ {
-			y[i] -= k[p*n+i] * y[p]
-		}
-		y[i] /= k[i*n+i]
-	}
-	return true
-}
 
 // vectors returns m vectors of n numbers.
 func vectors[F vec.Float](m, n int) [][]F {

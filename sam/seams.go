@@ -67,6 +67,10 @@ type Columned[F vec.Float] interface {
 	Column(i, n int) []F
 }
 
+// An Exampled metric is given the products g_i·g_j of the examples' own gradients at theta, row by row, n x n: the objective
+// must be an [objective.Sampler].
+type Exampled interface{ Examples(k []float64, n int) }
+
 // A Keeper is a [Direction], a [Length] or a [Descent] that keeps something from step to
 // step: a running mean, an earlier perturbation.
 type Keeper[F vec.Float] interface {
@@ -88,6 +92,7 @@ type seams[F vec.Float] struct {
 	keepers   []Keeper[F]
 	blind     bool
 	columns   Columned[F] // nil: none wants them
+	examples  Exampled    // likewise
 }
 
 // newSeams makes the choices that settings ask for.
@@ -103,6 +108,7 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 	}
 	_, s.blind = s.direction.(Blind)
 	s.columns, _ = set.Metric.(Columned[F])
+	s.examples, _ = set.Metric.(Exampled)
 	for _, choice := range s.all(set.Metric) {
 		k, ok := choice.(Keeper[F])
 		// One thing may be two of the choices: it keeps once.
@@ -114,7 +120,7 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 		s.length = ball{}
 	}
 	switch {
-	case set.PerMicrobatch && (s.direction != nil || s.descent != nil || s.wantAscent() || s.columns != nil):
+	case set.PerMicrobatch && (s.direction != nil || s.descent != nil || s.wantAscent() || s.columns != nil || s.examples != nil):
 		return s, errors.New("a direction, a descent or a length that keeps something needs the gradient of the whole batch; leave PerMicrobatch out")
 	case s.blind && (s.descent != nil && needsAscent(s.descent) || set.AscentBatch > 0 || set.Part != nil):
 		return s, errors.New("the direction takes no gradient at theta, which a descent, a share of the minibatch or a part of the parameters is for")

@@ -36,6 +36,9 @@ func (v *Sight[F]) Base() Optimizer[F] { return v.s.base }
 // Step returns the number of steps before this one.
 func (v *Sight[F]) Step() int { return v.s.step }
 
+// Objective returns the step's.
+func (v *Sight[F]) Objective() Objective[F] { return v.obj }
+
 // Gradient evaluates the step's minibatch at another point: a gradient evaluation more.
 func (v *Sight[F]) Gradient(grad, at []F) (loss float64, err error) {
 	return v.s.accumulate(grad, at, v.weights, v.obj, Call{Perturbed: true}, otherPass)

@@ -351,6 +351,9 @@ func (s *Stepper[F]) perBatch(r *Result, theta []F, weights []float64, obj Objec
 // ascend evaluates the ascent gradient of the whole batch, or of the part of it and of the parameters that it is of.
 func (s *Stepper[F]) ascend(g, theta []F, weights []float64, obj Objective[F]) (mean float64, err error) {
 	c := s.ascentCall()
+	if s.examples != nil {
+		return s.ascendByExample(g, theta, weights, obj, c)
+	}
 	if s.columns == nil {
 		mean, err = s.accumulate(g, theta, weights, obj, c, ascentPass)
 		s.outside(g)
@@ -372,6 +375,24 @@ func (s *Stepper[F]) ascend(g, theta []F, weights []float64, obj Objective[F]) (
 		}
 	}
 	return mean, nil
+}
+
+// ascendByExample evaluates the ascent gradient with the products of the examples' own.
+func (s *Stepper[F]) ascendByExample(g, theta []F, weights []float64, obj Objective[F], c Call) (float64, error) {
+	sampler, ok := obj.(objective.Sampler[F])
+	if !ok || len(weights) != 1 {
+		return 0, fmt.Errorf("step %d: the metric is made of the gradients of single examples: the objective must know them (objective.Sampler), in one microbatch", s.step)
+	}
+	c.Weight = 1
+	k, loss, err := sampler.Gram(g, theta, c)
+	if err != nil {
+		return loss, fmt.Errorf("step %d: %s: %w", s.step, ascentPass, err)
+	}
+	if !finite(loss) {
+		return loss, &NonFiniteError{Step: s.step, Pass: ascentPass, What: "loss", Loss: loss, Norm: math.NaN()}
+	}
+	s.examples.Examples(k, int(math.Sqrt(float64(len(k)))))
+	return loss, nil
 }
 
 // ascentCall is how the gradient for a perturbation is asked for.

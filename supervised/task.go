@@ -44,8 +44,7 @@ type Task struct {
 	weights  []float32 // of the classes in the loss, nil for none
 	decided  []string  // of it and of the loss, to tell
 	classes  classified
-	any      labelled
-	numbers  predicted
+	others   minibatch // of problems without classes
 
 	program *export.Program // the network as others run it, once it is asked for
 	foreign error           // why others can't run it
@@ -125,7 +124,7 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 		steps = min(steps, c.MaxSteps)
 	}
 	t.Net.FitBatchNorm(steps)
-	t.classes.task, t.any.task, t.numbers.task = t, t, t
+	t.classes.task, t.others.task = t, t
 	return t, nil
 }
 
@@ -271,13 +270,9 @@ func (t *Task) Minibatch(ctx context.Context, step int) (train.Minibatch, error)
 		return nil, err
 	}
 	t.Net.SetSteps(uint64(step)) // dropout draws by it
-	switch t.problem {
-	case classifier.MultiLabel:
-		t.any.Batch = b
-		return &t.any, nil
-	case classifier.Regression:
-		t.numbers.Batch = b
-		return &t.numbers, nil
+	if t.problem == classifier.MultiLabel || t.problem == classifier.Regression {
+		t.others.Batch = b
+		return &t.others, nil
 	}
 	t.classes.Batch = b
 	return &t.classes, nil
@@ -298,37 +293,45 @@ func (b *minibatch) of(all []float32, lo, hi int) []float32 {
 // Len returns the number of examples.
 func (b *minibatch) Len() int { return len(b.Examples) }
 
-// classified is a minibatch of examples with classes; the loss is the cross-entropy.
-type classified struct{ minibatch }
-
-// Gradient is that of examples lo to hi-1.
-func (b *classified) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+// target is what the outputs for examples lo to hi-1 should be.
+func (b *minibatch) target(lo, hi int) nn.Target {
+	switch b.task.problem {
+	case classifier.MultiLabel: // binary cross-entropy
+		return nn.Target{Binary: b.of(b.Targets, lo, hi), Inputs: hi - lo}
+	case classifier.Regression: // mean squared error
+		return nn.Target{Values: b.of(b.Targets, lo, hi), Inputs: hi - lo}
+	}
 	y := nn.Target{Labels: b.Labels[lo:hi], Lambda: b.Lambda, Smoothing: b.task.settings.Smoothing, Inputs: hi - lo}
 	if b.Mixed != nil {
 		y.Mixed = b.Mixed[lo:hi]
 	}
 	b.weighted(&y)
-	return b.task.Net.GradientOf(y, grad, theta, b.of(b.X, lo, hi), c)
+	return y
 }
+
+// Gradient is that of examples lo to hi-1.
+func (b *minibatch) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+	return b.task.Net.GradientOf(b.target(lo, hi), grad, theta, b.of(b.X, lo, hi), c)
+}
+
+// Gram is Gradient with the products of the examples' own gradients.
+func (b *minibatch) Gram(k []float64, grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
+	return b.task.Net.Gram(b.target(lo, hi), k, grad, theta, b.of(b.X, lo, hi), c)
+}
+
+// Weighted is the gradient of a weighted sum of the examples' own losses.
+func (b *minibatch) Weighted(grad, theta, shares []float32, lo, hi int, c objective.Call) error {
+	y := b.target(lo, hi)
+	y.Shares = shares
+	_, err := b.task.Net.GradientOf(y, grad, theta, b.of(b.X, lo, hi), c)
+	return err
+}
+
+// classified is a minibatch of examples with classes.
+type classified struct{ minibatch }
 
 // Correct is how many examples of the last gradient were classified as labelled.
 func (b *classified) Correct() int { return b.task.Net.Correct() }
-
-// labelled is a minibatch of examples to which any of several labels apply; the loss is the binary cross-entropy.
-type labelled struct{ minibatch }
-
-// Gradient is that of examples lo to hi-1.
-func (b *labelled) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
-	return b.task.Net.GradientOf(nn.Target{Binary: b.of(b.Targets, lo, hi), Inputs: hi - lo}, grad, theta, b.of(b.X, lo, hi), c)
-}
-
-// predicted is a minibatch of examples with numbers; the loss is the mean squared error.
-type predicted struct{ minibatch }
-
-// Gradient is that of examples lo to hi-1.
-func (b *predicted) Gradient(grad, theta []float32, lo, hi int, c objective.Call) (float64, error) {
-	return b.task.Net.GradientOf(nn.Target{Values: b.of(b.Targets, lo, hi), Inputs: hi - lo}, grad, theta, b.of(b.X, lo, hi), c)
-}
 
 // Save writes the network at theta with what it takes to use it.
 func (t *Task) Save(dir string, best bool, theta []float32) error {

@@ -84,7 +84,7 @@ func (t *Task) mean(labels []int) (w float64) {
 }
 
 // weighted adds the weights of classes to the target of a part of a minibatch.
-func (b *classified) weighted(y *nn.Target) {
+func (b *minibatch) weighted(y *nn.Target) {
 	t := b.task
 	if t.weights == nil {
 		return

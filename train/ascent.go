@@ -98,3 +98,48 @@ func (c *Config) norms(t Task) (list []objective.Range, err error) {
 	}
 	return list, nil
 }
+
+// Gram is the objective's of the current minibatch, see [objective.Sampler].
+func (l *loop) Gram(grad, theta []float32, c sam.Call) (k []float64, loss float64, err error) {
+	b, err := l.perExample()
+	if err != nil {
+		return nil, 0, err
+	}
+	n := c.Examples(l.ends[0], l.leastBatch())
+	c.Share = 0
+	if len(l.gram) < n*n {
+		l.gram, l.shares = make([]float64, n*n), make([]float32, n)
+	}
+	if loss, err = b.Gram(l.gram[:n*n], grad, theta, 0, n, c); err != nil {
+		return nil, loss, err
+	}
+	if counter, counts := l.batch.(Counter); counts {
+		l.correct += counter.Correct()
+		l.counted += n
+	}
+	return l.gram[:n*n], loss, nil
+}
+
+// Weighted is the objective's of the current minibatch.
+func (l *loop) Weighted(grad, theta []float32, w []float64, c sam.Call) error {
+	b, err := l.perExample()
+	if err != nil {
+		return err
+	}
+	for i, v := range w {
+		l.shares[i] = float32(v)
+	}
+	return b.Weighted(grad, theta, l.shares[:len(w)], 0, len(w), c)
+}
+
+// perExample is the current minibatch as one that knows its examples' gradients.
+func (l *loop) perExample() (PerExample, error) {
+	b, ok := l.batch.(PerExample)
+	switch {
+	case !ok:
+		return nil, errors.New("length example is made of the gradients of single examples, which the task's minibatches do not know")
+	case len(l.ends) > 1:
+		return nil, errors.New("length example needs the whole minibatch at once: leave out microbatch")
+	}
+	return b, nil
+}

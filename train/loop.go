@@ -60,6 +60,8 @@ type loop struct {
 	before   []float32 // buffers, as they were before the step at hand
 	correct  int       // examples that the step's first pass has right
 	counted  int       // that it has looked at
+	gram     []float64 // products of examples' gradients
+	shares   []float32
 	stopped  string
 	saved    int // step of the newest checkpoint
 }

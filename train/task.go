@@ -54,6 +54,14 @@ type Minibatch interface {
 // training accuracy in records, which until-accuracy waits for.
 type Counter interface{ Correct() int }
 
+// A PerExample minibatch knows the gradients of its examples' own losses, for methods whose metric is made of them.
+type PerExample interface {
+	// Gram is Gradient of examples lo to hi-1, and writes the products of their own gradients to k, row by row.
+	Gram(k []float64, grad, theta []float32, lo, hi int, c objective.Call) (loss float64, err error)
+	// Weighted writes the sum of the examples' own gradients, each times its share.
+	Weighted(grad, theta, shares []float32, lo, hi int, c objective.Call) error
+}
+
 // A Whole minibatch that says so can't be cut into microbatches, as its loss compares its examples: its task
 // sees to the setting microbatch by itself.
 type Whole interface{ Whole() bool }

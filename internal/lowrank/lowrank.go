@@ -41,6 +41,16 @@ func Weights(k []float64, b int, scale float64) ([]float64, error) {
 	return w, nil
 }
 
+// Solve replaces y by the solution of k x = y for a symmetric k, len(y) x len(y), of which the lower half is read and lost. It
+// reports whether k is positive definite.
+func Solve(k, y []float64) bool {
+	if factor(k, len(y)) >= 0 {
+		return false
+	}
+	solve(k, y)
+	return true
+}
+
 // factor replaces the lower half of a by L with L Lᵀ = a (Cholesky). It returns the pivot that was not positive,
 // or -1.
 func factor(a []float64, n int) int {
