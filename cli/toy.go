@@ -108,12 +108,8 @@ not given they are the paper's: banana 1, 0.01, 200; sinc 1, 0.05, 200; quadrati
 
 // addOwn adds a flag for every number that only some methods have.
 func (t *toyFlags) addOwn(f *pflag.FlagSet) {
-	for _, of := range sam.Numbers() {
-		for _, n := range of.Numbers {
-			if f.Lookup(n.Name) == nil {
-				t.own[n.Name] = f.Float64(n.Name, n.Default, of.Name+": "+n.Help)
-			}
-		}
+	for _, n := range sam.Numbers() {
+		t.own[n.Name] = f.Float64(n.Name, n.Default, strings.Join(n.Of, ", ")+": "+n.Help)
 	}
 }
 

@@ -23,7 +23,7 @@ func usersOf(setting string) string {
 		if m.Perturbs() {
 			perturbing++
 		}
-		if m.Has(setting) {
+		if slices.Contains(m.Uses, setting) {
 			names, defaults = append(names, m.Name), append(defaults, m.Default(setting))
 		}
 	}

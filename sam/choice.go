@@ -188,20 +188,32 @@ var (
 	rhoLength         = Choice{Name: "rho", Info: "a ball of radius rho"}
 )
 
-// A NumberOwner is a method or a choice with numbers of its own.
-type NumberOwner struct {
-	Name    string
-	Numbers []Number
+// An OwnNumber is a number that only some methods or choices have, and whose it is.
+type OwnNumber struct {
+	Number
+	Of []string // names of methods, or of choices that no method of its own is made of
 }
 
-// Numbers returns all numbers that methods and choices have, by whose they are, methods first.
-func Numbers() (list []NumberOwner) {
-	for _, m := range Methods() {
-		list = append(list, NumberOwner{m.Name, m.Numbers})
+// Numbers returns all numbers that methods and choices have, those of methods first.
+func Numbers() (list []OwnNumber) {
+	add := func(numbers []Number, of string) {
+		for _, n := range numbers {
+			if i := slices.IndexFunc(list, func(o OwnNumber) bool { return o.Name == n.Name }); i < 0 {
+				list = append(list, OwnNumber{n, []string{of}})
+			} else {
+				list[i].Of = append(list[i].Of, of)
+			}
+		}
 	}
+	for _, m := range Methods() {
+		add(m.Numbers, m.Name)
+	}
+	ofMethods := len(list)
 	for _, l := range [][]Choice{Directions(), MetricLengths(), Descents()} {
 		for _, c := range l {
-			list = append(list, NumberOwner{c.Name, c.Numbers})
+			add(slices.DeleteFunc(slices.Clone(c.Numbers), func(n Number) bool {
+				return slices.ContainsFunc(list[:ofMethods], func(o OwnNumber) bool { return o.Name == n.Name })
+			}), c.Name)
 		}
 	}
 	return list
@@ -209,9 +221,7 @@ func Numbers() (list []NumberOwner) {
 
 // IsNumber reports whether a method or a choice has a number of this name.
 func IsNumber(name string) bool {
-	return slices.ContainsFunc(Numbers(), func(o NumberOwner) bool {
-		return slices.ContainsFunc(o.Numbers, func(n Number) bool { return n.Name == name })
-	})
+	return slices.ContainsFunc(Numbers(), func(o OwnNumber) bool { return o.Name == name })
 }
 
 // Ascends reports whether steps that perturb take a gradient at theta.

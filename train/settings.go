@@ -54,7 +54,7 @@ func Settings(c *Config) []Setting {
 		list = append(list, s)
 	}
 	for _, of := range sam.Numbers() {
-		list = appendNumbers(list, c, of.Numbers, "of "+of.Name)
+		list = appendNumbers(list, c, []registry.Number{of.Number}, "of "+strings.Join(of.Of, ", "))
 	}
 	list = append(list, fieldsOf(&c.BaseConfig)...)
 	for _, r := range optim.Rules() {
