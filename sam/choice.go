@@ -30,6 +30,7 @@ type kind int
 const (
 	plainKind   kind = iota
 	keepsKind        // it keeps something, or looks at more than one gradient: none for each microbatch
+	givenKind        // it needs a gradient at theta, or that one was taken there before; of a part will do
 	ascentKind       // it needs the whole gradient at theta
 	blindKind        // it takes no gradient at theta
 	exampleKind      // it is made of single examples' gradients: the direction must be their mean
@@ -79,7 +80,7 @@ func compose(m Method) (Method, error) {
 		return m, err
 	}
 	for _, c := range []Choice{l, b} {
-		if d.kind == blindKind && (c.kind == ascentKind || c.Name == microbatchLength.Name) {
+		if d.kind == blindKind && (c.kind == ascentKind || c.kind == givenKind) {
 			return m, fmt.Errorf("%s needs the gradient at theta, which direction %s does without; choose another direction, or another of the two", c.Name, d.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -18,10 +19,13 @@ type eigen[F vec.Float] struct {
 	powers, each int
 	next, at, hv []F
 	made         bool // next is of the step at hand
+	last         int  // the step that looked last
 	size         float64
 }
 
 func (e *eigen[F]) Attach(v *Sight[F]) error { e.sight = v; return nil }
+
+func (e *eigen[F]) Entire() {}
 
 func (e *eigen[F]) Size() float64 { return e.size }
 
@@ -32,7 +36,7 @@ func (e *eigen[F]) Direct(d, theta, g []F) error {
 		return nil
 	}
 	v := e.v
-	if !e.begun || e.sight.Step()%e.each == 0 {
+	if !e.begun || e.sight.Step() >= e.last+e.each {
 		if err := e.look(theta, g); err != nil {
 			return err
 		}
@@ -89,7 +93,31 @@ func step[F vec.Float]() float64 {
 func (e *eigen[F]) Keep(ascent, _ []F) {
 	if ascent != nil && e.made {
 		e.mix(0, 1, e.next)
+		e.last = e.sight.Step()
 	}
+}
+
+// MarshalBinary exports v, and when it was looked for.
+func (e *eigen[F]) MarshalBinary() ([]byte, error) {
+	b, err := e.kept.MarshalBinary()
+	return binary.LittleEndian.AppendUint64(b, uint64(e.last)), err
+}
+
+// UnmarshalBinary restores them; on an error nothing has changed.
+func (e *eigen[F]) UnmarshalBinary(b []byte) error {
+	cut := len(b) - 8
+	if cut < 0 {
+		return fmt.Errorf("an eigenvector has %d bytes", len(b))
+	}
+	last := binary.LittleEndian.Uint64(b[cut:])
+	if last > math.MaxInt32 {
+		return fmt.Errorf("an eigenvector of step %d", last)
+	}
+	if err := e.kept.UnmarshalBinary(b[:cut]); err != nil {
+		return err
+	}
+	e.last = int(last)
+	return nil
 }
 
 var eigenDirection = Choice{

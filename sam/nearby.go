@@ -11,26 +11,33 @@ import (
 // around evaluates gradients at points near theta, which are drawn by the step and their number.
 type around[F vec.Float] struct {
 	lowRank[F]
-	sight  *Sight[F]
-	spread float64
-	u      [][]F // the gradients
-	at     []F
+	sight *Sight[F]
+	u     [][]F // the gradients
+	at    []F
+	pcg   *rand.PCG
+	rng   *rand.Rand // of pcg
+}
+
+func newAround[F vec.Float](n, points int) *around[F] {
+	pcg := rand.NewPCG(0, 0)
+	return &around[F]{u: vectors[F](points, n), at: make([]F, n), pcg: pcg, rng: rand.New(pcg)}
 }
 
 func (m *around[F]) Attach(v *Sight[F]) error { m.sight = v; return nil }
 
 // draw fills q with normal numbers, those of a place in the step at hand.
 func (m *around[F]) draw(q []F, place int) {
-	rng := rand.New(rand.NewPCG(uint64(m.sight.Step()), uint64(place)))
+	m.pcg.Seed(uint64(m.sight.Step()), uint64(place))
 	for i := range q {
-		q[i] = F(rng.NormFloat64())
+		q[i] = F(m.rng.NormFloat64())
 	}
 }
 
-// nearby is the metric of gradients at m points around theta, I + alpha²/m sum of g(theta+u) g(theta+u)ᵀ, u normal with a standard
-// deviation of spread in each parameter. Its mean over u is I + alpha² (g gᵀ + spread² H²) to second order.
-func newNearby[F vec.Float](n, points int, alpha2, spread float64) *around[F] {
-	m := &around[F]{spread: spread, u: vectors[F](points, n), at: make([]F, n)}
+// newNearby makes the metric of gradients at m points around theta, I + alpha²/m sum of g(theta+u) g(theta+u)ᵀ, u normal with a standard
+// deviation of spread in each parameter. Its mean over u is I + alpha² (g gᵀ + spread² H²) where the
+// gradient is linear; third derivatives add alpha² spread²/2 (g tᵀ + t gᵀ), with t the gradient of H's trace.
+func newNearby[F vec.Float](n, points int, alpha2, spread float64) Metric[F] {
+	m := newAround[F](n, points)
 	m.lowRank.u, m.lowRank.c = m.u, fill(make([]float64, points), alpha2/float64(points))
 	m.columns = func(theta []F) error {
 		for i, u := range m.u {
@@ -39,17 +46,23 @@ func newNearby[F vec.Float](n, points int, alpha2, spread float64) *around[F] {
 			if _, err := m.sight.Gradient(u, m.at); err != nil {
 				return err
 			}
+			m.sight.Outside(u)
 		}
 		return nil
 	}
 	return m
 }
 
-// newHessian is nearby's metric to second order, I + alpha² (g gᵀ + spread² H²), with H² = H Q Qᵀ H n/m of m orthonormal directions Q:
+// hessian is around with differences from the gradient at theta.
+type hessian[F vec.Float] struct{ *around[F] }
+
+func (hessian[F]) Entire() {}
+
+// newHessian makes nearby's metric where the gradient is linear, I + alpha² (g gᵀ + spread² H²), with H² = H Q Qᵀ H n/m of m orthonormal directions Q:
 // all of it where m = n. Products with H are differences of gradients.
-func newHessian[F vec.Float](n, points int, alpha2, spread float64) *around[F] {
+func newHessian[F vec.Float](n, points int, alpha2, spread float64) Metric[F] {
 	points = min(points, n)
-	m := &around[F]{spread: spread, u: vectors[F](points, n), at: make([]F, n)}
+	m := newAround[F](n, points)
 	q := vectors[F](points, n)
 	m.lowRank.u, m.lowRank.c = append([][]F{nil}, m.u...), fill(make([]float64, points+1), alpha2)
 	for i := range m.u {
@@ -71,7 +84,7 @@ func newHessian[F vec.Float](n, points int, alpha2, spread float64) *around[F] {
 		}
 		return nil
 	}
-	return m
+	return hessian[F]{m}
 }
 
 // orthonormalize makes q a unit vector across others that are.
@@ -89,11 +102,11 @@ func orthonormalize[F vec.Float](q []F, others [][]F) {
 var nearbyLength = Choice{
 	Name: "nearby", Info: "a ball in the metric of gradients at points drawn around theta, an evaluation each",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, spreadNumber},
-	kind: keepsKind, more: pointsOf, set32: setNearby[float32], set64: setNearby[float64],
+	kind: givenKind, more: pointsOf, set32: setNearby[float32], set64: setNearby[float64],
 }
 
 var hessianLength = Choice{
-	Name: "hessian", Info: "nearby's to second order, by products with the Hessian, an evaluation each",
+	Name: "hessian", Info: "nearby's where the gradient is linear, by products with the Hessian, an evaluation each",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, spreadNumber},
 	kind: ascentKind, more: pointsOf, set32: setHessian[float32], set64: setHessian[float64],
 }
@@ -104,7 +117,7 @@ func setNearby[F vec.Float](s *Settings[F], p Params) error { return setAround(s
 
 func setHessian[F vec.Float](s *Settings[F], p Params) error { return setAround(s, p, newHessian[F]) }
 
-func setAround[F vec.Float](s *Settings[F], p Params, metric func(n, points int, alpha2, spread float64) *around[F]) error {
+func setAround[F vec.Float](s *Settings[F], p Params, metric func(n, points int, alpha2, spread float64) Metric[F]) error {
 	points, err := count("points", p.Own["points"])
 	if err != nil {
 		return err
@@ -153,7 +166,7 @@ func (m *microbatches[F]) Column(i, n int) []F {
 var microbatchLength = Choice{
 	Name: "microbatch", Info: "a ball in the metric of the microbatches' gradients",
 	Uses: []string{"alpha"}, Alpha: 1,
-	kind: keepsKind, set32: setMicrobatches[float32], set64: setMicrobatches[float64],
+	kind: givenKind, set32: setMicrobatches[float32], set64: setMicrobatches[float64],
 }
 
 func setMicrobatches[F vec.Float](s *Settings[F], p Params) error {

@@ -80,7 +80,7 @@ func (m *recent[F]) UnmarshalBinary(b []byte) error {
 var recentLength = Choice{
 	Name: "recent", Info: "a ball in the metric of the last gradients, with a running mean's weights",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, betaNumber},
-	kind: keepsKind, set32: setRecent[float32], set64: setRecent[float64],
+	kind: givenKind, set32: setRecent[float32], set64: setRecent[float64],
 }
 
 func setRecent[F vec.Float](s *Settings[F], p Params) error {
@@ -134,7 +134,7 @@ func (m *running[F]) Keep(ascent, _ []F) {
 var runningLength = Choice{
 	Name: "running", Info: "a ball in the metric of a running mean of gradients",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{betaNumber},
-	kind: keepsKind, set32: setRunning[float32], set64: setRunning[float64],
+	kind: givenKind, set32: setRunning[float32], set64: setRunning[float64],
 }
 
 func setRunning[F vec.Float](s *Settings[F], p Params) error {
@@ -196,7 +196,7 @@ func (m *runningNorm) UnmarshalBinary(b []byte) error {
 var runningNormLength = Choice{
 	Name: "running-norm", Info: "Monge's, with a running mean of squared lengths in place of the gradient's",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{betaNumber},
-	kind: keepsKind, set32: setRunningNorm[float32], set64: setRunningNorm[float64],
+	kind: givenKind, set32: setRunningNorm[float32], set64: setRunningNorm[float64],
 }
 
 func setRunningNorm[F vec.Float](s *Settings[F], p Params) error {

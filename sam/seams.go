@@ -61,6 +61,10 @@ type Decoupled[F vec.Float] interface {
 	After(theta []F)
 }
 
+// An Entire direction or metric needs the whole gradient at theta, of all parameters and of all the minibatch, as descents do
+// that are not [Alone].
+type Entire interface{ Entire() }
+
 // A Columned metric or length is given the gradients of the microbatches at theta, each by itself.
 type Columned[F vec.Float] interface {
 	// Column returns where that of microbatch i of n is to be written.
@@ -119,19 +123,30 @@ func newSeams[F vec.Float](n int, set Settings[F]) (s seams[F], err error) {
 	if s.length == nil {
 		s.length = ball{}
 	}
+	_, attached := set.Metric.(Attached[F])
 	switch {
-	case set.PerMicrobatch && (s.direction != nil || s.descent != nil || s.wantAscent() || s.columns != nil || s.examples != nil):
-		return s, errors.New("a direction, a descent or a length that keeps something needs the gradient of the whole batch; leave PerMicrobatch out")
+	case set.PerMicrobatch && (s.direction != nil || s.descent != nil || s.wantAscent() || s.columns != nil || s.examples != nil || attached):
+		return s, errors.New("a direction, a descent, and a length that keeps something or looks at other gradients, need the gradient of the whole batch; leave PerMicrobatch out")
 	case s.blind && (s.descent != nil && needsAscent(s.descent) || set.AscentBatch > 0 || set.Part != nil):
 		return s, errors.New("the direction takes no gradient at theta, which a descent, a share of the minibatch or a part of the parameters is for")
-	case s.descent != nil && needsAscent(s.descent) && (set.AscentBatch > 0 || set.Part != nil):
-		return s, errors.New("the descent needs the whole gradient at theta, of all parameters and of all the minibatch")
+	case s.examples != nil && set.Part != nil:
+		return s, errors.New("the metric is made of single examples' gradients, which are of all parameters")
+	case s.entire(set.Metric) && (set.AscentBatch > 0 || set.Part != nil):
+		return s, errors.New("a direction, a length or a descent needs the whole gradient at theta, of all parameters and of all the minibatch")
 	}
 	return s, nil
 }
 
 // all are the choices that there are, and the metric.
 func (s *seams[F]) all(m Metric[F]) []any { return []any{s.direction, s.length, s.descent, m} }
+
+// entire reports whether a choice needs the whole gradient at theta.
+func (s *seams[F]) entire(m Metric[F]) bool {
+	return s.descent != nil && needsAscent(s.descent) || slices.ContainsFunc(s.all(m), func(c any) bool {
+		_, ok := c.(Entire)
+		return ok
+	})
+}
 
 // needsAscent reports whether a descent looks at the gradient at theta: all do but those that say otherwise.
 func needsAscent[F vec.Float](d Descent[F]) bool {

@@ -44,5 +44,8 @@ func (v *Sight[F]) Gradient(grad, at []F) (loss float64, err error) {
 	return v.s.accumulate(grad, at, v.weights, v.obj, Call{Perturbed: true}, otherPass)
 }
 
+// Outside clears what of a gradient the perturbation is not of.
+func (v *Sight[F]) Outside(grad []F) { v.s.outside(grad) }
+
 // close ends what can be seen of a step.
 func (v *Sight[F]) close() { v.theta, v.weights, v.obj, v.ascent = nil, nil, nil, nil }
