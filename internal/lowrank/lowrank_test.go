@@ -161,3 +161,39 @@ func TestBudgetOfEachExample(t *testing.T) {
 		t.Errorf("the perturbation is apart from budget F⁺g by %g", d)
 	}
 }
+
+// The solver's solutions are those of gonum's Cholesky, and it says when there is none.
+func TestSolve(t *testing.T) {
+	for n := 1; n < 25; n++ {
+		half, y := gradients(n, n), mat.Row(nil, 0, gradients(1, n))
+		var k mat.SymDense
+		k.SymOuterK(1, half)
+		lower := make([]float64, n*n)
+		for i := range n {
+			k.SetSym(i, i, k.At(i, i)+1)
+			for j := range n {
+				if lower[i*n+j] = math.NaN(); j <= i { // the upper half is not read
+					lower[i*n+j] = k.At(i, j)
+				}
+			}
+		}
+		var factor mat.Cholesky
+		var want mat.VecDense
+		if !factor.Factorize(&k) || factor.SolveVecTo(&want, mat.NewVecDense(n, append([]float64(nil), y...))) != nil {
+			t.Fatal("gonum has no solution")
+		}
+		if !Solve(lower, y) {
+			t.Errorf("%d equations: not positive", n)
+		} else if e := apart(mat.NewVecDense(n, y), &want); !(e < 1e-11) {
+			t.Errorf("%d equations: off by %g", n, e)
+		}
+	}
+	for name, k := range map[string][]float64{"zero": {0}, "negative": {-1}, "NaN": {math.NaN()}, "infinite": {math.Inf(1)}, "indefinite": {1, 0, 2, 1}} {
+		if Solve(k, make([]float64, int(math.Sqrt(float64(len(k)))))) {
+			t.Errorf("%s: solved", name)
+		}
+	}
+	if !Solve(nil, nil) {
+		t.Error("no equations: no solution")
+	}
+}
