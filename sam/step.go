@@ -151,6 +151,9 @@ func New[F vec.Float](n int, base Optimizer[F], s Settings[F]) (*Stepper[F], err
 		}
 		s.Rho = Constant(0)
 	}
+	if s.AscentBatch == 1 {
+		s.AscentBatch = 0 // all of it
+	}
 	if base == nil {
 		return nil, errors.New("sam: no base optimizer")
 	}

@@ -125,7 +125,7 @@ func (c *Config) checkUse(m sam.Method) error {
 	for _, s := range []struct {
 		name  string
 		given bool
-	}{{"interval", c.Interval > 0}, {"from", c.From != (Start{})}, {"ascent-batch", c.AscentBatch != 0}, {"ascent-on", c.AscentOn != ""},
+	}{{"interval", c.Interval > 0}, {"from", c.From != (Start{})}, {"ascent-batch", c.AscentBatch != 0 && c.AscentBatch != 1}, {"ascent-on", c.AscentOn != ""},
 		{"per-microbatch", c.PerMicrobatch}, {"precondition-descent", c.Precondition}} {
 		if !s.given || m.Has(s.name) {
 			continue

@@ -38,6 +38,9 @@ func (r *Run) Roundings(ctx context.Context, p Precision, every int, w Watch) (l
 	if _, ok := r.Task.(Precise); !ok {
 		return nil, errors.New("the task computes in its own precision alone")
 	}
+	if m, err := r.Config.StepMethod(); err != nil || m.Gradients(r.Config.numbers().method, 0) != 2 {
+		return nil, fmt.Errorf("method %s makes its perturbation of other gradients than one at theta, which is what is compared; choose another", r.Config.Method)
+	}
 	l, err := newLoop(r, nil, w)
 	if err != nil {
 		return nil, err
