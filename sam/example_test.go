@@ -61,3 +61,16 @@ func ExampleStepper_Step() {
 		r.GradNorm, r.DeltaNorm, r.PredictedAscent, r.Ascent(), err)
 	// Output: |g| 200, |delta| 0.0025, predicted rise 0.500, actual 0.501, <nil>
 }
+
+// A published method is three choices by name, of which one can be another: GSAM's descent with M-SAM's perturbation.
+func ExampleMethod_With() {
+	gsam, _ := sam.FindMethod("gsam")
+	m, err := gsam.With("", "monge", "")
+	fmt.Println(m.Label, m.Direction, m.Length, m.Descent, m.Gradients(nil, 0), err)
+	momentum, _ := sam.FindMethod("momentum-sam")
+	_, err = momentum.With("", "", "gap")
+	fmt.Println(err)
+	// Output:
+	// GSAM, length monge gradient monge gap 2 <nil>
+	// gap needs the gradient at theta, which direction momentum does without; choose another direction, or another of the two
+}
