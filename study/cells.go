@@ -67,14 +67,12 @@ func (c Cell) Dir(dir string) string { return filepath.Join(dir, "cells", c.Name
 
 // ofMethods are the settings that some methods have a use for.
 func ofMethods() map[string]bool {
-	names := map[string]bool{}
-	for _, m := range sam.Methods() {
-		for _, n := range m.Uses {
-			names[n] = true
-		}
-		for _, n := range m.Numbers {
-			names[n.Name] = true
-		}
+	names := map[string]bool{"direction": true, "length": true, "descent": true}
+	for _, n := range sam.SharedSettings() {
+		names[n] = true
+	}
+	for _, n := range sam.Numbers() {
+		names[n.Name] = true
 	}
 	return names
 }

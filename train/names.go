@@ -67,6 +67,13 @@ func clash(methods []sam.Method, rules []optim.Rule, kinds []Kind) error {
 			add(n.Name, owner{what: "method " + m.Name, part: "method"})
 		}
 	}
+	for _, list := range [][]sam.Choice{sam.Directions(), sam.MetricLengths(), sam.Descents()} {
+		for _, c := range list {
+			for _, n := range c.Numbers {
+				add(n.Name, owner{what: "choice " + c.Name, part: "method"})
+			}
+		}
+	}
 	for _, r := range rules {
 		for _, n := range r.Numbers {
 			add(n.Name, owner{what: "base optimizer " + r.Name, part: "base"})
