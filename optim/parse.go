@@ -14,8 +14,8 @@ var ScheduleNames = []string{"constant", "linear", "cosine", "step", "one-cycle"
 // scheduleKeys are the settings of each schedule beside warmup, which all have.
 var scheduleKeys = map[string][]string{
 	"constant":  nil,
-	"linear":    {"start", "end", "hold"},
-	"cosine":    {"start", "end", "hold"},
+	"linear":    {"start", "end", "hold", "cycles"},
+	"cosine":    {"start", "end", "hold", "cycles"},
 	"step":      {"every", "factor"},
 	"one-cycle": {"rise"},
 }
@@ -25,7 +25,7 @@ var scheduleKeys = map[string][]string{
 // "cosine,warmup=5%".
 //
 //	constant               the value
-//	linear, cosine         from start (1) to end (0) times the value, after so many steps at the start (hold)
+//	linear, cosine         from start (1) to end (0) times the value, after so many steps at the start (hold), so many times (cycles, 1)
 //	step                   times factor (0.1) after every (a third of the steps) steps
 //	one-cycle              PyTorch's, rising for rise (0.3) of the steps to the value
 //	warmup                 rises to the schedule's first value over so many steps before it
@@ -86,6 +86,9 @@ func (p *scheduleParser) schedule(name string) Schedule {
 		if name == "cosine" {
 			s = Cosine{From: from, To: to, Steps: steps}
 		}
+		if n := p.cycles(); n > 1 {
+			s = Restarts{Of: s, Cycles: n, Steps: steps}
+		}
 		if hold > 0 {
 			s = Warmup{From: from, Steps: hold, Then: s}
 		}
@@ -119,6 +122,19 @@ func (p *scheduleParser) number(key string, otherwise float64) float64 {
 		p.fail("%s is %q; it must be a finite number >= 0", key, text)
 	}
 	return v
+}
+
+// cycles is how many times a schedule runs.
+func (p *scheduleParser) cycles() int {
+	text, ok := p.set["cycles"]
+	if !ok {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		p.fail("cycles is %q; it must be a whole number of at least 1", text)
+	}
+	return n
 }
 
 // count is a number of steps, or a share of all steps in percent.

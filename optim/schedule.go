@@ -100,6 +100,20 @@ func (s Warmup) At(step int) float64 {
 	return s.Then.At(step - s.Steps)
 }
 
+// Restarts runs through a schedule of Steps steps Cycles times in them, each time that much faster (Loshchilov and Hutter 2017).
+type Restarts struct {
+	Of            Schedule
+	Cycles, Steps int
+}
+
+// At returns the value at a step.
+func (s Restarts) At(step int) float64 {
+	if step >= s.Steps || s.Cycles < 1 {
+		return s.Of.At(step)
+	}
+	return s.Of.At(int(int64(max(step, 0)) * int64(s.Cycles) % int64(s.Steps)))
+}
+
 func progress(step, steps int) float64 {
 	if steps <= 0 || step >= steps {
 		return 1
