@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -126,5 +127,22 @@ func TestAscentBatch(t *testing.T) {
 	// of ten steps 4 and 7 perturb; a minibatch of 60 is 40 and 20
 	if len(l.ascent) != 4 || l.ascent[0] != 10 || l.ascent[1] != 5 || len(l.descent) != 20 || l.descent[0] != 40 {
 		t.Errorf("ascents of %v examples, descents of %v", l.ascent, l.descent)
+	}
+}
+
+// The numbers of a choice that no method has by itself are read back with a run's config.
+func TestNumbersOfChoicesAreReadBack(t *testing.T) {
+	for _, settings := range [][]string{{"length=nearby", "points=3", "spread=0.2"}, {"length=recent", "beta=0.5"}, {"length=running-norm", "beta=0.7"}} {
+		c := configOf(t, settings...)
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again train.Config
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Errorf("%v: %v", settings, err)
+		} else if err := train.SameConfig(again, c); err != nil {
+			t.Errorf("%v: %v", settings, err)
+		}
 	}
 }

@@ -152,14 +152,10 @@ func fieldOf(name string, parts ...any) reflect.Value {
 	return reflect.Value{}
 }
 
-// isNumber reports whether a method or a base optimizer has a setting of this name of its own.
+// isNumber reports whether a method, one of its choices or a base optimizer has a setting of this name of its own.
 func isNumber(name string) bool {
-	for _, m := range sam.Methods() {
-		for _, n := range m.Numbers {
-			if n.Name == name {
-				return true
-			}
-		}
+	if sam.IsNumber(name) {
+		return true
 	}
 	for _, r := range optim.Rules() {
 		for _, n := range r.Numbers {
