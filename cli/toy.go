@@ -122,26 +122,26 @@ type toyResult struct {
 }
 
 type toySettings struct {
-	Loss         string             `json:"loss"`
-	Method       string             `json:"method"`
-	Rho          train.Real         `json:"rho"`
-	Alpha        *float64           `json:"alpha,omitempty"`
-	AscentBudget *train.Real        `json:"ascent_budget,omitempty"`
-	Eta          *float64           `json:"eta,omitempty"`
-	Own          map[string]float64 `json:"numbers,omitempty"` // of the method alone
-	Direction    string             `json:"direction,omitempty"`
-	Length       string             `json:"length,omitempty"`
-	Descent      string             `json:"descent,omitempty"`
-	Interval     int                `json:"interval,omitempty"`
-	From         int                `json:"from,omitempty"` // the first step that perturbs
-	Momentum     float64            `json:"momentum,omitempty"`
-	LR           float64            `json:"lr"`
-	Steps        int                `json:"steps"`
-	Start        []float64          `json:"start,omitempty"`
-	Grid         int                `json:"grid,omitempty"`
-	Uniform      int                `json:"uniform,omitempty"`
-	Range        []float64          `json:"range,omitempty"`
-	Seed         *uint64            `json:"seed,omitempty"`
+	Loss         string                `json:"loss"`
+	Method       string                `json:"method"`
+	Rho          train.Real            `json:"rho"`
+	Alpha        *float64              `json:"alpha,omitempty"`
+	AscentBudget *train.Real           `json:"ascent_budget,omitempty"`
+	Eta          *float64              `json:"eta,omitempty"`
+	Own          map[string]train.Real `json:"numbers,omitempty"` // of the method alone
+	Direction    string                `json:"direction,omitempty"`
+	Length       string                `json:"length,omitempty"`
+	Descent      string                `json:"descent,omitempty"`
+	Interval     int                   `json:"interval,omitempty"`
+	From         int                   `json:"from,omitempty"` // the first step that perturbs
+	Momentum     float64               `json:"momentum,omitempty"`
+	LR           float64               `json:"lr"`
+	Steps        int                   `json:"steps"`
+	Start        []float64             `json:"start,omitempty"`
+	Grid         int                   `json:"grid,omitempty"`
+	Uniform      int                   `json:"uniform,omitempty"`
+	Range        []float64             `json:"range,omitempty"`
+	Seed         *uint64               `json:"seed,omitempty"`
 }
 
 type toyRun struct {
@@ -234,7 +234,10 @@ func (t *toyFlags) settings(cmd *cobra.Command, name string, loss toy.Loss) (toy
 	if params, err = m.Fill(params); err != nil {
 		return toy.Settings{}, shown, err
 	}
-	shown.Alpha, shown.Eta, shown.Own = params.Alpha, params.Eta, params.Own
+	shown.Alpha, shown.Eta, shown.Own = params.Alpha, params.Eta, map[string]train.Real{}
+	for name, v := range params.Own {
+		shown.Own[name] = train.Real(v)
+	}
 	method, err := sam.SettingsOf[float64](m, params)
 	if err == nil {
 		err = t.when(m, &method)
@@ -367,7 +370,7 @@ func (s toySettings) numbers() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
-		text += fmt.Sprintf(", %s %g", name, s.Own[name])
+		text += fmt.Sprintf(", %s %g", name, float64(s.Own[name]))
 	}
 	if s.Interval > 1 {
 		text += fmt.Sprintf(", interval %d", s.Interval)

@@ -240,3 +240,11 @@ func TestToyAndPaperExamples(t *testing.T) {
 		}
 	}
 }
+
+// A number that is infinite, as LE-SAM's p is unless given, is in JSON as well.
+func TestToyInfiniteNumber(t *testing.T) {
+	r := toyJSON(t, "banana", "--method", "le-sam", "--rho", "inf", "--ascent-budget", ".5", "--start", "1,2")
+	if n, _ := r.Settings["numbers"].(map[string]any); n["p"] != "inf" || r.Settings["rho"] != "inf" {
+		t.Errorf("settings %v", r.Settings)
+	}
+}
