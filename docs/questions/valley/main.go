@@ -2,10 +2,14 @@
 // between start and end crosses a ridge of the training loss, and how they do on the test split.
 //
 //	go run ./docs/questions/valley runs/leave
+//	go run ./docs/questions/valley -to runs/other/weights.safetensors runs/leave
+//
+// The second measures the line to another network as well.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -25,12 +29,14 @@ import (
 const points = 26
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: valley STUDY...")
+	to := flag.String("to", "", "weights of another network, to which the line is measured as well")
+	flag.Parse()
+	if flag.NArg() < 1 {
+		fmt.Fprintln(os.Stderr, "usage: valley [-to WEIGHTS] STUDY...")
 		os.Exit(2)
 	}
-	for _, dir := range os.Args[1:] {
-		if err := tell(context.Background(), os.Stdout, dir); err != nil {
+	for _, dir := range flag.Args() {
+		if err := tell(context.Background(), os.Stdout, dir, *to); err != nil {
 			fmt.Fprintln(os.Stderr, "valley:", err)
 			os.Exit(1)
 		}
@@ -47,7 +53,7 @@ type line struct {
 }
 
 // tell prints the mean over seeds of each run.
-func tell(ctx context.Context, w io.Writer, dir string) error {
+func tell(ctx context.Context, w io.Writer, dir, other string) error {
 	s, err := study.Open(filepath.Join(dir, study.FileName))
 	if err != nil {
 		return err
@@ -62,51 +68,62 @@ func tell(ctx context.Context, w io.Writer, dir string) error {
 		groups = map[string][]line{}
 		shared train.Shared
 	)
+	cells := s.At(dir).Cells
+	accuracy, loss, err := start(ctx, &shared, cells[0].Config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "| start | | | | | | %.1f | %.3f |\n", 100*accuracy, loss)
+	if other != "" {
+		l, err := measure(ctx, &shared, cells[0].Config, other)
+		if err != nil {
+			return err
+		}
+		names, groups[other] = append(names, other), []line{l}
+	}
 	for i, state := range s.States(dir) {
 		if state.State != train.Finished {
 			continue
 		}
-		l, err := measure(ctx, &shared, s.At(dir).Cells[i], dir)
+		l, err := measure(ctx, &shared, cells[i].Config, filepath.Join(cells[i].Dir(dir), train.WeightsFile(false)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", state.Cell, err)
 		}
-		name := regexp.MustCompile(`_seed-\d+$`).ReplaceAllString(state.Cell, "")
+		name := seed.ReplaceAllString(state.Cell, "")
 		if groups[name] == nil {
 			names = append(names, name)
 		}
 		groups[name] = append(groups[name], l)
 	}
-	for i, name := range append([]string{""}, names...) {
-		if i == 0 { // the start itself
-			l, err := start(ctx, &shared, s.At(dir).Cells[0])
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(w, "| start | | | | | | %.1f | %.3f |\n", 100*l.accuracy, l.loss)
-			continue
-		}
-		of := func(f func(line) float64) []float64 {
-			var x []float64
-			for _, l := range groups[name] {
-				x = append(x, f(l))
-			}
-			return x
-		}
-		test, crossed := of(func(l line) float64 { return 100 * l.accuracy }), 0
-		for _, l := range groups[name] {
-			if l.ridge > crossing {
-				crossed++
-			}
-		}
-		fmt.Fprintf(w, "| %s | %d | %.1f | %.3f | %d | %.1f | %.1f ± %.1f | %.3f |\n", name, len(test),
-			stat.Mean(of(func(l line) float64 { return l.distance }), nil),
-			stat.Mean(of(func(l line) float64 { return l.ridge }), nil), crossed,
-			stat.Mean(of(func(l line) float64 { return 100 * l.least }), nil),
-			stat.Mean(test, nil), stdErr(test),
-			stat.Mean(of(func(l line) float64 { return l.loss }), nil))
+	for _, name := range names {
+		printMean(w, name, groups[name])
 	}
 	fmt.Fprintln(w)
 	return nil
+}
+
+// seed is what a cell's name ends with.
+var seed = regexp.MustCompile(`_seed-\d+$`)
+
+// printMean prints the mean of some lines.
+func printMean(w io.Writer, name string, lines []line) {
+	of := func(f func(line) float64) (x []float64) {
+		for _, l := range lines {
+			x = append(x, f(l))
+		}
+		return x
+	}
+	mean := func(f func(line) float64) float64 { return stat.Mean(of(f), nil) }
+	crossed := 0
+	for _, l := range lines {
+		if l.ridge > crossing {
+			crossed++
+		}
+	}
+	test := of(func(l line) float64 { return 100 * l.accuracy })
+	fmt.Fprintf(w, "| %s | %d | %.1f | %.3f | %d | %.1f | %.1f ± %.1f | %.3f |\n", name, len(lines),
+		mean(func(l line) float64 { return l.distance }), mean(func(l line) float64 { return l.ridge }), crossed,
+		mean(func(l line) float64 { return 100 * l.least }), stat.Mean(test, nil), stdErr(test), mean(func(l line) float64 { return l.loss }))
 }
 
 // crossing is the height, in nats, from which a ridge counts as crossed.
@@ -140,27 +157,26 @@ func open(ctx context.Context, shared *train.Shared, c train.Config) (*supervise
 	return task, nil
 }
 
-// start measures where the runs start.
-func start(ctx context.Context, shared *train.Shared, c study.Cell) (l line, err error) {
-	task, err := open(ctx, shared, c.Config)
+// start measures where the runs start, on the test split.
+func start(ctx context.Context, shared *train.Shared, c train.Config) (accuracy, loss float64, err error) {
+	task, err := open(ctx, shared, c)
 	if err != nil {
-		return l, err
+		return 0, 0, err
 	}
 	defer task.Close()
-	l.accuracy, l.loss, err = score(ctx, task, task.Theta(), train.TestSplit)
-	return l, err
+	return score(ctx, task, task.Theta(), train.TestSplit)
 }
 
-// measure measures a run's line.
-func measure(ctx context.Context, shared *train.Shared, c study.Cell, dir string) (l line, err error) {
-	task, err := open(ctx, shared, c.Config)
+// measure measures the line from where a run starts to a network.
+func measure(ctx context.Context, shared *train.Shared, c train.Config, weights string) (l line, err error) {
+	task, err := open(ctx, shared, c)
 	if err != nil {
 		return l, err
 	}
 	defer task.Close()
 	from := task.Theta()
 	to := append([]float32(nil), from...)
-	if _, err := classifier.Init(task.Net, to, filepath.Join(c.Dir(dir), train.WeightsFile(false)), false); err != nil {
+	if _, err := classifier.Init(task.Net, to, weights, false); err != nil {
 		return l, err
 	}
 	l.distance = distance(from, to)
