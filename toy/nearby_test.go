@@ -355,3 +355,40 @@ func TestMeanNearby(t *testing.T) {
 		t.Errorf("without the smoothed loss half the spread is off by 1/%.2f, want 1/4", r)
 	}
 }
+
+// A small step lowers the loss exactly where the gradient at theta+delta does not point uphill, and runs whose steps all do stay in
+// the valley that they start in, here the part of loss < 1/2 with t1 > 0. Uphill it points where theta+delta lies in the valley
+// opposite: at large radii only.
+func TestLeavesOnlyUphill(t *testing.T) {
+	for _, tt := range []struct {
+		rho    float64
+		uphill bool
+	}{{.3, false}, {1, false}, {2, true}, {3, true}} {
+		uphill, left, all := 0, 0, 0
+		for _, start := range Uniform(2, 4000, 0, 3, 1) {
+			loss := Banana{}.Loss(start)
+			if loss >= .5 {
+				continue
+			}
+			all++
+			g, flow := make([]float64, 2), make([]float64, 2)
+			Banana{}.Gradient(g, start)
+			Ball{tt.rho, 1}.Flow(flow, Banana{}, start)
+			up := floats.Dot(g, flow) > 0
+			to := step(t, Banana{}, start, 1e-7, method(t, "m-sam", tt.rho))
+			if lower := (Banana{}).Loss(to) < loss; lower == up && math.Abs(floats.Dot(g, flow)) > 1e-3 {
+				t.Errorf("rho %g, %v: uphill %t, and the loss falls: %t", tt.rho, start, up, lower)
+			}
+			if up {
+				uphill++
+			}
+			if r := descend(t, Banana{}, start, Settings{Method: method(t, "m-sam", tt.rho), LR: .01, Steps: 200}); r.End[0] < 0 || r.Loss >= .5 {
+				left++
+			}
+		}
+		t.Logf("rho %g: of %d points uphill at %d, %d runs leave", tt.rho, all, uphill, left)
+		if (uphill > 0) != tt.uphill || (left > 0) != tt.uphill {
+			t.Errorf("rho %g: of %d points uphill at %d, %d runs leave", tt.rho, all, uphill, left)
+		}
+	}
+}
