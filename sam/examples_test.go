@@ -67,8 +67,8 @@ func (q *quartics) Gram(grad, theta []float64, c sam.Call) ([]float64, float64, 
 	return k.RawMatrix().Data, loss, err
 }
 
-// perturbation is the delta of one step at theta.
-func perturbation(t *testing.T, q *quartics, theta []float64, rho, alpha float64) []float64 {
+// exampleDelta is the delta of one step at theta.
+func exampleDelta(t *testing.T, q *quartics, theta []float64, rho, alpha float64) []float64 {
 	t.Helper()
 	m, err := sam.FindMethod("sam")
 	if err == nil {
@@ -112,7 +112,7 @@ func TestExampleMetricIsDense(t *testing.T) {
 	q := &quartics{examples: 5, n: 7}
 	theta := []float64{.3, -1, .5, 2, -.4, .1, .9}
 	const rho, alpha = .2, 1.5
-	got := perturbation(t, q, theta, rho, alpha)
+	got := exampleDelta(t, q, theta, rho, alpha)
 	g := mat.NewDense(q.n, q.n, nil)
 	mean, own := mat.NewVecDense(q.n, nil), make([]float64, q.n)
 	for j := range q.n {
@@ -143,7 +143,7 @@ func TestEveryExampleRisesAlike(t *testing.T) {
 	q := &quartics{examples: 4, n: 6}
 	theta := []float64{.3, -1, .5, 2, -.4, .1}
 	const b = .05
-	delta := perturbation(t, q, theta, b*1e6, 1e6)
+	delta := exampleDelta(t, q, theta, b*1e6, 1e6)
 	own := make([]float64, q.n)
 	for i := range q.examples {
 		q.own(own, theta, i)
