@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/monge-ml/monge/sam"
@@ -79,6 +80,9 @@ func Costs(ctx context.Context, w Workload, rows []Cost, repeats, threads int, p
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) == 2 && !isFor(rows[1].Method, b.norms) {
+		return nil, fmt.Errorf("method %s perturbs normalisation layers alone, and %s has none", rows[1].Method, w.Model)
 	}
 	rows = slices.DeleteFunc(slices.Clone(rows), func(c Cost) bool { return !isFor(c.Method, b.norms) })
 	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: rows, Machine: ThisMachine()}

@@ -55,7 +55,7 @@ type stepper struct {
 }
 
 func (s *stepper) step() error {
-	_, err := s.opt.Step(s.theta, s)
+	_, err := s.opt.Step(s.theta, s.Objective)
 	return err
 }
 

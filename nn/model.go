@@ -222,7 +222,25 @@ type Minibatch struct {
 	Labels []int
 }
 
-var _ objective.Objective[float32] = Minibatch{}
+var _ objective.Sampler[float32] = Minibatch{}
+
+// Gram is [Model.Gram] on the minibatch, see [objective.Sampler].
+func (b Minibatch) Gram(grad, theta []float32, c objective.Call) (k []float64, loss float64, err error) {
+	n := c.Examples(len(b.Labels), 1)
+	k = make([]float64, n*n)
+	loss, err = b.Model.Gram(Target{Labels: b.Labels[:n]}, k, grad, theta, b.X[:n*len(b.X)/len(b.Labels)], c)
+	return k, loss, err
+}
+
+// Weighted is the gradient of the examples' losses, each times its weight.
+func (b Minibatch) Weighted(grad, theta []float32, w []float64, c objective.Call) error {
+	y := Target{Labels: b.Labels[:len(w)], Shares: make([]float32, len(w))}
+	for i, v := range w {
+		y.Shares[i] = float32(v)
+	}
+	_, err := b.Model.GradientOf(y, grad, theta, b.X[:len(w)*len(b.X)/len(b.Labels)], c)
+	return err
+}
 
 // Gradient is [Model.Gradient] on the minibatch.
 func (b Minibatch) Gradient(grad, theta []float32, c objective.Call) (float64, error) {

@@ -3,6 +3,7 @@ package sam
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/monge-ml/monge/internal/registry"
 	"github.com/monge-ml/monge/vec"
@@ -17,6 +18,7 @@ type Choice struct {
 	Numbers []Number // settings of its own
 	Alpha   float64  // where it uses alpha and is given neither that nor an ascent budget
 	Eta     float64  // where it uses eta and is given none
+	Budget  float64  // where it uses an ascent budget and is given none; 0 is no budget
 
 	kind  kind
 	more  func(own map[string]float64) float64 // gradients that a step which perturbs takes beside the usual; nil is none
@@ -79,9 +81,10 @@ func compose(m Method) (Method, error) {
 	if err != nil {
 		return m, err
 	}
-	for _, c := range []Choice{l, b} {
+	for i, c := range []Choice{l, b} {
+		seam := []string{"length", "descent"}[i]
 		if d.kind == blindKind && (c.kind == ascentKind || c.kind == givenKind) {
-			return m, fmt.Errorf("%s needs the gradient at theta, which direction %s does without; choose another direction, or another of the two", c.Name, d.Name)
+			return m, fmt.Errorf("%s %s needs the gradient at theta, which direction %s does without; choose another direction, or another %s", seam, c.Name, d.Name, seam)
 		}
 	}
 	if l.kind == exampleKind && d.Name != gradientDirection.Name {
@@ -94,11 +97,14 @@ func compose(m Method) (Method, error) {
 			m.Uses = append(m.Uses, "ascent-on")
 		}
 	}
+	if m.On != "" && !slices.Contains(m.Uses, "ascent-on") {
+		return m, fmt.Errorf("method %s perturbs the %s alone, which does not go with direction %s, length %s and descent %s: they are for all parameters; choose method sam in its place, or others", m.Name, m.On, d.Name, l.Name, b.Name)
+	}
 	if d.kind == plainKind && l.kind == plainKind && b.kind == plainKind {
 		m.Uses = append(m.Uses, "per-microbatch")
 	}
 	m.Numbers = slices.Concat(d.Numbers, l.Numbers, b.Numbers)
-	m.Alpha, m.Eta = l.Alpha, l.Eta
+	m.Alpha, m.Eta, m.Budget = l.Alpha, l.Eta, l.Budget
 	list := []Choice{d, l, b}
 	m.more, m.Interval = nil, 0
 	if b.Name == reusedDescent.Name {
@@ -168,20 +174,26 @@ func (m Method) With(direction, length, descent string) (Method, error) {
 	}{{&m.Direction, "direction", direction}, {&m.Length, "length", length}, {&m.Descent, "descent", descent}} {
 		if c.other != "" && c.other != *c.to {
 			*c.to = c.other
+			m.with = append(m.with[:len(m.with):len(m.with)], c.name+" "+c.other)
 			m.Label += ", " + c.name + " " + c.other
 		}
 	}
 	return compose(m)
 }
 
-// count returns a number that must be a whole one of at least 1.
-func count(name string, v float64) (int, error) {
-	n := int(v)
-	if float64(n) != v || n < 1 {
-		return 0, fmt.Errorf("%s is %g; it must be a whole number of at least 1", name, v)
+// count returns a number that must be a whole one from 1 to most.
+func count(name string, v float64, most int) (int, error) {
+	if !(v >= 1 && v <= float64(most)) || v != float64(int(v)) {
+		return 0, fmt.Errorf("%s is %g; it must be a whole number from 1 to %d", name, v, most)
 	}
-	return n, nil
+	return int(v), nil
 }
+
+// What counts may be at most: of gradients, which each take memory or an evaluation in a step, and of steps.
+const (
+	mostPoints = 1000
+	mostSteps  = 1_000_000_000
+)
 
 var (
 	gradientDirection = Choice{Name: "gradient", Info: "the gradient at theta"}
@@ -218,6 +230,14 @@ func Numbers() (list []OwnNumber) {
 		}
 	}
 	return list
+}
+
+// Title is the method's name with the choices that are not its own.
+func (m Method) Title() string {
+	if len(m.with) == 0 {
+		return m.Name
+	}
+	return m.Name + " with " + strings.Join(m.with, " and ")
 }
 
 // IsNumber reports whether a method or a choice has a number of this name.

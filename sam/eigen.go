@@ -136,11 +136,11 @@ func setEigen[F vec.Float](s *Settings[F], p Params) error {
 	if !(a >= 0) || math.IsInf(a, 1) {
 		return fmt.Errorf("eigen-alpha is %g; it must be a finite number >= 0", a)
 	}
-	each, err := count("eigen-every", p.Own["eigen-every"])
+	each, err := count("eigen-every", p.Own["eigen-every"], mostSteps)
 	if err != nil {
 		return err
 	}
-	powers, err := count("eigen-powers", p.Own["eigen-powers"])
+	powers, err := count("eigen-powers", p.Own["eigen-powers"], mostPoints)
 	s.Direction = func(n int) Direction[F] {
 		return &eigen[F]{kept: kept[F]{v: make([]F, n)}, a: a, each: each, powers: powers}
 	}

@@ -72,5 +72,5 @@ func ExampleMethod_With() {
 	fmt.Println(err)
 	// Output:
 	// GSAM, length monge gradient monge gap 2 <nil>
-	// gap needs the gradient at theta, which direction momentum does without; choose another direction, or another of the two
+	// descent gap needs the gradient at theta, which direction momentum does without; choose another direction, or another descent
 }

@@ -37,7 +37,8 @@ const usualBudget = .35
 var powerLength = Choice{
 	Name: "power", Info: "a radius and an ascent budget joined by a power: the smaller of both at +Inf, M-SAM's at 2",
 	Uses:    []string{"ascent-budget", "budget-schedule"},
-	Numbers: []Number{{Name: "p", Help: "power that joins radius and ascent budget, at least 1, or +Inf: the smaller of both", Default: math.Inf(1)}},
+	Budget:  usualBudget,
+	Numbers: []Number{{Name: "p", Help: "power that joins radius and ascent budget, at least 1; where it is not given, the smaller of both counts", Default: math.Inf(1)}},
 	set32:   setPower[float32], set64: setPower[float64],
 }
 
@@ -46,9 +47,7 @@ func setPower[F vec.Float](s *Settings[F], p Params) error {
 	if !(power >= 1) {
 		return fmt.Errorf("p is %g; it must be at least 1", power)
 	}
-	if s.AscentBudget = p.AscentBudget; s.AscentBudget == nil {
-		s.AscentBudget = Constant(usualBudget)
-	}
+	s.AscentBudget = p.AscentBudget
 	s.Length = func(int) Length { return PowerLength{power} }
 	return nil
 }

@@ -24,15 +24,17 @@ type Method struct {
 	Direction, Length, Descent string
 	On                         string // the part of the parameters that the ascent is of, see Settings.On; "" is all
 	// Uses are the shared settings that it has a use for, by their flags' names: see [SharedSettings].
-	Uses  []string
-	Alpha float64 // where it uses alpha and is given neither that nor an ascent budget
-	Eta   float64 // where it uses eta and is given none
+	Uses   []string
+	Alpha  float64 // where it uses alpha and is given neither that nor an ascent budget
+	Eta    float64 // where it uses eta and is given none
+	Budget float64 // where it uses an ascent budget and is given none, in the unit of the loss; 0 is no budget
 	// Interval is what Settings.Interval is where it is not given.
 	Interval int
 	Numbers  []Number // settings of its own
 	Look     Look
 
 	more []func(own map[string]float64) float64 // see Choice
+	with []string                               // choices that are not its own
 	// New32 and New64 return the settings of a step from numbers filled in by [Method.Fill].
 	// They check the numbers that only they know. New64 is for the toys, which are in
 	// float64; nil is a method that is not for them.
@@ -117,7 +119,7 @@ func (m Method) Default(setting string) float64 {
 	if !m.Has(setting) {
 		return 0
 	}
-	return map[string]float64{"alpha": m.Alpha, "eta": m.Eta}[setting]
+	return map[string]float64{"alpha": m.Alpha, "eta": m.Eta, "ascent-budget": m.Budget}[setting]
 }
 
 // Perturbs reports whether the method takes a radius; the others are the base optimizer alone.
@@ -169,6 +171,9 @@ func (m Method) Fill(p Params) (Params, error) {
 	if err := m.checkUse(p); err != nil {
 		return p, err
 	}
+	if m.Budget > 0 && p.AscentBudget == nil {
+		p.AscentBudget = Constant(m.Budget)
+	}
 	if m.Has("alpha") && p.Alpha == nil && p.AscentBudget == nil {
 		p.Alpha = &m.Alpha
 	}
@@ -177,7 +182,7 @@ func (m Method) Fill(p Params) (Params, error) {
 	}
 	own, unknown := registry.Values(m.Numbers, p.Own)
 	if unknown != "" {
-		return p, fmt.Errorf("method %s has no %s%s", m.Name, unknown, usersOf(unknown, ": it is for "))
+		return p, fmt.Errorf("method %s has no %s%s", m.Title(), unknown, usersOf(unknown, ": it is for "))
 	}
 	p.Own = own
 	return p, nil
@@ -186,17 +191,17 @@ func (m Method) Fill(p Params) (Params, error) {
 func (m Method) checkUse(p Params) error {
 	switch {
 	case p.Alpha != nil && !m.Has("alpha"):
-		return fmt.Errorf("method %s has no loss axis: alpha is for %s", m.Name, usersOf("alpha", ""))
+		return fmt.Errorf("method %s has no loss axis: alpha is for %s", m.Title(), usersOf("alpha", ""))
 	case p.AscentBudget != nil && !m.Has("ascent-budget"):
-		return fmt.Errorf("method %s has no ascent budget: it is for %s", m.Name, usersOf("ascent-budget", ""))
+		return fmt.Errorf("method %s has no ascent budget: it is for %s", m.Title(), usersOf("ascent-budget", ""))
 	case p.Alpha != nil && p.AscentBudget != nil:
 		return errors.New("alpha and an ascent budget are both given; the budget is rho/alpha, so give one")
 	case p.Eta != nil && !m.Has("eta"):
-		return fmt.Errorf("method %s has no eta: it is for %s", m.Name, usersOf("eta", ""))
+		return fmt.Errorf("method %s has no eta: it is for %s", m.Title(), usersOf("eta", ""))
 	case p.Rho == nil && m.Perturbs():
-		return fmt.Errorf("method %s needs a radius rho", m.Name)
+		return fmt.Errorf("method %s needs a radius rho", m.Title())
 	case p.Rho != nil && !m.Perturbs() && p.Rho.At(0) != 0:
-		return fmt.Errorf("method %s takes no perturbation: rho %g has no use (leave it out, or choose sam)", m.Name, p.Rho.At(0))
+		return fmt.Errorf("method %s takes no perturbation: rho %g has no use (leave it out, or choose sam)", m.Title(), p.Rho.At(0))
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func setNearby[F vec.Float](s *Settings[F], p Params) error { return setAround(s
 func setHessian[F vec.Float](s *Settings[F], p Params) error { return setAround(s, p, newHessian[F]) }
 
 func setAround[F vec.Float](s *Settings[F], p Params, metric func(n, points int, alpha2, spread float64) Metric[F]) error {
-	points, err := count("points", p.Own["points"])
+	points, err := count("points", p.Own["points"], mostPoints)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,17 @@ func (v *Sight[F]) Step() int { return v.s.step }
 // Objective returns the step's.
 func (v *Sight[F]) Objective() Objective[F] { return v.obj }
 
+// Size returns how many parameters the ascent is of.
+func (v *Sight[F]) Size() (n int) {
+	if v.s.set.Part == nil {
+		return len(v.s.g)
+	}
+	for _, r := range v.s.set.Part {
+		n += r.To - r.From
+	}
+	return n
+}
+
 // Gradient evaluates the step's minibatch at another point: a gradient evaluation more.
 func (v *Sight[F]) Gradient(grad, at []F) (loss float64, err error) {
 	return v.s.accumulate(grad, at, v.weights, v.obj, Call{Perturbed: true}, otherPass)

@@ -19,7 +19,10 @@ type sparse[F vec.Float] struct {
 	sum   []F // of squared gradients
 	seen  int // gradients since the first
 	size  float64
+	of    int // parameters that the ascent is of
 }
+
+func (s *sparse[F]) Attach(v *Sight[F]) error { s.of = v.Size(); return nil }
 
 func (s *sparse[F]) Size() float64 { return s.size }
 
@@ -61,7 +64,7 @@ func (s *sparse[F]) Keep(ascent, _ []F) {
 
 // choose sets a mask of the largest entries, of those alike the first.
 func (s *sparse[F]) choose(mask []bool, of []F) {
-	most := len(of) - int(s.share*float64(len(of)))
+	most := s.of - int(s.share*float64(s.of))
 	limit := nth(slices.Clone(of), most)
 	above := 0
 	for i, v := range of {
@@ -152,7 +155,7 @@ func setSparse[F vec.Float](s *Settings[F], p Params) error {
 	if !(share >= 0 && share < 1) {
 		return fmt.Errorf("sparsity is %g; it must be at least 0 and below 1", share)
 	}
-	every, err := count("mask-every", p.Own["mask-every"])
+	every, err := count("mask-every", p.Own["mask-every"], mostSteps)
 	s.Direction = func(n int) Direction[F] {
 		return &sparse[F]{share: share, every: every, mask: make([]bool, n), sum: make([]F, n)}
 	}

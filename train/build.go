@@ -30,9 +30,13 @@ func (c *Config) schedules(steps int, scale *float64) (s schedules, err error) {
 	if s.rho, err = optim.ParseSchedule(c.RhoSchedule, float64(c.Rho), steps); err != nil {
 		return s, fmt.Errorf("rho-schedule: %w", err)
 	}
+	budget := c.AscentBudget
+	if m, err := c.StepMethod(); err == nil && budget == nil && m.Budget > 0 {
+		budget = &m.Budget
+	}
 	switch {
-	case c.AscentBudget != nil:
-		if s.budget, err = optim.ParseSchedule(c.BudgetSchedule, *c.AscentBudget, steps); err != nil {
+	case budget != nil:
+		if s.budget, err = optim.ParseSchedule(c.BudgetSchedule, *budget, steps); err != nil {
 			return s, fmt.Errorf("budget-schedule: %w", err)
 		}
 	case c.BudgetSchedule != "":
@@ -136,7 +140,7 @@ func (c *Config) checkUse(m sam.Method) error {
 				users = append(users, m.Name)
 			}
 		}
-		return fmt.Errorf("method %s has no %s: it is for %s", m.Name, s.name, strings.Join(users, ", "))
+		return fmt.Errorf("method %s has no %s: it is for %s", m.Title(), s.name, strings.Join(users, ", "))
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type MethodConfig struct {
 	Rho            Real     `json:"rho" help:"radius of the perturbation; inf is allowed with --ascent-budget" is:"free"`
 	RhoSchedule    string   `json:"rho_schedule,omitempty" help:"schedule of rho, like --lr-schedule" is:"free"`
 	Alpha          *float64 `json:"alpha,omitempty" help:"loss-axis scale: 0 is SAM, 1 the paper's M-SAM" is:"free"`
-	AscentBudget   *float64 `json:"ascent_budget" help:"ascent budget rho/alpha, in the unit of the loss, in place of --alpha" is:"free"`
+	AscentBudget   *float64 `json:"ascent_budget" help:"ascent budget rho/alpha, in the unit of the loss, in place of --alpha" is:"free,decided"`
 	BudgetSchedule string   `json:"budget_schedule,omitempty" help:"schedule of the ascent budget, like --lr-schedule" is:"free"`
 	Eta            *float64 `json:"eta,omitempty" help:"eta of the metric" is:"free"`
 	Interval       int      `json:"interval,omitempty" help:"perturb at every so manieth step only (default each)" is:"free"`

@@ -105,6 +105,9 @@ func (r *Run) prepare() (err error) {
 	if m := c.momentum(); m != 0 {
 		r.Config.Momentum = &m
 	}
+	if m, err := c.StepMethod(); err == nil && m.Budget > 0 && c.AscentBudget == nil {
+		r.Config.AscentBudget = &m.Budget
+	}
 	if r.perEpoch < 1 {
 		return fmt.Errorf("the task has %d steps an epoch; there must be at least one", r.perEpoch)
 	}
@@ -128,6 +131,9 @@ func (r *Run) prepare() (err error) {
 	r.steps = c.Epochs * r.perEpoch
 	if c.MaxSteps > 0 {
 		r.steps = min(r.steps, c.MaxSteps)
+	}
+	if from := c.From.Step(r.steps); from >= r.steps && !c.From.IsZero() {
+		return fmt.Errorf("from %s: the run has %d steps, of which none would perturb; give an earlier start", c.From, r.steps)
 	}
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return err
