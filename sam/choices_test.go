@@ -299,7 +299,7 @@ func staysIn(t *testing.T, name string, st *sam.Stepper[float64], part objective
 			t.Fatal(name, err)
 		}
 		moved, want := 0, part.To-part.From
-		if strings.HasPrefix(name, "sparse") { // half of them
+		if strings.HasPrefix(name, "sparse") { // half of them, or more by the directions of a metric's gradients
 			want -= want / 2
 		}
 		for i := range theta {
@@ -310,8 +310,8 @@ func staysIn(t *testing.T, name string, st *sam.Stepper[float64], part objective
 				moved++
 			}
 		}
-		if moved != want {
-			t.Fatalf("%s: %d parameters of the part are perturbed, want %d", name, moved, want)
+		if moved < want {
+			t.Fatalf("%s: %d parameters of the part are perturbed, want at least %d", name, moved, want)
 		}
 	}
 }
