@@ -26,6 +26,11 @@ type Choice struct {
 	set64 func(*Settings[float64], Params) error
 }
 
+// has reports whether the choice uses a shared setting, or has it as one of its own.
+func (c *Choice) has(setting string) bool {
+	return slices.Contains(c.Uses, setting) || slices.ContainsFunc(c.Numbers, func(n Number) bool { return n.Name == setting })
+}
+
 // kind says with what a choice goes.
 type kind int
 

@@ -726,3 +726,35 @@ func TestCutStatesOfChoices(t *testing.T) {
 		}
 	})
 }
+
+// The error for a setting that a method lacks says with which other choices it lacks it, and names the choices that have it.
+func TestLacks(t *testing.T) {
+	one := 1.
+	for _, c := range []struct{ method, length, descent, setting, want string }{
+		{"sam", "", "gap", "ascent-batch", "method sam with descent gap has no ascent-batch: it is for sam, m-sam"},
+		{"sam", "", "", "points", "method sam has no points: it is for length recent, length nearby and length hessian"},
+		{"sam", "power", "reuse", "gamma", "method sam with length power, descent reuse has no gamma: it is for wsam"},
+	} {
+		m, err := sam.FindMethod(c.method)
+		if err == nil {
+			m, err = m.With("", c.length, c.descent)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Lacks(c.setting); !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+	m, err := sam.FindMethod("m-sam")
+	if err == nil {
+		m, err = m.With("", "rho", "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Fill(sam.Params{Rho: sam.Constant(1), Alpha: &one})
+	if want := "method m-sam with length rho has no loss axis: alpha is for m-sam, length recent,"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

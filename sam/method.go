@@ -182,7 +182,7 @@ func (m Method) Fill(p Params) (Params, error) {
 	}
 	own, unknown := registry.Values(m.Numbers, p.Own)
 	if unknown != "" {
-		return p, fmt.Errorf("method %s has no %s%s", m.Title(), unknown, usersOf(unknown, ": it is for "))
+		return p, m.Lacks(unknown)
 	}
 	p.Own = own
 	return p, nil
@@ -191,13 +191,13 @@ func (m Method) Fill(p Params) (Params, error) {
 func (m Method) checkUse(p Params) error {
 	switch {
 	case p.Alpha != nil && !m.Has("alpha"):
-		return fmt.Errorf("method %s has no loss axis: alpha is for %s", m.Title(), usersOf("alpha", ""))
+		return fmt.Errorf("%s has no loss axis: alpha is for %s", m.title(), usersOf("alpha", ""))
 	case p.AscentBudget != nil && !m.Has("ascent-budget"):
-		return fmt.Errorf("method %s has no ascent budget: it is for %s", m.Title(), usersOf("ascent-budget", ""))
+		return fmt.Errorf("%s has no ascent budget: it is for %s", m.title(), usersOf("ascent-budget", ""))
 	case p.Alpha != nil && p.AscentBudget != nil:
 		return errors.New("alpha and an ascent budget are both given; the budget is rho/alpha, so give one")
 	case p.Eta != nil && !m.Has("eta"):
-		return fmt.Errorf("method %s has no eta: it is for %s", m.Title(), usersOf("eta", ""))
+		return m.Lacks("eta")
 	case p.Rho == nil && m.Perturbs():
 		return fmt.Errorf("method %s needs a radius rho", m.Title())
 	case p.Rho != nil && !m.Perturbs() && p.Rho.At(0) != 0:
@@ -206,13 +206,45 @@ func (m Method) checkUse(p Params) error {
 	return nil
 }
 
-// usersOf lists the methods that use a setting, "a, b and c", with a text before it unless
-// there are none.
+// Lacks returns the error for a setting that the method has no use for, with those that have one.
+func (m Method) Lacks(setting string) error {
+	return fmt.Errorf("%s has no %s%s", m.title(), setting, usersOf(setting, ": it is for "))
+}
+
+// title is what errors call the method: its name, and the choices that are not its own (see [Method.With]).
+func (m Method) title() string {
+	var others []string
+	if own, err := FindMethod(m.Name); err == nil {
+		for _, c := range []struct{ what, own, now string }{
+			{"direction", own.Direction, m.Direction}, {"length", own.Length, m.Length}, {"descent", own.Descent, m.Descent},
+		} {
+			if c.now != c.own {
+				others = append(others, c.what+" "+c.now)
+			}
+		}
+	}
+	if others == nil {
+		return "method " + m.Name
+	}
+	return "method " + m.Name + " with " + strings.Join(others, ", ")
+}
+
+// usersOf lists the methods that use a setting, and the choices that no such method is made of, "a, b and length c", with a
+// text before it unless there are none.
 func usersOf(setting, before string) string {
 	var names []string
+	made := map[string]bool{} // choices of methods that are listed
 	for _, m := range Methods() {
 		if m.Has(setting) {
 			names = append(names, m.Name)
+			made["direction "+m.Direction], made["length "+m.Length], made["descent "+m.Descent] = true, true, true
+		}
+	}
+	for _, l := range []*registry.List[Choice]{directionList, lengthList, descentList} {
+		for _, c := range l.All() {
+			if name := l.What + " " + c.Name; c.has(setting) && !made[name] {
+				names = append(names, name)
+			}
 		}
 	}
 	switch n := len(names); n {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/monge-ml/monge/objective"
 	"github.com/monge-ml/monge/optim"
@@ -131,16 +130,9 @@ func (c *Config) checkUse(m sam.Method) error {
 		given bool
 	}{{"interval", c.Interval > 0}, {"from", c.From != (Start{})}, {"ascent-batch", c.AscentBatch != 0 && c.AscentBatch != 1}, {"ascent-on", c.AscentOn != ""},
 		{"per-microbatch", c.PerMicrobatch}, {"precondition-descent", c.Precondition}} {
-		if !s.given || m.Has(s.name) {
-			continue
+		if s.given && !m.Has(s.name) {
+			return m.Lacks(s.name)
 		}
-		var users []string
-		for _, m := range sam.Methods() {
-			if m.Has(s.name) {
-				users = append(users, m.Name)
-			}
-		}
-		return fmt.Errorf("method %s has no %s: it is for %s", m.Title(), s.name, strings.Join(users, ", "))
 	}
 	return nil
 }
