@@ -256,8 +256,15 @@ func (t *toyFlags) when(m sam.Method, s *sam.Settings[float64]) error {
 		return fmt.Errorf("method %s does not perturb: leave out --interval and --from", m.Name)
 	}
 	from, err := train.ParseStart(t.from)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("--from %w", err)
+	case t.every < 0:
+		return fmt.Errorf("--interval is %d; it must be at least 0", t.every)
+	case t.steps > 0:
+		if err := from.Within(t.steps); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
 	}
 	if step := from.Step(t.steps); step > 0 && step >= t.steps {
 		return fmt.Errorf("--from %s: of %d steps none would perturb; give an earlier start", from, t.steps)

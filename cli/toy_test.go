@@ -192,6 +192,8 @@ func TestToyMisuse(t *testing.T) {
 		"banana --start 1,1 --method fisher --alpha 1":                  "no loss axis",
 		"banana --start 1,1 --method asam --ascent-budget 1":            "no ascent budget",
 		"banana --start 1,1 --method none --rho 1":                      "takes no perturbation",
+		"banana --start 1,1 --interval -3":                              "--interval is -3; it must be at least 0",
+		"banana --start 1,1 --steps 9 --from 95%":                       "--from is 95%: no step of the run, which has 9, would perturb",
 		"banana --start 1,1 --method fisher --eta 0":                    "finite number > 0",
 		"banana --start 1,1 --method asam --eta -1":                     "finite number >= 0",
 		"banana --start 1,1 --ascent-budget 0":                          "must be > 0",

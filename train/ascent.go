@@ -16,20 +16,19 @@ const onAll = "all"
 
 // A Start is where in a run something begins: at a step, or at a share of the run.
 type Start struct {
-	step  int
-	share float64
+	step    int
+	percent float64
 }
 
 // ParseStart returns the start of a text like 5000 or 90%.
 func ParseStart(text string) (s Start, err error) {
 	percent, isShare := strings.CutSuffix(text, "%")
 	if isShare {
-		s.share, err = strconv.ParseFloat(percent, 64)
-		s.share /= 100
+		s.percent, err = strconv.ParseFloat(percent, 64)
 	} else if text != "" {
 		s.step, err = strconv.Atoi(text)
 	}
-	if err != nil || !(s.share >= 0 && s.share <= 1) || s.step < 0 {
+	if err != nil || !(s.percent >= 0 && s.percent <= 100) || s.step < 0 {
 		return Start{}, fmt.Errorf("%q is no start; give a number of steps, or a share of the run like 90%%", text)
 	}
 	return s, nil
@@ -37,20 +36,28 @@ func ParseStart(text string) (s Start, err error) {
 
 // Step returns the step, counted from 0, in a run of so many.
 func (s Start) Step(steps int) int {
-	if s.share > 0 {
-		return int(math.Ceil(s.share * float64(steps)))
+	if s.percent > 0 {
+		return int(math.Ceil(s.percent * float64(steps) / 100))
 	}
 	return s.step
 }
 
+// Within returns an error for a start at which a run of so many steps is over.
+func (s Start) Within(steps int) error {
+	if !s.IsZero() && s.Step(steps) >= steps {
+		return fmt.Errorf("from is %s: no step of the run, which has %d, would perturb; give an earlier start, or method none", s, steps)
+	}
+	return nil
+}
+
 // Share returns the share of the run before it, 0 for a step of a run that may be of any length.
-func (s Start) Share() float64 { return s.share }
+func (s Start) Share() float64 { return s.percent / 100 }
 
 // String returns it as it is parsed, "" for the run's own start.
 func (s Start) String() string {
 	switch {
-	case s.share > 0:
-		return strconv.FormatFloat(s.share*100, 'g', -1, 64) + "%"
+	case s.percent > 0:
+		return strconv.FormatFloat(s.percent, 'g', -1, 64) + "%"
 	case s.step > 0:
 		return strconv.Itoa(s.step)
 	}

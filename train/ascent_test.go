@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +21,12 @@ func TestStart(t *testing.T) {
 		}
 		if again, err := train.ParseStart(s.String()); err != nil || again != s {
 			t.Errorf("%q is written as %q", text, s)
+		}
+	}
+	for percent := 1; percent <= 100; percent++ {
+		text := strconv.Itoa(percent) + "%"
+		if s, err := train.ParseStart(text); err != nil || s.Step(100) != percent || s.Step(1000) != 10*percent || s.String() != text {
+			t.Errorf("%s is %s: steps %d of 100 and %d of 1000, %v", text, s, s.Step(100), s.Step(1000), err)
 		}
 	}
 	for _, text := range []string{"x", "-1", "101%", "-1%", "NaN%", "%", "1.5"} {
@@ -52,6 +59,8 @@ func TestAscentErrors(t *testing.T) {
 		"ascent-batch=-0.5":                                  "ascent-batch is -0.5",
 		"method=gsam ascent-batch=0.5":                       "method gsam has no ascent-batch: it is for sam, m-sam",
 		"from=100%":                                          "no step of the run would perturb",
+		"from=10":                                            "from is 10: no step of the run, which has 10, would perturb",
+		"from=95%":                                           "from is 95%: no step of the run, which has 10, would perturb",
 		"direction=momentum descent=gap":                     "gap needs the gradient at theta",
 		"direction=momentum momentum=0":                      "it has none: give it one",
 		"direction=up":                                       `unknown direction "up"`,

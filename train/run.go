@@ -138,6 +138,9 @@ func (r *Run) prepare() (err error) {
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return err
 	}
+	if err := c.From.Within(r.steps); err != nil {
+		return err
+	}
 	of := parts{steps: r.steps}
 	if of.groups, err = c.groups(t); err != nil {
 		return err
