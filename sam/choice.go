@@ -21,6 +21,7 @@ type Choice struct {
 	Budget  float64  // where it uses an ascent budget and is given none; 0 is no budget
 
 	kind  kind
+	bare  bool                                 // it counts on the base optimizer being handed what it makes, not times a metric's inverse
 	more  func(own map[string]float64) float64 // gradients that a step which perturbs takes beside the usual; nil is none
 	set32 func(*Settings[float32], Params) error
 	set64 func(*Settings[float64], Params) error
@@ -107,6 +108,9 @@ func compose(m Method) (Method, error) {
 	}
 	if d.kind == plainKind && l.kind == plainKind && b.kind == plainKind {
 		m.Uses = append(m.Uses, "per-microbatch")
+	}
+	if b.bare {
+		m.Uses = slices.DeleteFunc(m.Uses, func(name string) bool { return name == "precondition-descent" })
 	}
 	m.Numbers = slices.Concat(d.Numbers, l.Numbers, b.Numbers)
 	m.Alpha, m.Eta, m.Budget = l.Alpha, l.Eta, l.Budget

@@ -758,3 +758,20 @@ func TestLacks(t *testing.T) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
+
+// A descent that keeps gradients, steps beside the base optimizer or by its learning rate takes no preconditioned ones.
+func TestPreconditionedDescents(t *testing.T) {
+	asam, err := sam.FindMethod("asam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for descent, want := range map[string]bool{"perturbed": true, "gap": true, "curvature": true, "reuse": false, "weighted": false, "polyak": false} {
+		m, err := asam.With("", "", descent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Has("precondition-descent"); got != want {
+			t.Errorf("asam with descent %s preconditions it: %t, want %t", descent, got, want)
+		}
+	}
+}

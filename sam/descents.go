@@ -51,7 +51,7 @@ func (w *weighted[F]) After(theta []F) {
 var weightedDescent = Choice{
 	Name: "weighted", Info: "the gradient at theta, and beside the base optimizer a share of what the perturbation adds",
 	Numbers: []Number{{Name: "gamma", Help: "weight of the sharpness: gamma/(1-gamma) times what the perturbation adds to the gradient", Default: .9}},
-	kind:    ascentKind, set32: setWeighted[float32], set64: setWeighted[float64],
+	kind:    ascentKind, bare: true, set32: setWeighted[float32], set64: setWeighted[float64],
 }
 
 func setWeighted[F vec.Float](s *Settings[F], p Params) error {
@@ -103,7 +103,7 @@ func (q *polyak[F]) Combine(descent, _ []F, r Result) error {
 var polyakDescent = Choice{
 	Name: "polyak", Info: "the gradient at theta+delta, by Polyak's step length up to the learning rate",
 	Numbers: []Number{{Name: "least-loss", Help: "lower bound of a minibatch's loss, l*", Default: 0}},
-	kind:    aloneKind, set32: setPolyak[float32], set64: setPolyak[float64],
+	kind:    aloneKind, bare: true, set32: setPolyak[float32], set64: setPolyak[float64],
 }
 
 func setPolyak[F vec.Float](s *Settings[F], p Params) error {

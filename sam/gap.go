@@ -80,7 +80,7 @@ const usualInterval = 5
 var reusedDescent = Choice{
 	Name: "reuse", Info: "the gradient at theta+delta, and between perturbations what the last one turned",
 	Numbers: []Number{{Name: "looksam-alpha", Help: "how much of the turn the steps between take", Default: .2}},
-	kind:    ascentKind, set32: setReused[float32], set64: setReused[float64],
+	kind:    ascentKind, bare: true, set32: setReused[float32], set64: setReused[float64],
 }
 
 func setReused[F vec.Float](s *Settings[F], p Params) error {
