@@ -20,11 +20,12 @@ type Choice struct {
 	Eta     float64  // where it uses eta and is given none
 	Budget  float64  // where it uses an ascent budget and is given none; 0 is no budget
 
-	kind  kind
-	bare  bool                                 // it counts on the base optimizer being handed what it makes, not times a metric's inverse
-	more  func(own map[string]float64) float64 // gradients that a step which perturbs takes beside the usual; nil is none
-	set32 func(*Settings[float32], Params) error
-	set64 func(*Settings[float64], Params) error
+	kind        kind
+	bare        bool                                 // it counts on the base optimizer being handed what it makes, not times a metric's inverse
+	differences bool                                 // see Method.Differences
+	more        func(own map[string]float64) float64 // gradients that a step which perturbs takes beside the usual; nil is none
+	set32       func(*Settings[float32], Params) error
+	set64       func(*Settings[float64], Params) error
 }
 
 // has reports whether the choice uses a shared setting, or has it as one of its own.
@@ -258,6 +259,14 @@ func IsNumber(name string) bool {
 func (m Method) Ascends() bool {
 	d, err := directionList.Find(m.Direction)
 	return m.Perturbs() && (err != nil || d.kind != blindKind)
+}
+
+// Differences reports whether the method divides differences of gradients at points close by, of which a precision
+// less than float32 leaves nothing.
+func (m Method) Differences() bool {
+	d, _ := directionList.Find(m.Direction)
+	l, _ := lengthList.Find(m.Length)
+	return d.differences || l.differences
 }
 
 // Gradients is how many gradients a step that perturbs computes, with the method's own numbers, where the ascent is

@@ -127,7 +127,7 @@ var eigenDirection = Choice{
 		{Name: "eigen-every", Help: "steps after which the eigenvector is looked for again", Default: 100},
 		{Name: "eigen-powers", Help: "steps of the power method, a gradient each", Default: 5},
 	},
-	kind: ascentKind, more: func(own map[string]float64) float64 { return own["eigen-powers"] / own["eigen-every"] },
+	kind: ascentKind, differences: true, more: func(own map[string]float64) float64 { return own["eigen-powers"] / own["eigen-every"] },
 	set32: setEigen[float32], set64: setEigen[float64],
 }
 

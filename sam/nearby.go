@@ -108,7 +108,7 @@ var nearbyLength = Choice{
 var hessianLength = Choice{
 	Name: "hessian", Info: "nearby's where the gradient is linear, by products with the Hessian, an evaluation each",
 	Uses: []string{"alpha"}, Alpha: 1, Numbers: []Number{pointsNumber, spreadNumber},
-	kind: ascentKind, more: pointsOf, set32: setHessian[float32], set64: setHessian[float64],
+	kind: ascentKind, differences: true, more: pointsOf, set32: setHessian[float32], set64: setHessian[float64],
 }
 
 func pointsOf(own map[string]float64) float64 { return own["points"] }

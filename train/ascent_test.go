@@ -68,6 +68,8 @@ func TestAscentErrors(t *testing.T) {
 		"method=none length=rho":                             "method none takes no other direction, length or descent",
 		"method=momentum-sam ascent-batch=0.5":               "method momentum-sam has no ascent-batch",
 		"method=momentum-sam ascent-precision=bf16":          "perturbs without a gradient of its own",
+		"length=hessian ascent-precision=bf16":               "differences of gradients, of which bf16 leaves nothing",
+		"method=eigen-sam precision=bf16":                    "differences of gradients, of which bf16 leaves nothing",
 		"length=recent points=1.5":                           "points is 1.5; it must be a whole number",
 		"method=vasso per-microbatch=true":                   "method vasso has no per-microbatch",
 		"method=gsam length=monge alpha=1 ascent-budget=0.1": "alpha and an ascent budget are both given",

@@ -8,6 +8,7 @@ package train
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -249,6 +250,10 @@ func (c *Config) checkPrecisions() error {
 	}
 	if c.AscentPrecision != "" && !c.Ascends() {
 		return fmt.Errorf("ascent-precision has no use here: method %s perturbs without a gradient of its own", c.Method)
+	}
+	ascent, descent := c.Precisions()
+	if m, err := c.StepMethod(); err == nil && m.Differences() && (ascent != kernel.Float32 || descent != kernel.Float32) {
+		return errors.New("the Hessian's products are differences of gradients, of which bf16 leaves nothing: leave precision and ascent-precision off, or choose another length and direction than hessian and eigenvector")
 	}
 	return nil
 }
