@@ -218,8 +218,34 @@ func TestChoicesInFloat32(t *testing.T) {
 	})
 }
 
-// A warm step allocates nothing, but for one in which Sparse SAM makes a mask, and in the metric of examples, whose equations are as
-// many as the minibatch has.
+// A warm step of Sparse SAM that makes a mask allocates nothing.
+func TestMaskAllocatesNothing(t *testing.T) {
+	p := problems["network"]
+	s, err := sam.Family[float64]("sparse-sam", sam.Params{Rho: sam.Constant(.1), Own: map[string]float64{"mask-every": 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := optim.NewSGD[float64](len(p.start), optim.SGDSettings{LR: optim.Constant(.01)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := sam.New(len(p.start), base, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta, obj := slices.Clone(p.start), p.at(0, 1)
+	step := func() {
+		if _, err := st.Step(theta, obj); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if a := testing.AllocsPerRun(10, step); a != 0 {
+		t.Errorf("%g allocations a step", a)
+	}
+}
+
+// A warm step allocates nothing, but in the metric of examples, whose equations are as many as the minibatch has.
 func TestChoicesAllocateNothing(t *testing.T) {
 	p := problems["network"]
 	eachMethod(t, "sam", func(name string, m sam.Method, err error) {

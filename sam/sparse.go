@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/monge-ml/monge/vec"
 )
@@ -17,6 +16,7 @@ type sparse[F vec.Float] struct {
 	every int
 	mask  []bool
 	sum   []F // of squared gradients
+	order []F // that choose puts in another order
 	seen  int // gradients since the first
 	size  float64
 	of    int // parameters that the ascent is of
@@ -64,8 +64,9 @@ func (s *sparse[F]) Keep(ascent, _ []F) {
 
 // choose sets a mask of the largest entries, of those alike the first.
 func (s *sparse[F]) choose(mask []bool, of []F) {
-	most := s.of - int(s.share*float64(s.of))
-	limit := nth(slices.Clone(of), most)
+	most := len(of) - int(s.share*float64(len(of)))
+	s.order = append(s.order[:0], of...)
+	limit := nth(s.order, most)
 	above := 0
 	for i, v := range of {
 		if mask[i] = v > limit; mask[i] {
