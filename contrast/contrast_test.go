@@ -21,6 +21,7 @@ import (
 	"github.com/monge-ml/monge/contrast"
 	"github.com/monge-ml/monge/nn"
 	"github.com/monge-ml/monge/onnx"
+	"github.com/monge-ml/monge/sam"
 	"github.com/monge-ml/monge/supervised"
 	"github.com/monge-ml/monge/train"
 )
@@ -293,6 +294,7 @@ func TestAlignErrors(t *testing.T) {
 	}
 	for want, change := range map[string]func(*train.Config){
 		"batch is 64, but there are 40 pairs to train on":            func(c *train.Config) { c.Batch = 64 },
+		"ascent-batch 0.05 of a batch of 16 is one pair":             func(c *train.Config) { c.AscentBatch = .05 },
 		"model clip is one that was trained: give its directory":     task(func(s *contrast.Settings) { s.Model = "clip" }),
 		`model "mlp" is not trained on pairs; there are clip, clip-`: task(func(s *contrast.Settings) { s.Model = "mlp" }),
 		"model clip-tiny begins untrained; to start from":            task(func(s *contrast.Settings) { s.Init = "x" }),
@@ -360,5 +362,21 @@ func TestAlignLeavesOut(t *testing.T) {
 	r, res := do(t, c)
 	if res.Data.Train != 39 || res.Data.Val != 20 || len(r.Notes()) != 1 || !strings.Contains(r.Notes()[0], "1 with an image that can't be read; "+damaged) {
 		t.Errorf("%+v, left out %q", res.Data, r.Notes())
+	}
+}
+
+// The ascent may be on the normalisation layers of both towers, of a whole minibatch, of parts of it and of a share alike.
+func TestAlignOnNorms(t *testing.T) {
+	for _, microbatch := range []int{0, 4} {
+		c := aligning(t)
+		c.AscentOn, c.AscentBatch, c.Microbatch, c.MaxSteps = sam.OnNorms, .5, microbatch, 2
+		r, res := do(t, c)
+		perturbed := 0
+		for _, n := range r.Task.(train.Normed).Norms() {
+			perturbed += n.To - n.From
+		}
+		if perturbed == 0 || perturbed > len(res.Theta)/10 || !(res.Records[0].DeltaNorm > 0) {
+			t.Errorf("microbatch %d: %d of %d parameters are perturbed, by %g", microbatch, perturbed, len(res.Theta), float64(res.Records[0].DeltaNorm))
+		}
 	}
 }

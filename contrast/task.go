@@ -60,6 +60,9 @@ func open(ctx context.Context, c *train.Config, shared *train.Shared) (train.Tas
 	if err := checkSizes(c.Batch, t.Data); err != nil {
 		return nil, err
 	}
+	if n := (objective.Call{Share: c.AscentBatch}).Examples(c.Batch, 1); n < 2 && n < c.Batch {
+		return nil, fmt.Errorf("ascent-batch %g of a batch of %d is one pair, which the loss compares with no other, so that its gradient is 0: give at least %.2g", c.AscentBatch, c.Batch, 2/float64(c.Batch))
+	}
 	if err := t.tokenize(src.captions); err != nil {
 		return nil, err
 	}
@@ -128,8 +131,14 @@ func (t *Task) Parts() (parts []train.Part, layered bool) {
 	return parts, false
 }
 
-// Norms are the parameters of the model's normalisation layers.
-func (t *Task) Norms() []objective.Range { return t.Pretrained.Norms() }
+// Norms are the parameters of the model's normalisation layers. Both towers are run on a pair for it: the tape notices them
+// as it goes through.
+func (t *Task) Norms() []objective.Range {
+	if _, err := t.FLOPs(t.Theta()); err != nil {
+		return nil
+	}
+	return t.Pretrained.Norms()
+}
 
 // set returns a split's images, nil if there are none.
 func (t *Task) set(s train.Split) *data.Set {
