@@ -182,7 +182,7 @@ func TestExampleErrors(t *testing.T) {
 	if _, err := st.Step([]float64{1, 2}, plain); err == nil || !strings.Contains(err.Error(), "single examples") {
 		t.Errorf("an objective without examples: %v", err)
 	}
-	if _, err := st.StepMicrobatches([]float64{1, 2}, []float64{.5, .5}, &quartics{examples: 3, n: 2}); err == nil || !strings.Contains(err.Error(), "one microbatch") {
+	if _, err := st.StepMicrobatches([]float64{1, 2}, []float64{.5, .5}, &quartics{examples: 3, n: 2}); err == nil || !strings.Contains(err.Error(), "leave out microbatch") {
 		t.Errorf("two microbatches: %v", err)
 	}
 	theta := []float64{math.Inf(1), 1}

@@ -383,8 +383,11 @@ func (s *Stepper[F]) ascend(g, theta []F, weights []float64, obj Objective[F]) (
 // ascendByExample evaluates the ascent gradient with the products of the examples' own.
 func (s *Stepper[F]) ascendByExample(g, theta []F, weights []float64, obj Objective[F], c Call) (float64, error) {
 	sampler, ok := obj.(objective.Sampler[F])
-	if !ok || len(weights) != 1 {
-		return 0, fmt.Errorf("step %d: the metric is made of the gradients of single examples: the objective must know them (objective.Sampler), in one microbatch", s.step)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("step %d: the metric is made of the gradients of single examples, which this loss does not have (it is no objective.Sampler): choose another length than example", s.step)
+	case len(weights) != 1:
+		return 0, fmt.Errorf("step %d: the metric of single examples' gradients needs the whole minibatch at once, not %d microbatches: leave out microbatch, or choose another length than example", s.step, len(weights))
 	}
 	c.Weight = 1
 	k, loss, err := sampler.Gram(g, theta, c)

@@ -142,11 +142,8 @@ func (l *loop) Weighted(grad, theta []float32, w []float64, c sam.Call) error {
 // perExample is the current minibatch as one that knows its examples' gradients.
 func (l *loop) perExample() (PerExample, error) {
 	b, ok := l.batch.(PerExample)
-	switch {
-	case !ok:
-		return nil, errors.New("length example is made of the gradients of single examples, which the task's minibatches do not know")
-	case len(l.ends) > 1:
-		return nil, errors.New("length example needs the whole minibatch at once: leave out microbatch")
+	if !ok {
+		return nil, errors.New("length example is made of the gradients of single examples, which the task's minibatches do not know: choose another length")
 	}
 	return b, nil
 }
