@@ -406,11 +406,11 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c ob
 		m.tape.Reset(mode(c))
 		m.BindPart(theta, grad, true, c.Part)
 		here := min(each, len(dImages))
-		err := m.tape.BackwardFrom(m.images(part.Images, len(part.Tokens)), dImages[:here])
+		err := m.backward(m.images(part.Images, len(part.Tokens)), dImages[:here])
 		if err == nil {
 			m.tape.Reset(mode(c))
 			m.BindPart(theta, grad, true, c.Part)
-			err = m.tape.BackwardFrom(m.texts(part.Tokens), dTexts[:here])
+			err = m.backward(m.texts(part.Tokens), dTexts[:here])
 		}
 		if err != nil {
 			return 0, err
@@ -418,6 +418,14 @@ func (m *Model) GradientInChunks(b Batch, chunk int, grad, theta []float32, c ob
 		dImages, dTexts = dImages[here:], dTexts[here:]
 	}
 	return loss, nil
+}
+
+// backward takes the way back from a chunk's embeddings, if the gradient is of anything in their tower.
+func (m *Model) backward(y *tensor.Tensor, grad []float32) error {
+	if m.tape.Err() == nil && !y.NeedsGrad() {
+		return nil
+	}
+	return m.tape.BackwardFrom(y, grad)
 }
 
 // First returns the first pairs of a batch, n of them.

@@ -386,3 +386,33 @@ func TestAscentPrecision(t *testing.T) {
 		}
 	}
 }
+
+// The gradient of parameters that are in one tower alone is the same in chunks.
+func TestOneTowerInChunks(t *testing.T) {
+	m, theta := load(t)
+	b := batch(7, 0)
+	for _, prefix := range []string{"text_", "vis"} {
+		var part []objective.Range
+		for _, p := range m.Params {
+			if strings.HasPrefix(p.Name, prefix) {
+				part = append(part, objective.Range{From: p.Offset, To: p.Offset + p.Len()})
+			}
+		}
+		want, grad := make([]float32, m.Size()), make([]float32, m.Size())
+		c := objective.Call{Weight: 1, Ascent: true, Part: part}
+		_, err := m.Gradient(b, want, theta, c)
+		if err == nil {
+			_, err = m.GradientInChunks(b, 3, grad, theta, c)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", prefix, err)
+			continue
+		}
+		for i, v := range want {
+			if !(math.Abs(float64(grad[i])-float64(v)) <= 1e-4) {
+				t.Errorf("%s: gradient %d is %g, want %g", prefix, i, grad[i], v)
+				break
+			}
+		}
+	}
+}

@@ -51,6 +51,9 @@ func markNorm(affine ...*Tensor) {
 	}
 }
 
+// NeedsGrad reports whether a bound parameter has a part in x, so that a gradient goes back from it.
+func (x *Tensor) NeedsGrad() bool { return x.needs }
+
 // Shape returns the dimensions. The caller must not change them.
 func (x *Tensor) Shape() []int { return x.dims[:x.rank] }
 
