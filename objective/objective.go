@@ -25,8 +25,8 @@ type Call struct {
 	// Share, above 0 and below 1, asks for the gradient of the microbatch's first examples alone, that
 	// share of them and at least one. 0 is all, and so is an objective that does not know it.
 	Share float64
-	// Perturbed is set when theta is the perturbed point theta+delta of an earlier call
-	// on the same microbatch. Then draw the same random numbers (dropout,
+	// Perturbed is set in further looks at a microbatch that was evaluated before, as at the
+	// perturbed point theta+delta, or at other points that a step looks at. Then draw the same random numbers (dropout,
 	// augmentation) again and leave running statistics (batch norm) as they are.
 	Perturbed bool
 }

@@ -42,8 +42,8 @@
 // # Metrics of several gradients
 //
 // The paper asks for a metric from more than one point. B + U Uᵀ, with gradients as columns of U, needs the solve
-// of as many equations as there are columns (Woodbury). The lengths recent, running, nearby, hessian and
-// microbatch differ in what the columns are; one column, the gradient, is M-SAM.
+// of as many equations as there are columns (Woodbury). The lengths recent, running, nearby, hessian,
+// microbatch and example differ in what the columns are; one column, the gradient, is M-SAM.
 //
 // # The radius, the loss axis, and the ascent budget
 //

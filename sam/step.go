@@ -91,7 +91,7 @@ type Result struct {
 	DeltaNorm         float64 // |delta|
 	EffectiveRadius   float64 // |delta|/|g|, the paper's rho tilde
 	PredictedAscent   float64 // gᵀdelta, the rise of the loss to first order
-	Perturbed         bool    // whether this step took an ascent gradient
+	Perturbed         bool    // whether this step perturbed
 }
 
 // Ascent is the actual rise of the loss, PerturbedLoss - Loss: the sharpness gap.
