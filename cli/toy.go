@@ -266,9 +266,6 @@ func (t *toyFlags) when(m sam.Method, s *sam.Settings[float64]) error {
 			return fmt.Errorf("--%w", err)
 		}
 	}
-	if step := from.Step(t.steps); step > 0 && step >= t.steps {
-		return fmt.Errorf("--from %s: of %d steps none would perturb; give an earlier start", from, t.steps)
-	}
 	if t.every > 0 {
 		s.Interval = t.every
 	}

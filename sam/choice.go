@@ -3,7 +3,6 @@ package sam
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/monge-ml/monge/internal/registry"
 	"github.com/monge-ml/monge/vec"
@@ -184,7 +183,6 @@ func (m Method) With(direction, length, descent string) (Method, error) {
 	}{{&m.Direction, "direction", direction}, {&m.Length, "length", length}, {&m.Descent, "descent", descent}} {
 		if c.other != "" && c.other != *c.to {
 			*c.to = c.other
-			m.with = append(m.with[:len(m.with):len(m.with)], c.name+" "+c.other)
 			m.Label += ", " + c.name + " " + c.other
 		}
 	}
@@ -240,14 +238,6 @@ func Numbers() (list []OwnNumber) {
 		}
 	}
 	return list
-}
-
-// Title is the method's name with the choices that are not its own.
-func (m Method) Title() string {
-	if len(m.with) == 0 {
-		return m.Name
-	}
-	return m.Name + " with " + strings.Join(m.with, " and ")
 }
 
 // IsNumber reports whether a method or a choice has a number of this name.

@@ -34,7 +34,6 @@ type Method struct {
 	Look     Look
 
 	more []func(own map[string]float64) float64 // see Choice
-	with []string                               // choices that are not its own
 	// New32 and New64 return the settings of a step from numbers filled in by [Method.Fill].
 	// They check the numbers that only they know. New64 is for the toys, which are in
 	// float64; nil is a method that is not for them.
@@ -199,9 +198,9 @@ func (m Method) checkUse(p Params) error {
 	case p.Eta != nil && !m.Has("eta"):
 		return m.Lacks("eta")
 	case p.Rho == nil && m.Perturbs():
-		return fmt.Errorf("method %s needs a radius rho", m.Title())
+		return fmt.Errorf("method %s needs a radius rho", m.Name)
 	case p.Rho != nil && !m.Perturbs() && p.Rho.At(0) != 0:
-		return fmt.Errorf("method %s takes no perturbation: rho %g has no use (leave it out, or choose sam)", m.Title(), p.Rho.At(0))
+		return fmt.Errorf("method %s takes no perturbation: rho %g has no use (leave it out, or choose sam)", m.Name, p.Rho.At(0))
 	}
 	return nil
 }

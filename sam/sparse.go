@@ -64,7 +64,7 @@ func (s *sparse[F]) Keep(ascent, _ []F) {
 
 // choose sets a mask of the largest entries, of those alike the first.
 func (s *sparse[F]) choose(mask []bool, of []F) {
-	most := len(of) - int(s.share*float64(len(of)))
+	most := s.of - int(s.share*float64(s.of))
 	s.order = append(s.order[:0], of...)
 	limit := nth(s.order, most)
 	above := 0

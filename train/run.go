@@ -132,9 +132,6 @@ func (r *Run) prepare() (err error) {
 	if c.MaxSteps > 0 {
 		r.steps = min(r.steps, c.MaxSteps)
 	}
-	if from := c.From.Step(r.steps); from >= r.steps && !c.From.IsZero() {
-		return fmt.Errorf("from %s: the run has %d steps, of which none would perturb; give an earlier start", c.From, r.steps)
-	}
 	if r.rates, err = c.schedules(r.steps, r.lrScale); err != nil {
 		return err
 	}
