@@ -13,10 +13,7 @@ import (
 )
 
 // quartics are examples with losses of their own.
-type quartics struct {
-	examples, n int
-	k           []float64
-}
+type quartics struct{ examples, n int }
 
 func (q *quartics) own(grad, theta []float64, i int) (loss float64) {
 	for j, x := range theta {
