@@ -413,7 +413,7 @@ func TestNumbersOfChoicesErrors(t *testing.T) {
 	bad := map[string]string{ // of each number, values that it can't have
 		"theta": "-.1 1.1 NaN", "lambda": "-.1 1.1 NaN", "sigma": "NaN Inf", "sparsity": "-.1 1 NaN", "mask-every": "0 1.5 -1 NaN Inf",
 		"eigen-alpha": "-1 NaN Inf", "eigen-every": "0 .5 NaN Inf", "eigen-powers": "0 2.5 NaN Inf",
-		"p": ".9 NaN -Inf", "points": "0 1.5 -2 NaN Inf", "beta": "-.1 1.1 NaN", "spread": "0 -1 NaN Inf",
+		"p": ".9 NaN -Inf", "metric-points": "0 1.5 -2 NaN Inf", "beta": "-.1 1.1 NaN", "metric-spread": "0 -1 NaN Inf",
 		"gsam-alpha": "NaN Inf", "looksam-alpha": "-1 NaN Inf", "gamma": "-.1 1 NaN", "least-loss": "NaN Inf", "curvature": "NaN -Inf", "slope": "NaN Inf",
 	}
 	seams := []struct {
@@ -758,7 +758,7 @@ func TestLacks(t *testing.T) {
 	one := 1.
 	for _, c := range []struct{ method, length, descent, setting, want string }{
 		{"sam", "", "gap", "ascent-batch", "method sam with descent gap has no ascent-batch: it is for sam, m-sam"},
-		{"sam", "", "", "points", "method sam has no points: it is for length recent, length nearby and length hessian"},
+		{"sam", "", "", "metric-points", "method sam has no metric-points: it is for length recent, length nearby and length hessian"},
 		{"sam", "power", "reuse", "gamma", "method sam with length power, descent reuse has no gamma: it is for wsam"},
 	} {
 		m, err := sam.FindMethod(c.method)

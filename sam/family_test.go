@@ -62,7 +62,7 @@ var familyCases = map[string]familyCase{
 	"recent":                   {method: "sam", length: "recent", alpha: 2, own: recentNumbers},
 	"running":                  {method: "sam", length: "running", alpha: 2, own: meanNumbers},
 	"running-norm":             {method: "sam", length: "running-norm", alpha: 2, own: meanNumbers},
-	"hessian":                  {method: "sam", length: "hessian", alpha: 2, own: map[string]float64{"points": 100, "spread": .5}, within: 1e-6},
+	"hessian":                  {method: "sam", length: "hessian", alpha: 2, own: map[string]float64{"metric-points": 100, "metric-spread": .5}, within: 1e-6},
 	"microbatch":               {method: "sam", length: "microbatch", alpha: 2, micro: true},
 	"example":                  {method: "sam", length: "example", alpha: 2},
 	"half the examples":        {method: "sam", share: .5},
@@ -70,7 +70,7 @@ var familyCases = map[string]familyCase{
 
 var (
 	eigenNumbers  = map[string]float64{"eigen-every": 4, "eigen-powers": 3}
-	recentNumbers = map[string]float64{"points": 3, "beta": .8}
+	recentNumbers = map[string]float64{"metric-points": 3, "beta": .8}
 )
 
 // stepper makes a case's, on a problem.

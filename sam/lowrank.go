@@ -89,6 +89,6 @@ func alphaSquared(p Params) (float64, error) {
 // The numbers that several of these metrics have.
 var (
 	betaNumber   = Number{Name: "beta", Help: "share of the earlier gradients in the metric", Default: .9}
-	pointsNumber = Number{Name: "points", Help: "gradients that the metric is made of beside that at theta", Default: 4}
-	spreadNumber = Number{Name: "spread", Help: "standard deviation of the points nearby, in each parameter", Default: .01}
+	pointsNumber = Number{Name: "metric-points", Help: "gradients that the metric is made of beside that at theta", Default: 4}
+	spreadNumber = Number{Name: "metric-spread", Help: "standard deviation of the points nearby, in each parameter", Default: .01}
 )

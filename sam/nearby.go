@@ -111,20 +111,20 @@ var hessianLength = Choice{
 	kind: ascentKind, differences: true, more: pointsOf, set32: setHessian[float32], set64: setHessian[float64],
 }
 
-func pointsOf(own map[string]float64) float64 { return own["points"] }
+func pointsOf(own map[string]float64) float64 { return own["metric-points"] }
 
 func setNearby[F vec.Float](s *Settings[F], p Params) error { return setAround(s, p, newNearby[F]) }
 
 func setHessian[F vec.Float](s *Settings[F], p Params) error { return setAround(s, p, newHessian[F]) }
 
 func setAround[F vec.Float](s *Settings[F], p Params, metric func(n, points int, alpha2, spread float64) Metric[F]) error {
-	points, err := count("points", p.Own["points"], mostPoints)
+	points, err := count("metric-points", p.Own["metric-points"], mostPoints)
 	if err != nil {
 		return err
 	}
-	spread := p.Own["spread"]
+	spread := p.Own["metric-spread"]
 	if !(spread > 0) || math.IsInf(spread, 1) {
-		return fmt.Errorf("spread is %g; it must be a finite number > 0", spread)
+		return fmt.Errorf("metric-spread is %g; it must be a finite number > 0", spread)
 	}
 	alpha2, err := alphaSquared(p)
 	s.NewMetric = func(n int) Metric[F] { return metric(n, points, alpha2, spread) }

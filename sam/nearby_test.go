@@ -72,7 +72,7 @@ func TestNearbyIsGenericSolution(t *testing.T) {
 	}
 	for name, within := range map[string]float64{"nearby": 1e-12, "hessian": 1e-6} {
 		for on, p := range problems {
-			c := familyCase{method: "sam", length: name, alpha: alpha, own: map[string]float64{"points": points, "spread": spread}}
+			c := familyCase{method: "sam", length: name, alpha: alpha, own: map[string]float64{"metric-points": points, "metric-spread": spread}}
 			st, theta := c.stepper(t, p), slices.Clone(p.start)
 			for step := range 5 {
 				n := len(theta)
@@ -112,7 +112,7 @@ func TestNearbyMeanIsHessian(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := alpha
-		s, err := sam.SettingsOf[float64](m, sam.Params{Rho: sam.Constant(rho), Alpha: &a, Own: map[string]float64{"points": points, "spread": spread}})
+		s, err := sam.SettingsOf[float64](m, sam.Params{Rho: sam.Constant(rho), Alpha: &a, Own: map[string]float64{"metric-points": points, "metric-spread": spread}})
 		if err != nil {
 			t.Fatal(err)
 		}

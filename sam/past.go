@@ -84,7 +84,7 @@ var recentLength = Choice{
 }
 
 func setRecent[F vec.Float](s *Settings[F], p Params) error {
-	points, err := count("points", p.Own["points"], mostPoints)
+	points, err := count("metric-points", p.Own["metric-points"], mostPoints)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func TestMetricsOfThePast(t *testing.T) {
 	for k := range 4 { // points 3, and the one at hand
 		recent.SymRankOne(recent, alpha*alpha*(1-beta)*math.Pow(beta, float64(k)), mat.NewVecDense(dim, grads[steps-1-k]))
 	}
-	wantDelta(t, perturbation(t, "recent", alpha, map[string]float64{"points": 3, "beta": beta}, theta, steps, given), recent, g, 1e-10)
+	wantDelta(t, perturbation(t, "recent", alpha, map[string]float64{"metric-points": 3, "beta": beta}, theta, steps, given), recent, g, 1e-10)
 
 	mean := append([]float64(nil), grads[0]...)
 	for _, x := range grads[1:] {
@@ -132,8 +132,8 @@ func TestMetricsNearby(t *testing.T) {
 	for i := range dim {
 		metric.SymRankOne(metric, alpha*alpha*spread*spread, mat.NewVecDense(dim, mat.Row(nil, i, h)))
 	}
-	wantDelta(t, perturbation(t, "hessian", alpha, map[string]float64{"points": dim, "spread": spread}, theta, 1, quadratic), metric, g, 1e-6)
-	wantDelta(t, perturbation(t, "nearby", alpha, map[string]float64{"points": 800, "spread": spread}, theta, 1, quadratic), metric, g, .08)
+	wantDelta(t, perturbation(t, "hessian", alpha, map[string]float64{"metric-points": dim, "metric-spread": spread}, theta, 1, quadratic), metric, g, 1e-6)
+	wantDelta(t, perturbation(t, "nearby", alpha, map[string]float64{"metric-points": 800, "metric-spread": spread}, theta, 1, quadratic), metric, g, .08)
 }
 
 // Of metrics with the same weights, that of the mean gradient is never more cautious than the mean of the metrics, nor SAM's than
@@ -150,7 +150,7 @@ func TestMeanOfMetricsAboveMetricOfMean(t *testing.T) {
 		}
 		plain := rise("running", 0, own)
 		mean := rise("running", 1, own)
-		metrics := rise("recent", 1, map[string]float64{"beta": beta, "points": steps}) // beta^60 is nothing
+		metrics := rise("recent", 1, map[string]float64{"beta": beta, "metric-points": steps}) // beta^60 is nothing
 		if !(metrics <= mean*(1+1e-12) && mean <= plain*(1+1e-12)) {
 			t.Errorf("seed %d: rises %g of the mean metric, %g of the mean gradient's, %g of SAM", seed, metrics, mean, plain)
 		}

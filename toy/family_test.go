@@ -21,14 +21,14 @@ func endsCase(t *testing.T, name string) Settings {
 	}
 	name, wide := strings.CutSuffix(name, " spread .5")
 	if wide {
-		p.Own["spread"] = .5
+		p.Own["metric-spread"] = .5
 	}
 	length, isLength := strings.CutPrefix(name, "length ")
 	if isLength {
 		name = "sam"
 	}
 	if length == "hessian" {
-		p.Own["points"] = 2
+		p.Own["metric-points"] = 2
 	}
 	m, err := sam.FindMethod(name)
 	if err == nil && isLength {

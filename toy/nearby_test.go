@@ -53,7 +53,7 @@ func withLength(t testing.TB, length string, rho, alpha float64, own map[string]
 
 // hessian is the metric I + alpha² (g gᵀ + spread² H²), all of it, in two dimensions.
 func hessian(t testing.TB, rho, alpha, spread float64) sam.Settings[float64] {
-	return withLength(t, "hessian", rho, alpha, map[string]float64{"points": 2, "spread": spread})
+	return withLength(t, "hessian", rho, alpha, map[string]float64{"metric-points": 2, "metric-spread": spread})
 }
 
 // step is one step of a rate from theta.

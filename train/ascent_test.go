@@ -70,7 +70,7 @@ func TestAscentErrors(t *testing.T) {
 		"method=momentum-sam ascent-precision=bf16":          "perturbs without a gradient of its own",
 		"length=hessian ascent-precision=bf16":               "differences of gradients, of which bf16 leaves nothing",
 		"method=eigen-sam precision=bf16":                    "differences of gradients, of which bf16 leaves nothing",
-		"length=recent points=1.5":                           "points is 1.5; it must be a whole number",
+		"length=recent metric-points=1.5":                    "metric-points is 1.5; it must be a whole number",
 		"method=vasso per-microbatch=true":                   "method vasso has no per-microbatch",
 		"method=gsam length=monge alpha=1 ascent-budget=0.1": "alpha and an ascent budget are both given",
 	} {
@@ -89,7 +89,7 @@ func TestAscentErrors(t *testing.T) {
 func TestGradients(t *testing.T) {
 	for settings, want := range map[string]float64{
 		"method=sam": 2, "interval=5": 1.2, "ascent-batch=0.25": 1.25, "ascent-batch=0.25 interval=5": 1.05, "from=90%": 1.1,
-		"method=momentum-sam": 1, "method=looksam": 1.2, "method=cr-sam": 3, "length=nearby points=3": 5, "method=eigen-sam": 2.05, "from=50% interval=2": 1.25,
+		"method=momentum-sam": 1, "method=looksam": 1.2, "method=cr-sam": 3, "length=nearby metric-points=3": 5, "method=eigen-sam": 2.05, "from=50% interval=2": 1.25,
 	} {
 		c := configOf(t, strings.Fields(settings)...)
 		if got := c.Gradients(); math.Abs(got-want) > 1e-12 {
@@ -143,7 +143,7 @@ func TestAscentBatch(t *testing.T) {
 
 // The numbers of a choice that no method has by itself are read back with a run's config.
 func TestNumbersOfChoicesAreReadBack(t *testing.T) {
-	for _, settings := range [][]string{{"length=nearby", "points=3", "spread=0.2"}, {"length=recent", "beta=0.5"}, {"length=running-norm", "beta=0.7"}} {
+	for _, settings := range [][]string{{"length=nearby", "metric-points=3", "metric-spread=0.2"}, {"length=recent", "beta=0.5"}, {"length=running-norm", "beta=0.7"}} {
 		c := configOf(t, settings...)
 		b, err := json.Marshal(c)
 		if err != nil {

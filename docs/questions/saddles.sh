@@ -18,7 +18,7 @@ for rho in .3 .5 1; do
   at "M-SAM, rho $rho, lr .1" --method m-sam --rho $rho --lr .1
   at "Friendly SAM, rho $rho" --method friendly-sam --rho $rho
   at "M-SAM, rho $rho, from 90%" --method m-sam --rho $rho --from 90%
-  at "M-SAM, rho $rho, nearby, spread .05" --method m-sam --rho $rho --length nearby --points 4 --spread .05
+  at "M-SAM, rho $rho, nearby, spread .05" --method m-sam --rho $rho --length nearby --metric-points 4 --metric-spread .05
 done
 for b in .1 .5 2; do
   at "LE-SAM, budget $b" --method le-sam --rho inf --ascent-budget $b

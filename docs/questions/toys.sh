@@ -23,9 +23,9 @@ row SAM --method sam
 row M-SAM --method m-sam
 row running --method m-sam --length running
 row running-norm --method m-sam --length running-norm
-row "recent, points 20" --method m-sam --length recent --points 20
-row "nearby, points 4, spread .5" --method m-sam --length nearby --points 4 --spread .5
-row "nearby, points 20, spread .5" --method m-sam --length nearby --points 20 --spread .5
-row "hessian, spread .25" --method m-sam --length hessian --points 2 --spread .25
-row "hessian, spread .5" --method m-sam --length hessian --points 2 --spread .5
-row "hessian, spread 1" --method m-sam --length hessian --points 2 --spread 1
+row "recent, points 20" --method m-sam --length recent --metric-points 20
+row "nearby, points 4, spread .5" --method m-sam --length nearby --metric-points 4 --metric-spread .5
+row "nearby, points 20, spread .5" --method m-sam --length nearby --metric-points 20 --metric-spread .5
+row "hessian, spread .25" --method m-sam --length hessian --metric-points 2 --metric-spread .25
+row "hessian, spread .5" --method m-sam --length hessian --metric-points 2 --metric-spread .5
+row "hessian, spread 1" --method m-sam --length hessian --metric-points 2 --metric-spread 1
