@@ -457,8 +457,15 @@ func (v *view) sayCorrected() []string {
 	case len(stand) == 0:
 		return []string{fmt.Sprintf("%s, the differences that count go from %d to none.", said, counts)}
 	}
-	return []string{fmt.Sprintf("%s, the differences that count go from %d to %d: %s.", said, counts, len(stand), join(stand))}
+	said = fmt.Sprintf("%s, the differences that count go from %d to %d", said, counts, len(stand))
+	if len(stand) > mostSaid {
+		return []string{said + ", which the table names."}
+	}
+	return []string{fmt.Sprintf("%s: %s.", said, join(stand))}
 }
+
+// mostSaid is how many differences a sentence may list.
+const mostSaid = 8
 
 // edges warn of a best radius that is the first or last tried, or where runs broke.
 func (m *method) edges() (said []clause) {

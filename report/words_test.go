@@ -141,6 +141,14 @@ func TestDescribe(t *testing.T) {
 			has:      []string{"Corrected for all 3 comparisons of the table of differences at once (Holm 1979), the differences that count go from 2 to 1: M-SAM beside SGD (+6.0 points, p < 0.0001)."},
 		},
 		{
+			name: "more comparisons than a sentence holds",
+			c: comparison(sgd, samAt(.94, .925, .95), mAt(.95, .96, .97), arm{method: "asam", acc: at(.1, .96, .97, .98)}, arm{method: "fisher", acc: at(.1, .97, .98, .99)},
+				arm{method: "vasso", acc: at(.1, .98, .99, 1)}, arm{method: "gsam", acc: at(.1, .94, .95, .96)}, arm{method: "wsam", acc: at(.1, .945, .955, .965)},
+				arm{method: "cr-sam", acc: at(.1, .955, .965, .975)}, arm{method: "friendly-sam", acc: at(.1, .965, .975, .985)}),
+			headline: "M-SAM does not win here.",
+			has:      []string{", which the table names."},
+		},
+		{
 			name:     "several comparisons, none of which remains",
 			c:        comparison(sgd, samAt(.94, .925, .95), mAt(.925, .94, .92)),
 			headline: "M-SAM does not win here.",
