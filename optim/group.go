@@ -134,15 +134,25 @@ func (g *groups[F]) Momentum(dst []F) {
 	}
 }
 
-// Descend sets theta -= lr by v with each group's learning rate of the last step.
+// CanDescend reports whether all groups' rules can step beside themselves, as this package's can.
+func (g *groups[F]) CanDescend() bool {
+	for _, o := range g.rules {
+		if _, ok := o.(interface {
+			Descend(theta, v []F, by float64)
+		}); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// Descend sets theta -= lr by v with each group's learning rate of the last step. All rules must be able to, see CanDescend.
 func (g *groups[F]) Descend(theta, v []F, by float64) {
 	at := 0
 	for i, o := range g.rules {
-		if d, ok := o.(interface {
+		o.(interface {
 			Descend(theta, v []F, by float64)
-		}); ok {
-			d.Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
-		}
+		}).Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
 		at = g.ends[i]
 	}
 }

@@ -24,7 +24,7 @@ type weighted[F vec.Float] struct {
 
 func (w *weighted[F]) Attach(v *Sight[F]) error {
 	base, ok := v.Base().(rated[F])
-	if !ok {
+	if c, some := v.Base().(interface{ CanDescend() bool }); !ok || some && !c.CanDescend() {
 		return errors.New("descent weighted steps beside the base optimizer by its learning rate, which it does not tell")
 	}
 	w.base = base
