@@ -350,3 +350,11 @@ print(json.dumps({n: count(n) for n in sys.argv[1:]}))
 		}
 	}
 }
+
+// A method for normalisation layers is left out of a network that has none, but not where it was asked for.
+func TestCostsWithoutNorms(t *testing.T) {
+	rows := costRows(t, Workload{}, "m-sam", "sam-on")
+	if _, err := Costs(context.Background(), Workload{Model: "mlp", Batch: 8}, rows, 1, 1, func(int, string) {}); err == nil || !strings.Contains(err.Error(), "sam-on perturbs normalisation layers alone, and mlp has none") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -21,6 +21,8 @@ type Cost struct {
 	// PeakRSSBytes is the memory of a process that does nothing but steps of the method.
 	PeakRSSBytes int64 `json:"peak_rss_bytes"`
 	Times
+
+	asked bool // by its name
 }
 
 // A CostTable is what the methods' steps take on one model and minibatch.
@@ -60,7 +62,7 @@ func CostRows(w Workload, only ...string) ([]Cost, error) {
 	}
 	var rows []Cost
 	for _, m := range all {
-		rows = append(rows, Cost{Method: m, Ascent: w.Ascent, Descent: w.Descent})
+		rows = append(rows, Cost{Method: m, Ascent: w.Ascent, Descent: w.Descent, asked: slices.Contains(only, m)})
 	}
 	if w.Ascent == tensor.Float32 && w.Descent == tensor.Float32 && fastBF16() {
 		rows = append(rows, Cost{Method: "m-sam", Ascent: tensor.BFloat16},
@@ -75,16 +77,17 @@ func CostRows(w Workload, only ...string) ([]Cost, error) {
 
 // Costs measures the steps of rows, of which the first is SGD's: their memory each in a fresh process of this program, and
 // then their time in turn in this one, repeats times, so that all see the same machine. Methods that perturb normalisation
-// layers alone are left out of networks that have none. A method that does not perturb each step is timed over one period.
+// layers alone are left out of networks that have none, or an error where they were asked for. A method that does not perturb each step is timed over one period.
 func Costs(ctx context.Context, w Workload, rows []Cost, repeats, threads int, progress func(done int, what string)) (*CostTable, error) {
 	b, err := newMinibatch(w)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 2 && !isFor(rows[1].Method, b.norms) {
-		return nil, fmt.Errorf("method %s perturbs normalisation layers alone, and %s has none", rows[1].Method, w.Model)
+	fits := func(c Cost) bool { return isFor(c.Method, b.norms) }
+	if i := slices.IndexFunc(rows, func(c Cost) bool { return c.asked && !fits(c) }); i >= 0 {
+		return nil, fmt.Errorf("%s perturbs normalisation layers alone, and %s has none", rows[i].Method, w.Model)
 	}
-	rows = slices.DeleteFunc(slices.Clone(rows), func(c Cost) bool { return !isFor(c.Method, b.norms) })
+	rows = slices.DeleteFunc(slices.Clone(rows), func(c Cost) bool { return !fits(c) })
 	table := &CostTable{Model: w.Model, Batch: w.Batch, Microbatch: w.Microbatch, Parameters: len(b.theta), Costs: rows, Machine: ThisMachine()}
 	// Linux counts what a process's parent had at the most as its own, so these come first.
 	for i := range rows {

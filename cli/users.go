@@ -69,18 +69,21 @@ func tasksOf(defaults train.Config) map[string]string {
 }
 
 // choiceNames lists what may stand at one of a step's seams.
-func choiceNames(list []sam.Choice) string { return strings.Join(namesOf(list), ", ") }
-
-func namesOf(list []sam.Choice) (names []string) {
+func choiceNames(list []sam.Choice) string {
+	var names []string
 	for _, c := range list {
 		names = append(names, c.Name)
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 // completeChoices gives what may stand at a step's seams to shell completion.
 func completeChoices(cmd *cobra.Command) {
-	complete(cmd, "direction", namesOf(sam.Directions())...)
-	complete(cmd, "length", namesOf(sam.MetricLengths())...)
-	complete(cmd, "descent", namesOf(sam.Descents())...)
+	for flag, list := range map[string][]sam.Choice{"direction": sam.Directions(), "length": sam.MetricLengths(), "descent": sam.Descents()} {
+		var said []string
+		for _, c := range list {
+			said = append(said, c.Name+"\t"+c.Info)
+		}
+		complete(cmd, flag, said...)
+	}
 }

@@ -137,9 +137,7 @@ func (g *groups[F]) Momentum(dst []F) {
 // CanDescend reports whether all groups' rules can step beside themselves, as this package's can.
 func (g *groups[F]) CanDescend() bool {
 	for _, o := range g.rules {
-		if _, ok := o.(interface {
-			Descend(theta, v []F, by float64)
-		}); !ok {
+		if _, ok := o.(beside[F]); !ok {
 			return false
 		}
 	}
@@ -150,9 +148,7 @@ func (g *groups[F]) CanDescend() bool {
 func (g *groups[F]) Descend(theta, v []F, by float64) {
 	at := 0
 	for i, o := range g.rules {
-		o.(interface {
-			Descend(theta, v []F, by float64)
-		}).Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
+		o.(beside[F]).Descend(theta[at:g.ends[i]], v[at:g.ends[i]], by)
 		at = g.ends[i]
 	}
 }

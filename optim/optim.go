@@ -78,6 +78,11 @@ func (s *state[F]) MaxGradNorm() float64 { return s.maxNorm }
 // LR returns the learning rate of the next step.
 func (s *state[F]) LR() float64 { return s.lr.At(s.step) }
 
+// A beside is a rule that can step along something else than it was handed, by its learning rate.
+type beside[F vec.Float] interface {
+	Descend(theta, v []F, by float64)
+}
+
 // Descend sets theta -= lr by v, with the learning rate of the last step: what is decoupled from the rule steps so.
 func (s *state[F]) Descend(theta, v []F, by float64) {
 	vec.AddScaled(theta, theta, -s.lr.At(s.step-1)*by, v)

@@ -51,7 +51,7 @@ func ParseSchedule(text string, value float64, steps int) (Schedule, error) {
 			p.set[key] = strings.TrimSpace(v)
 		}
 	}
-	warmup := p.count("warmup", 0)
+	warmup := p.count("warmup", 0, p.all)
 	p.steps = max(steps-warmup, 0)
 	s := p.schedule(name)
 	if warmup > 0 {
@@ -77,10 +77,7 @@ type scheduleParser struct {
 func (p *scheduleParser) schedule(name string) Schedule {
 	switch name {
 	case "linear", "cosine":
-		rest := p.steps
-		p.steps = p.all // of which shares are
-		hold := p.count("hold", 0)
-		p.steps = rest
+		hold := p.count("hold", 0, p.all)
 		from, to, steps := p.value*p.number("start", 1), p.value*p.number("end", 0), max(p.steps-hold, 0)
 		var s Schedule = Linear{From: from, To: to, Steps: steps}
 		if name == "cosine" {
@@ -94,7 +91,7 @@ func (p *scheduleParser) schedule(name string) Schedule {
 		}
 		return s
 	case "step":
-		return StepDecay{Start: p.value, Factor: p.number("factor", .1), Every: p.count("every", (p.steps+2)/3)}
+		return StepDecay{Start: p.value, Factor: p.number("factor", .1), Every: p.count("every", (p.steps+2)/3, p.steps)}
 	case "one-cycle":
 		s := DefaultOneCycle(p.value, p.steps)
 		if s.Rise = p.number("rise", s.Rise); s.Rise > 1 {
@@ -137,8 +134,8 @@ func (p *scheduleParser) cycles() int {
 	return n
 }
 
-// count is a number of steps, or a share of all steps in percent.
-func (p *scheduleParser) count(key string, otherwise int) int {
+// count is a number of steps, or a share of so many in percent.
+func (p *scheduleParser) count(key string, otherwise, of int) int {
 	text, ok := p.set[key]
 	if !ok {
 		return otherwise
@@ -149,7 +146,7 @@ func (p *scheduleParser) count(key string, otherwise int) int {
 			p.fail("%s is %q; it must be a number of steps or 0%% to 100%%", key, text)
 			return 0
 		}
-		return int(v/100*float64(p.steps) + .5)
+		return int(v/100*float64(of) + .5)
 	}
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 0 {

@@ -88,13 +88,9 @@ func setRecent[F vec.Float](s *Settings[F], p Params) error {
 	if err != nil {
 		return err
 	}
-	beta := p.Own["beta"]
-	alpha2, err := alphaSquared(p)
-	if err != nil {
-		return err
-	}
+	alpha2, beta, err := remembered(p)
 	s.NewMetric = func(n int) Metric[F] { return newRecent[F](n, points, alpha2, beta) }
-	return checkShare("beta", beta)
+	return err
 }
 
 // running is the metric of the running mean of gradients, I + alpha² m mᵀ with m = beta m + (1-beta) g, from the first gradient
@@ -138,24 +134,20 @@ var runningLength = Choice{
 }
 
 func setRunning[F vec.Float](s *Settings[F], p Params) error {
-	beta := p.Own["beta"]
-	alpha2, err := alphaSquared(p)
-	if err != nil {
-		return err
-	}
+	alpha2, beta, err := remembered(p)
 	s.NewMetric = func(n int) Metric[F] { return newRunning[F](n, alpha2, beta) }
-	return checkShare("beta", beta)
+	return err
 }
 
 // runningNorm is the length rho/sqrt(1 + alpha² v), with v = beta v + (1-beta) |d|² of the direction, from the first: M-SAM's
 // where only the size of gradients is remembered.
-type runningNorm struct {
+type runningNorm[F vec.Float] struct {
 	alpha2, beta float64
 	begun        bool
 	v, now       float64
 }
 
-func (m *runningNorm) Scale(rho, _ float64, d Lengths) float64 {
+func (m *runningNorm[F]) Scale(rho, _ float64, d Lengths) float64 {
 	s := d.Dual
 	if m.now = s * s; m.begun {
 		m.now = m.beta*m.v + (1-m.beta)*s*s
@@ -166,17 +158,14 @@ func (m *runningNorm) Scale(rho, _ float64, d Lengths) float64 {
 	return rho / s / math.Sqrt(1+m.alpha2*m.now)
 }
 
-// runningNormOf is one for vectors of F.
-type runningNormOf[F vec.Float] struct{ runningNorm }
-
-func (m *runningNormOf[F]) Keep(ascent, _ []F) {
+func (m *runningNorm[F]) Keep(ascent, _ []F) {
 	if ascent != nil {
 		m.begun, m.v = true, m.now
 	}
 }
 
 // MarshalBinary exports v.
-func (m *runningNorm) MarshalBinary() ([]byte, error) {
+func (m *runningNorm[F]) MarshalBinary() ([]byte, error) {
 	begun := byte(0)
 	if m.begun {
 		begun = 1
@@ -185,7 +174,7 @@ func (m *runningNorm) MarshalBinary() ([]byte, error) {
 }
 
 // UnmarshalBinary restores it; on an error nothing has changed.
-func (m *runningNorm) UnmarshalBinary(b []byte) error {
+func (m *runningNorm[F]) UnmarshalBinary(b []byte) error {
 	if len(b) != 9 || b[0] > 1 {
 		return fmt.Errorf("a running norm has %d bytes, want 9", len(b))
 	}
@@ -200,11 +189,16 @@ var runningNormLength = Choice{
 }
 
 func setRunningNorm[F vec.Float](s *Settings[F], p Params) error {
-	beta := p.Own["beta"]
-	alpha2, err := alphaSquared(p)
-	if err != nil {
-		return err
+	alpha2, beta, err := remembered(p)
+	s.Length = func(int) Length { return &runningNorm[F]{alpha2: alpha2, beta: beta} }
+	return err
+}
+
+// remembered are the scale of the loss axis, squared, and the share of earlier gradients in a metric of them.
+func remembered(p Params) (alpha2, beta float64, err error) {
+	if alpha2, err = alphaSquared(p); err != nil {
+		return 0, 0, err
 	}
-	s.Length = func(int) Length { return &runningNormOf[F]{runningNorm{alpha2: alpha2, beta: beta}} }
-	return checkShare("beta", beta)
+	beta = p.Own["beta"]
+	return alpha2, beta, checkShare("beta", beta)
 }

@@ -246,6 +246,7 @@ func (s *Settings[F]) radius(step int) (rho, budget float64, err error) {
 	}
 	if s.AscentBudget != nil {
 		budget = s.AscentBudget.At(step)
+		// one that warms up is 0 at first; one that stays there is a mistake
 		if !(budget >= 0) || budget == 0 && step == 0 && s.AscentBudget.At(1) == 0 {
 			return 0, 0, fmt.Errorf("ascent budget at step %d is %g; it must be > 0", step, budget)
 		}

@@ -29,10 +29,7 @@ func (c *Config) schedules(steps int, scale *float64) (s schedules, err error) {
 	if s.rho, err = optim.ParseSchedule(c.RhoSchedule, float64(c.Rho), steps); err != nil {
 		return s, fmt.Errorf("rho-schedule: %w", err)
 	}
-	budget := c.AscentBudget
-	if m, err := c.StepMethod(); err == nil && budget == nil && m.Budget > 0 {
-		budget = &m.Budget
-	}
+	budget := c.ascentBudget()
 	switch {
 	case budget != nil:
 		if s.budget, err = optim.ParseSchedule(c.BudgetSchedule, *budget, steps); err != nil {
@@ -42,6 +39,14 @@ func (c *Config) schedules(steps int, scale *float64) (s schedules, err error) {
 		return s, fmt.Errorf("budget-schedule has no use without an ascent-budget")
 	}
 	return s, nil
+}
+
+// ascentBudget is the given one, or the method's own, nil for none.
+func (c *Config) ascentBudget() *float64 {
+	if m, err := c.StepMethod(); err == nil && c.AscentBudget == nil && m.Budget > 0 {
+		return &m.Budget
+	}
+	return c.AscentBudget
 }
 
 // scaled is a schedule times a number.

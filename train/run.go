@@ -105,9 +105,7 @@ func (r *Run) prepare() (err error) {
 	if m := c.momentum(); m != 0 {
 		r.Config.Momentum = &m
 	}
-	if m, err := c.StepMethod(); err == nil && m.Budget > 0 && c.AscentBudget == nil {
-		r.Config.AscentBudget = &m.Budget
-	}
+	r.Config.AscentBudget = c.ascentBudget()
 	if r.perEpoch < 1 {
 		return fmt.Errorf("the task has %d steps an epoch; there must be at least one", r.perEpoch)
 	}
